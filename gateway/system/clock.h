@@ -1,0 +1,32 @@
+/*
+ * clock - the only place that asks the operating system what time it is.
+ *
+ * Units:   wall: Unix UTC milliseconds; mono: CLOCK_BOOTTIME milliseconds or nanoseconds, counted from boot.
+ * Threads: any.
+ * Fails:   never (a failing clock is an ASSERT).
+ */
+#ifndef ESCALATED_SYSTEM_CLOCK_H
+#define ESCALATED_SYSTEM_CLOCK_H
+
+#include <stdint.h>
+
+int64_t clock_wall_ms(void);
+int64_t clock_mono_ms(void);
+int64_t clock_mono_ns(void);
+
+/*
+ * Engine time: max(last committed, wall at start) + monotonic since start; never goes back.
+ * `clock_engine_ms` may be called from any thread after init.
+ */
+struct clock_engine {
+    int64_t base_ms;    /* engine time at init */
+    int64_t mono_at_ms; /* monotonic at init */
+    int64_t wall_at_ms; /* wall at init, to notice later steps of the wall clock */
+};
+
+void clock_engine_init(struct clock_engine *clock, int64_t last_committed_ms);
+int64_t clock_engine_ms(const struct clock_engine *clock);
+/* How far the wall clock now stands ahead of engine time (negative: behind). */
+int64_t clock_engine_wall_offset_ms(const struct clock_engine *clock);
+
+#endif
