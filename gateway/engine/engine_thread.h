@@ -1,0 +1,45 @@
+/*
+ * engine_thread - the thread around engine_step: takes batches from the inbox, tells tickets, orders deliveries.
+ *
+ * Shape:   inbox -> engine_step -> tickets completed -> orders into the outbox.
+ * Owns:    the engine; store, inbox and outbox are borrowed.
+ * Threads: start and stop from main; the callbacks run on the engine's thread.
+ * Limits:  batches of at most ENGINE_BATCH_MAX inputs; a step of the wall clock over 1 s becomes a `clock` input.
+ * Fails:   busy or full: producers hear "try again", the door stays shut while full, the engine retries every second.
+ *          lease lost or broken: `on_fatal` is called once with the exit code (74 after an I/O error); nobody is answered.
+ */
+#ifndef ESCALATED_ENGINE_ENGINE_THREAD_H
+#define ESCALATED_ENGINE_ENGINE_THREAD_H
+
+#include "gateway/engine/engine.h"
+#include "gateway/handoff/inbox.h"
+#include "gateway/handoff/outbox.h"
+#include "gateway/system/clock.h"
+
+struct engine_thread;
+
+struct engine_thread_options {
+    struct engine_options engine;
+    struct inbox *inbox;
+    struct outbox *outbox;
+    const struct clock_engine *clock; /* engine time; outlives the thread */
+    int64_t keep_ms;                  /* [gateway] keep */
+    void (*on_fatal)(void *self, int exit_code, const struct err *err);
+    void (*on_beat)(void *self); /* once per loop and at least every 5 s: the watchdog */
+    void *self;
+};
+
+int engine_thread_start(const struct engine_thread_options *options, struct engine_thread **out_thread,
+                        struct err *err);
+
+/* Applies what is in the inbox, commits, joins. Idempotent. */
+void engine_thread_stop(struct engine_thread *thread);
+void engine_thread_destroy(struct engine_thread *thread);
+
+/* Counts as of the last step, from any thread. */
+void engine_thread_counts(struct engine_thread *thread, struct engine_counts *out_counts);
+
+/* False while the store refuses (disk full) or the engine has not answered for 10 s: /readyz. */
+bool engine_thread_is_ready(struct engine_thread *thread, const char **out_why);
+
+#endif

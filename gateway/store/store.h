@@ -1,0 +1,107 @@
+/*
+ * store - state and outbox, one transaction per batch; the engine is its only writer.
+ *
+ * Shape:   store_open -> store_load (rows into the engine) -> store_commit for each batch -> store_close.
+ * Owns:    the caller; rows given to a load sink are valid during the call only.
+ * Threads: one thread, the engine's (open and load may run before it starts). Readers use store_read.h.
+ * Limits:  one writer; the lease (owner, epoch) fences every commit where several nodes share a store.
+ * Fails:   commit answers one of six verdicts, each with one meaning for the engine:
+ *            committed   all of it is durable
+ *            busy        nothing was applied; locked or serialisation failure: answer "try again", reload, go on
+ *            full        nothing was applied; no space: the same, intake stays closed until a commit works
+ *            lease lost  nothing was applied; another node is the engine: stand down
+ *            unknown     the answer to COMMIT was lost: nobody is answered; reload and look
+ *            broken      an I/O error: nobody is answered, nothing is repeated, the process ends with 74
+ * Source:  GUARANTEES rules 1, 6; SQLite WAL with synchronous=FULL.
+ */
+#ifndef ESCALATED_STORE_STORE_H
+#define ESCALATED_STORE_STORE_H
+
+#include <stdint.h>
+
+#include "gateway/base/arena.h"
+#include "gateway/base/err.h"
+#include "policies/effect.h"
+
+enum store_verdict {
+    STORE_COMMITTED,
+    STORE_BUSY,
+    STORE_FULL,
+    STORE_LEASE_LOST,
+    STORE_UNKNOWN,
+    STORE_BROKEN,
+    STORE_VERDICT_COUNT,
+};
+const char *store_verdict_name(enum store_verdict verdict);
+
+/* Counters that live in one row each and are written with every commit. */
+struct store_meta {
+    int64_t engine_time_ms; /* last committed */
+    uint64_t next_incident;
+    uint64_t next_notification;
+    uint64_t next_alert;
+    uint64_t epoch;
+};
+
+struct commit {
+    const struct effects *effects;
+    struct store_meta meta; /* meta.epoch must be the epoch this engine holds */
+};
+
+/* Rows in this order: meta, policies (still referenced), live incidents, their alerts, their notifications. */
+struct store_sink {
+    void *self;
+    void (*meta)(void *self, const struct store_meta *meta);
+    void (*policy)(void *self, const struct policy_row *row);
+    void (*incident)(void *self, const struct incident_row *row); /* live ones, by number */
+    void (*alert)(void *self, const struct alert_row *row); /* of live incidents, by id; details and links are "" */
+    /* Of live incidents, by id, plus every one pending or claimed. body, snapshot are NULL/"". */
+    void (*notification)(void *self, const struct notification_row *row);
+};
+
+/* An input taken in by a node that does not hold the engine: kept as bytes until the engine takes it. */
+struct store_inbox_item {
+    uint64_t sequence; /* given by the store */
+    unsigned char id[16];
+    const void *bytes;
+    size_t count;
+};
+
+struct store;
+
+struct store_ops {
+    int (*load)(void *self, const struct store_sink *sink, struct err *err);
+    enum store_verdict (*commit)(void *self, const struct commit *commit, struct err *err);
+    /* Snapshot, body and alert details of one notification into the arena; ERR_NOT_FOUND when it is not there. */
+    int (*notification)(void *self, uint64_t id, struct arena *arena, struct notification_row *out_row,
+                        const char **out_details, const char **out_links, struct err *err);
+    /* The notification a receipt speaks of. */
+    int (*find_provider_id)(void *self, const char *channel, const char *provider_id,
+                            uint64_t *out_notification, struct err *err);
+    int (*inbox_append)(void *self, const struct store_inbox_item *items, size_t count, struct err *err);
+    int (*inbox_take)(void *self, size_t max, struct arena *arena, struct store_inbox_item **out_items,
+                      size_t *out_count, struct err *err);
+    /* Housekeeping while idle: a short passive checkpoint; deletion of what is older than `keep_before_ms`. */
+    void (*idle)(void *self, int64_t keep_before_ms);
+    void (*close)(void *self);
+};
+
+struct store {
+    const struct store_ops *ops;
+    void *self;
+};
+
+/* url: `sqlite:FILE` (relative to state_dir) or `memory:`. Applies missing migrations; refuses a newer database. */
+int store_open(const char *url, const char *state_dir, struct store **out_store, struct err *err);
+void store_close(struct store *store);
+
+/* The makers behind store_open, also for tests. */
+int store_sqlite_open(const char *path, struct store **out_store, struct err *err);
+int store_memory_open(struct store **out_store, struct err *err);
+
+/* Wraps a store (owns it) so that the Nth commit from now answers `verdict`; `applied` says whether the inner commit
+ * happened all the same (for `unknown`). For tests of all six answers. */
+void store_fail_commit(struct store *store, int64_t nth, enum store_verdict verdict, bool applied);
+int store_faulty_wrap(struct store *inner, struct store **out_store, struct err *err);
+
+#endif

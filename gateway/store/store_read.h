@@ -1,0 +1,61 @@
+/*
+ * store_read - what the API, the reply edge and the command line may look up, without the engine.
+ *
+ * Shape:   one read-only connection per reader; each call is one consistent snapshot of committed state.
+ * Owns:    rows and their texts are allocated in the caller's arena.
+ * Threads: one thread at a time per reader; any number of readers.
+ * Limits:  lists are cut at `limit` (at most STORE_READ_LIMIT_MAX), newest first, keyset paging by number.
+ * Fails:   -1 with *err; ERR_NOT_FOUND for an unknown number; ERR_BUSY may work later.
+ */
+#ifndef ESCALATED_STORE_STORE_READ_H
+#define ESCALATED_STORE_STORE_READ_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gateway/base/arena.h"
+#include "gateway/base/err.h"
+#include "policies/row.h"
+
+#define STORE_READ_LIMIT_MAX 1000
+
+struct store_reader;
+
+int store_reader_open(const char *url, const char *state_dir, struct store_reader **out_reader,
+                      struct err *err);
+void store_reader_close(struct store_reader *reader);
+
+struct incident_filter {
+    bool open_only;
+    uint64_t before; /* numbers below this; 0: from the newest */
+    size_t limit;
+    const char *policy_or_null;
+};
+
+int store_read_incidents(struct store_reader *reader, const struct incident_filter *filter,
+                         struct arena *arena, struct incident_row **out_rows, size_t *out_count,
+                         struct err *err);
+int store_read_incident(struct store_reader *reader, uint64_t number, struct arena *arena,
+                        struct incident_row *out_row, struct err *err);
+int store_read_alerts(struct store_reader *reader, uint64_t incident, size_t limit, struct arena *arena,
+                      struct alert_row **out_rows, size_t *out_count, struct err *err);
+int store_read_timeline(struct store_reader *reader, uint64_t incident, size_t limit,
+                        struct arena *arena, struct timeline_row **out_rows, size_t *out_count,
+                        struct err *err);
+/* incident 0: of all incidents. */
+int store_read_notifications(struct store_reader *reader, uint64_t incident, uint64_t before, size_t limit,
+                             struct arena *arena, struct notification_row **out_rows,
+                             size_t *out_count, struct err *err);
+int store_read_notification(struct store_reader *reader, uint64_t id, struct arena *arena,
+                            struct notification_row *out_row, struct err *err);
+int store_read_attempts(struct store_reader *reader, uint64_t notification, struct arena *arena,
+                        struct attempt_row **out_rows, size_t *out_count, struct err *err);
+/* Timeline rows of all incidents with rowid above `after`, oldest first: what `escalate tail` follows. */
+int store_read_timeline_after(struct store_reader *reader, uint64_t after, size_t limit,
+                              struct arena *arena, struct timeline_row **out_rows,
+                              uint64_t **out_ids, size_t *out_count, struct err *err);
+/* Latest rowid of the timeline, the place where a new follower starts. */
+int store_read_timeline_last(struct store_reader *reader, uint64_t *out_last, struct err *err);
+
+#endif

@@ -1,0 +1,157 @@
+/*
+ * input - everything that can change the world, one struct for all: event, reply, command, prepared, result, receipt,
+ * timer, clock, config.
+ *
+ * Shape:   made at the edge with a UUIDv7, queued in the inbox, applied once by the engine, then released.
+ * Owns:    all texts live until `release` is called; the engine calls it exactly once, after the ticket was completed.
+ *          An input that the inbox refused stays the producer's.
+ * Threads: handed over by the inbox; nobody but the engine touches it in between.
+ */
+#ifndef ESCALATED_POLICIES_INPUT_H
+#define ESCALATED_POLICIES_INPUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "policies/event.h"
+
+struct ticket;   /* gateway/handoff/ticket.h */
+struct rulebook; /* policies/rulebook.h */
+
+enum input_kind {
+    INPUT_EVENT,
+    INPUT_REPLY,   /* from a person, bound and parsed at the edge */
+    INPUT_COMMAND, /* an API or command-line write: the same verbs, always with an incident number */
+    INPUT_PREPARED,
+    INPUT_RESULT,
+    INPUT_RECEIPT,
+    INPUT_TIMER,
+    INPUT_CLOCK,
+    INPUT_CONFIG,
+    INPUT_KIND_COUNT,
+};
+
+/* What one reply or command asks for. The engine decides whether it may. */
+enum verb {
+    VERB_NONE, /* free text */
+    VERB_ACK,
+    VERB_KNOWN,
+    VERB_ETA,
+    VERB_PRIORITY,
+    VERB_CAUSE,
+    VERB_LOSS,
+    VERB_RESTORED,
+    VERB_NOTE,
+    VERB_WHAT,
+    VERB_DOING,
+    VERB_AVOID,
+    VERB_APPROVE,
+    VERB_REJECT,
+    VERB_ESCALATE,
+    VERB_PASS,
+    VERB_TAKE,
+    VERB_SNOOZE,
+    VERB_RESOLVE,
+    VERB_ALL_ACK,
+    VERB_STATUS,
+    VERB_HELP,
+    VERB_STOP,
+    VERB_START,
+    VERB_COUNT,
+};
+
+const char *verb_name(enum verb verb); /* "ack" … */
+
+struct reply_command {
+    enum verb verb;
+    const char *text;      /* cause, loss, restored, note, what, doing, avoid, reject, free text; else "" */
+    int64_t duration_ms;   /* eta 45m, snooze 30m; 0 when a clock time was given */
+    int clock_minute;      /* eta 14:30 as minutes after midnight; -1 when absent */
+    int64_t at_ms;         /* an absolute ETA (API, RFC 3339); 0 when absent */
+    int priority;          /* 1..5 for VERB_PRIORITY */
+};
+
+#define REPLY_COMMANDS_MAX 16
+
+struct reply {
+    const char *from;      /* contact name; "" for an operator or a stranger */
+    const char *via;       /* medium: channel name, "link", "api", "cli", "mqtt" */
+    uint64_t notification; /* bound by token; 0: unbound */
+    uint64_t incident;     /* named by number; 0: from the binding */
+    const char *raw;       /* the text as it came, for the timeline */
+    struct reply_command commands[REPLY_COMMANDS_MAX];
+    size_t command_count; /* 0: free text in `raw` */
+};
+
+/* Delivery has a slot and the rendered bytes; the engine now decides whether the attempt may start. */
+struct prepared {
+    uint64_t notification;
+    bool ready;             /* false: not now (breaker open, no slot); offer again at retry_at_ms */
+    int64_t retry_at_ms;    /* engine time */
+    bool failed;            /* cannot be rendered at all: ends as failed with `reason` */
+    const char *reason;
+    const void *body;       /* NULL on a retry: the stored bytes are used */
+    size_t body_count;
+    const char *content_type;
+    const char *subject;
+};
+
+enum outcome { OUTCOME_ACCEPTED, OUTCOME_TEMPORARY, OUTCOME_UNKNOWN, OUTCOME_FAILED, OUTCOME_COUNT };
+const char *outcome_name(enum outcome outcome);
+
+struct result {
+    uint64_t notification;
+    int64_t attempt;
+    enum outcome outcome;
+    const char *reason;      /* a short word: "http-503", "network", "timeout" */
+    const char *detail;      /* a sentence for people */
+    const char *provider_id; /* what the provider calls the message; "" when it says none */
+    int64_t retry_after_ms;  /* asked by the peer; 0 when not */
+};
+
+struct receipt {
+    uint64_t notification; /* 0: found by channel and provider_id */
+    const char *channel;
+    const char *provider_id;
+    bool delivered; /* false: failed */
+    const char *reason;
+};
+
+struct input {
+    enum input_kind kind;
+    unsigned char id[16];  /* UUIDv7; all zero for timers */
+    const char *actor;     /* "source shop", "contact ann", "user root", "engine": who, for the timeline */
+    const char *credential; /* "token", "link", "peer uid 0", "hmac": by what */
+    struct ticket *ticket; /* NULL: nobody waits */
+    uint32_t ticket_index; /* which of the ticket's answers this one is */
+    void (*release)(struct input *input); /* NULL: nothing to free */
+    union {
+        struct event event;
+        struct reply reply; /* INPUT_REPLY and INPUT_COMMAND */
+        struct prepared prepared;
+        struct result result;
+        struct receipt receipt;
+        int64_t wall_offset_ms; /* INPUT_CLOCK: wall clock minus engine time */
+        const struct rulebook *rulebook; /* INPUT_CONFIG: in force from this input on; alive until the next one is */
+    } u;
+};
+
+/* What the producer of one input is told after the commit. */
+enum answer_status {
+    ANSWER_DONE,      /* committed; `incident` and `text` say what came of it */
+    ANSWER_REFUSED,   /* committed as a refusal: `text` says why (unknown incident, not allowed) */
+    ANSWER_UNKNOWN,   /* nothing applied: no such incident or notification */
+    ANSWER_BUSY,      /* not committed: try again */
+    ANSWER_FULL,      /* not committed: the disk is full */
+    ANSWER_OVERLIMIT, /* not applied: too many open incidents; try again later */
+    ANSWER_STATUS_COUNT,
+};
+
+struct answer {
+    enum answer_status status;
+    uint64_t incident; /* 0: none */
+    const char *text;  /* one or two sentences for a person; "" for events; valid during the call only */
+};
+
+#endif

@@ -1,0 +1,209 @@
+/*
+ * row - what is stored: the rows of the tables, as the engine writes them and readers get them back.
+ *
+ * Shape:   plain structs; engine -> effects -> store.h; store -> store_load -> engine; store_read.h -> API.
+ * Units:   *_at_ms engine time (Unix UTC ms), 0 when it has not happened.
+ * Owns:    texts are borrowed: from the batch's arena going in, from the reader's arena coming out. Absent is "".
+ */
+#ifndef ESCALATED_POLICIES_ROW_H
+#define ESCALATED_POLICIES_ROW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "policies/event.h"
+#include "policies/input.h"
+
+/* What became of an accepted event: exactly one row each (invariant I1). */
+enum disposition {
+    DISPOSITION_OPENED,   /* opened an incident */
+    DISPOSITION_JOINED,   /* a new alert of an open incident */
+    DISPOSITION_COUNTED,  /* one more occurrence */
+    DISPOSITION_RESOLVED, /* resolved an alert */
+    DISPOSITION_ACKED,
+    DISPOSITION_REOPENED,
+    DISPOSITION_UNKNOWN_KEY, /* resolve or acknowledge of what nobody knows */
+    DISPOSITION_HEARTBEAT,
+    DISPOSITION_CHANGE,
+    DISPOSITION_OVERFLOW, /* went into the paging overflow incident of its source */
+    DISPOSITION_COUNT,
+};
+const char *disposition_name(enum disposition disposition);
+
+struct event_row {
+    unsigned char id[16];
+    int64_t at_ms;
+    const char *source;
+    const char *key;
+    enum event_action action;
+    enum severity severity;
+    enum disposition disposition;
+    uint64_t incident; /* 0: none */
+};
+
+struct alert_row {
+    uint64_t id; /* ours, sequential */
+    uint64_t incident;
+    const char *source;
+    const char *key;
+    bool firing;
+    enum severity severity;
+    int64_t first_at_ms;
+    int64_t last_at_ms;
+    int64_t resolved_at_ms;
+    uint64_t count;      /* occurrences */
+    bool text_unchanged; /* going in: the four texts below stand as stored */
+    const char *summary;
+    const char *labels;  /* JSON object text, names sorted */
+    const char *details; /* JSON object text or "" */
+    const char *links;   /* JSON array text or "" */
+};
+
+enum incident_state { INCIDENT_HELD, INCIDENT_TRIGGERED, INCIDENT_ACKNOWLEDGED, INCIDENT_RESOLVED, INCIDENT_STATE_COUNT };
+const char *incident_state_name(enum incident_state state);
+int incident_state_parse(const char *name, enum incident_state *out_state);
+
+struct incident_row {
+    uint64_t number;
+    unsigned char uuid[16];
+    const char *policy;
+    const char *policy_hash;
+    const char *group_key;  /* canonical text of the group values; unique among open incidents of a policy */
+    const char *title;      /* summary of the first alert */
+    enum incident_state state;
+    enum severity severity; /* highest of the firing alerts; stays at the resolution */
+    int priority;           /* 1..5 */
+    bool priority_set;      /* by a person */
+    bool live;              /* the engine still keeps it in memory (open, or after-care and reopening still possible) */
+    int64_t opened_at_ms;
+    int64_t acked_at_ms;    /* first ack */
+    int64_t resolved_at_ms;
+    const char *owner;      /* contact, "source NAME" or user; "" when nobody */
+    int64_t ack_until_ms;
+    int64_t eta_at_ms;
+    int64_t slip_count;
+    bool known;
+    bool cleared;           /* resolve = manual: the source has cleared */
+    const char *cause;
+    uint64_t linked;        /* an earlier incident this one follows; 0: none */
+    int64_t firing_count;
+    int64_t next_due_at_ms; /* for people with an SQL shell; the engine recomputes it */
+    const char *ladder;     /* the engine's own state of the climb, JSON text (policies/ladder.h writes and reads it) */
+    int64_t updated_at_ms;
+};
+
+enum notification_kind {
+    KIND_PAGE,
+    KIND_INFORM,
+    KIND_ASK,
+    KIND_APPROVE,
+    KIND_REMINDER,
+    KIND_NOTICE,
+    KIND_DIGEST,
+    KIND_ANSWER,
+    KIND_COUNT,
+};
+const char *notification_kind_name(enum notification_kind kind);
+int notification_kind_parse(const char *name, enum notification_kind *out_kind);
+
+enum notification_state {
+    NOTIFICATION_PENDING,
+    NOTIFICATION_CLAIMED,
+    NOTIFICATION_ACCEPTED,
+    NOTIFICATION_DELIVERED,
+    NOTIFICATION_FAILED,
+    NOTIFICATION_CANCELLED,
+    NOTIFICATION_EXPIRED,
+    NOTIFICATION_STATE_COUNT,
+};
+const char *notification_state_name(enum notification_state state);
+int notification_state_parse(const char *name, enum notification_state *out_state);
+
+#define NOTIFICATION_KEY_BYTES 192
+
+struct notification_row {
+    uint64_t id;       /* sequential, never reused: the token's 64 bits */
+    uint64_t incident;
+    enum notification_kind kind;
+    int64_t climb;     /* pass up the ladder, from 1 */
+    const char *step;  /* step name, or "fallback" */
+    int64_t repetition; /* of the same step and method within a climb, from 0 */
+    const char *contact; /* contact name, "&audience" or "channel:NAME" */
+    const char *channel;
+    const char *address;
+    const char *key;   /* idempotency key, the same in every attempt: unique */
+    enum severity severity;
+    enum notification_state state;
+    const char *reason; /* why it ended, or why the last attempt did not work */
+    int64_t created_at_ms;
+    int64_t due_at_ms;  /* first time it may start */
+    int64_t next_at_ms; /* next attempt */
+    int64_t expires_at_ms; /* after this no attempt starts */
+    int64_t token_expires_at_ms;
+    int64_t attempt_count;
+    int64_t ended_at_ms;
+    const char *provider_id;
+    const char *snapshot; /* JSON: what the renderer needs, fixed when the row is made */
+    /* Set by the first claim, dropped when the notification ends (the hash stays). */
+    const void *body;
+    size_t body_count;
+    const char *body_hash; /* SHA-256 hex, "" before the first claim */
+    const char *content_type;
+    const char *subject;
+};
+
+/* The committed decision to start one attempt. */
+struct claim_row {
+    uint64_t notification;
+    int64_t attempt; /* from 1 */
+    int64_t at_ms;
+    int64_t deadline_mono_ms; /* boot clock: no first byte after this */
+    const char *boot_id;
+    const void *body; /* NULL: already stored */
+    size_t body_count;
+    const char *body_hash;
+    const char *content_type;
+    const char *subject;
+};
+
+/* How a notification moved: by a result, receipt, cancellation or expiry. */
+struct outcome_row {
+    uint64_t notification;
+    enum notification_state state; /* after */
+    const char *reason;
+    int64_t at_ms;
+    int64_t next_at_ms;
+    int64_t attempt;      /* which attempt's row gets the outcome; 0: none was under way */
+    enum outcome outcome; /* of that attempt */
+    const char *detail;
+    const char *provider_id; /* "": leave */
+};
+
+struct timeline_row {
+    uint64_t incident;
+    int64_t at_ms;
+    const char *kind;  /* "opened", "step", "ack", "eta-missed", "note" … */
+    const char *actor; /* who */
+    const char *credential;
+    const char *text;  /* one sentence */
+    const char *data;  /* JSON object text with the facts, or "" */
+};
+
+struct policy_row {
+    const char *hash;
+    const char *name;
+    const char *text;
+};
+
+struct attempt_row { /* read only: written through claim_row and outcome_row */
+    uint64_t notification;
+    int64_t attempt;
+    int64_t started_at_ms;
+    int64_t ended_at_ms;
+    const char *outcome; /* "" while under way */
+    const char *reason;
+    const char *detail;
+};
+
+#endif

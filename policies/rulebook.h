@@ -1,0 +1,172 @@
+/*
+ * rulebook - everything of one configuration that decisions need: people, schedules, audiences, sources, policies.
+ *
+ * Shape:   plain immutable structs; `gateway/config` builds them, `policies/` and the engine read them.
+ * Units:   *_ms milliseconds; instants Unix UTC.
+ * Owns:    everything lies in the configuration's arena and lives as long as that (reference-counted) object.
+ * Threads: read-only, any.
+ */
+#ifndef ESCALATED_POLICIES_RULEBOOK_H
+#define ESCALATED_POLICIES_RULEBOOK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gateway/base/regex.h"
+#include "gateway/base/zone.h"
+#include "policies/event.h"
+
+/* One way to reach a contact: the channel of this name with this address. */
+struct method {
+    const char *channel;
+    const char *address;
+};
+
+/* One line of `page = sms, voice after 3m, email`. */
+struct reach_rule {
+    size_t method;    /* index into contact.methods */
+    int64_t after_ms; /* counted from the step's run */
+};
+
+struct contact {
+    const char *name;      /* section name */
+    const char *full_name; /* `name =`, else the section name */
+    const struct method *methods; /* in file order */
+    size_t method_count;
+    const struct reach_rule *page; /* never empty when method_count > 0: defaults are filled in by config */
+    size_t page_count;
+    const struct reach_rule *inform; /* the same: email, else the first */
+    size_t inform_count;
+    const struct zone *zone;
+};
+
+struct team {
+    const char *name;
+    const char *const *members; /* contact names */
+    size_t member_count;
+};
+
+/* Who of `members` has duty: with rotate_ms 0 all of them always; else one, changing every rotate_ms of wall clock. */
+struct schedule {
+    const char *name;
+    const char *const *members;
+    size_t member_count;
+    int64_t rotate_days;       /* 0: fixed; 1: daily; 7: weekly */
+    int rotate_weekday;        /* 0 = Sunday, for weekly */
+    int rotate_hour, rotate_minute;
+    const struct zone *zone;
+};
+
+struct audience {
+    const char *name;
+    const char *channel; /* default "email" */
+    const char *const *addresses;
+    size_t address_count;
+};
+
+enum target_kind {
+    TARGET_CONTACT,
+    TARGET_TEAM,
+    TARGET_SCHEDULE, /* @name */
+    TARGET_AUDIENCE, /* &name */
+    TARGET_CHANNEL,  /* channel:NAME */
+    TARGET_EVERYONE,
+};
+
+struct target {
+    enum target_kind kind;
+    const char *name; /* without its sign; resolved in the current rulebook when the step runs */
+};
+
+enum step_kind { STEP_PAGE, STEP_INFORM, STEP_ASK };
+enum step_when { WHEN_UNACKED, WHEN_UNRESOLVED, WHEN_ACKED, WHEN_RESOLVED };
+
+struct step {
+    const char *name;
+    enum step_kind kind;
+    enum step_when when;
+    int64_t wait_ms;
+    const struct target *targets;
+    size_t target_count;
+};
+
+enum match_op { MATCH_EQUAL, MATCH_NOT_EQUAL, MATCH_REGEX, MATCH_NOT_REGEX };
+
+struct matcher {
+    const char *label; /* also: source, key, severity */
+    enum match_op op;
+    const char *value;
+    const struct regex *regex; /* for the regex ops */
+};
+
+struct match_line { /* all of a line must match; several lines are alternatives */
+    const struct matcher *matchers;
+    size_t matcher_count;
+};
+
+enum resolve_mode { RESOLVE_AUTO, RESOLVE_MANUAL };
+
+#define POLICY_HASH_BYTES 65 /* SHA-256 in hex, with NUL */
+
+struct policy {
+    const char *name;
+    char hash[POLICY_HASH_BYTES]; /* of `text` */
+    const char *text;             /* canonical INI of this policy and its steps: parses back to the same policy */
+    const struct match_line *match; /* none: matches nothing, except `default`, which matches everything */
+    size_t match_count;
+    bool goes_on; /* continue = yes */
+    const char *const *group_by; /* none: every alert is its own incident */
+    size_t group_by_count;
+    int64_t hold_ms;
+    int64_t repeat;
+    int64_t ack_timeout_ms;
+    int64_t eta_grace_ms;
+    int64_t eta_max_ms;
+    int64_t reach_within_ms;
+    int64_t reopen_within_ms;
+    int64_t fallback_every_ms;
+    enum resolve_mode resolve;
+    const struct target *fallback;
+    size_t fallback_count;
+    const struct step *steps;
+    size_t step_count;
+};
+
+struct source_rule { /* what the engine needs to know of a [source] */
+    const char *name;
+    int64_t incidents_max; /* open incidents of this source */
+};
+
+struct rulebook {
+    const struct contact *contacts;
+    size_t contact_count;
+    const struct team *teams;
+    size_t team_count;
+    const struct schedule *schedules;
+    size_t schedule_count;
+    const struct audience *audiences;
+    size_t audience_count;
+    const struct source_rule *sources;
+    size_t source_count;
+    const char *const *channels; /* names of the [channel] sections */
+    size_t channel_count;
+    const struct policy *policies; /* reading order; `default` is last */
+    size_t policy_count;
+    const struct policy *default_policy; /* always there; pages at least one contact or team */
+    const struct zone *zone;             /* [gateway] time_zone */
+    const char *site_name;               /* [gateway] name */
+    const char *public_url;              /* without trailing slash, "" when not set */
+    int64_t incidents_max;
+};
+
+/* Look-ups by name; NULL when it is not (or no longer) there. */
+const struct contact *rulebook_contact(const struct rulebook *book, const char *name);
+const struct team *rulebook_team(const struct rulebook *book, const char *name);
+const struct schedule *rulebook_schedule(const struct rulebook *book, const char *name);
+const struct audience *rulebook_audience(const struct rulebook *book, const char *name);
+const struct source_rule *rulebook_source(const struct rulebook *book, const char *name);
+const struct policy *rulebook_policy(const struct rulebook *book, const char *name);
+bool rulebook_has_channel(const struct rulebook *book, const char *name);
+
+#endif
