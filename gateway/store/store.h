@@ -81,6 +81,8 @@ struct store_inbox_item {
 struct store;
 
 struct store_ops {
+    /* The counters alone, before anything else: engine time starts from what was committed last. */
+    int (*read_meta)(void *self, struct store_meta *out_meta, struct err *err);
     int (*load)(void *self, const struct store_sink *sink, struct err *err);
     enum store_verdict (*commit)(void *self, const struct commit *commit, struct err *err);
     /* Snapshot, body and alert details of one notification into the arena; ERR_NOT_FOUND when it is not there.
