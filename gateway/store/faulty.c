@@ -11,6 +11,12 @@ struct faulty_store {
     bool applied;
 };
 
+static int faulty_read_meta(void *self, struct store_meta *out_meta, struct err *err)
+{
+    struct store *inner = ((struct faulty_store *)self)->inner;
+    return inner->ops->read_meta(inner->self, out_meta, err);
+}
+
 static int faulty_load(void *self, const struct store_sink *sink, struct err *err)
 {
     struct store *inner = ((struct faulty_store *)self)->inner;
@@ -83,6 +89,7 @@ static void faulty_close(void *self)
 }
 
 static const struct store_ops faulty_ops = {
+    .read_meta = faulty_read_meta,
     .load = faulty_load,
     .commit = faulty_commit,
     .notification = faulty_notification,

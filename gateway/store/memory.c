@@ -1,6 +1,6 @@
 /*
- * The store of simulations and tests: what was committed can be loaded back, as long as the process lives. Events,
- * timeline and attempts are not kept, since nothing in store.h reads them back.
+ * The store of simulations and tests: what was committed can be loaded back, as long as the process
+ * lives. Events, timeline and attempts are not kept, since nothing in store.h reads them back.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,8 @@ struct id_list {
     size_t capacity;
 };
 
-/* Alerts and notifications may come before their incident within a batch: until then it has no row. */
+/* Alerts and notifications may come before their incident within a batch: until then it has no row.
+ */
 struct memory_incident {
     struct incident_row *row; /* or NULL */
     struct id_list alerts;
@@ -95,7 +96,8 @@ static void notification_free(struct notification_row *row)
     }
 }
 
-/* Take the texts of `next` into a block of the store's own in place of `entry`'s; the body moves over as it is. */
+/* Take the texts of `next` into a block of the store's own in place of `entry`'s; the body moves
+ * over as it is. */
 static void notification_replace(struct memory_entry *entry, const struct notification_row *next)
 {
     struct notification_row *old = entry->row;
@@ -306,12 +308,14 @@ static void inbox_drop_taken(struct memory_store *memory)
     memory_table_compact(&memory->inbox);
 }
 
-/* Only a bug of the caller can stop the loop half way; the store then answers nothing but broken. */
+/* Only a bug of the caller can stop the loop half way; the store then answers nothing but broken.
+ */
 static enum store_verdict memory_commit(void *self, const struct commit *commit, struct err *err)
 {
     struct memory_store *memory = self;
     if (memory->broken) {
-        (void)err_set(err, ERR_CORRUPT, "store: broken by an earlier commit"); /* the verdict says it */
+        (void)err_set(err, ERR_CORRUPT,
+                      "store: broken by an earlier commit"); /* the verdict says it */
         return STORE_BROKEN;
     }
     if (commit->meta.epoch != memory->meta.epoch) {
@@ -362,6 +366,13 @@ static void load_notifications(const struct memory_store *memory, const struct s
             sink->notification(sink->self, &row);
         }
     }
+}
+
+static int memory_read_meta(void *self, struct store_meta *out_meta, struct err *err)
+{
+    (void)err; /* nothing here can fail */
+    *out_meta = ((struct memory_store *)self)->meta;
+    return 0;
 }
 
 static int memory_load(void *self, const struct store_sink *sink, struct err *err)
@@ -418,7 +429,8 @@ static int memory_notification(void *self, uint64_t id, struct arena *arena,
     const struct memory_store *memory = self;
     const struct notification_row *row = table_row(&memory->notifications, id);
     if (row == NULL) {
-        return err_set(err, ERR_NOT_FOUND, "notification %llu is not there", (unsigned long long)id);
+        return err_set(err, ERR_NOT_FOUND, "notification %llu is not there",
+                       (unsigned long long)id);
     }
     *out_row = *row;
     row_keep(&notification_shape, out_row, arena);
@@ -562,6 +574,7 @@ static void memory_close(void *self)
 }
 
 static const struct store_ops memory_ops = {
+    .read_meta = memory_read_meta,
     .load = memory_load,
     .commit = memory_commit,
     .notification = memory_notification,

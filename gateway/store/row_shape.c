@@ -7,45 +7,49 @@
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 static const size_t incident_texts[] = {
-    offsetof(struct incident_row, policy), offsetof(struct incident_row, policy_hash),
+    offsetof(struct incident_row, policy),    offsetof(struct incident_row, policy_hash),
     offsetof(struct incident_row, group_key), offsetof(struct incident_row, title),
-    offsetof(struct incident_row, owner), offsetof(struct incident_row, cause),
+    offsetof(struct incident_row, owner),     offsetof(struct incident_row, cause),
     offsetof(struct incident_row, ladder),
 };
 
 static const size_t alert_texts[] = {
-    offsetof(struct alert_row, source), offsetof(struct alert_row, key),
+    offsetof(struct alert_row, source),  offsetof(struct alert_row, key),
     offsetof(struct alert_row, summary), offsetof(struct alert_row, labels),
     offsetof(struct alert_row, details), offsetof(struct alert_row, links),
 };
 
 static const size_t notification_texts[] = {
-    offsetof(struct notification_row, step), offsetof(struct notification_row, contact),
-    offsetof(struct notification_row, channel), offsetof(struct notification_row, address),
-    offsetof(struct notification_row, key), offsetof(struct notification_row, reason),
+    offsetof(struct notification_row, step),        offsetof(struct notification_row, contact),
+    offsetof(struct notification_row, channel),     offsetof(struct notification_row, address),
+    offsetof(struct notification_row, key),         offsetof(struct notification_row, reason),
     offsetof(struct notification_row, provider_id), offsetof(struct notification_row, snapshot),
-    offsetof(struct notification_row, body_hash), offsetof(struct notification_row, content_type),
+    offsetof(struct notification_row, body_hash),   offsetof(struct notification_row, content_type),
     offsetof(struct notification_row, subject),
 };
 
 static const size_t timeline_texts[] = {
-    offsetof(struct timeline_row, kind), offsetof(struct timeline_row, actor),
+    offsetof(struct timeline_row, kind),       offsetof(struct timeline_row, actor),
     offsetof(struct timeline_row, credential), offsetof(struct timeline_row, text),
     offsetof(struct timeline_row, data),
 };
 
 static const size_t attempt_texts[] = {
-    offsetof(struct attempt_row, outcome), offsetof(struct attempt_row, reason),
+    offsetof(struct attempt_row, outcome),
+    offsetof(struct attempt_row, reason),
     offsetof(struct attempt_row, detail),
 };
 
 static const size_t policy_texts[] = {
-    offsetof(struct policy_row, hash), offsetof(struct policy_row, name),
+    offsetof(struct policy_row, hash),
+    offsetof(struct policy_row, name),
     offsetof(struct policy_row, text),
 };
 
-#define SHAPE(type, offsets) \
-    { .size = sizeof(struct type), .texts = (offsets), .text_count = COUNT_OF(offsets) }
+#define SHAPE(type, offsets)                                                                       \
+    {                                                                                              \
+        .size = sizeof(struct type), .texts = (offsets), .text_count = COUNT_OF(offsets)           \
+    }
 
 const struct row_shape incident_shape = SHAPE(incident_row, incident_texts);
 const struct row_shape alert_shape = SHAPE(alert_row, alert_texts);

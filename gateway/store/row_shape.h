@@ -1,5 +1,6 @@
 /*
- * row_shape - which fields of a stored row are text, so that any row can be copied without a function for each.
+ * row_shape - which fields of a stored row are text, so that any row can be copied without a
+ * function for each.
  *
  * Shape:   a row with borrowed texts -> the same row with texts of its own.
  * Owns:    row_copy_heap: one block, freed with free(); row_keep: the arena.

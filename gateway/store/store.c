@@ -7,12 +7,8 @@
 #include "gateway/store/store_url.h"
 
 static const char *const verdict_names[STORE_VERDICT_COUNT] = {
-    [STORE_COMMITTED] = "committed",
-    [STORE_BUSY] = "busy",
-    [STORE_FULL] = "full",
-    [STORE_LEASE_LOST] = "lease lost",
-    [STORE_UNKNOWN] = "unknown",
-    [STORE_BROKEN] = "broken",
+    [STORE_COMMITTED] = "committed",   [STORE_BUSY] = "busy",       [STORE_FULL] = "full",
+    [STORE_LEASE_LOST] = "lease lost", [STORE_UNKNOWN] = "unknown", [STORE_BROKEN] = "broken",
 };
 
 const char *store_verdict_name(enum store_verdict verdict)
@@ -35,7 +31,8 @@ int store_url_parse(const char *url, const char *state_dir, struct arena *arena,
         return err_set(err, ERR_INVALID, "store url: got '%s', want sqlite:FILE or memory:", url);
     }
     *out_kind = STORE_KIND_SQLITE;
-    *out_path = *file == '/' ? arena_strdup(arena, file) : arena_printf(arena, "%s/%s", state_dir, file);
+    *out_path =
+        *file == '/' ? arena_strdup(arena, file) : arena_printf(arena, "%s/%s", state_dir, file);
     return 0;
 }
 
