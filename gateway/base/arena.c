@@ -1,6 +1,5 @@
 #include "gateway/base/arena.h"
 
-#include <stdalign.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -9,156 +8,125 @@
 
 #include "gateway/base/assert.h"
 
-#define ARENA_ALIGNMENT 16u
-#define ARENA_CHUNK_MIN_BYTES ((size_t)4096)
-#define ARENA_CHUNK_MAX_BYTES ((size_t)65536)
+#define ALIGNMENT 16
+#define CHUNK_BYTES_MIN ((size_t)4096)
+#define CHUNK_BYTES_MAX ((size_t)256 * 1024)
 
 struct arena_chunk {
-    struct arena_chunk *older;
-    size_t capacity;
+    struct arena_chunk *next;
+    size_t size;
     size_t used;
-    alignas(ARENA_ALIGNMENT) unsigned char data[];
+    _Alignas(ALIGNMENT) unsigned char bytes[];
 };
 
-void *heap_alloc(size_t size)
-{
-    void *memory = calloc(1, size == 0 ? 1 : size);
-    if (memory == NULL) {
-        assert_out_of_memory(size);
-    }
-    return memory;
-}
-
-void *heap_realloc(void *old, size_t size)
-{
-    void *memory = realloc(old, size == 0 ? 1 : size);
-    if (memory == NULL) {
-        assert_out_of_memory(size);
-    }
-    return memory;
-}
-
-char *heap_strdup(const char *text)
-{
-    size_t size = strlen(text) + 1;
-    char *copy = heap_alloc(size);
-    memcpy(copy, text, size);
-    return copy;
-}
-
-static struct arena_chunk *chunk_create(size_t capacity)
-{
-    if (capacity > SIZE_MAX - sizeof(struct arena_chunk)) {
-        assert_out_of_memory(capacity);
-    }
-    struct arena_chunk *chunk = NULL;
-    if (posix_memalign((void **)&chunk, ARENA_ALIGNMENT, sizeof(*chunk) + capacity) != 0) {
-        assert_out_of_memory(capacity);
-    }
-    *chunk = (struct arena_chunk){.capacity = capacity};
-    return chunk;
-}
-
-static void chunks_free(struct arena_chunk *chunk)
-{
-    while (chunk != NULL) {
-        struct arena_chunk *older = chunk->older;
-        free(chunk);
-        chunk = older;
-    }
-}
+_Static_assert(offsetof(struct arena_chunk, bytes) % ALIGNMENT == 0, "results are aligned");
 
 void arena_init(struct arena *arena)
 {
-    *arena = (struct arena){.head = NULL};
+    *arena = (struct arena){.head = NULL, .used_bytes = 0};
+}
+
+static void free_chunks(struct arena_chunk *chunk)
+{
+    while (chunk != NULL) {
+        struct arena_chunk *next = chunk->next;
+        free(chunk);
+        chunk = next;
+    }
 }
 
 void arena_reset(struct arena *arena)
 {
     struct arena_chunk *kept = arena->head;
-    if (kept != NULL) {
-        chunks_free(kept->older);
-        kept->older = NULL;
-        kept->used = 0;
+    if (kept != NULL && kept->size > CHUNK_BYTES_MAX) {
+        /* One huge round must not pin its memory for ever. */
+        kept = NULL;
     }
+    if (kept != NULL) {
+        free_chunks(kept->next);
+        kept->next = NULL;
+        kept->used = 0;
+    } else {
+        free_chunks(arena->head);
+    }
+    arena->head = kept;
     arena->used_bytes = 0;
 }
 
 void arena_clear(struct arena *arena)
 {
-    chunks_free(arena->head);
+    free_chunks(arena->head);
     arena_init(arena);
 }
 
-/* Chunks double up to a maximum, so that a small arena stays small and a large one needs few calls
- * to malloc. */
-static size_t next_capacity(const struct arena *arena)
+static size_t next_chunk_size(const struct arena *arena, size_t size)
 {
-    if (arena->head == NULL) {
-        return ARENA_CHUNK_MIN_BYTES;
+    size_t wanted = CHUNK_BYTES_MIN;
+    if (arena->head != NULL) {
+        wanted = arena->head->size < CHUNK_BYTES_MAX / 2 ? arena->head->size * 2 : CHUNK_BYTES_MAX;
     }
-    size_t doubled = arena->head->capacity * 2;
-    return doubled > ARENA_CHUNK_MAX_BYTES ? ARENA_CHUNK_MAX_BYTES : doubled;
+    return size > wanted ? size : wanted;
 }
 
-/* A piece larger than a chunk gets its own behind the head, so that the room left in the head stays
- * in use and a reset does not keep an unusually large chunk. */
-static struct arena_chunk *chunk_for(struct arena *arena, size_t rounded)
+static struct arena_chunk *add_chunk(struct arena *arena, size_t size)
 {
-    struct arena_chunk *head = arena->head;
-    if (head != NULL && rounded <= head->capacity - head->used) {
-        return head;
+    size_t chunk_size = next_chunk_size(arena, size);
+    struct arena_chunk *chunk = malloc(sizeof(*chunk) + chunk_size);
+    if (chunk == NULL) {
+        assert_out_of_memory(chunk_size);
     }
-    if (rounded > ARENA_CHUNK_MAX_BYTES / 4) {
-        if (head == NULL) {
-            head = arena->head = chunk_create(ARENA_CHUNK_MIN_BYTES);
-        }
-        struct arena_chunk *large = chunk_create(rounded);
-        large->older = head->older;
-        head->older = large;
-        return large;
+    chunk->size = chunk_size;
+    chunk->used = 0;
+    if (arena->head != NULL && size > CHUNK_BYTES_MAX) {
+        /* A large item fills its own chunk; the head still has room for small ones. */
+        chunk->next = arena->head->next;
+        arena->head->next = chunk;
+    } else {
+        chunk->next = arena->head;
+        arena->head = chunk;
     }
-    size_t capacity = next_capacity(arena);
-    while (capacity < rounded) {
-        capacity *= 2;
-    }
-    struct arena_chunk *chunk = chunk_create(capacity);
-    chunk->older = head;
-    arena->head = chunk;
     return chunk;
+}
+
+static void *take(struct arena *arena, size_t size)
+{
+    if (size > SIZE_MAX / 2) {
+        assert_out_of_memory(size);
+    }
+    size_t rounded = (size + (size == 0) + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+    struct arena_chunk *chunk = arena->head;
+    if (chunk == NULL || chunk->size - chunk->used < rounded) {
+        chunk = add_chunk(arena, rounded);
+    }
+    void *result = chunk->bytes + chunk->used;
+    chunk->used += rounded;
+    arena->used_bytes += rounded;
+    return result;
 }
 
 void *arena_alloc(struct arena *arena, size_t size)
 {
-    if (size > SIZE_MAX - ARENA_ALIGNMENT) {
-        assert_out_of_memory(size);
-    }
-    size_t wanted = size == 0 ? 1 : size;
-    size_t rounded = (wanted + ARENA_ALIGNMENT - 1) / ARENA_ALIGNMENT * ARENA_ALIGNMENT;
-    struct arena_chunk *chunk = chunk_for(arena, rounded);
-    void *memory = chunk->data + chunk->used;
-    chunk->used += rounded;
-    arena->used_bytes += rounded;
-    memset(memory, 0, rounded);
-    return memory;
+    void *result = take(arena, size);
+    memset(result, 0, size);
+    return result;
 }
 
 void *arena_alloc_array(struct arena *arena, size_t count, size_t size)
 {
-    size_t bytes = 0;
-    if (__builtin_mul_overflow(count, size, &bytes)) {
+    size_t total;
+    if (__builtin_mul_overflow(count, size, &total)) {
         assert_out_of_memory(SIZE_MAX);
     }
-    return arena_alloc(arena, bytes);
+    return arena_alloc(arena, total);
 }
 
 void *arena_copy(struct arena *arena, const void *data, size_t size)
 {
-    void *copy = arena_alloc(arena, size);
-    if (size != 0) {
-        memcpy(copy, data, size);
+    void *result = take(arena, size);
+    if (size > 0) {
+        memcpy(result, data, size);
     }
-    return copy;
+    return result;
 }
 
 char *arena_strdup(struct arena *arena, const char *text)
@@ -168,25 +136,55 @@ char *arena_strdup(struct arena *arena, const char *text)
 
 char *arena_strndup(struct arena *arena, const char *text, size_t length)
 {
-    size_t kept = strnlen(text, length);
-    ASSERT(kept < SIZE_MAX);
-    char *copy = arena_alloc(arena, kept + 1);
-    memcpy(copy, text, kept);
-    return copy;
+    char *result = take(arena, length + 1);
+    if (length > 0) {
+        memcpy(result, text, length);
+    }
+    result[length] = '\0';
+    return result;
 }
 
 char *arena_printf(struct arena *arena, const char *format, ...)
 {
-    va_list args;
-    va_start(args, format);
-    va_list again;
-    va_copy(again, args);
-    int length = vsnprintf(NULL, 0, format, args);
-    va_end(args);
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
     ASSERT(length >= 0);
-    char *text = arena_alloc(arena, (size_t)length + 1);
-    int written = vsnprintf(text, (size_t)length + 1, format, again);
-    va_end(again);
+    size_t size = (size_t)length + 1;
+    char *result = take(arena, size);
+    va_start(arguments, format);
+    int written = vsnprintf(result, size, format, arguments);
+    va_end(arguments);
     ASSERT(written == length);
-    return text;
+    return result;
+}
+
+void *heap_alloc(size_t size)
+{
+    void *result = calloc(1, size + (size == 0));
+    if (result == NULL) {
+        assert_out_of_memory(size);
+    }
+    return result;
+}
+
+void *heap_realloc(void *old, size_t size)
+{
+    void *result = realloc(old, size + (size == 0));
+    if (result == NULL) {
+        assert_out_of_memory(size);
+    }
+    return result;
+}
+
+char *heap_strdup(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *result = malloc(size);
+    if (result == NULL) {
+        assert_out_of_memory(size);
+    }
+    memcpy(result, text, size);
+    return result;
 }

@@ -2,35 +2,43 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-/* A condition may contain quotes, and the line must stay one that a log reader understands. No
- * allocation here: memory may be what broke. */
-static void put_quoted(const char *key, const char *text)
+#define LINE_BYTES 1024
+
+/* Neither the heap nor a lock is used here: whatever they guard may be what is broken. */
+static _Noreturn void die(const char *line, int length)
 {
-    (void)fprintf(stderr, " %s=\"", key);
-    for (const char *at = text; *at != '\0'; at++) {
-        if (*at == '"' || *at == '\\') {
-            (void)fputc('\\', stderr);
-        }
-        (void)fputc(*at, stderr);
+    if (length > 0) {
+        size_t count = (size_t)length < LINE_BYTES ? (size_t)length : LINE_BYTES - 1;
+        ssize_t written = write(STDERR_FILENO, line, count);
+        (void)written; /* Nothing is left to tell it to. */
     }
-    (void)fputc('"', stderr);
+    abort();
 }
 
 _Noreturn void assert_failed(const char *condition, const char *file, int line,
                              const char *function)
 {
-    (void)fputs("level=error msg=\"assertion failed\"", stderr);
-    put_quoted("condition", condition);
-    put_quoted("file", file);
-    (void)fprintf(stderr, " line=%d", line);
-    put_quoted("function", function);
-    (void)fputc('\n', stderr);
-    abort();
+    char shown[LINE_BYTES / 2];
+    size_t length = 0;
+    for (; condition[length] != '\0' && length < sizeof(shown) - 1; length++) {
+        char c = condition[length];
+        shown[length] = c == '"' || c == '\\' || c == '\n' ? '\'' : c;
+    }
+    shown[length] = '\0';
+    char text[LINE_BYTES];
+    int count = snprintf(text, sizeof(text),
+                         "level=error msg=\"assertion failed\" condition=\"%s\" file=%s line=%d "
+                         "function=%s next=abort\n",
+                         shown, file, line, function);
+    die(text, count);
 }
 
 _Noreturn void assert_out_of_memory(unsigned long bytes)
 {
-    (void)fprintf(stderr, "level=error msg=\"out of memory\" bytes=%lu\n", bytes);
-    abort();
+    char text[LINE_BYTES];
+    int count = snprintf(text, sizeof(text),
+                         "level=error msg=\"out of memory\" bytes=%lu next=abort\n", bytes);
+    die(text, count);
 }

@@ -2,73 +2,62 @@
 
 #include <locale.h>
 #include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "gateway/base/assert.h"
 
-static const char cut_mark[] = "...";
+/* Adds format to text at `length`; a text that does not fit ends in "...", never in half a
+ * character. */
+static size_t add_v(char text[ERR_TEXT_BYTES], size_t length, const char *format, va_list arguments)
+    __attribute__((format(printf, 3, 0)));
 
-/* Where a text of `length` bytes may be cut at `most` without splitting a UTF-8 character. */
-static size_t cut_length(const char *text, size_t most)
+static size_t add_v(char text[ERR_TEXT_BYTES], size_t length, const char *format, va_list arguments)
 {
-    while (most > 0 && ((unsigned char)text[most] & 0xc0) == 0x80) {
-        most--;
+    int count = vsnprintf(text + length, ERR_TEXT_BYTES - length, format, arguments);
+    ASSERT(count >= 0);
+    if ((size_t)count < ERR_TEXT_BYTES - length) {
+        return length + (size_t)count;
     }
-    return most;
+    size_t end = ERR_TEXT_BYTES - 4;
+    while (end > 0 && ((unsigned char)text[end] & 0xc0) == 0x80) {
+        end--;
+    }
+    memcpy(text + end, "...", 4);
+    return end + 3;
 }
 
-/* Put `head` and `tail` into the text; what does not fit is cut, visibly. */
-static void text_put(struct err *err, const char *head, const char *tail)
+static size_t add(char text[ERR_TEXT_BYTES], size_t length, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static size_t add(char text[ERR_TEXT_BYTES], size_t length, const char *format, ...)
 {
-    char joined[2 * ERR_TEXT_BYTES];
-    int length = snprintf(joined, sizeof(joined), "%s%s", head, tail);
-    size_t kept = length < 0 ? 0 : (size_t)length;
-    if (kept >= ERR_TEXT_BYTES) {
-        kept = cut_length(joined, ERR_TEXT_BYTES - sizeof(cut_mark));
-        memcpy(joined + kept, cut_mark, sizeof(cut_mark));
-        kept += sizeof(cut_mark) - 1;
-    }
-    memcpy(err->text, joined, kept);
-    err->text[kept] = '\0';
+    va_list arguments;
+    va_start(arguments, format);
+    size_t end = add_v(text, length, format, arguments);
+    va_end(arguments);
+    return end;
 }
 
-/* The arguments may point into the err that is about to change, so everything is formatted beside
- * it. One byte past ERR_TEXT_BYTES - 1 is kept, and so text_put sees that there was more. */
-__attribute__((format(printf, 2, 0))) static void text_format(char out[ERR_TEXT_BYTES + 1],
-                                                              const char *format, va_list args)
+/* The new text is built apart because an argument may be the old text itself. */
+static void commit(struct err *err, enum err_code code, const char *text, size_t length)
 {
-    if (vsnprintf(out, ERR_TEXT_BYTES + 1, format, args) < 0) {
-        out[0] = '\0';
-    }
+    err->code = code;
+    memcpy(err->text, text, length + 1);
 }
 
 int err_set(struct err *err, enum err_code code, const char *format, ...)
 {
-    ASSERT(code > ERR_NONE && code < ERR_CODE_COUNT);
     if (err == NULL) {
         return -1;
     }
-    char text[ERR_TEXT_BYTES + 1];
-    va_list args;
-    va_start(args, format);
-    text_format(text, format, args);
-    va_end(args);
-    err->code = code;
-    text_put(err, text, "");
+    char text[ERR_TEXT_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    size_t length = add_v(text, 0, format, arguments);
+    va_end(arguments);
+    commit(err, code, text, length);
     return -1;
-}
-
-static void reason_put(char out[ERR_TEXT_BYTES], int error_number)
-{
-    locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    if (plain == (locale_t)0) {
-        (void)snprintf(out, ERR_TEXT_BYTES, ": error %d", error_number);
-        return;
-    }
-    (void)snprintf(out, ERR_TEXT_BYTES, ": %s", strerror_l(error_number, plain));
-    freelocale(plain);
 }
 
 int err_set_errno(struct err *err, int error_number, const char *format, ...)
@@ -76,15 +65,19 @@ int err_set_errno(struct err *err, int error_number, const char *format, ...)
     if (err == NULL) {
         return -1;
     }
-    char text[ERR_TEXT_BYTES + 1];
-    va_list args;
-    va_start(args, format);
-    text_format(text, format, args);
-    va_end(args);
-    char reason[ERR_TEXT_BYTES];
-    reason_put(reason, error_number);
-    err->code = ERR_SYSTEM;
-    text_put(err, text, reason);
+    char text[ERR_TEXT_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    size_t length = add_v(text, 0, format, arguments);
+    va_end(arguments);
+    locale_t locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    if (locale == (locale_t)0) {
+        length = add(text, length, ": error %d", error_number);
+    } else {
+        length = add(text, length, ": %s", strerror_l(error_number, locale));
+        freelocale(locale);
+    }
+    commit(err, ERR_SYSTEM, text, length);
     return -1;
 }
 
@@ -93,13 +86,12 @@ int err_wrap(struct err *err, const char *format, ...)
     if (err == NULL) {
         return -1;
     }
-    char prefix[ERR_TEXT_BYTES + 1];
-    va_list args;
-    va_start(args, format);
-    text_format(prefix, format, args);
-    va_end(args);
-    char rest[ERR_TEXT_BYTES + 2];
-    (void)snprintf(rest, sizeof(rest), ": %s", err->text);
-    text_put(err, prefix, rest);
+    char text[ERR_TEXT_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    size_t length = add_v(text, 0, format, arguments);
+    va_end(arguments);
+    length = add(text, length, ": %s", err->text);
+    commit(err, err->code, text, length);
     return -1;
 }

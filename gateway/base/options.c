@@ -1,16 +1,26 @@
 #include "gateway/base/options.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "gateway/base/assert.h"
 #include "gateway/base/parse.h"
 
+static size_t table_count(const struct option *table)
+{
+    size_t count = 0;
+    while (table[count].key != NULL) {
+        count++;
+    }
+    return count;
+}
+
 const struct option *options_find(const struct option *table, const char *key)
 {
-    for (const struct option *option = table; option->key != NULL; option++) {
-        if (text_equal(option->key, key)) {
-            return option;
+    for (; table->key != NULL; table++) {
+        if (text_equal(table->key, key)) {
+            return table;
         }
     }
     return NULL;
@@ -18,200 +28,236 @@ const struct option *options_find(const struct option *table, const char *key)
 
 const char *options_nearest(const struct option *table, const char *key)
 {
-    size_t count = 0;
-    while (table[count].key != NULL) {
-        count++;
-    }
-    const char **keys = heap_alloc((count + 1) * sizeof(*keys));
-    for (size_t at = 0; at < count; at++) {
-        keys[at] = table[at].key;
+    size_t count = table_count(table);
+    const char **keys = heap_alloc(count * sizeof(*keys));
+    for (size_t i = 0; i < count; i++) {
+        keys[i] = table[i].key;
     }
     const char *nearest = text_nearest(key, keys, count);
     free(keys);
     return nearest;
 }
 
-static int64_t text_max(const struct option *option)
+static void *field_of(const struct option *option, void *object)
 {
-    return option->max == 0 ? OPTION_TEXT_BYTES_MAX : option->max;
+    return (char *)object + option->offset;
 }
 
-static int length_check(size_t length, int64_t min, int64_t max, struct err *err)
+/* memcpy because the row's offset says nothing to the compiler about the field's type. */
+static void store_i64(const struct option *option, void *object, int64_t value)
 {
-    if ((int64_t)length < min || (int64_t)length > max) {
-        return err_set(err, ERR_INVALID, "got %zu bytes, want %lld to %lld", length, (long long)min,
-                       (long long)max);
-    }
-    return 0;
+    memcpy(field_of(option, object), &value, sizeof(value));
 }
 
-/* The messages name lengths only: the text may be a secret. */
-static int text_check(const struct option *option, const char *text, struct err *err)
+static void store_text(const struct option *option, void *object, const char *text,
+                       struct arena *arena)
+{
+    const char *copy = *text == '\0' ? "" : arena_strdup(arena, text);
+    memcpy(field_of(option, object), &copy, sizeof(copy));
+}
+
+static int check_text(const struct option *option, const char *text, struct err *err)
 {
     size_t length = strlen(text);
-    if (length_check(length, option->min, text_max(option), err) != 0) {
-        return -1;
+    if (!text_is_utf8(text, length) || text_has_control(text, length)) {
+        return err_set(err, ERR_INVALID, "got bytes that are no plain text, want UTF-8");
     }
-    if (!text_is_utf8(text, length)) {
-        return err_set(err, ERR_INVALID, "got bytes that are no UTF-8, want UTF-8 text");
+    /* A row that leaves max out has no limit of its own: the reader of the file has one. */
+    bool too_long = option->max > 0 && length > (uint64_t)option->max;
+    if (!too_long && length >= (uint64_t)option->min) {
+        return 0;
     }
-    if (text_has_control(text, length)) {
-        return err_set(err, ERR_INVALID, "got a control character, want plain text");
+    char want[64];
+    struct strbuf limits;
+    strbuf_init(&limits, sizeof(want) - 1);
+    strbuf_printf(&limits, "%" PRId64, option->min);
+    if (option->max > 0) {
+        strbuf_printf(&limits, "..%" PRId64, option->max);
+    } else {
+        strbuf_add(&limits, " or more");
     }
-    return 0;
+    memcpy(want, strbuf_text(&limits), limits.length + 1);
+    strbuf_clear(&limits);
+    return err_set(err, ERR_INVALID, "got %zu bytes, want %s bytes", length, want);
 }
 
-static int text_set(const struct option *option, const char **field, const char *text,
+static int set_text(const struct option *option, void *object, const char *text,
                     struct arena *arena, struct err *err)
 {
-    if (text_check(option, text, err) != 0) {
+    if (check_text(option, text, err) != 0) {
         return -1;
     }
-    *field = arena_strdup(arena, text);
+    store_text(option, object, text, arena);
     return 0;
 }
 
-static int name_set(const char **field, const char *text, struct arena *arena, struct err *err)
+static int set_name(const struct option *option, void *object, const char *text,
+                    struct arena *arena, struct err *err)
 {
     if (!text_is_name(text)) {
         char got[TEXT_EXCERPT_BYTES];
         return err_set(err, ERR_INVALID,
-                       "got '%s', want a name of at most 48 characters a-z, 0-9 and -, not "
-                       "beginning with -",
+                       "got '%s', want a name of a-z, 0-9 and '-', at most 48 characters",
                        text_excerpt(text, got));
     }
-    *field = arena_strdup(arena, text);
+    store_text(option, object, text, arena);
     return 0;
 }
 
-static int size_set(const struct option *option, int64_t *field, const char *text, struct err *err)
+static int set_file(const struct option *option, void *object, const char *text,
+                    struct arena *arena, struct err *err)
 {
-    ASSERT(option->min >= 0 && option->max >= 0);
+    if (*text == '\0') {
+        return err_set(err, ERR_INVALID, "got '', want a path");
+    }
+    return set_text(option, object, text, arena, err);
+}
+
+static int set_number(const struct option *option, void *object, const char *text, struct err *err)
+{
+    int64_t value = 0;
     uint64_t bytes = 0;
-    if (parse_size(text, (uint64_t)option->min, (uint64_t)option->max, &bytes, err) != 0) {
+    int result = -1;
+    if (option->type == OPTION_INTEGER) {
+        result = parse_i64(text, option->min, option->max, &value, err);
+    } else if (option->type == OPTION_DURATION) {
+        result = parse_duration(text, option->min, option->max, &value, err);
+    } else {
+        ASSERT(option->min >= 0);
+        result = parse_size(text, (uint64_t)option->min, (uint64_t)option->max, &bytes, err);
+        value = (int64_t)bytes;
+    }
+    if (result == 0) {
+        store_i64(option, object, value);
+    }
+    return result;
+}
+
+static int set_bool(const struct option *option, void *object, const char *text, struct err *err)
+{
+    bool value;
+    if (parse_bool(text, &value, err) != 0) {
         return -1;
     }
-    *field = (int64_t)bytes;
+    memcpy(field_of(option, object), &value, sizeof(value));
     return 0;
 }
 
-static void choices_add(struct strbuf *out, const char *const *choices)
+static int refuse_choice(const struct option *option, const char *text, size_t count,
+                         struct err *err)
 {
-    for (size_t at = 0; choices[at] != NULL; at++) {
-        strbuf_add(out, at == 0 ? "" : choices[at + 1] == NULL ? " or " : ", ");
-        strbuf_add(out, choices[at]);
-    }
-}
-
-static int choice_set(const struct option *option, int64_t *field, const char *text,
-                      struct err *err)
-{
-    ASSERT(option->choices != NULL);
-    for (size_t at = 0; option->choices[at] != NULL; at++) {
-        if (text_equal(option->choices[at], text)) {
-            *field = (int64_t)at;
-            return 0;
-        }
-    }
-    char got[TEXT_EXCERPT_BYTES];
     struct strbuf want;
     strbuf_init(&want, ERR_TEXT_BYTES);
-    choices_add(&want, option->choices);
-    (void)err_set(err, ERR_INVALID, "got '%s', want %s", text_excerpt(text, got),
-                  strbuf_text(&want));
+    for (size_t i = 0; i < count; i++) {
+        strbuf_printf(&want, "%s%s", i == 0 ? "" : ", ", option->choices[i]);
+    }
+    const char *nearest = text_nearest(text, option->choices, count);
+    if (nearest != NULL) {
+        strbuf_printf(&want, " (did you mean '%s'?)", nearest);
+    }
+    char got[TEXT_EXCERPT_BYTES];
+    err_set(err, ERR_INVALID, "got '%s', want one of %s", text_excerpt(text, got),
+            strbuf_text(&want));
     strbuf_clear(&want);
     return -1;
 }
 
-static bool is_space(char c)
+static int set_choice(const struct option *option, void *object, const char *text, struct err *err)
+{
+    size_t count = 0;
+    for (; option->choices[count] != NULL; count++) {
+        if (text_equal(option->choices[count], text)) {
+            store_i64(option, object, (int64_t)count);
+            return 0;
+        }
+    }
+    return refuse_choice(option, text, count, err);
+}
+
+static bool is_blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\n';
 }
 
-/* The item from text up to a comma or the end, trimmed. */
-static const char *item_copy(const char *text, size_t length, struct arena *arena)
+static char *trimmed(struct arena *arena, const char *begin, const char *end)
 {
-    while (length != 0 && is_space(*text)) {
-        text++;
-        length--;
+    while (begin < end && is_blank(*begin)) {
+        begin++;
     }
-    while (length != 0 && is_space(text[length - 1])) {
-        length--;
+    while (end > begin && is_blank(end[-1])) {
+        end--;
     }
-    return arena_strndup(arena, text, length);
+    return arena_strndup(arena, begin, (size_t)(end - begin));
 }
 
-static size_t comma_count(const char *text)
+/* Fills `items` from `text`; -1 at an empty item. */
+static int split_list(const char *text, const char **items, struct arena *arena, struct err *err)
 {
-    size_t count = 0;
-    for (; *text != '\0'; text++) {
-        count += *text == ',' ? 1 : 0;
-    }
-    return count;
-}
-
-static int list_split(const char *text, struct arena *arena, struct option_list *out_list,
-                      struct err *err)
-{
-    if (text[strspn(text, " \t\n")] == '\0') {
-        *out_list = (struct option_list){.count = 0};
-        return 0;
-    }
-    size_t count = comma_count(text) + 1;
-    const char **items = arena_alloc_array(arena, count, sizeof(*items));
-    for (size_t at = 0; at < count; at++) {
-        size_t length = strcspn(text, ",");
-        items[at] = item_copy(text, length, arena);
-        if (items[at][0] == '\0') {
-            return err_set(err, ERR_INVALID, "got an empty item %zu, want text between commas",
-                           at + 1);
+    const char *begin = text;
+    for (size_t i = 0;; i++) {
+        const char *end = begin + strcspn(begin, ",");
+        items[i] = trimmed(arena, begin, end);
+        if (items[i][0] == '\0') {
+            char got[TEXT_EXCERPT_BYTES];
+            return err_set(err, ERR_INVALID, "got '%s', want a list without empty items",
+                           text_excerpt(text, got));
         }
-        text += length + 1;
+        if (*end == '\0') {
+            return 0;
+        }
+        begin = end + 1;
     }
-    *out_list = (struct option_list){.items = items, .count = count};
-    return 0;
 }
 
-static int list_set(const struct option *option, struct option_list *field, const char *text,
+static int set_list(const struct option *option, void *object, const char *text,
                     struct arena *arena, struct err *err)
 {
-    const struct option whole = {.max = OPTION_TEXT_BYTES_MAX};
-    struct option_list list = {.count = 0};
-    if (text_check(&whole, text, err) != 0 || list_split(text, arena, &list, err) != 0) {
-        return -1;
+    size_t length = strlen(text);
+    if (!text_is_utf8(text, length) || text_has_control(text, length)) {
+        return err_set(err, ERR_INVALID, "got bytes that are no plain text, want UTF-8");
     }
-    int64_t most = option->max == 0 ? OPTION_TEXT_BYTES_MAX : option->max;
-    if ((int64_t)list.count < option->min || (int64_t)list.count > most) {
-        return err_set(err, ERR_INVALID, "got %zu items, want %lld to %lld", list.count,
-                       (long long)option->min, (long long)most);
+    struct option_list list = {.items = NULL, .count = 0};
+    if (text[strspn(text, " \t\n")] != '\0') {
+        size_t count = 1;
+        for (const char *at = text; *at != '\0'; at++) {
+            count += *at == ',';
+        }
+        const char **items = arena_alloc_array(arena, count, sizeof(*items));
+        if (split_list(text, items, arena, err) != 0) {
+            return -1;
+        }
+        list = (struct option_list){.items = items, .count = count};
     }
-    *field = list;
+    if (list.count < (uint64_t)option->min ||
+        (option->max > 0 && list.count > (uint64_t)option->max)) {
+        return err_set(err, ERR_INVALID, "got %zu items, want %" PRId64 "..%" PRId64, list.count,
+                       option->min, option->max);
+    }
+    memcpy(field_of(option, object), &list, sizeof(list));
     return 0;
 }
 
 int options_set(const struct option *option, void *object, const char *text, struct arena *arena,
                 struct err *err)
 {
-    void *field = (char *)object + option->offset;
     switch (option->type) {
     case OPTION_TEXT:
-    case OPTION_FILE:
     case OPTION_SECRET:
-        return text_set(option, field, text, arena, err);
+        return set_text(option, object, text, arena, err);
     case OPTION_NAME:
-        return name_set(field, text, arena, err);
+        return set_name(option, object, text, arena, err);
+    case OPTION_FILE:
+        return set_file(option, object, text, arena, err);
     case OPTION_INTEGER:
-        return parse_i64(text, option->min, option->max, field, err);
     case OPTION_DURATION:
-        return parse_duration(text, option->min, option->max, field, err);
     case OPTION_SIZE:
-        return size_set(option, field, text, err);
+        return set_number(option, object, text, err);
     case OPTION_BOOL:
-        return parse_bool(text, field, err);
+        return set_bool(option, object, text, err);
     case OPTION_CHOICE:
-        return choice_set(option, field, text, err);
+        return set_choice(option, object, text, err);
     case OPTION_LIST:
-        return list_set(option, field, text, arena, err);
+        return set_list(option, object, text, arena, err);
     case OPTION_TYPE_COUNT:
         break;
     }
@@ -219,20 +265,19 @@ int options_set(const struct option *option, void *object, const char *text, str
     return -1;
 }
 
-/* Absent is "" for text and no items for a list, also where a text that is written must have a
- * minimum. */
-static bool absent_set(const struct option *option, void *object)
+/* Texts and lists may be absent, which is not the same as a value that the row's limits allow. */
+static bool set_absent(const struct option *option, void *object, struct arena *arena)
 {
-    char *field = (char *)object + option->offset;
+    struct option_list none = {.items = NULL, .count = 0};
     switch (option->type) {
     case OPTION_TEXT:
+    case OPTION_SECRET:
     case OPTION_NAME:
     case OPTION_FILE:
-    case OPTION_SECRET:
-        *(const char **)(void *)field = "";
+        store_text(option, object, "", arena);
         return true;
     case OPTION_LIST:
-        *(struct option_list *)(void *)field = (struct option_list){.count = 0};
+        memcpy(field_of(option, object), &none, sizeof(none));
         return true;
     case OPTION_INTEGER:
     case OPTION_DURATION:
@@ -247,39 +292,29 @@ static bool absent_set(const struct option *option, void *object)
 
 void options_defaults(const struct option *table, void *object, struct arena *arena)
 {
-    for (const struct option *option = table; option->key != NULL; option++) {
-        const char *text = option->default_text == NULL ? "" : option->default_text;
-        if (text[0] == '\0' && (absent_set(option, object) || option->default_text == NULL)) {
+    for (; table->key != NULL; table++) {
+        const char *text = table->default_text;
+        if (text == NULL || *text == '\0') {
+            bool absent = set_absent(table, object, arena);
+            ASSERT(absent || text == NULL);
             continue;
         }
-        int rc = options_set(option, object, text, arena, NULL);
-        ASSERT(rc == 0);
-    }
-}
-
-static void option_print(const struct option *option, struct strbuf *out)
-{
-    strbuf_printf(out, "; %s", option->help == NULL ? "" : option->help);
-    if (option->type == OPTION_CHOICE) {
-        strbuf_add(out, " (");
-        choices_add(out, option->choices);
-        strbuf_add(out, ")");
-    }
-    strbuf_add_char(out, '\n');
-    if (option->default_text == NULL) {
-        strbuf_printf(out, "; %s = (required)\n", option->key);
-    } else if (option->type == OPTION_SECRET) {
-        strbuf_printf(out, "; %s_file = FILE\n", option->key);
-    } else if (option->default_text[0] == '\0') {
-        strbuf_printf(out, "; %s =\n", option->key);
-    } else {
-        strbuf_printf(out, "%s = %s\n", option->key, option->default_text);
+        int result = options_set(table, object, text, arena, NULL);
+        ASSERT(result == 0);
     }
 }
 
 void options_print(const struct option *table, struct strbuf *out)
 {
-    for (const struct option *option = table; option->key != NULL; option++) {
-        option_print(option, out);
+    for (; table->key != NULL; table++) {
+        strbuf_printf(out, "; %s\n", table->help != NULL ? table->help : "");
+        if (table->default_text == NULL) {
+            strbuf_printf(out, "; %s = (required)\n", table->key);
+        } else if (*table->default_text == '\0') {
+            /* Absent is the default; an empty value would not be accepted for every type. */
+            strbuf_printf(out, "; %s =\n", table->key);
+        } else {
+            strbuf_printf(out, "%s = %s\n", table->key, table->default_text);
+        }
     }
 }

@@ -1,6 +1,7 @@
 #include "gateway/base/parse.h"
 
-#include <stddef.h>
+#include <inttypes.h>
+#include <string.h>
 
 #include "gateway/base/text.h"
 #include "gateway/base/zone.h"
@@ -10,45 +11,42 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* Digits at *text to a number; moves *text past them. False without a digit or past 64 bits. */
-static bool digits_read(const char **text, uint64_t *out_number)
+/* Reads digits at *at and moves it past them; false when there is none or the number needs more
+ * than 64 bits. */
+static bool read_digits(const char **at, uint64_t *out_value)
 {
-    if (!is_digit(**text)) {
+    const char *p = *at;
+    uint64_t value = 0;
+    if (!is_digit(*p)) {
         return false;
     }
-    uint64_t number = 0;
-    for (; is_digit(**text); (*text)++) {
-        uint64_t digit = (uint64_t)(**text - '0');
-        if (__builtin_mul_overflow(number, UINT64_C(10), &number) ||
-            __builtin_add_overflow(number, digit, &number)) {
+    for (; is_digit(*p); p++) {
+        if (__builtin_mul_overflow(value, 10u, &value) ||
+            __builtin_add_overflow(value, (uint64_t)(*p - '0'), &value)) {
             return false;
         }
     }
-    *out_number = number;
+    *at = p;
+    *out_value = value;
     return true;
-}
-
-static bool i64_read(const char *text, int64_t *out_value)
-{
-    bool negative = *text == '-';
-    const char *at = negative ? text + 1 : text;
-    uint64_t magnitude = 0;
-    if (!digits_read(&at, &magnitude) || *at != '\0') {
-        return false;
-    }
-    if (negative) {
-        return !__builtin_sub_overflow(INT64_C(0), magnitude, out_value);
-    }
-    return !__builtin_add_overflow(INT64_C(0), magnitude, out_value);
 }
 
 int parse_i64(const char *text, int64_t min, int64_t max, int64_t *out_value, struct err *err)
 {
+    const char *at = text;
+    bool negative = *at == '-';
+    at += negative;
+    uint64_t size;
+    bool fine = read_digits(&at, &size) && *at == '\0' && size <= (uint64_t)INT64_MAX + negative;
     int64_t value = 0;
-    if (!i64_read(text, &value) || value < min || value > max) {
+    if (fine) {
+        value = negative && size > 0 ? -(int64_t)(size - 1) - 1 : (int64_t)size;
+    }
+    if (!fine || value < min || value > max) {
         char got[TEXT_EXCERPT_BYTES];
-        return err_set(err, ERR_INVALID, "got '%s', want a whole number from %lld to %lld",
-                       text_excerpt(text, got), (long long)min, (long long)max);
+        return err_set(err, ERR_INVALID,
+                       "got '%s', want a whole number from %" PRId64 " to %" PRId64,
+                       text_excerpt(text, got), min, max);
     }
     *out_value = value;
     return 0;
@@ -57,11 +55,12 @@ int parse_i64(const char *text, int64_t min, int64_t max, int64_t *out_value, st
 int parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *out_value, struct err *err)
 {
     const char *at = text;
-    uint64_t value = 0;
-    if (!digits_read(&at, &value) || *at != '\0' || value < min || value > max) {
+    uint64_t value;
+    if (!read_digits(&at, &value) || *at != '\0' || value < min || value > max) {
         char got[TEXT_EXCERPT_BYTES];
-        return err_set(err, ERR_INVALID, "got '%s', want a whole number from %llu to %llu",
-                       text_excerpt(text, got), (unsigned long long)min, (unsigned long long)max);
+        return err_set(err, ERR_INVALID,
+                       "got '%s', want a whole number from %" PRIu64 " to %" PRIu64,
+                       text_excerpt(text, got), min, max);
     }
     *out_value = value;
     return 0;
@@ -69,14 +68,10 @@ int parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *out_value,
 
 int parse_bool(const char *text, bool *out_value, struct err *err)
 {
-    static const struct {
-        const char *word;
-        bool value;
-    } words[] = {{"yes", true}, {"no", false},  {"true", true},
-                 {"on", true},  {"off", false}, {"false", false}};
-    for (size_t at = 0; at < sizeof(words) / sizeof(words[0]); at++) {
-        if (text_equal_fold(text, words[at].word)) {
-            *out_value = words[at].value;
+    static const char *const words[] = {"no", "yes", "false", "true", "off", "on"};
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (text_equal_fold(text, words[i])) {
+            *out_value = i % 2 == 1;
             return 0;
         }
     }
@@ -84,84 +79,77 @@ int parse_bool(const char *text, bool *out_value, struct err *err)
     return err_set(err, ERR_INVALID, "got '%s', want yes or no", text_excerpt(text, got));
 }
 
-/* Largest first: a compound duration names each unit at most once and in this order. */
-static const struct {
+struct unit {
     const char *name;
-    int64_t ms;
-} duration_units[] = {{"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
+    uint64_t factor;
+};
 
-#define DURATION_UNIT_COUNT (sizeof(duration_units) / sizeof(duration_units[0]))
+static const struct unit duration_units[] = {
+    {.name = "d", .factor = 86400000}, {.name = "h", .factor = 3600000},
+    {.name = "ms", .factor = 1},       {.name = "m", .factor = 60000},
+    {.name = "s", .factor = 1000},
+};
 
-/* The unit at *text, from `first` on; moves *text past it. "m" is minutes only when no "s" follows.
- */
-static size_t unit_read(const char **text, size_t first)
+static const struct unit *find_unit(const char *text)
 {
-    for (size_t unit = DURATION_UNIT_COUNT; unit > first; unit--) {
-        const char *name = duration_units[unit - 1].name;
-        if (text_starts_with(*text, name)) {
-            *text += name[1] == '\0' ? 1 : 2;
-            return unit - 1;
+    for (size_t i = 0; i < sizeof(duration_units) / sizeof(duration_units[0]); i++) {
+        if (text_starts_with(text, duration_units[i].name)) {
+            return &duration_units[i];
         }
     }
-    return DURATION_UNIT_COUNT;
+    return NULL;
 }
 
-static bool duration_read(const char *text, int64_t *out_ms)
+/* Units stand in falling order, each once: "30m1h" and "5m5m" are more likely slips than wishes. */
+static bool read_duration(const char *text, int64_t *out_ms)
 {
-    if (text_equal(text, "0")) {
-        *out_ms = 0;
-        return true;
-    }
-    int64_t total = 0;
-    size_t next_unit = 0;
+    uint64_t total = 0;
+    uint64_t last_factor = UINT64_MAX;
+    const char *at = text;
     do {
-        uint64_t count = 0;
-        int64_t part = 0;
-        if (!digits_read(&text, &count)) {
+        uint64_t number;
+        if (!read_digits(&at, &number)) {
             return false;
         }
-        size_t unit = unit_read(&text, next_unit);
-        if (unit == DURATION_UNIT_COUNT ||
-            __builtin_mul_overflow(count, duration_units[unit].ms, &part) ||
-            __builtin_add_overflow(total, part, &total)) {
+        const struct unit *unit = find_unit(at);
+        if (unit == NULL || unit->factor >= last_factor ||
+            __builtin_mul_overflow(number, unit->factor, &number) ||
+            __builtin_add_overflow(total, number, &total)) {
             return false;
         }
-        next_unit = unit + 1;
-    } while (*text != '\0');
-    *out_ms = total;
-    return true;
+        last_factor = unit->factor;
+        at += strlen(unit->name);
+    } while (*at != '\0');
+    *out_ms = (int64_t)total;
+    return total <= INT64_MAX;
 }
 
 int parse_duration(const char *text, int64_t min_ms, int64_t max_ms, int64_t *out_ms,
                    struct err *err)
 {
-    int64_t value_ms = 0;
     char got[TEXT_EXCERPT_BYTES];
-    if (!duration_read(text, &value_ms)) {
+    int64_t duration_ms = 0;
+    if (!text_equal(text, "0") && !read_duration(text, &duration_ms)) {
         return err_set(err, ERR_INVALID, "got '%s', want a duration like 90s, 5m, 2h, 3d",
                        text_excerpt(text, got));
     }
-    if (value_ms < min_ms || value_ms > max_ms) {
-        char least[TEXT_RFC3339_BYTES];
-        char most[TEXT_RFC3339_BYTES];
-        return err_set(err, ERR_INVALID, "got '%s', want a duration from %s to %s",
-                       text_excerpt(text, got), text_duration(min_ms, least),
-                       text_duration(max_ms, most));
+    if (duration_ms < min_ms || duration_ms > max_ms) {
+        char low[TEXT_RFC3339_BYTES];
+        char high[TEXT_RFC3339_BYTES];
+        return err_set(err, ERR_INVALID, "got '%s', want a duration of %s..%s",
+                       text_excerpt(text, got), text_duration(min_ms, low),
+                       text_duration(max_ms, high));
     }
-    *out_ms = value_ms;
+    *out_ms = duration_ms;
     return 0;
 }
 
-/* How far a size suffix shifts, or -1. */
-static int suffix_shift(const char *suffix)
+/* -1: not a size letter. */
+static int size_shift(char letter)
 {
-    if (suffix[0] == '\0') {
+    switch (letter) {
+    case '\0':
         return 0;
-    }
-    if (suffix[1] != '\0') {
-        return -1;
-    }
-    switch (suffix[0]) {
     case 'k':
     case 'K':
         return 10;
@@ -176,160 +164,147 @@ static int suffix_shift(const char *suffix)
     }
 }
 
-static bool size_read(const char *text, uint64_t *out_bytes)
+static bool read_size(const char *text, uint64_t *out_bytes)
 {
-    uint64_t count = 0;
-    if (!digits_read(&text, &count)) {
+    const char *at = text;
+    uint64_t number;
+    if (!read_digits(&at, &number)) {
         return false;
     }
-    int shift = suffix_shift(text);
-    return shift >= 0 && !__builtin_mul_overflow(count, UINT64_C(1) << shift, out_bytes);
+    int shift = size_shift(*at);
+    if (shift < 0 || (shift > 0 && at[1] != '\0')) {
+        return false;
+    }
+    return !__builtin_mul_overflow(number, (uint64_t)1 << shift, out_bytes);
 }
 
 int parse_size(const char *text, uint64_t min, uint64_t max, uint64_t *out_bytes, struct err *err)
 {
-    uint64_t bytes = 0;
     char got[TEXT_EXCERPT_BYTES];
-    if (!size_read(text, &bytes)) {
+    uint64_t bytes;
+    if (!read_size(text, &bytes)) {
         return err_set(err, ERR_INVALID, "got '%s', want a size like 4096, 64k, 1M, 2G",
                        text_excerpt(text, got));
     }
     if (bytes < min || bytes > max) {
-        return err_set(err, ERR_INVALID, "got '%s', want a size from %llu to %llu bytes",
-                       text_excerpt(text, got), (unsigned long long)min, (unsigned long long)max);
+        return err_set(err, ERR_INVALID,
+                       "got '%s', want a size from %" PRIu64 " to %" PRIu64 " bytes",
+                       text_excerpt(text, got), min, max);
     }
     *out_bytes = bytes;
     return 0;
 }
 
-/* Exactly `width` digits between min and max at *text, then `follow` unless that is NUL. */
-static bool field_read(const char **text, int width, int min, int max, char follow, int *out_value)
+/* Exactly `width` digits between min and max, then one of the bytes in `ends` unless it is empty.
+ */
+static bool read_field(const char **at, int width, int min, int max, const char *ends,
+                       int *out_value)
 {
     int value = 0;
-    for (; width > 0; width--, (*text)++) {
-        if (!is_digit(**text)) {
+    for (int i = 0; i < width; i++) {
+        if (!is_digit((*at)[i])) {
             return false;
         }
-        value = value * 10 + (**text - '0');
+        value = value * 10 + ((*at)[i] - '0');
     }
-    if (value < min || value > max || (follow != '\0' && **text != follow)) {
-        return false;
+    *at += width;
+    if (*ends != '\0') {
+        if (**at == '\0' || strchr(ends, **at) == NULL) {
+            return false;
+        }
+        (*at)++;
     }
-    *text += follow == '\0' ? 0 : 1;
     *out_value = value;
-    return true;
+    return value >= min && value <= max;
 }
 
-static int month_days(int year, int month)
-{
-    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool is_leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    return days[month - 1] + (month == 2 && is_leap ? 1 : 0);
-}
-
-static bool fraction_read(const char **text, int *out_ms)
+static bool read_fraction(const char **at, int *out_ms)
 {
     int ms = 0;
-    if (**text == '.') {
-        (*text)++;
-        if (!is_digit(**text)) {
+    int weight = 100;
+    if (**at == '.') {
+        (*at)++;
+        if (!is_digit(**at)) {
             return false;
         }
-        for (int weight = 100; is_digit(**text); weight /= 10, (*text)++) {
-            ms += (**text - '0') * weight;
+        for (; is_digit(**at); (*at)++) {
+            ms += weight * (**at - '0');
+            weight /= 10;
         }
     }
     *out_ms = ms;
     return true;
 }
 
-static bool offset_read(const char **text, int *out_offset_s)
+static bool read_offset(const char **at, int *out_minutes)
 {
-    char sign = *(*text)++;
+    char sign = **at;
     if (sign == 'Z' || sign == 'z') {
-        *out_offset_s = 0;
+        (*at)++;
+        *out_minutes = 0;
         return true;
     }
-    int hours = 0;
-    int minutes = 0;
-    if ((sign != '+' && sign != '-') || !field_read(text, 2, 0, 23, ':', &hours) ||
-        !field_read(text, 2, 0, 59, '\0', &minutes)) {
+    int hours, minutes;
+    if (sign != '+' && sign != '-') {
         return false;
     }
-    int offset_s = (hours * 60 + minutes) * 60;
-    *out_offset_s = sign == '-' ? -offset_s : offset_s;
+    (*at)++;
+    if (!read_field(at, 2, 0, 23, ":", &hours) || !read_field(at, 2, 0, 59, "", &minutes)) {
+        return false;
+    }
+    *out_minutes = (hours * 60 + minutes) * (sign == '-' ? -1 : 1);
     return true;
 }
 
-static bool rfc3339_date_read(const char **text, int64_t *out_days)
+static int month_days(int year, int month)
 {
-    int year = 0;
-    int month = 0;
-    int day = 0;
-    if (!field_read(text, 4, 0, 9999, '-', &year) || !field_read(text, 2, 1, 12, '-', &month) ||
-        !field_read(text, 2, 1, month_days(year, month), '\0', &day) ||
-        (**text != 'T' && **text != 't')) {
-        return false;
-    }
-    (*text)++;
-    *out_days = civil_days(year, month, day);
-    return true;
+    int next_year = month == 12 ? year + 1 : year;
+    int next_month = month == 12 ? 1 : month + 1;
+    return (int)(civil_days(next_year, next_month, 1) - civil_days(year, month, 1));
 }
 
-static bool rfc3339_read(const char *text, int64_t *out_at_ms)
+static bool read_rfc3339(const char *at, int64_t *out_at_ms)
 {
-    int64_t days = 0;
-    int hour = 0;
-    int minute = 0;
-    int second = 0;
-    int ms = 0;
-    int offset_s = 0;
-    if (!rfc3339_date_read(&text, &days) || !field_read(&text, 2, 0, 23, ':', &hour) ||
-        !field_read(&text, 2, 0, 59, ':', &minute) || !field_read(&text, 2, 0, 60, '\0', &second) ||
-        !fraction_read(&text, &ms) || !offset_read(&text, &offset_s) || *text != '\0') {
+    int year, month, day, hour, minute, second, ms, offset;
+    if (!read_field(&at, 4, 1970, 9999, "-", &year) || !read_field(&at, 2, 1, 12, "-", &month) ||
+        !read_field(&at, 2, 1, month_days(year, month), "Tt ", &day) ||
+        !read_field(&at, 2, 0, 23, ":", &hour) || !read_field(&at, 2, 0, 59, ":", &minute) ||
+        !read_field(&at, 2, 0, 60, "", &second) || !read_fraction(&at, &ms) ||
+        !read_offset(&at, &offset) || *at != '\0') {
         return false;
     }
-    /* Unix time has no leap second: the last instant before it stands for all of it. */
     if (second == 60) {
         second = 59;
         ms = 999;
     }
-    int64_t at_s = days * 86400 + hour * 3600 + minute * 60 + second - offset_s;
-    *out_at_ms = at_s * 1000 + ms;
-    return true;
+    int64_t minutes = civil_days(year, month, day) * 1440 + hour * 60 + minute - offset;
+    *out_at_ms = (minutes * 60 + second) * 1000 + ms;
+    return *out_at_ms >= 0 && *out_at_ms < civil_days(10000, 1, 1) * 86400000;
 }
 
 int parse_rfc3339(const char *text, int64_t *out_at_ms, struct err *err)
 {
-    const int64_t end_ms = INT64_C(253402300800000); /* the year 10000 */
-    int64_t at_ms = 0;
-    char got[TEXT_EXCERPT_BYTES];
-    if (!rfc3339_read(text, &at_ms)) {
-        return err_set(
-            err, ERR_INVALID,
-            "got '%s', want a time like 2026-03-01T02:00:00Z or 2026-03-01T03:00:00+01:00",
-            text_excerpt(text, got));
-    }
-    if (at_ms < 0 || at_ms >= end_ms) {
-        return err_set(err, ERR_INVALID, "got '%s', want a time in the years 1970 to 9999",
+    int64_t at_ms;
+    if (!read_rfc3339(text, &at_ms)) {
+        char got[TEXT_EXCERPT_BYTES];
+        return err_set(err, ERR_INVALID,
+                       "got '%s', want a time like 2026-03-01T02:00:00Z (RFC 3339, from 1970)",
                        text_excerpt(text, got));
     }
     *out_at_ms = at_ms;
     return 0;
 }
 
-static bool is_hex(char c)
-{
-    return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
 bool parse_is_uuid(const char *text)
 {
-    for (int at = 0; at < 36; at++) {
-        bool wants_dash = at == 8 || at == 13 || at == 18 || at == 23;
-        if (wants_dash ? text[at] != '-' : !is_hex(text[at])) {
+    size_t i = 0;
+    for (; i < 36 && text[i] != '\0'; i++) {
+        char c = text[i];
+        bool wants_dash = i == 8 || i == 13 || i == 18 || i == 23;
+        bool is_hex = is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+        if (wants_dash ? c != '-' : !is_hex) {
             return false;
         }
     }
-    return text[36] == '\0';
+    return i == 36 && text[i] == '\0';
 }

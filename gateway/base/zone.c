@@ -7,63 +7,36 @@
 #include "gateway/base/assert.h"
 #include "gateway/base/zone_table.h"
 
-#define DAY_S INT64_C(86400)
-#define DAY_MS INT64_C(86400000)
-#define FIRST_CIVIL_MS                                                                             \
-    INT64_C(-62167219200000) /* year 0, so that sums with an offset cannot overflow */
-#define LAST_CIVIL_MS INT64_C(253402300799999) /* year 9999 */
+#define DAY_S ((int64_t)86400)
+/* RFC 8536 allows offsets up to 26 hours; a reading's instant is never farther from it than that.
+ */
+#define OFFSET_MAX_S ((int64_t)26 * 3600)
+#define READINGS_MAX 8
 
-static int64_t floor_div(int64_t number, int64_t by)
+static int64_t floor_div(int64_t number, int64_t divisor)
 {
-    return number / by - (number % by < 0 ? 1 : 0);
+    return number / divisor - (number % divisor < 0);
 }
 
-static bool is_leap(int64_t year)
-{
-    return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-}
-
-/* Days before the first of January of a year, counted from year 1. */
-static int64_t days_before_year(int64_t year)
-{
-    int64_t past = year - 1;
-    return past * 365 + floor_div(past, 4) - floor_div(past, 100) + floor_div(past, 400);
-}
-
-static const int days_before_month[2][13] = {
-    {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365},
-    {0, 31, 60, 91, 121, 152, 182, 213, 244, 274, 305, 335, 366},
-};
-
-#define DAYS_BEFORE_1970 719162
-
+/* Both directions count from 1 March of year 0, so that the leap day is the last of its year. */
 int64_t civil_days(int year, int month, int day)
 {
-    ASSERT(month >= 1 && month <= 12);
-    return days_before_year(year) - DAYS_BEFORE_1970 +
-           days_before_month[is_leap(year) ? 1 : 0][month - 1] + day - 1;
+    int64_t years = (int64_t)year - (month <= 2);
+    int64_t months = (month + 9) % 12;
+    return 365 * years + floor_div(years, 4) - floor_div(years, 100) + floor_div(years, 400) +
+           (months * 306 + 5) / 10 + day - 1 - 719468;
 }
 
 void civil_from_days(int64_t days, int *out_year, int *out_month, int *out_day)
 {
-    /* The mean year puts the guess at most one off. */
-    int64_t from_year_1 = days + DAYS_BEFORE_1970;
-    int64_t year = floor_div(from_year_1 * 400, 146097) + 1;
-    while (days_before_year(year) > from_year_1) {
-        year--;
-    }
-    while (days_before_year(year + 1) <= from_year_1) {
-        year++;
-    }
-    int in_year = (int)(from_year_1 - days_before_year(year));
-    const int *before = days_before_month[is_leap(year) ? 1 : 0];
-    int month = in_year / 32 + 1; /* never too late, at most one too early */
-    if (before[month] <= in_year) {
-        month++;
-    }
-    *out_year = (int)year;
-    *out_month = month;
-    *out_day = in_year - before[month - 1] + 1;
+    int64_t cycle = floor_div(days + 719468, 146097); /* 400 years */
+    int64_t rest = days + 719468 - cycle * 146097;
+    int64_t year = (rest - rest / 1460 + rest / 36524 - rest / 146096) / 365;
+    int64_t day_of_year = rest - (365 * year + year / 4 - year / 100);
+    int64_t month = (day_of_year * 5 + 2) / 153;
+    *out_day = (int)(day_of_year - (month * 153 + 2) / 5 + 1);
+    *out_month = (int)(month < 10 ? month + 3 : month - 9);
+    *out_year = (int)(cycle * 400 + year + (month >= 10));
 }
 
 struct zone *zone_utc(void)
@@ -78,7 +51,7 @@ void zone_destroy(struct zone *zone)
     if (zone == NULL) {
         return;
     }
-    free(zone->transitions);
+    free(zone->changes);
     free(zone->name);
     free(zone);
 }
@@ -88,35 +61,42 @@ const char *zone_name(const struct zone *zone)
     return zone->name;
 }
 
-void zone_append(struct zone *zone, int64_t at_s, int offset_s)
+static int32_t last_offset(const struct zone *zone)
 {
-    if (at_s <= ZONE_BEGIN_S) {
+    return zone->count > 0 ? zone->changes[zone->count - 1].offset_s : zone->first_offset_s;
+}
+
+void zone_add_change(struct zone *zone, int64_t at_s, int32_t offset_s)
+{
+    if (at_s <= 0) {
         zone->first_offset_s = offset_s;
         return;
     }
-    int last_s =
-        zone->count == 0 ? zone->first_offset_s : zone->transitions[zone->count - 1].offset_s;
-    if (at_s >= ZONE_END_S || offset_s == last_s) {
+    if (at_s >= civil_days(2038, 1, 1) * DAY_S) {
         return;
     }
-    ASSERT(zone->count == 0 || zone->transitions[zone->count - 1].at_s < at_s);
-    if (zone->count == zone->capacity) {
-        zone->capacity = zone->capacity == 0 ? 64 : zone->capacity * 2;
-        zone->transitions =
-            heap_realloc(zone->transitions, zone->capacity * sizeof(*zone->transitions));
+    if (zone->count > 0 && zone->changes[zone->count - 1].at_s == at_s) {
+        zone->count--; /* The later word on the same instant holds. */
     }
-    zone->transitions[zone->count++] = (struct zone_transition){.at_s = at_s, .offset_s = offset_s};
+    ASSERT(zone->count == 0 || zone->changes[zone->count - 1].at_s < at_s);
+    if (last_offset(zone) == offset_s) {
+        return;
+    }
+    if (zone->count == zone->capacity) {
+        zone->capacity = zone->capacity > 0 ? zone->capacity * 2 : 64;
+        zone->changes = heap_realloc(zone->changes, zone->capacity * sizeof(*zone->changes));
+    }
+    zone->changes[zone->count++] = (struct zone_change){.at_s = at_s, .offset_s = offset_s};
 }
 
-/* Stretches of one offset: stretch 0 lies before the first transition, stretch n begins with
- * transition n - 1. */
-static size_t stretch_at(const struct zone *zone, int64_t at_s)
+/* How many changes have happened at `at_s`. */
+static size_t changes_until(const struct zone *zone, int64_t at_s)
 {
     size_t low = 0;
     size_t high = zone->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (zone->transitions[middle].at_s <= at_s) {
+        if (zone->changes[middle].at_s <= at_s) {
             low = middle + 1;
         } else {
             high = middle;
@@ -125,82 +105,83 @@ static size_t stretch_at(const struct zone *zone, int64_t at_s)
     return low;
 }
 
-static int stretch_offset_s(const struct zone *zone, size_t stretch)
+/* The offset that holds after `index` changes. */
+static int32_t offset_after(const struct zone *zone, size_t index)
 {
-    return stretch == 0 ? zone->first_offset_s : zone->transitions[stretch - 1].offset_s;
-}
-
-static int64_t stretch_begin_s(const struct zone *zone, size_t stretch)
-{
-    return stretch == 0 ? INT64_MIN : zone->transitions[stretch - 1].at_s;
-}
-
-static int64_t stretch_end_s(const struct zone *zone, size_t stretch)
-{
-    return stretch == zone->count ? INT64_MAX : zone->transitions[stretch].at_s;
+    return index == 0 ? zone->first_offset_s : zone->changes[index - 1].offset_s;
 }
 
 int zone_offset_s(const struct zone *zone, int64_t at_ms)
 {
-    return stretch_offset_s(zone, stretch_at(zone, floor_div(at_ms, 1000)));
-}
-
-static int64_t clamp_ms(int64_t at_ms)
-{
-    if (at_ms < FIRST_CIVIL_MS) {
-        return FIRST_CIVIL_MS;
-    }
-    return at_ms > LAST_CIVIL_MS ? LAST_CIVIL_MS : at_ms;
+    return offset_after(zone, changes_until(zone, floor_div(at_ms, 1000)));
 }
 
 void zone_civil(const struct zone *zone, int64_t at_ms, struct civil *out_civil)
 {
-    int64_t local_ms = clamp_ms(at_ms) + INT64_C(1000) * zone_offset_s(zone, at_ms);
-    int64_t days = floor_div(local_ms, DAY_MS);
-    int in_day_ms = (int)(local_ms - days * DAY_MS);
+    int64_t local_ms = at_ms + (int64_t)zone_offset_s(zone, at_ms) * 1000;
+    int64_t days = floor_div(local_ms, DAY_S * 1000);
+    int ms = (int)(local_ms - days * DAY_S * 1000);
     struct civil civil = {
-        .hour = in_day_ms / 3600000,
-        .minute = in_day_ms / 60000 % 60,
-        .second = in_day_ms / 1000 % 60,
-        .millisecond = in_day_ms % 1000,
-        .weekday = (int)(days + 4 - floor_div(days + 4, 7) * 7), /* 1970 began on a Thursday */
+        .hour = ms / 3600000,
+        .minute = ms / 60000 % 60,
+        .second = ms / 1000 % 60,
+        .millisecond = ms % 1000,
+        .weekday = (int)(days + 4 - floor_div(days + 4, 7) * 7),
     };
     civil_from_days(days, &civil.year, &civil.month, &civil.day);
     *out_civil = civil;
 }
 
-/* From the latest stretch back to the first that has begun when its own clock shows the reading. In
- * a fold that is the later of two; in a gap it is the stretch that has just ended, and so the
- * offset before the gap. */
-static int64_t instant_s(const struct zone *zone, int64_t local_s)
+/* All instants at which the clock shows `local_s`, rising; in a gap the one that the offset before
+ * it gives. */
+static size_t find_readings(const struct zone *zone, int64_t local_s, int64_t out[READINGS_MAX])
 {
-    size_t stretch = stretch_at(zone, local_s - ZONE_OFFSET_MIN_S);
-    while (local_s - stretch_offset_s(zone, stretch) < stretch_begin_s(zone, stretch)) {
-        stretch--;
+    size_t count = 0;
+    int64_t in_gap = local_s - zone->first_offset_s;
+    for (size_t i = changes_until(zone, local_s - OFFSET_MAX_S); i <= zone->count; i++) {
+        int64_t at_s = local_s - offset_after(zone, i);
+        bool begun = i == 0 || at_s >= zone->changes[i - 1].at_s;
+        bool ended = i < zone->count && at_s >= zone->changes[i].at_s;
+        if (ended) {
+            in_gap = at_s;
+        } else if (begun && count < READINGS_MAX) {
+            out[count++] = at_s;
+        }
+        if (i < zone->count && zone->changes[i].at_s > local_s + OFFSET_MAX_S) {
+            break;
+        }
     }
-    return local_s - stretch_offset_s(zone, stretch);
+    if (count == 0) {
+        out[count++] = in_gap;
+    }
+    return count;
 }
 
 int64_t zone_instant(const struct zone *zone, const struct civil *civil)
 {
     int64_t local_s = civil_days(civil->year, civil->month, civil->day) * DAY_S +
-                      civil->hour * INT64_C(3600) + civil->minute * INT64_C(60) + civil->second;
-    return instant_s(zone, local_s) * 1000 + civil->millisecond;
+                      civil->hour * 3600 + civil->minute * 60 + civil->second;
+    int64_t readings[READINGS_MAX];
+    size_t count = find_readings(zone, local_s, readings);
+    return readings[count - 1] * 1000 + civil->millisecond;
 }
 
 int64_t zone_next_clock(const struct zone *zone, int64_t after_ms, int hour, int minute)
 {
-    ASSERT(hour >= 0 && hour <= 23 && minute >= 0 && minute <= 59);
-    int64_t wanted_ms = (hour * INT64_C(60) + minute) * 60000;
-    int64_t from_ms = clamp_ms(after_ms) + 1;
-    size_t stretch = stretch_at(zone, floor_div(from_ms, 1000));
-    for (;; stretch++) {
-        int64_t local_ms = from_ms + INT64_C(1000) * stretch_offset_s(zone, stretch);
-        int64_t ahead_ms = wanted_ms - (local_ms - floor_div(local_ms, DAY_MS) * DAY_MS);
-        int64_t at_ms = from_ms + (ahead_ms < 0 ? ahead_ms + DAY_MS : ahead_ms);
-        if (stretch == zone->count || at_ms < stretch_end_s(zone, stretch) * 1000) {
-            return at_ms;
+    ASSERT(hour >= 0 && hour < 24 && minute >= 0 && minute < 60);
+    /* Two days back, because a zone that skips a day may put that day's reading after `after_ms`.
+     */
+    int64_t local_s = floor_div(after_ms, 1000) + zone_offset_s(zone, after_ms);
+    int64_t first_day = floor_div(local_s, DAY_S) - 2;
+    int64_t best_ms = INT64_MAX;
+    for (int64_t day = first_day; day <= first_day + 5; day++) {
+        int64_t readings[READINGS_MAX];
+        size_t count = find_readings(zone, day * DAY_S + hour * 3600 + minute * 60, readings);
+        for (size_t i = 0; i < count; i++) {
+            int64_t at_ms = readings[i] * 1000;
+            best_ms = at_ms > after_ms && at_ms < best_ms ? at_ms : best_ms;
         }
-        from_ms = stretch_end_s(zone, stretch) * 1000;
     }
+    ASSERT(best_ms != INT64_MAX);
+    return best_ms;
 }

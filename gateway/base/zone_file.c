@@ -1,187 +1,166 @@
-#include <stdbool.h>
 #include <string.h>
 
 #include "gateway/base/arena.h"
-#include "gateway/base/zone.h"
+#include "gateway/base/text.h"
 #include "gateway/base/zone_table.h"
 
-#define FILE_BYTES_MAX ((size_t)1 << 20)
-#define HEADER_BYTES 44
-#define TYPE_BYTES 6
-#define TYPES_MAX 256
-#define FOOTER_BYTES_MAX 255
+#define FILE_BYTES_MAX ((size_t)1024 * 1024)
+#define HEADER_BYTES ((size_t)44)
+#define RULE_BYTES_MAX 256
+#define OFFSET_MIN_S (-(25 * 3600 - 1))
+#define OFFSET_MAX_S (26 * 3600 - 1)
 
-/* One of the two data blocks of a file; the second has 64-bit times. */
+/* One data block: its counts, and where its parts begin. */
 struct block {
-    const unsigned char *times;
-    const unsigned char *indexes;
-    const unsigned char *types;
+    size_t time_bytes; /* 4 in the first block, 8 in the second */
     size_t time_count;
     size_t type_count;
-    size_t time_bytes; /* 4 or 8 */
+    size_t leap_count;
+    const unsigned char *times;
+    const unsigned char *indices;
+    const unsigned char *types;
+    const unsigned char *end;
 };
 
-struct reader {
-    const unsigned char *at;
-    size_t left;
-};
-
-static const unsigned char *bytes_take(struct reader *reader, size_t count)
-{
-    const unsigned char *bytes = reader->at;
-    if (count > reader->left) {
-        return NULL;
-    }
-    reader->at += count;
-    reader->left -= count;
-    return bytes;
-}
-
-static uint32_t u32_at(const unsigned char *bytes)
+static uint32_t read_u32(const unsigned char *bytes)
 {
     return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
-static int32_t i32_at(const unsigned char *bytes)
-{
-    return (int32_t)u32_at(bytes);
-}
-
-static int64_t time_at(const struct block *block, size_t index)
+static int64_t read_time(const struct block *block, size_t index)
 {
     const unsigned char *bytes = block->times + index * block->time_bytes;
     if (block->time_bytes == 4) {
-        return i32_at(bytes);
+        return (int32_t)read_u32(bytes);
     }
-    return (int64_t)((uint64_t)u32_at(bytes) << 32 | u32_at(bytes + 4));
+    return (int64_t)((uint64_t)read_u32(bytes) << 32 | read_u32(bytes + 4));
 }
 
-static int type_offset_s(const struct block *block, size_t type)
+static int32_t read_type_offset(const struct block *block, size_t type)
 {
-    return i32_at(block->types + type * TYPE_BYTES);
+    return (int32_t)read_u32(block->types + type * 6);
 }
 
-static int block_check(const struct block *block, struct err *err)
+/* Reads the header at `bytes` and finds the parts of the block behind it. */
+static int read_block(const unsigned char *bytes, size_t count, size_t time_bytes,
+                      struct block *out_block, struct err *err)
 {
-    for (size_t type = 0; type < block->type_count; type++) {
-        int offset_s = type_offset_s(block, type);
-        if (offset_s < ZONE_OFFSET_MIN_S || offset_s > ZONE_OFFSET_MAX_S) {
-            return err_set(err, ERR_CORRUPT,
-                           "local time type %zu: got an offset of %d s, want %d to %d", type,
-                           offset_s, ZONE_OFFSET_MIN_S, ZONE_OFFSET_MAX_S);
-        }
-    }
-    for (size_t at = 0; at < block->time_count; at++) {
-        if (at > 0 && time_at(block, at) <= time_at(block, at - 1)) {
-            return err_set(err, ERR_CORRUPT, "transition %zu is not after the one before", at);
-        }
-        if (block->indexes[at] >= block->type_count) {
-            return err_set(err, ERR_CORRUPT, "transition %zu: got type %d of %zu", at,
-                           block->indexes[at], block->type_count);
-        }
-    }
-    return 0;
-}
-
-/* Take one header and its block; *out_version is 0 for '\0', else the digit. */
-static int block_take(struct reader *reader, size_t time_bytes, struct block *out_block,
-                      int *out_version, struct err *err)
-{
-    const unsigned char *header = bytes_take(reader, HEADER_BYTES);
-    if (header == NULL || memcmp(header, "TZif", 4) != 0) {
+    if (count < HEADER_BYTES || memcmp(bytes, "TZif", 4) != 0) {
         return err_set(err, ERR_CORRUPT, "got no TZif header, want a compiled time zone file");
     }
-    size_t ut_count = u32_at(header + 20);
-    size_t standard_count = u32_at(header + 24);
-    size_t leap_count = u32_at(header + 28);
-    size_t char_count = u32_at(header + 40);
+    size_t counts[6];
+    for (size_t i = 0; i < 6; i++) {
+        counts[i] = read_u32(bytes + 20 + 4 * i);
+        if (counts[i] > FILE_BYTES_MAX) {
+            return err_set(err, ERR_CORRUPT, "got a count of %zu in the header", counts[i]);
+        }
+    }
     struct block block = {
-        .time_count = u32_at(header + 32),
-        .type_count = u32_at(header + 36),
         .time_bytes = time_bytes,
+        .leap_count = counts[2],
+        .time_count = counts[3],
+        .type_count = counts[4],
     };
-    if (block.type_count > TYPES_MAX) {
-        return err_set(err, ERR_CORRUPT, "got %zu local time types, want at most %d",
-                       block.type_count, TYPES_MAX);
+    size_t needed = block.time_count * (time_bytes + 1) + block.type_count * 6 + counts[5] +
+                    block.leap_count * (time_bytes + 4) + counts[1] + counts[0];
+    if (needed > count - HEADER_BYTES) {
+        return err_set(err, ERR_CORRUPT, "got %zu bytes of data, want %zu", count - HEADER_BYTES,
+                       needed);
     }
-    if (leap_count != 0) {
-        return err_set(err, ERR_INVALID, "it counts leap seconds; want the zone without right/");
-    }
-    block.times = bytes_take(reader, block.time_count * time_bytes);
-    block.indexes = bytes_take(reader, block.time_count);
-    block.types = bytes_take(reader, block.type_count * TYPE_BYTES);
-    const unsigned char *chars = bytes_take(reader, char_count);
-    const unsigned char *standards = bytes_take(reader, standard_count);
-    const unsigned char *uts = bytes_take(reader, ut_count);
-    if (block.times == NULL || block.indexes == NULL || block.types == NULL || chars == NULL ||
-        standards == NULL || uts == NULL) {
-        return err_set(err, ERR_CORRUPT, "it ends in the middle of its data");
-    }
-    *out_version = header[4] == '\0' ? 0 : header[4] - '0';
+    block.times = bytes + HEADER_BYTES;
+    block.indices = block.times + block.time_count * time_bytes;
+    block.types = block.indices + block.time_count;
+    block.end = block.times + needed;
     *out_block = block;
     return 0;
 }
 
-/* The text between two line feeds at the end of the file. */
-static int footer_take(struct reader *reader, char out[FOOTER_BYTES_MAX + 1], struct err *err)
+static int check_block(const struct block *block, struct err *err)
 {
-    const unsigned char *begin = bytes_take(reader, 1);
-    const unsigned char *end = reader->left == 0 ? NULL : memchr(reader->at, '\n', reader->left);
-    if (begin == NULL || *begin != '\n' || end == NULL) {
-        return err_set(err, ERR_CORRUPT, "it has no footer line");
+    if (block->leap_count != 0) {
+        return err_set(err, ERR_INVALID, "got a file that counts leap seconds, want a POSIX one");
     }
-    size_t length = (size_t)(end - reader->at);
-    if (length > FOOTER_BYTES_MAX || memchr(reader->at, '\0', length) != NULL) {
-        return err_set(err, ERR_CORRUPT, "got a footer of %zu bytes, want text of at most %d",
-                       length, FOOTER_BYTES_MAX);
+    if (block->type_count == 0 || block->type_count > 256) {
+        return err_set(err, ERR_CORRUPT, "got %zu local time types, want 1..256",
+                       block->type_count);
     }
-    memcpy(out, reader->at, length);
-    out[length] = '\0';
+    for (size_t i = 0; i < block->type_count; i++) {
+        int32_t offset_s = read_type_offset(block, i);
+        if (offset_s < OFFSET_MIN_S || offset_s > OFFSET_MAX_S) {
+            return err_set(err, ERR_CORRUPT, "got an offset of %d s from UTC", offset_s);
+        }
+    }
+    for (size_t i = 0; i < block->time_count; i++) {
+        if (block->indices[i] >= block->type_count) {
+            return err_set(err, ERR_CORRUPT, "transition %zu: got type %d, want less than %zu", i,
+                           block->indices[i], block->type_count);
+        }
+        if (i > 0 && read_time(block, i) <= read_time(block, i - 1)) {
+            return err_set(err, ERR_CORRUPT, "transition %zu: got a time not after the one before",
+                           i);
+        }
+    }
     return 0;
 }
 
-static int block_load(struct zone *zone, const struct block *block, const char *footer,
-                      struct err *err)
+static void add_block(struct zone *zone, const struct block *block)
 {
-    if (block->type_count == 0) {
-        return err_set(err, ERR_CORRUPT, "it has no local time type");
+    zone->first_offset_s = read_type_offset(block, 0);
+    for (size_t i = 0; i < block->time_count; i++) {
+        zone_add_change(zone, read_time(block, i), read_type_offset(block, block->indices[i]));
     }
-    if (block_check(block, err) != 0) {
-        return -1;
-    }
-    zone->first_offset_s = type_offset_s(block, 0);
-    for (size_t at = 0; at < block->time_count; at++) {
-        zone_append(zone, time_at(block, at), type_offset_s(block, block->indexes[at]));
-    }
-    int64_t last_s = block->time_count == 0 ? INT64_MIN : time_at(block, block->time_count - 1);
-    return footer[0] == '\0' ? 0 : zone_append_rule(zone, footer, last_s, err);
 }
 
-static int file_load(struct zone *zone, struct reader reader, struct err *err)
+/* The footer: a newline, a POSIX TZ text that may be empty, a newline. */
+static int add_footer(struct zone *zone, const struct block *block, size_t count, struct err *err)
 {
-    struct block block = {.times = NULL};
-    char footer[FOOTER_BYTES_MAX + 1] = "";
-    int version = 0;
-    if (block_take(&reader, 4, &block, &version, err) != 0) {
+    const unsigned char *begin = block->end;
+    const unsigned char *end = count > 0 ? memchr(begin + 1, '\n', count - 1) : NULL;
+    if (end == NULL || *begin != '\n' || end - begin > RULE_BYTES_MAX) {
+        return err_set(err, ERR_CORRUPT, "got no footer of at most %d bytes", RULE_BYTES_MAX);
+    }
+    char rule[RULE_BYTES_MAX + 1];
+    size_t length = (size_t)(end - begin) - 1;
+    memcpy(rule, begin + 1, length);
+    rule[length] = '\0';
+    if (length == 0) {
+        return 0;
+    }
+    int64_t after_s = block->time_count > 0 ? read_time(block, block->time_count - 1) : INT64_MIN;
+    return zone_add_rule(zone, rule, after_s, err);
+}
+
+static int fill(struct zone *zone, const unsigned char *bytes, size_t count, struct err *err)
+{
+    struct block block;
+    if (count > FILE_BYTES_MAX) {
+        return err_set(err, ERR_TOO_LARGE, "got %zu bytes, want at most %zu", count,
+                       FILE_BYTES_MAX);
+    }
+    if (read_block(bytes, count, 4, &block, err) != 0) {
         return -1;
     }
-    if (version >= 2 && (block_take(&reader, 8, &block, &version, err) != 0 ||
-                         footer_take(&reader, footer, err) != 0)) {
+    bool has_second = bytes[4] >= '2';
+    if (has_second) {
+        /* The first block is there for readers of 32 bits only and may be empty. */
+        size_t first_bytes = (size_t)(block.end - bytes);
+        if (read_block(block.end, count - first_bytes, 8, &block, err) != 0) {
+            return -1;
+        }
+    }
+    if (check_block(&block, err) != 0) {
         return -1;
     }
-    return block_load(zone, &block, footer, err);
+    add_block(zone, &block);
+    return has_second ? add_footer(zone, &block, count - (size_t)(block.end - bytes), err) : 0;
 }
 
 int zone_parse(const char *name, const void *bytes, size_t count, struct zone **out_zone,
                struct err *err)
 {
-    if (count > FILE_BYTES_MAX) {
-        return err_set(err, ERR_TOO_LARGE, "time zone %s: got %zu bytes, want at most %zu", name,
-                       count, FILE_BYTES_MAX);
-    }
     struct zone *zone = heap_alloc(sizeof(*zone));
     zone->name = heap_strdup(name);
-    if (file_load(zone, (struct reader){.at = bytes, .left = count}, err) != 0) {
+    if (fill(zone, bytes, count, err) != 0) {
         zone_destroy(zone);
         return err_wrap(err, "time zone %s", name);
     }

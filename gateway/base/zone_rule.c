@@ -1,246 +1,228 @@
-#include <stdbool.h>
 #include <string.h>
 
-#include "gateway/base/zone.h"
+#include "gateway/base/assert.h"
+#include "gateway/base/text.h"
 #include "gateway/base/zone_table.h"
 
-#define DAY_S INT64_C(86400)
-#define FIRST_YEAR 1969 /* its last change tells the offset with which 1970 begins */
-#define LAST_YEAR 2037
-#define RULE_HOURS_MAX 167
-#define OFFSET_HOURS_MAX 24
+/* The last line of a TZif file: std offset dst [offset] , start [/time] , end [/time]. */
 
-enum date_kind {
-    DATE_MONTH_WEEK,  /* Mm.w.d */
-    DATE_JULIAN,      /* Jn: 1..365, 29 February never counted */
-    DATE_DAY_OF_YEAR, /* n: 0..365 */
-};
+#define YEAR_LAST 2037
+#define DAY_S 86400
 
-struct rule_date {
+enum date_kind { DATE_JULIAN, DATE_DAY, DATE_MONTH };
+
+struct date_rule {
     enum date_kind kind;
-    int month, week, weekday; /* DATE_MONTH_WEEK */
-    int day;                  /* the others */
-    int time_s;               /* since midnight, by the clock before the change */
+    int day;    /* JULIAN: 1..365 without 29 February; DAY: 0..365; MONTH: weekday 0..6 */
+    int week;   /* MONTH: 1..5, 5 is the last */
+    int month;  /* MONTH: 1..12 */
+    int time_s; /* local, may be negative or over a day */
 };
 
 struct rule {
-    int standard_offset_s; /* east of UTC, unlike in the text */
-    int summer_offset_s;
-    bool has_summer;
-    struct rule_date summer_begin;
-    struct rule_date summer_end;
+    int32_t standard_s;
+    int32_t summer_s;
+    struct date_rule begin; /* of summer time */
+    struct date_rule end;
 };
 
-static bool number_read(const char **text, int min, int max, int *out_number)
+static bool is_digit(char c)
 {
-    const char *at = *text;
-    int number = 0;
-    while (*at >= '0' && *at <= '9' && number <= max) {
-        number = number * 10 + (*at++ - '0');
-    }
-    if (at == *text || number < min || number > max) {
+    return c >= '0' && c <= '9';
+}
+
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool skip(const char **at, char c)
+{
+    if (**at != c) {
         return false;
     }
-    *text = at;
-    *out_number = number;
+    (*at)++;
     return true;
 }
 
-static bool char_read(const char **text, char wanted)
+static bool read_number(const char **at, int min, int max, int *out_value)
 {
-    if (**text != wanted) {
+    int value = 0;
+    const char *begin = *at;
+    while (is_digit(**at) && *at - begin < 4) {
+        value = value * 10 + (*(*at)++ - '0');
+    }
+    if (*at == begin || value < min || value > max) {
         return false;
     }
-    (*text)++;
+    *out_value = value;
     return true;
 }
 
-static bool name_skip(const char **text)
+static bool skip_name(const char **at)
 {
-    const char *at = *text;
-    if (char_read(&at, '<')) {
-        size_t length = strcspn(at, ">");
-        if (length < 3 || at[length] != '>') {
-            return false;
-        }
-        *text = at + length + 1;
-        return true;
+    const char *begin = *at;
+    if (skip(at, '<')) {
+        *at += strcspn(*at, ">");
+        return skip(at, '>') && *at - begin >= 5;
     }
-    while ((*at >= 'A' && *at <= 'Z') || (*at >= 'a' && *at <= 'z')) {
-        at++;
+    while (is_letter(**at)) {
+        (*at)++;
     }
-    bool long_enough = at - *text >= 3;
-    *text = at;
-    return long_enough;
+    return *at - begin >= 3;
 }
 
 /* [+-]hh[:mm[:ss]] in seconds. */
-static bool clock_read(const char **text, int hours_max, int *out_s)
+static bool read_clock(const char **at, int hours_max, int *out_s)
 {
-    bool negative = char_read(text, '-');
-    if (!negative) {
-        (void)char_read(text, '+'); /* the sign may be left out */
+    int sign = **at == '-' ? -1 : 1;
+    if (**at == '-' || **at == '+') {
+        (*at)++;
     }
-    int hours = 0;
-    int minutes = 0;
-    int seconds = 0;
-    if (!number_read(text, 0, hours_max, &hours)) {
+    int hours, minutes = 0, seconds = 0;
+    if (!read_number(at, 0, hours_max, &hours)) {
         return false;
     }
-    if (char_read(text, ':') && !number_read(text, 0, 59, &minutes)) {
+    if (skip(at, ':') && !read_number(at, 0, 59, &minutes)) {
         return false;
     }
-    if (char_read(text, ':') && !number_read(text, 0, 59, &seconds)) {
+    if (minutes >= 0 && skip(at, ':') && !read_number(at, 0, 59, &seconds)) {
         return false;
     }
-    int total_s = hours * 3600 + minutes * 60 + seconds;
-    *out_s = negative ? -total_s : total_s;
+    *out_s = sign * (hours * 3600 + minutes * 60 + seconds);
     return true;
 }
 
-static bool day_read(const char **text, struct rule_date *date)
+static bool read_date(const char **at, struct date_rule *out_date)
 {
-    if (char_read(text, 'M')) {
-        date->kind = DATE_MONTH_WEEK;
-        return number_read(text, 1, 12, &date->month) && char_read(text, '.') &&
-               number_read(text, 1, 5, &date->week) && char_read(text, '.') &&
-               number_read(text, 0, 6, &date->weekday);
-    }
-    if (char_read(text, 'J')) {
-        date->kind = DATE_JULIAN;
-        return number_read(text, 1, 365, &date->day);
-    }
-    date->kind = DATE_DAY_OF_YEAR;
-    return number_read(text, 0, 365, &date->day);
-}
-
-static bool date_read(const char **text, struct rule_date *out_date)
-{
-    struct rule_date date = {.time_s = 2 * 3600};
-    if (!char_read(text, ',') || !day_read(text, &date)) {
+    struct date_rule date = {.kind = DATE_DAY, .time_s = 2 * 3600};
+    if (skip(at, 'M')) {
+        date.kind = DATE_MONTH;
+        if (!read_number(at, 1, 12, &date.month) || !skip(at, '.') ||
+            !read_number(at, 1, 5, &date.week) || !skip(at, '.') ||
+            !read_number(at, 0, 6, &date.day)) {
+            return false;
+        }
+    } else if (skip(at, 'J')) {
+        date.kind = DATE_JULIAN;
+        if (!read_number(at, 1, 365, &date.day)) {
+            return false;
+        }
+    } else if (!read_number(at, 0, 365, &date.day)) {
         return false;
     }
-    if (char_read(text, '/') && !clock_read(text, RULE_HOURS_MAX, &date.time_s)) {
+    if (skip(at, '/') && !read_clock(at, 167, &date.time_s)) {
         return false;
     }
     *out_date = date;
     return true;
 }
 
-static bool rule_read(const char *text, struct rule *out_rule)
+/* POSIX counts offsets west of Greenwich, we count east. */
+static bool read_rule(const char *at, struct rule *out_rule, bool *out_has_summer)
 {
-    struct rule rule = {.has_summer = false};
-    int west_s = 0;
-    if (!name_skip(&text) || !clock_read(&text, OFFSET_HOURS_MAX, &west_s)) {
+    int west_s;
+    if (!skip_name(&at) || !read_clock(&at, 24, &west_s)) {
         return false;
     }
-    rule.standard_offset_s = -west_s;
-    if (*text != '\0') {
-        rule.has_summer = true;
-        rule.summer_offset_s = rule.standard_offset_s + 3600;
-        if (!name_skip(&text)) {
-            return false;
-        }
-        if (*text != ',') {
-            if (!clock_read(&text, OFFSET_HOURS_MAX, &west_s)) {
-                return false;
-            }
-            rule.summer_offset_s = -west_s;
-        }
-        if (!date_read(&text, &rule.summer_begin) || !date_read(&text, &rule.summer_end)) {
-            return false;
-        }
+    *out_rule = (struct rule){.standard_s = -west_s, .summer_s = -west_s + 3600};
+    *out_has_summer = *at != '\0';
+    if (!*out_has_summer) {
+        return true;
     }
-    *out_rule = rule;
-    return *text == '\0';
+    if (!skip_name(&at)) {
+        return false;
+    }
+    if (*at != ',') {
+        if (!read_clock(&at, 24, &west_s)) {
+            return false;
+        }
+        out_rule->summer_s = -west_s;
+    }
+    return skip(&at, ',') && read_date(&at, &out_rule->begin) && skip(&at, ',') &&
+           read_date(&at, &out_rule->end) && *at == '\0';
 }
 
-static int weekday_of(int64_t days)
+static int64_t month_rule_days(const struct date_rule *date, int year)
 {
-    int64_t weekday = (days + 4) % 7; /* 1970 began on a Thursday */
-    return (int)(weekday < 0 ? weekday + 7 : weekday);
-}
-
-/* Week 5 is the last such weekday of its month, be it the fourth or the fifth. */
-static int64_t month_week_days(const struct rule_date *date, int year)
-{
-    int64_t month_begin = civil_days(year, date->month, 1);
-    int64_t month_end =
+    int64_t first = civil_days(year, date->month, 1);
+    int64_t next =
         date->month == 12 ? civil_days(year + 1, 1, 1) : civil_days(year, date->month + 1, 1);
-    int64_t first = month_begin + (date->weekday - weekday_of(month_begin) + 7) % 7;
-    int64_t day = first + (date->week - 1) * INT64_C(7);
-    return day < month_end ? day : day - 7;
+    int64_t weekday = (first + 4) % 7; /* 1970-01-01 was a Thursday */
+    int64_t day = first + (date->day - weekday + 7) % 7 + (date->week - 1) * 7;
+    while (day >= next) {
+        day -= 7;
+    }
+    return day;
 }
 
-/* Seconds since 1970 by the wall clock. */
-static int64_t date_local_s(const struct rule_date *date, int year)
+static int64_t date_days(const struct date_rule *date, int year)
 {
-    int64_t days = 0;
+    int64_t first = civil_days(year, 1, 1);
     switch (date->kind) {
-    case DATE_MONTH_WEEK:
-        days = month_week_days(date, year);
-        break;
-    case DATE_JULIAN: {
-        /* Counted from 1 March the days of a year are always the same. */
-        bool early = date->day < 60;
-        days = early ? civil_days(year, 1, 1) + date->day - 1
-                     : civil_days(year, 3, 1) + date->day - 60;
+    case DATE_MONTH:
+        return month_rule_days(date, year);
+    case DATE_DAY:
+        return first + date->day;
+    case DATE_JULIAN:
         break;
     }
-    case DATE_DAY_OF_YEAR:
-        days = civil_days(year, 1, 1) + date->day;
-        break;
+    bool leap = civil_days(year + 1, 1, 1) - first == 366;
+    return first + date->day - 1 + (leap && date->day >= 60);
+}
+
+/* What the rule gives from a first year on; rising, or the rule makes no sense. */
+struct expansion {
+    struct zone *zone;
+    int64_t after_s;
+    int64_t last_s;
+    bool rises;
+};
+
+static void add_change(struct expansion *expansion, int64_t at_s, int32_t offset_s)
+{
+    expansion->rises = expansion->rises && at_s >= expansion->last_s;
+    if (expansion->rises && at_s > expansion->after_s) {
+        zone_add_change(expansion->zone, at_s, offset_s);
     }
-    return days * DAY_S + date->time_s;
+    expansion->last_s = at_s;
 }
 
-static struct zone_transition summer_begin(const struct rule *rule, int year)
+static void add_year(struct expansion *expansion, const struct rule *rule, int year)
 {
-    return (struct zone_transition){
-        .at_s = date_local_s(&rule->summer_begin, year) - rule->standard_offset_s,
-        .offset_s = rule->summer_offset_s,
-    };
-}
-
-static struct zone_transition summer_end(const struct rule *rule, int year)
-{
-    return (struct zone_transition){
-        .at_s = date_local_s(&rule->summer_end, year) - rule->summer_offset_s,
-        .offset_s = rule->standard_offset_s,
-    };
-}
-
-static void year_append(struct zone *zone, const struct rule *rule, int year, int64_t after_s)
-{
-    struct zone_transition changes[2] = {summer_begin(rule, year), summer_end(rule, year)};
-    /* A rule can say "summer time all year" by an end that is not before the next beginning. */
-    bool never_ends = changes[1].at_s >= summer_begin(rule, year + 1).at_s;
-    if (changes[1].at_s < changes[0].at_s) {
-        struct zone_transition end = changes[1];
-        changes[1] = changes[0];
-        changes[0] = end;
-    }
-    for (size_t at = 0; at < (never_ends ? 1 : 2); at++) {
-        if (changes[at].at_s > after_s) {
-            zone_append(zone, changes[at].at_s, changes[at].offset_s);
-        }
+    int64_t begin_s = date_days(&rule->begin, year) * DAY_S + rule->begin.time_s - rule->standard_s;
+    int64_t end_s = date_days(&rule->end, year) * DAY_S + rule->end.time_s - rule->summer_s;
+    if (begin_s <= end_s) {
+        add_change(expansion, begin_s, rule->summer_s);
+        add_change(expansion, end_s, rule->standard_s);
+    } else {
+        add_change(expansion, end_s, rule->standard_s);
+        add_change(expansion, begin_s, rule->summer_s);
     }
 }
 
-int zone_append_rule(struct zone *zone, const char *footer, int64_t after_s, struct err *err)
+int zone_add_rule(struct zone *zone, const char *rule_text, int64_t after_s, struct err *err)
 {
-    struct rule rule = {.has_summer = false};
-    if (!rule_read(footer, &rule)) {
-        return err_set(err, ERR_CORRUPT, "got the footer '%s', want a POSIX TZ rule", footer);
+    struct rule rule;
+    bool has_summer = false;
+    if (!read_rule(rule_text, &rule, &has_summer)) {
+        char got[TEXT_EXCERPT_BYTES];
+        return err_set(err, ERR_CORRUPT, "got the rule '%s', want a POSIX TZ text",
+                       text_excerpt(rule_text, got));
     }
-    if (!rule.has_summer) {
-        if (after_s == INT64_MIN) {
-            zone->first_offset_s = rule.standard_offset_s;
-        }
+    if (!has_summer) {
         return 0;
     }
-    for (int year = FIRST_YEAR; year <= LAST_YEAR; year++) {
-        year_append(zone, &rule, year, after_s);
+    int year, month, day;
+    civil_from_days(after_s > 0 ? after_s / DAY_S : 0, &year, &month, &day);
+    struct expansion expansion = {
+        .zone = zone, .after_s = after_s, .last_s = INT64_MIN, .rises = true};
+    for (year -= 1; year <= YEAR_LAST; year++) {
+        add_year(&expansion, &rule, year);
+    }
+    if (!expansion.rises) {
+        return err_set(err, ERR_CORRUPT, "the rule '%s' ends one year after the next has begun",
+                       rule_text);
     }
     return 0;
 }

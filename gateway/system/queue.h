@@ -32,6 +32,9 @@ bool queue_put_owed(struct queue *queue, void *item);
  * Returns the count; 0 on timeout, or when stopped and empty. A consumer that is awake costs producers no system call. */
 size_t queue_take(struct queue *queue, void **out_items, size_t max, int64_t timeout_ms);
 
+/* Make one waiting queue_take, or else the next one, return at once with what there is, also nothing. */
+void queue_nudge(struct queue *queue);
+
 size_t queue_count(const struct queue *queue);
 size_t queue_capacity(const struct queue *queue);
 
@@ -40,7 +43,8 @@ void queue_stop(struct queue *queue);
 bool queue_is_stopped(const struct queue *queue);
 
 /* An eventfd that is readable while items wait or the queue is stopped: for consumers that poll several things.
- * Created at first call; such a consumer takes with timeout 0 until empty. */
+ * Created at first call, closed by queue_destroy, -1 when the system has none left; such a consumer takes with
+ * timeout 0 until empty. */
 int queue_wake_fd(struct queue *queue);
 
 #endif
