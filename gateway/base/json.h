@@ -27,9 +27,6 @@
 
 struct json; /* opaque: a jansson value */
 
-/* jansson exports functions of these names that mean something else: the linker sees ours under other ones. */
-#define JSON_LINK_NAME(name) __asm__("escalated_" #name)
-
 enum json_kind {
     JSON_ABSENT,
     JSON_NULL,
@@ -47,9 +44,9 @@ void json_free(struct json *root);
 enum json_kind json_kind(const struct json *value); /* NULL is JSON_ABSENT */
 const char *json_kind_name(enum json_kind kind);
 const struct json *json_get(const struct json *object, const char *key); /* NULL when absent or no object */
-const char *json_string(const struct json *value) JSON_LINK_NAME(json_string); /* "" unless a string */
-size_t json_string_length(const struct json *value) JSON_LINK_NAME(json_string_length);
-int64_t json_integer(const struct json *value) JSON_LINK_NAME(json_integer); /* 0 unless an integer */
+const char *json_string(const struct json *value);    /* "" unless a string */
+size_t json_string_length(const struct json *value);
+int64_t json_integer(const struct json *value); /* 0 unless an integer */
 bool json_bool(const struct json *value);
 size_t json_count(const struct json *value); /* array items or object members */
 const struct json *json_at(const struct json *array, size_t index);

@@ -18,8 +18,6 @@
 #include "gateway/base/err.h"
 #include "gateway/base/text.h"
 
-#define OPTION_TEXT_BYTES_MAX 65536
-
 enum option_type {
     OPTION_TEXT,     /* const char *, "" when absent */
     OPTION_NAME,     /* const char *, text_is_name */

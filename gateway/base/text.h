@@ -1,8 +1,7 @@
 /*
  * text - building, checking and comparing text without surprises.
  *
- * Shape:   strbuf grows up to a hard maximum; past it nothing more is added and `overflowed` stays set. A piece
- *          that does not fit is left out whole, and so is everything after it until strbuf_reset.
+ * Shape:   strbuf grows up to a hard maximum; past it nothing more is added and `overflowed` stays set.
  * Owns:    strbuf_init/strbuf_clear own a heap buffer; strbuf_text is valid until the next call on it.
  * Threads: one at a time per object; the plain functions are pure.
  * Limits:  the maximum given at init, terminating NUL not counted.
@@ -43,7 +42,7 @@ void strbuf_add_html(struct strbuf *buf, const char *text);
 void strbuf_add_logfmt(struct strbuf *buf, const char *text);
 /* application/x-www-form-urlencoded and URL component escaping (RFC 3986 unreserved stay). */
 void strbuf_add_url(struct strbuf *buf, const char *text);
-/* 2026-03-01T02:00:00Z; with milliseconds only when they are not zero. Years 0000..9999, others are clamped. */
+/* 2026-03-01T02:00:00Z; with milliseconds only when they are not zero. */
 void strbuf_add_rfc3339(struct strbuf *buf, int64_t at_ms);
 
 #define TEXT_RFC3339_BYTES 32
@@ -52,8 +51,6 @@ const char *text_rfc3339(int64_t at_ms, char out[TEXT_RFC3339_BYTES]);
 /* 90000 -> "1m30s", 300000 -> "5m", 0 -> "0s", 1500 -> "1500ms". Returns out. */
 const char *text_duration(int64_t duration_ms, char out[TEXT_RFC3339_BYTES]);
 
-/* Bytes of the UTF-8 character that begins at text (1..4), or 0 when there is none: empty, NUL or malformed. */
-size_t text_utf8_step(const char *text, size_t length);
 bool text_is_utf8(const char *text, size_t length); /* strict: no surrogates, overlongs, NUL, > U+10FFFF */
 /* Bytes of the first character; 0 when there is none or it is not strict UTF-8. For cutting at a boundary. */
 size_t text_utf8_step(const char *text, size_t length);
