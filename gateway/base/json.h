@@ -19,6 +19,12 @@
 
 #define JSON_DEPTH_MAX 32
 
+/* jansson exports functions of these names: ours must be other symbols, or the library's own calls would land in ours.
+ * No file but json.c may include both headers. */
+#define json_string json_string_text
+#define json_string_length json_string_bytes
+#define json_integer json_integer_value_i64
+
 struct json; /* opaque: a jansson value */
 
 enum json_kind {

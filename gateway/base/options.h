@@ -3,7 +3,8 @@
  *
  * Shape:   a table of rows + one key and text -> the field at `offset` of the caller's struct is set.
  * Owns:    text fields are copied into the arena given.
- * Limits:  min and max are inclusive: milliseconds for durations, bytes for sizes and text.
+ * Limits:  min and max are inclusive: milliseconds for durations, bytes for sizes and text, items for lists.
+ *          A text or list row with max 0 has no limit of its own.
  * Fails:   -1 with *err: "got '...', want ...".
  */
 #ifndef ESCALATED_BASE_OPTIONS_H
@@ -56,10 +57,12 @@ const char *options_nearest(const struct option *table, const char *key);
 int options_set(const struct option *option, void *object, const char *text, struct arena *arena,
                 struct err *err);
 
-/* Set every field that has a default. A table's defaults parse: a failure is an ASSERT. */
+/* Set every field that has a default, and a required text or list to "" or empty. A table's defaults parse: a failure
+ * is an ASSERT. */
 void options_defaults(const struct option *table, void *object, struct arena *arena);
 
-/* `; help` and `key = default` lines as --print-defaults shows them; required ones are commented `; key = (required)`. */
+/* `; help` and `key = default` lines as --print-defaults shows them; required ones are commented `; key = (required)`,
+ * absent ones `; key =`. */
 void options_print(const struct option *table, struct strbuf *out);
 
 #endif

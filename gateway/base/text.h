@@ -52,11 +52,17 @@ const char *text_rfc3339(int64_t at_ms, char out[TEXT_RFC3339_BYTES]);
 const char *text_duration(int64_t duration_ms, char out[TEXT_RFC3339_BYTES]);
 
 bool text_is_utf8(const char *text, size_t length); /* strict: no surrogates, overlongs, NUL, > U+10FFFF */
+/* Bytes of the first character; 0 when there is none or it is not strict UTF-8. For cutting at a boundary. */
+size_t text_utf8_step(const char *text, size_t length);
 bool text_has_control(const char *text, size_t length); /* any byte < 0x20 except \n and \t, or 0x7f */
 bool text_is_name(const char *text); /* [a-z0-9][a-z0-9-]{0,47}: names of sections and things */
 bool text_equal(const char *a, const char *b);
 bool text_equal_fold(const char *a, const char *b); /* ASCII case-insensitive */
 bool text_starts_with(const char *text, const char *prefix);
+
+#define TEXT_EXCERPT_BYTES 84
+/* What an error message quotes: at most 80 bytes and "..." if cut, control bytes and bad UTF-8 as "?". Returns out. */
+const char *text_excerpt(const char *text, char out[TEXT_EXCERPT_BYTES]);
 
 /* The candidate nearest to `wanted` by edit distance (at most a third of its length, at least 1), or NULL. */
 const char *text_nearest(const char *wanted, const char *const *candidates, size_t count);

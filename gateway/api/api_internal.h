@@ -1,0 +1,57 @@
+/*
+ * api_internal - what the modules of this folder share.
+ *
+ * Threads: `config_lock` guards `config`; everything else is fixed after api_create or belongs to the thread named.
+ */
+#ifndef ESCALATED_API_INTERNAL_H
+#define ESCALATED_API_INTERNAL_H
+
+#include <pthread.h>
+
+#include "gateway/api/api.h"
+#include "gateway/store/store_read.h"
+#include "gateway/system/queue.h"
+
+#define API_READS_WAITING_MAX 256
+#define API_BODY_BYTES_MAX 65536
+
+struct api {
+    struct api_options options;
+    pthread_mutex_t config_lock;
+    struct config *config;
+    struct queue *reads;
+    pthread_t reader_thread;
+    bool reader_runs;
+    struct store_reader *reader; /* the reader thread's */
+};
+
+struct config *api_config(struct api *api); /* retained: config_release when done */
+
+/* A deferred request whose answer needs the store; `run` answers it on the reader thread. */
+typedef void api_read_fn(struct api *api, struct store_reader *reader, struct http_request *request);
+void api_read_later(struct api *api, struct http_request *request, api_read_fn *run);
+int api_reader_start(struct api *api, struct err *err);
+void api_reader_stop(struct api *api);
+
+/* Who asks. False: the request has been answered (401, 403). Texts live as long as the request. */
+struct api_caller {
+    const char *actor;      /* "user root", "token dashboard" */
+    const char *credential; /* "peer uid 0", "token" */
+    const char *via;        /* "cli" over the control socket, "api" over the network */
+};
+bool api_authorize(struct api *api, struct http_request *request, bool to_write, struct api_caller *out_caller);
+
+/* Put one reply or command into the inbox; `answered` runs on the engine's thread with what came of it and must answer the
+ * request. reply's texts must live in the request's arena. */
+typedef void api_answered_fn(struct http_request *request, const struct answer *answer);
+void api_submit(struct api *api, struct http_request *request, enum input_kind kind, const struct reply *reply,
+                const struct api_caller *caller, api_answered_fn *answered);
+
+void api_error_of(struct http_request *request, const struct err *err);
+
+int api_register_health(struct api *api, struct http_server *server, struct err *err);
+int api_register_incidents(struct api *api, struct http_server *server, struct err *err);
+int api_register_commands(struct api *api, struct http_server *server, struct err *err);
+int api_register_link(struct api *api, struct http_server *server, struct err *err);
+
+#endif

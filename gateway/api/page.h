@@ -1,0 +1,24 @@
+/*
+ * page - the few HTML pages people reach by link: one incident with its buttons, and a message.
+ *
+ * Shape:   facts in, one answered request out. All outside text is escaped; no script; one style sheet from /style.css.
+ * Threads: any thread that may answer the request.
+ */
+#ifndef ESCALATED_API_PAGE_H
+#define ESCALATED_API_PAGE_H
+
+#include "gateway/http/server.h"
+#include "policies/row.h"
+
+struct page_incident {
+    struct incident_row incident;
+    const char *contact;
+    const char *nonce;
+    bool may_act; /* people may; audiences and rooms only read */
+};
+
+void page_answer_incident(struct http_request *request, const struct page_incident *page);
+void page_answer_message(struct http_request *request, int status, const char *title, const char *text);
+int page_register(struct http_server *server, struct err *err);
+
+#endif

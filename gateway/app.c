@@ -1,0 +1,364 @@
+/*
+ * Read this first. An alert flows: http -> intake -> inbox -> engine (policies, store) -> outbox -> delivery -> channels;
+ * outcomes and replies come back through the inbox.
+ */
+#include "gateway/app.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+
+#include "gateway/api/api.h"
+#include "gateway/base/assert.h"
+#include "gateway/config/config.h"
+#include "gateway/delivery/delivery.h"
+#include "gateway/engine/engine_thread.h"
+#include "gateway/handoff/inbox.h"
+#include "gateway/handoff/outbox.h"
+#include "gateway/http/server.h"
+#include "gateway/intake/intake_http.h"
+#include "gateway/store/store.h"
+#include "gateway/system/clock.h"
+#include "gateway/system/file.h"
+#include "gateway/system/id.h"
+#include "gateway/system/log.h"
+#include "gateway/system/metrics.h"
+#include "gateway/system/token.h"
+
+enum {
+    PROBLEMS_BYTES_MAX = 256 * 1024,
+    CHANNELS_MAX = 256,
+    HTTP_GRACE_MS = 5000,
+    DELIVERY_GRACE_MS = 20000,
+    PEM_BYTES_MAX = 1024 * 1024,
+};
+
+struct app {
+    struct app_options options;
+    struct config *config;        /* in force for new work */
+    struct config *engine_config; /* whose rulebook the engine reads; changes with its `config` input */
+    struct plugins *plugins;
+    struct store *store;
+    struct clock_engine clock;
+    struct secret token_key;
+    char boot_id[ID_TEXT_BYTES];
+    struct inbox *inbox;
+    struct outbox *outbox;
+    struct delivery *delivery;
+    struct engine_thread *engine;
+    struct http_server *server;
+    struct intake_http *intake;
+    struct api *api;
+    int64_t watchdog_ms; /* 0: nobody watches */
+    int64_t watched_mono_ms;
+};
+
+static const struct channel_ops *find_plugin(void *self, const char *plugin, struct err *err)
+{
+    return plugins_find(self, plugin, err);
+}
+
+static void log_problems(const char *problems)
+{
+    while (*problems != '\0') {
+        char line[1024];
+        size_t length = strcspn(problems, "\n");
+        (void)snprintf(line, sizeof(line), "%.*s", (int)(length < sizeof(line) ? length : sizeof(line) - 1), problems);
+        log_line(LOG_ERROR, line, NULL);
+        problems += length + (problems[length] == '\n');
+    }
+}
+
+static struct config *load_config(const char *folder, struct plugins *plugins)
+{
+    struct strbuf problems;
+    struct config *config = NULL;
+    const struct config_plugins finder = {.self = plugins, .find = find_plugin};
+    strbuf_init(&problems, PROBLEMS_BYTES_MAX);
+    if (config_load(folder, &finder, &config, &problems) != 0)
+        log_problems(strbuf_text(&problems));
+    strbuf_clear(&problems);
+    return config;
+}
+
+/* Systemd's watchdog hears from the engine's thread only, and only while its loop turns. */
+static void on_beat(void *self)
+{
+    struct app *app = self;
+    int64_t now_ms = clock_mono_ms();
+    if (app->watchdog_ms == 0 || now_ms - app->watched_mono_ms < app->watchdog_ms / 4)
+        return;
+    app->watched_mono_ms = now_ms;
+    (void)sd_notify(0, "WATCHDOG=1");
+}
+
+static void on_fatal(void *self, int exit_code, const struct err *err)
+{
+    (void)err; /* the engine's thread has logged it */
+    struct app *app = self;
+    app->options.on_fatal(app->options.self, exit_code);
+}
+
+static bool is_ready(void *self, const char **out_why)
+{
+    struct app *app = self;
+    return engine_thread_is_ready(app->engine, out_why);
+}
+
+static int start_storage(struct app *app, struct err *err)
+{
+    struct store_meta meta;
+    if (file_make_dir(app->options.state_dir, 0700, err) != 0 ||
+        store_open(app->config->store_url, app->options.state_dir, &app->store, err) != 0 ||
+        app->store->ops->read_meta(app->store->self, &meta, err) != 0)
+        return -1;
+    clock_engine_init(&app->clock, meta.engine_time_ms);
+    char path[4096];
+    int length = snprintf(path, sizeof(path), "%s/token.key", app->options.state_dir);
+    if (length < 0 || (size_t)length >= sizeof(path))
+        return err_set(err, ERR_TOO_LARGE, "state folder: its path is longer than %zu bytes", sizeof(path));
+    bool is_ours = app->config->token_key_file[0] == '\0';
+    return token_key_load(is_ours ? path : app->config->token_key_file, is_ours, &app->token_key, err);
+}
+
+static int start_engine(struct app *app, struct err *err)
+{
+    struct id boot = id_make();
+    (void)id_text(&boot, app->boot_id);
+    if (inbox_create(INBOX_CAPACITY_DEFAULT, &app->inbox, err) != 0 ||
+        outbox_create((size_t)CHANNELS_MAX * OUTBOX_CREDITS_PER_CHANNEL, &app->outbox, err) != 0)
+        return -1;
+    const struct delivery_options delivery = {.config = app->config,
+                                              .plugins = app->plugins,
+                                              .outbox = app->outbox,
+                                              .inbox = app->inbox,
+                                              .token_key = &app->token_key,
+                                              .clock = &app->clock,
+                                              .state_dir = app->options.state_dir};
+    if (delivery_start(&delivery, &app->delivery, err) != 0)
+        return -1;
+    app->engine_config = config_retain(app->config);
+    const struct engine_thread_options engine = {
+        .engine = {.store = app->store,
+                   .rulebook = &app->engine_config->rulebook,
+                   .boot_id = app->boot_id,
+                   .wall_offset_ms = clock_engine_wall_offset_ms(&app->clock),
+                   .parse_policy = config_policy_parse},
+        .inbox = app->inbox,
+        .outbox = app->outbox,
+        .clock = &app->clock,
+        .keep_ms = app->config->keep_ms,
+        .on_fatal = on_fatal,
+        .on_beat = on_beat,
+        .self = app};
+    return engine_thread_start(&engine, &app->engine, err);
+}
+
+static int read_pem(const char *path, char **out_pem, struct err *err)
+{
+    size_t count;
+    if (path[0] == '\0')
+        return 0;
+    return file_read(path, PEM_BYTES_MAX, out_pem, &count, err);
+}
+
+static int listen_everywhere(struct app *app, struct err *err)
+{
+    const struct config_http *http = &app->config->http;
+    char *cert = NULL, *key = NULL;
+    int result = -1;
+    char path[4096];
+    int length = snprintf(path, sizeof(path), "%s/control.sock", app->options.run_dir);
+    if (length < 0 || (size_t)length >= sizeof(path)) {
+        (void)err_set(err, ERR_TOO_LARGE, "run folder: its path is longer than %zu bytes", sizeof(path));
+        goto done;
+    }
+    if (http_server_listen_unix(app->server, path, app->config->control_group, err) != 0)
+        goto done;
+    if (http->host[0] != '\0' &&
+        (read_pem(http->tls_cert_file, &cert, err) != 0 || read_pem(http->tls_key_file, &key, err) != 0 ||
+         http_server_listen_tcp(app->server, http->host, http->port, cert, key, err) != 0))
+        goto done;
+    result = http_server_start(app->server, err);
+done:
+    free(cert);
+    if (key != NULL)
+        explicit_bzero(key, strlen(key));
+    free(key);
+    return result;
+}
+
+static int start_edge(struct app *app, struct err *err)
+{
+    const struct config_http *http = &app->config->http;
+    const struct http_server_options server = {.connections_max = (size_t)http->connections_max,
+                                               .connections_per_ip_max = (size_t)http->connections_per_ip_max,
+                                               .body_bytes_max = (size_t)http->body_bytes_max,
+                                               .header_timeout_ms = http->header_timeout_ms,
+                                               .body_timeout_ms = http->body_timeout_ms};
+    const struct intake_http_options intake = {.config = app->config, .inbox = app->inbox};
+    const struct api_options api = {.config = app->config,
+                                    .inbox = app->inbox,
+                                    .token_key = &app->token_key,
+                                    .clock = &app->clock,
+                                    .state_dir = app->options.state_dir,
+                                    .is_ready = is_ready,
+                                    .self = app};
+    if (http_server_create(&server, &app->server, err) != 0 ||
+        intake_http_create(&intake, &app->intake, err) != 0 ||
+        intake_http_register(app->intake, app->server, err) != 0 || api_create(&api, &app->api, err) != 0 ||
+        api_register(app->api, app->server, err) != 0)
+        return -1;
+    return listen_everywhere(app, err);
+}
+
+static void announce(struct app *app)
+{
+    uint64_t watchdog_us = 0;
+    if (sd_watchdog_enabled(0, &watchdog_us) > 0)
+        app->watchdog_ms = (int64_t)(watchdog_us / 1000);
+    if (app->config->http.host[0] != '\0')
+        log_line(LOG_INFO, "listening", "address", app->config->http.host, "port",
+                 log_i64(http_server_port(app->server)), NULL);
+    log_line(LOG_INFO, "ready", "config", app->options.config_folder, "state", app->options.state_dir, NULL);
+    (void)sd_notify(0, "READY=1");
+}
+
+int app_start(const struct app_options *options, struct app **out_app, int *out_exit_code)
+{
+    struct app *app = heap_alloc(sizeof(*app));
+    struct err err = {0};
+    app->options = *options;
+    *out_exit_code = APP_EXIT_CONFIG;
+    if (plugins_open(options->plugin_dir, &app->plugins, &err) != 0)
+        goto failed;
+    app->config = load_config(options->config_folder, app->plugins);
+    if (app->config == NULL) {
+        (void)err_set(&err, ERR_INVALID, "the configuration in %s was refused", options->config_folder);
+        goto failed;
+    }
+    log_set((enum log_level)app->config->log_level, app->config->log_json);
+    *out_exit_code = APP_EXIT_IO;
+    if (start_storage(app, &err) != 0)
+        goto failed;
+    *out_exit_code = APP_EXIT_UNAVAILABLE;
+    if (start_engine(app, &err) != 0 || start_edge(app, &err) != 0)
+        goto failed;
+    announce(app);
+    *out_app = app;
+    return 0;
+failed:
+    log_line(LOG_ERROR, "cannot start", "error", err.text, NULL);
+    app_stop(app);
+    return -1;
+}
+
+/* The engine reads the old rulebook until it has applied this input; only then may the old configuration go. */
+struct reload_input {
+    struct input input;
+    struct config *old;
+};
+
+static void reload_release(struct input *input)
+{
+    struct reload_input *reload = (struct reload_input *)((char *)input - offsetof(struct reload_input, input));
+    config_release(reload->old);
+    free(reload);
+}
+
+static void swap_engine_config(struct app *app, struct config *config)
+{
+    struct reload_input *reload = heap_alloc(sizeof(*reload));
+    struct id id = id_make();
+    reload->old = app->engine_config;
+    reload->input = (struct input){
+        .kind = INPUT_CONFIG, .actor = "operator", .credential = "SIGHUP", .release = reload_release};
+    memcpy(reload->input.id, id.bytes, sizeof(reload->input.id));
+    app->engine_config = config_retain(config);
+    reload->input.u.rulebook = &app->engine_config->rulebook;
+    /* Refused only while stopping, and then nobody reads either of the two any more. */
+    if (!inbox_put_owed(app->inbox, &reload->input))
+        reload_release(&reload->input);
+}
+
+static void warn_of_restart(const struct config *old, const struct config *new)
+{
+    if (!text_equal(old->store_url, new->store_url) || !text_equal(old->http.host, new->http.host) ||
+        old->http.port != new->http.port || !text_equal(old->http.tls_cert_file, new->http.tls_cert_file))
+        log_line(LOG_WARNING, "[http] and [store] take effect at the next start, the rest is in force now", NULL);
+}
+
+bool app_reload(struct app *app)
+{
+    struct err err = {0};
+    (void)sd_notify(0, "RELOADING=1");
+    struct config *config = load_config(app->options.config_folder, app->plugins);
+    bool taken = config != NULL && delivery_reload(app->delivery, config, &err) == 0;
+    if (taken) {
+        warn_of_restart(app->config, config);
+        log_set((enum log_level)config->log_level, config->log_json);
+        swap_engine_config(app, config);
+        intake_http_reload(app->intake, config);
+        api_reload(app->api, config);
+        config_release(app->config);
+        app->config = config;
+        log_line(LOG_INFO, "configuration reloaded", "config", app->options.config_folder, NULL);
+    } else {
+        log_line(LOG_ERROR, "reload refused, the old configuration stays in force", "error",
+                 config == NULL ? "see the lines above" : err.text, NULL);
+        config_release(config);
+    }
+    (void)sd_notify(0, "READY=1");
+    return taken;
+}
+
+void app_stop(struct app *app)
+{
+    if (app == NULL)
+        return;
+    (void)sd_notify(0, "STOPPING=1");
+    if (app->server != NULL)
+        http_server_stop(app->server, HTTP_GRACE_MS);
+    if (app->delivery != NULL)
+        delivery_stop(app->delivery, DELIVERY_GRACE_MS);
+    engine_thread_stop(app->engine);
+    engine_thread_destroy(app->engine);
+    http_server_destroy(app->server);
+    api_destroy(app->api);
+    intake_http_destroy(app->intake);
+    delivery_destroy(app->delivery);
+    outbox_destroy(app->outbox);
+    inbox_destroy(app->inbox);
+    store_close(app->store);
+    config_release(app->engine_config);
+    config_release(app->config);
+    plugins_close(app->plugins);
+    secret_clear(&app->token_key);
+    free(app);
+    metrics_clear();
+}
+
+int app_check(const char *config_folder, const char *plugin_dir)
+{
+    struct plugins *plugins = NULL;
+    struct err err = {0};
+    if (plugins_open(plugin_dir, &plugins, &err) != 0) {
+        (void)fprintf(stderr, "%s\n", err.text);
+        return APP_EXIT_CONFIG;
+    }
+    struct strbuf problems;
+    struct config *config = NULL;
+    const struct config_plugins finder = {.self = plugins, .find = find_plugin};
+    strbuf_init(&problems, PROBLEMS_BYTES_MAX);
+    int result = config_load(config_folder, &finder, &config, &problems);
+    (void)fputs(strbuf_text(&problems), stderr);
+    if (result == 0)
+        (void)printf("%s: %zu policies, %zu contacts, %zu sources, %zu channels: good\n", config_folder,
+                     config->rulebook.policy_count, config->rulebook.contact_count, config->source_count,
+                     config->channel_count);
+    strbuf_clear(&problems);
+    config_release(config);
+    plugins_close(plugins);
+    return result == 0 ? 0 : APP_EXIT_CONFIG;
+}

@@ -1,0 +1,127 @@
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/base/arena.h"
+#include "gateway/base/assert.h"
+#include "gateway/base/text.h"
+
+#define CAPACITY_MIN ((size_t)64)
+
+void strbuf_init(struct strbuf *buf, size_t max_length)
+{
+    ASSERT(max_length < SIZE_MAX / 4);
+    *buf = (struct strbuf){.max_length = max_length};
+}
+
+void strbuf_clear(struct strbuf *buf)
+{
+    free(buf->data);
+    strbuf_init(buf, buf->max_length);
+}
+
+void strbuf_reset(struct strbuf *buf)
+{
+    buf->length = 0;
+    buf->overflowed = false;
+    if (buf->data != NULL) {
+        buf->data[0] = '\0';
+    }
+}
+
+const char *strbuf_text(const struct strbuf *buf)
+{
+    return buf->data != NULL ? buf->data : "";
+}
+
+char *strbuf_steal(struct strbuf *buf)
+{
+    char *text = buf->data != NULL ? buf->data : heap_strdup("");
+    buf->data = NULL;
+    buf->length = 0;
+    buf->capacity = 0;
+    /* `overflowed` stays: a caller that looks only after taking the text must still see it. */
+    return text;
+}
+
+/* Makes room for `count` more bytes and the NUL; false, and overflowed, when the maximum forbids
+ * it. */
+static bool reserve(struct strbuf *buf, size_t count)
+{
+    if (buf->overflowed || count > buf->max_length - buf->length) {
+        buf->overflowed = true;
+        return false;
+    }
+    size_t needed = buf->length + count + 1;
+    if (needed <= buf->capacity) {
+        return true;
+    }
+    size_t capacity = buf->capacity * 2 > CAPACITY_MIN ? buf->capacity * 2 : CAPACITY_MIN;
+    if (capacity > buf->max_length + 1) {
+        capacity = buf->max_length + 1;
+    }
+    if (capacity < needed) {
+        capacity = needed;
+    }
+    buf->data = heap_realloc(buf->data, capacity);
+    buf->capacity = capacity;
+    return true;
+}
+
+void strbuf_add_bytes(struct strbuf *buf, const void *bytes, size_t count)
+{
+    if (count == 0 || !reserve(buf, count)) {
+        return;
+    }
+    memcpy(buf->data + buf->length, bytes, count);
+    buf->length += count;
+    buf->data[buf->length] = '\0';
+}
+
+void strbuf_add(struct strbuf *buf, const char *text)
+{
+    strbuf_add_bytes(buf, text, strlen(text));
+}
+
+void strbuf_add_char(struct strbuf *buf, char c)
+{
+    if (!reserve(buf, 1)) {
+        return;
+    }
+    buf->data[buf->length++] = c;
+    buf->data[buf->length] = '\0';
+}
+
+void strbuf_printf(struct strbuf *buf, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    ASSERT(length >= 0);
+    size_t count = (size_t)length;
+    if (count == 0 || !reserve(buf, count)) {
+        return;
+    }
+    va_start(arguments, format);
+    int written = vsnprintf(buf->data + buf->length, count + 1, format, arguments);
+    va_end(arguments);
+    ASSERT(written == length);
+    buf->length += count;
+}
+
+void strbuf_add_i64(struct strbuf *buf, int64_t number)
+{
+    char digits[20];
+    size_t at = sizeof(digits);
+    uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+    do {
+        digits[--at] = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest != 0);
+    if (number < 0) {
+        digits[--at] = '-';
+    }
+    strbuf_add_bytes(buf, digits + at, sizeof(digits) - at);
+}

@@ -1,0 +1,344 @@
+#include "gateway/engine/engine_thread.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/base/arena.h"
+#include "gateway/base/assert.h"
+#include "gateway/system/log.h"
+#include "gateway/system/metrics.h"
+
+enum {
+    BEAT_MS = 5000,          /* the loop turns at least this often */
+    RETRY_MS = 1000,         /* after a refused commit */
+    STALL_MS = 10000,        /* longer without a turn is "not ready" */
+    WALL_STEP_MS = 1000,     /* a larger step of the wall clock is an input */
+    EXIT_IO_ERROR = 74,      /* EX_IOERR of sysexits.h */
+    EXIT_LEASE_LOST = 75,    /* EX_TEMPFAIL: the supervisor starts us again as a standby */
+    HELD_MAX = ENGINE_BATCH_MAX * 4,
+};
+
+struct engine_thread_metrics {
+    struct metric *commit_seconds;
+    struct metric *inputs_total;
+    struct metric *batches_total;
+    struct metric *refused[STORE_VERDICT_COUNT];
+    struct metric *timer_lag_seconds;
+    struct metric *inbox_depth;
+    struct metric *outbox_depth;
+    struct metric *open_incidents;
+    struct metric *firing_alerts;
+    struct metric *pending;
+    struct metric *claimed;
+    struct metric *timers;
+};
+
+struct engine_thread {
+    struct engine_thread_options options;
+    struct engine *engine;
+    struct engine_thread_metrics metrics;
+    pthread_t thread;
+    bool is_running;
+    atomic_bool stopping;
+    int64_t wall_offset_ms; /* the engine was last told this */
+    int64_t idle_at_mono_ms;
+    /* Inputs nobody repeats for us (results, receipts, a new configuration) that a refused commit did not take. */
+    struct input *held[HELD_MAX];
+    size_t held_count;
+    struct log_burst refused_burst;
+
+    pthread_mutex_t status_lock; /* guards what follows */
+    struct engine_counts counts;
+    int64_t beat_mono_ms;
+    enum store_verdict verdict;
+    bool is_loaded;
+};
+
+static void metrics_init(struct engine_thread_metrics *m)
+{
+    m->commit_seconds = metric_histogram("escalated_commit_seconds",
+                                         "Time of one engine step with its commit.", NULL, NULL);
+    m->inputs_total = metric_counter("escalated_engine_inputs_total", "Inputs applied.", NULL, NULL);
+    m->batches_total = metric_counter("escalated_engine_batches_total", "Engine steps.", NULL, NULL);
+    for (int i = 0; i < STORE_VERDICT_COUNT; i++)
+        m->refused[i] = metric_counter("escalated_commits_total", "Commits by the store's answer.",
+                                       "verdict", store_verdict_name((enum store_verdict)i));
+    m->timer_lag_seconds = metric_histogram(
+        "escalated_timer_lag_seconds", "How late due timers and notifications were taken up.", NULL, NULL);
+    m->inbox_depth = metric_gauge("escalated_inbox_depth", "Inputs waiting for the engine.", NULL, NULL);
+    m->outbox_depth = metric_gauge("escalated_outbox_depth", "Orders waiting for delivery.", NULL, NULL);
+    m->open_incidents = metric_gauge("escalated_open_incidents", "Incidents not resolved.", NULL, NULL);
+    m->firing_alerts = metric_gauge("escalated_firing_alerts", "Alerts that fire.", NULL, NULL);
+    m->pending = metric_gauge("escalated_notifications", "Unfinished notifications by state.", "state",
+                              "pending");
+    m->claimed = metric_gauge("escalated_notifications", "Unfinished notifications by state.", "state",
+                              "claimed");
+    m->timers = metric_gauge("escalated_timers", "Timers set.", NULL, NULL);
+}
+
+static void note_status(struct engine_thread *t, enum store_verdict verdict, int64_t mono_ms)
+{
+    struct engine_counts counts;
+    engine_counts(t->engine, &counts);
+    pthread_mutex_lock(&t->status_lock);
+    t->counts = counts;
+    t->verdict = verdict;
+    t->beat_mono_ms = mono_ms;
+    t->is_loaded = engine_is_loaded(t->engine);
+    pthread_mutex_unlock(&t->status_lock);
+
+    metric_set(t->metrics.inbox_depth, (int64_t)inbox_count(t->options.inbox));
+    metric_set(t->metrics.outbox_depth, (int64_t)outbox_count(t->options.outbox));
+    metric_set(t->metrics.open_incidents, (int64_t)counts.open_incidents);
+    metric_set(t->metrics.firing_alerts, (int64_t)counts.firing_alerts);
+    metric_set(t->metrics.pending, (int64_t)counts.pending_notifications);
+    metric_set(t->metrics.claimed, (int64_t)counts.claimed_notifications);
+    metric_set(t->metrics.timers, (int64_t)counts.timers);
+}
+
+static void release_all(struct input *const *inputs, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (inputs[i]->release != NULL)
+            inputs[i]->release(inputs[i]);
+}
+
+static void tell(const struct engine_out *out)
+{
+    for (size_t i = 0; i < out->completed_count; i++) {
+        const struct engine_completed *done = &out->completed[i];
+        done->ticket->complete(done->ticket, done->index, &done->answer);
+    }
+}
+
+/* After `unknown` the engine answers nobody, but a producer must not wait for ever: it hears "try again", and its
+ * repetition meets what was committed after all (same key, counted once more at most). */
+static void tell_busy(struct input *const *inputs, size_t count)
+{
+    const struct answer busy = {.status = ANSWER_BUSY, .text = "the store did not answer; try again"};
+    for (size_t i = 0; i < count; i++)
+        if (inputs[i]->ticket != NULL)
+            inputs[i]->ticket->complete(inputs[i]->ticket, inputs[i]->ticket_index, &busy);
+}
+
+/* Producers with a ticket repeat their input; results and the like exist only once, so they wait for the next step. */
+static void keep_owed(struct engine_thread *t, struct input *const *inputs, size_t count)
+{
+    size_t kept = 0;
+    struct input *owed[HELD_MAX];
+    for (size_t i = 0; i < count; i++) {
+        if (inputs[i]->ticket != NULL) {
+            release_all(&inputs[i], 1);
+            continue;
+        }
+        ASSERT(kept < HELD_MAX);
+        owed[kept++] = inputs[i];
+    }
+    memcpy(t->held, owed, kept * sizeof(owed[0]));
+    t->held_count = kept;
+}
+
+static bool handle_refusal(struct engine_thread *t, enum store_verdict verdict, const struct engine_out *out,
+                           struct input *const *inputs, size_t count, const struct err *err)
+{
+    if (verdict == STORE_BROKEN || verdict == STORE_LEASE_LOST) {
+        log_line(LOG_ERROR, "commit failed, stopping", "verdict", store_verdict_name(verdict), "error",
+                 err->text, NULL);
+        if (verdict == STORE_LEASE_LOST)
+            tell(out);
+        t->options.on_fatal(t->options.self,
+                            verdict == STORE_BROKEN ? EXIT_IO_ERROR : EXIT_LEASE_LOST, err);
+        return false;
+    }
+    if (log_burst_due(&t->refused_burst, clock_mono_ms()))
+        log_line(LOG_WARNING, "commit refused, producers hear 503, trying again", "verdict",
+                 store_verdict_name(verdict), "error", err->text, "count",
+                 log_i64((int64_t)t->refused_burst.count), NULL);
+    if (verdict == STORE_FULL)
+        inbox_close_door(t->options.inbox);
+    if (verdict == STORE_UNKNOWN)
+        tell_busy(inputs, count);
+    else
+        tell(out);
+    keep_owed(t, inputs, count);
+    return true;
+}
+
+static void release_own(struct input *input)
+{
+    free(input);
+}
+
+/* Adds the wall clock's step, if there was one, behind what the queue gave. */
+static size_t add_clock_input(struct engine_thread *t, struct input **inputs, size_t count)
+{
+    int64_t offset_ms = clock_engine_wall_offset_ms(t->options.clock);
+    int64_t step_ms = offset_ms - t->wall_offset_ms;
+    if (step_ms > -WALL_STEP_MS && step_ms < WALL_STEP_MS)
+        return count;
+    struct input *input = heap_alloc(sizeof(*input));
+    *input = (struct input){.kind = INPUT_CLOCK, .actor = "engine", .credential = "clock"};
+    input->u.wall_offset_ms = offset_ms;
+    input->release = release_own;
+    t->wall_offset_ms = offset_ms;
+    inputs[count] = input;
+    log_line(LOG_WARNING, "the wall clock was set; waits are not affected", "step_ms", log_i64(step_ms), NULL);
+    return count + 1;
+}
+
+static bool step(struct engine_thread *t, struct input **inputs, size_t count, int64_t now_ms)
+{
+    struct engine_out out = {0};
+    struct err err = {0};
+    int64_t started_ns = clock_mono_ns();
+    enum store_verdict verdict =
+        engine_step(t->engine, inputs, count, now_ms, started_ns / 1000000, &out, &err);
+    int64_t ended_ns = clock_mono_ns();
+    metric_add(t->metrics.batches_total, 1);
+    metric_add(t->metrics.refused[verdict], 1);
+    bool go_on = true;
+    if (verdict == STORE_COMMITTED) {
+        metric_add(t->metrics.inputs_total, (int64_t)count);
+        if (count > 0)
+            metric_observe_ns(t->metrics.commit_seconds, ended_ns - started_ns);
+        t->held_count = 0;
+        t->refused_burst = (struct log_burst){0};
+        tell(&out);
+        for (size_t i = 0; i < out.order_count; i++)
+            outbox_put(t->options.outbox, &out.orders[i]);
+        release_all(inputs, count);
+        if (!inbox_door_is_open(t->options.inbox))
+            inbox_open_door(t->options.inbox);
+    } else {
+        go_on = handle_refusal(t, verdict, &out, inputs, count, &err);
+    }
+    note_status(t, verdict, ended_ns / 1000000);
+    return go_on;
+}
+
+static int64_t wait_ms(const struct engine_thread *t, int64_t now_ms)
+{
+    if (t->held_count > 0 || !engine_is_loaded(t->engine) || !inbox_door_is_open(t->options.inbox))
+        return RETRY_MS;
+    int64_t due_ms = engine_next_due_ms(t->engine);
+    if (due_ms <= now_ms)
+        return 0;
+    return due_ms - now_ms < BEAT_MS ? due_ms - now_ms : BEAT_MS;
+}
+
+static void housekeep(struct engine_thread *t, int64_t now_ms)
+{
+    int64_t mono_ms = clock_mono_ms();
+    if (mono_ms - t->idle_at_mono_ms < RETRY_MS)
+        return;
+    t->idle_at_mono_ms = mono_ms;
+    struct store *store = t->options.engine.store;
+    store->ops->idle(store->self, now_ms - t->options.keep_ms);
+}
+
+static void *run(void *self)
+{
+    struct engine_thread *t = self;
+    struct input *inputs[HELD_MAX + ENGINE_BATCH_MAX + 1];
+    for (;;) {
+        bool stopping = atomic_load(&t->stopping);
+        int64_t now_ms = clock_engine_ms(t->options.clock);
+        int64_t due_ms = engine_next_due_ms(t->engine);
+        size_t count = t->held_count;
+        memcpy(inputs, t->held, count * sizeof(inputs[0]));
+        /* Held inputs already waited; otherwise they and a full batch would have to fit into one step. */
+        size_t room = count < ENGINE_BATCH_MAX ? ENGINE_BATCH_MAX - count - (count > 0) : 0;
+        size_t taken = room == 0 ? 0 : inbox_take(t->options.inbox, inputs + count, room,
+                                                  stopping ? 0 : wait_ms(t, now_ms));
+        count += taken;
+        if (count < ENGINE_BATCH_MAX)
+            count = add_clock_input(t, inputs, count);
+        now_ms = clock_engine_ms(t->options.clock);
+        if (due_ms < now_ms)
+            metric_observe_ns(t->metrics.timer_lag_seconds, (now_ms - due_ms) * 1000000);
+        if (t->options.on_beat != NULL)
+            t->options.on_beat(t->options.self);
+        if (!step(t, inputs, count, now_ms))
+            return NULL;
+        if (taken == 0 && stopping)
+            return NULL;
+        if (taken == 0)
+            housekeep(t, now_ms);
+    }
+}
+
+int engine_thread_start(const struct engine_thread_options *options, struct engine_thread **out_thread,
+                        struct err *err)
+{
+    struct engine_thread *t = heap_alloc(sizeof(*t));
+    t->options = *options;
+    t->wall_offset_ms = options->engine.wall_offset_ms;
+    t->is_loaded = true;
+    t->beat_mono_ms = clock_mono_ms();
+    atomic_init(&t->stopping, false);
+    metrics_init(&t->metrics);
+    ASSERT(pthread_mutex_init(&t->status_lock, NULL) == 0);
+    if (engine_create(&options->engine, clock_engine_ms(options->clock), &t->engine, err) != 0)
+        goto failed;
+    note_status(t, STORE_COMMITTED, clock_mono_ms());
+    int code = pthread_create(&t->thread, NULL, run, t);
+    if (code != 0) {
+        (void)err_set_errno(err, code, "engine thread");
+        goto failed;
+    }
+    t->is_running = true;
+    *out_thread = t;
+    return 0;
+failed:
+    engine_thread_destroy(t);
+    return -1;
+}
+
+void engine_thread_stop(struct engine_thread *thread)
+{
+    if (thread == NULL || !thread->is_running)
+        return;
+    atomic_store(&thread->stopping, true);
+    inbox_stop(thread->options.inbox);
+    (void)pthread_join(thread->thread, NULL);
+    thread->is_running = false;
+}
+
+void engine_thread_destroy(struct engine_thread *thread)
+{
+    if (thread == NULL)
+        return;
+    engine_thread_stop(thread);
+    release_all(thread->held, thread->held_count);
+    engine_destroy(thread->engine);
+    (void)pthread_mutex_destroy(&thread->status_lock);
+    free(thread);
+}
+
+void engine_thread_counts(struct engine_thread *thread, struct engine_counts *out_counts)
+{
+    pthread_mutex_lock(&thread->status_lock);
+    *out_counts = thread->counts;
+    pthread_mutex_unlock(&thread->status_lock);
+}
+
+bool engine_thread_is_ready(struct engine_thread *thread, const char **out_why)
+{
+    pthread_mutex_lock(&thread->status_lock);
+    int64_t silent_ms = clock_mono_ms() - thread->beat_mono_ms;
+    enum store_verdict verdict = thread->verdict;
+    bool is_loaded = thread->is_loaded;
+    pthread_mutex_unlock(&thread->status_lock);
+    if (silent_ms > STALL_MS) {
+        *out_why = "the engine has not turned for 10 s";
+    } else if (!is_loaded) {
+        *out_why = "the store does not answer; the engine is reloading";
+    } else if (verdict != STORE_COMMITTED) {
+        *out_why = verdict == STORE_FULL ? "the disk is full" : "the store refuses commits";
+    } else {
+        return true;
+    }
+    return false;
+}
