@@ -139,7 +139,7 @@ static const struct option source_options[] = {
      .default_text = "",
      .help = "What the monitor proves itself with (or token_file); without it the source takes "
              "nothing over the network."},
-    {.key = "rate_per_minute", .type = OPTION_INTEGER, AT(source_values, rate_per_minute),
+    {.key = "rate", .type = OPTION_INTEGER, AT(source_values, rate_per_minute),
      .min = 1, .max = 1000000000, .default_text = "600000",
      .help = "Events a minute; past it 429."},
     {.key = "burst", .type = OPTION_INTEGER, AT(source_values, burst), .min = 1,
