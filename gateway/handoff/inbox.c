@@ -41,7 +41,8 @@ void inbox_destroy(struct inbox *inbox)
 
 enum inbox_verdict inbox_put(struct inbox *inbox, struct input *const *inputs, size_t count)
 {
-    /* An input may pass while another thread shuts the door; the engine answers it like the ones already inside. */
+    /* An input may pass while another thread shuts the door; the engine answers it like the ones
+     * already inside. */
     if (!inbox_door_is_open(inbox)) {
         return INBOX_IS_CLOSED;
     }

@@ -83,14 +83,16 @@ static struct order *order_copy(const struct order *order)
 void outbox_put(struct outbox *outbox, const struct order *order)
 {
     struct order *copy = order_copy(order);
-    /* The engine's credits bound how many orders there can be; a START or DROP that found no room would be lost for
-     * good, so that the capacity is never the reason. After the stop nobody will look at an order again. */
+    /* The engine's credits bound how many orders there can be; a START or DROP that found no room
+     * would be lost for good, so that the capacity is never the reason. After the stop nobody will
+     * look at an order again. */
     if (!queue_put_owed(outbox->queue, copy)) {
         order_free(copy);
     }
 }
 
-size_t outbox_take(struct outbox *outbox, struct order **out_orders, size_t max, int64_t timeout_ms)
+size_t outbox_take(struct outbox *outbox, struct order **out_orders, size_t max,
+                   int64_t timeout_ms)
 {
     return queue_take(outbox->queue, (void **)out_orders, max, timeout_ms);
 }

@@ -2,13 +2,18 @@
  * outbox - where the engine meets delivery: a bounded queue of orders.
  *
  * Shape:   engine -> outbox_put(order) -> delivery. For one notification:
- *            OFFER (due; snapshot inside)    -> delivery waits for a slot, renders, answers INPUT_PREPARED
- *            START (claim is committed)      -> the attempt starts now; delivery answers INPUT_RESULT, exactly once
- *            DROP  (no longer wanted: acknowledged, expired, refused) -> delivery frees the slot, answers nothing
- *          Each OFFER is answered by exactly one PREPARED; each ready PREPARED by exactly one START or DROP.
+ *            OFFER (due; snapshot inside) -> delivery waits for a slot, renders, and answers
+ *              INPUT_PREPARED
+ *            START (claim is committed) -> the attempt starts now; delivery answers INPUT_RESULT,
+ *              exactly once
+ *            DROP (no longer wanted: acknowledged, expired, refused) -> delivery frees the slot and
+ *              answers nothing
+ *          Each OFFER is answered by exactly one PREPARED; each ready PREPARED by exactly one START
+ *          or DROP.
  * Owns:    an order and its texts belong to delivery once taken; order_free.
  * Threads: one producer (engine), one consumer (delivery).
- * Limits:  the engine keeps at most `credits` offers per channel unanswered, so the queue cannot overflow.
+ * Limits:  the engine keeps at most `credits` offers per channel unanswered, so the queue cannot
+ *          overflow.
  */
 #ifndef ESCALATED_HANDOFF_OUTBOX_H
 #define ESCALATED_HANDOFF_OUTBOX_H
@@ -55,15 +60,18 @@ struct outbox;
 int outbox_create(size_t capacity, struct outbox **out_outbox, struct err *err);
 void outbox_destroy(struct outbox *outbox);
 
-/* A deep copy of `order` in one heap block; the engine keeps its own. */
+/* A deep copy of `order` in one heap block (absent texts become ""); the engine keeps its own. After
+ * the stop it is dropped: the store still knows the notification. */
 void outbox_put(struct outbox *outbox, const struct order *order);
-size_t outbox_take(struct outbox *outbox, struct order **out_orders, size_t max, int64_t timeout_ms);
+size_t outbox_take(struct outbox *outbox, struct order **out_orders, size_t max,
+                   int64_t timeout_ms);
 void order_free(struct order *order);
 
 void outbox_stop(struct outbox *outbox);
 size_t outbox_count(const struct outbox *outbox);
 
-/* The consumer also waits for results of channels: an eventfd-free nudge that makes outbox_take return early. */
+/* The consumer also waits for results of channels: an eventfd-free nudge that makes outbox_take
+ * return early. */
 void outbox_nudge(struct outbox *outbox);
 
 #endif

@@ -1,9 +1,11 @@
 /*
- * ticket - how the producer of an input hears what came of it: exactly once for each of its inputs, after the commit.
+ * ticket - how the producer of an input hears what came of it: exactly once for each of its inputs,
+ * after the commit.
  *
  * Owns:    the producer; it must stay valid until all its answers have come.
- * Threads: `complete` is called on the engine's thread: it must not block; it usually notes the answer and wakes its
- *          own thread (one wake for many answers). `broken` engines never call it: nobody is answered.
+ * Threads: `complete` is called on the engine's thread: it must not block; it usually notes the
+ *          answer and wakes its own thread (one wake for many answers). `broken` engines never call
+ *          it: nobody is answered.
  */
 #ifndef ESCALATED_HANDOFF_TICKET_H
 #define ESCALATED_HANDOFF_TICKET_H

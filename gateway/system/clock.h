@@ -1,7 +1,8 @@
 /*
  * clock - the only place that asks the operating system what time it is.
  *
- * Units:   wall: Unix UTC milliseconds; mono: CLOCK_BOOTTIME milliseconds or nanoseconds, counted from boot.
+ * Units:   wall: Unix UTC milliseconds; mono: CLOCK_BOOTTIME milliseconds or nanoseconds, counted
+ *          from boot.
  * Threads: any.
  * Fails:   never (a failing clock is an ASSERT).
  */
@@ -16,8 +17,8 @@ int64_t clock_wall_ns(void);
 int64_t clock_mono_ms(void);
 int64_t clock_mono_ns(void);
 
-/* The CLOCK_MONOTONIC instant `timeout_ms` from now, for timed waits on a condition variable made with that clock
- * (condition variables know no CLOCK_BOOTTIME). At most a year ahead. */
+/* The CLOCK_MONOTONIC instant `timeout_ms` from now, for timed waits on a condition variable made
+ * with that clock (condition variables know no CLOCK_BOOTTIME). At most a year ahead. */
 struct timespec clock_wait_until(int64_t timeout_ms);
 
 /*

@@ -35,7 +35,7 @@ void digest_hmac_sha256(const void *key, size_t key_count, const void *data, siz
                         unsigned char out[DIGEST_BYTES])
 {
     size_t written = 0;
-    /* The library takes a NULL key or text for "not given yet", so that empty ones need an address. */
+    /* The library takes a NULL key or text for "not given yet": empty ones need an address. */
     unsigned char *done = EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, key_count > 0 ? key : "",
                                     key_count, count > 0 ? data : (const void *)"", count, out,
                                     DIGEST_BYTES, &written);
@@ -93,8 +93,9 @@ static int base32_value(char c)
 }
 
 /*
- * The part that both alphabets share: digits of `bits` bits become bytes. Canonical means that the bits left over at
- * the end are fewer than one digit and all zero. Two passes, so that a refused text leaves `out` as it was.
+ * The part that both alphabets share: digits of `bits` bits become bytes. Canonical means that the
+ * bits left over at the end are fewer than one digit and all zero. Two passes, so that a refused
+ * text leaves `out` as it was.
  */
 static int decode_digits(const char *text, size_t digit_count, int (*value_of)(char), unsigned bits,
                          unsigned char *out, size_t max_count, size_t *out_count)

@@ -1,5 +1,6 @@
 /*
- * digest - SHA-256, HMAC-SHA-256, base64 and base32, and comparing secrets in constant time (OpenSSL behind it).
+ * digest - SHA-256, HMAC-SHA-256, base64 and base32, and comparing secrets in constant time
+ * (OpenSSL behind it).
  *
  * Threads: any.
  * Fails:   never for valid arguments; a failing library is an ASSERT.

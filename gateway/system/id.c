@@ -31,8 +31,9 @@ void id_random(void *out, size_t count)
     }
 }
 
-/* Random bits for ids only, fetched for 64 ids at a time: a system call for each would be most of an id's cost.
- * A forked child must not make ids before it executes a program: it would draw its parent's bits again. */
+/* Random bits for ids only, fetched for 64 ids at a time: a system call for each would be most of
+ * an id's cost. A forked child must not make ids before it executes a program: it would draw its
+ * parent's bits again. */
 static void pool_draw(unsigned char out[RANDOM_BYTES])
 {
     static _Thread_local unsigned char pool[POOL_BYTES];
@@ -45,7 +46,8 @@ static void pool_draw(unsigned char out[RANDOM_BYTES])
     memcpy(out, pool + left, RANDOM_BYTES);
 }
 
-/* The present time in 1/4096 ms, or one more than the last when the clock has not moved on: that is the counter. */
+/* The present time in 1/4096 ms, or one more than the last when the clock has not moved on: that is
+ * the counter. */
 static uint64_t tick_next(void)
 {
     int64_t now_ns = clock_wall_ns();

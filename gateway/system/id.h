@@ -3,7 +3,8 @@
  *
  * Threads: any.
  * Fails:   never; a kernel without randomness is an ASSERT.
- * Source:  RFC 9562 section 5.7; monotonic within a process (method 3: 12 bits of sub-millisecond time, then a counter).
+ * Source:  RFC 9562 section 5.7; monotonic within a process (method 3: 12 bits of sub-millisecond
+ *          time, then a counter).
  */
 #ifndef ESCALATED_SYSTEM_ID_H
 #define ESCALATED_SYSTEM_ID_H

@@ -38,8 +38,8 @@ static _Atomic bool as_json;
 static _Atomic bool to_journal;
 static _Atomic uint64_t lost_count;
 
-/* The service manager puts device and inode of the journal's socket there; anything else on stderr is a terminal,
- * file or pipe, where the prefix would be noise. */
+/* The service manager puts device and inode of the journal's socket there; anything else on stderr
+ * is a terminal, file or pipe, where the prefix would be noise. */
 static bool stderr_is_journal(void)
 {
     const char *stream = getenv("JOURNAL_STREAM");
@@ -106,8 +106,8 @@ static size_t whole_characters(const char *value, size_t count)
     return count;
 }
 
-/* Escape the longest beginning of `value`, with the mark behind it, that takes at most `room` bytes; false when not
- * even the mark fits. */
+/* Escape the longest beginning of `value`, with the mark behind it, that takes at most `room`
+ * bytes; false when not even the mark fits. */
 static bool value_escape_cut(struct strbuf *out, const char *value, size_t room, bool json)
 {
     char kept[LINE_BYTES_MAX + sizeof CUT_MARK];
@@ -189,8 +189,11 @@ static void line_begin(struct line *line, enum log_level level, const char *mess
     if (atomic_load(&to_journal)) {
         strbuf_add(&line->text, levels[level].journal_prefix);
     }
-    strbuf_printf(&line->text, line->json ? "{\"at\":\"%s\",\"level\":\"%s\"" : "at=%s level=%s", at,
-                  levels[level].name);
+    if (line->json) {
+        strbuf_printf(&line->text, "{\"at\":\"%s\",\"level\":\"%s\"", at, levels[level].name);
+    } else {
+        strbuf_printf(&line->text, "at=%s level=%s", at, levels[level].name);
+    }
     line_add(line, "msg", message);
 }
 

@@ -55,7 +55,7 @@ struct metric {
     char *label; /* "": none */
     char *value;
     _Atomic int64_t number; /* of a histogram: the sum in ns */
-    _Atomic int64_t buckets[BOUND_COUNT + 1]; /* not cumulative; the last is what passed every bound */
+    _Atomic int64_t buckets[BOUND_COUNT + 1]; /* not cumulative; the last passed every bound */
 };
 
 /* Sorted by name, then by age, so that a family stands together in the output. */
@@ -245,7 +245,8 @@ static void sample_write(struct strbuf *out, const struct metric *metric, const 
     strbuf_add_char(out, '\n');
 }
 
-/* The count is what the buckets add up to at this moment, so that `+Inf` and `_count` agree in every scrape. */
+/* The count is what the buckets add up to at this moment, so that `+Inf` and `_count` agree in
+ * every scrape. */
 static void histogram_write(struct strbuf *out, const struct metric *metric)
 {
     int64_t count = 0;

@@ -14,7 +14,8 @@
 
 #define CAPACITY_MAX (1U << 24)
 
-/* `count` and `stopped` change under the lock only; they are atomic so that others may look without it. */
+/* `count` and `stopped` change under the lock only; they are atomic so that others may look without
+ * it. */
 struct queue {
     pthread_mutex_t queue_lock;
     pthread_cond_t filled;
@@ -43,8 +44,8 @@ static void queue_unlock(struct queue *queue)
     ASSERT(status == 0);
 }
 
-/* The two calls on our own non-blocking descriptor are made under the lock: outside it a put and a take could
- * pass each other and leave the level wrong for good. */
+/* The two calls on our own non-blocking descriptor are made under the lock: outside it a put and a
+ * take could pass each other and leave the level wrong for good. */
 static void level_show(struct queue *queue)
 {
     bool wanted = queue->count > 0 || queue->stopped;
@@ -58,7 +59,8 @@ static void level_show(struct queue *queue)
     queue->readable = wanted;
 }
 
-/* How many sleeping takers `item_count` new items are worth; they are noted as woken. The lock is held. */
+/* How many sleeping takers `item_count` new items are worth; they are noted as woken. The lock is
+ * held. */
 static size_t takers_to_wake(struct queue *queue, size_t item_count)
 {
     size_t asleep = queue->waiting - queue->woken;
@@ -212,7 +214,8 @@ static void taker_sleep(struct queue *queue, int64_t timeout_ms)
                      : pthread_cond_timedwait(&queue->filled, &queue->queue_lock, &until);
         ASSERT(status == 0 || status == ETIMEDOUT);
         queue->waiting--;
-        /* A taker that timed out may take another's mark with it; that costs one signal too many, never one too few. */
+        /* A taker that timed out may take another's mark with it; that costs one signal too many,
+         * never one too few. */
         queue->woken -= queue->woken > 0;
     }
 }

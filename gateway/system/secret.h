@@ -20,7 +20,8 @@ struct secret {
 
 /* One trailing newline is dropped; an empty file is refused. */
 int secret_read(const char *path, struct secret *out_secret, struct err *err);
-/* A copy; what `secret` held before is not looked at, so clear it first. A NUL follows the bytes, not counted. */
+/* A copy; what `secret` held before is not looked at, so clear it first. A NUL follows the bytes,
+ * not counted. */
 void secret_set(struct secret *secret, const void *bytes, size_t count);
 void secret_clear(struct secret *secret);
 

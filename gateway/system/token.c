@@ -17,7 +17,8 @@
 #define KEY_BYTES 32
 #define KEY_BYTES_MAX 4096
 
-/* 32 digits of 5 bits are exactly 20 bytes: no spare bits in which two texts could mean the same token. */
+/* 32 digits of 5 bits are exactly 20 bytes: no spare bits in which two texts could mean the same
+ * token. */
 _Static_assert(TOKEN_BYTES * 8 == (TOKEN_TEXT_BYTES - 1) * 5, "a token fills its digits");
 
 static void number_write(uint64_t number, unsigned char out[NUMBER_BYTES])
@@ -36,7 +37,7 @@ static uint64_t number_read(const unsigned char bytes[NUMBER_BYTES])
     return number;
 }
 
-/* The contact stands last, behind parts of fixed length, so that no two messages share their bytes. */
+/* The contact stands last, behind parts of fixed length: no two messages share their bytes. */
 static void token_fill(const struct secret *key, uint64_t notification, const char *contact,
                        int64_t expires_at_ms, unsigned char out[TOKEN_BYTES])
 {
@@ -121,7 +122,8 @@ int token_key_load(const char *path, bool may_create, struct secret *out_key, st
         }
         return err_set(err, why.code, "token key %s", why.text);
     }
-    /* A key we made ourselves is 32 raw bytes and may well end in a newline; a longer one was written by people. */
+    /* A key we made ourselves is 32 raw bytes and may well end in a newline; a longer one was
+     * written by people. */
     if (count > KEY_BYTES && text[count - 1] == '\n') {
         count--;
     }
