@@ -136,11 +136,10 @@ char *arena_strdup(struct arena *arena, const char *text)
 
 char *arena_strndup(struct arena *arena, const char *text, size_t length)
 {
-    char *result = take(arena, length + 1);
-    if (length > 0) {
-        memcpy(result, text, length);
-    }
-    result[length] = '\0';
+    size_t kept = strnlen(text, length);
+    char *result = take(arena, kept + 1);
+    memcpy(result, text, kept);
+    result[kept] = '\0';
     return result;
 }
 

@@ -8,7 +8,8 @@
  * Threads: handlers run on the I/O thread and never block. http_answer may be called from any thread for a deferred
  *          request, exactly once; many answers cost one wake.
  * Limits:  header 16 KB in 10 s (431/408), body as configured in 30 s (413/408), connections in all and per address (503),
- *          ambiguous lengths (two Content-Length, or with Transfer-Encoding) are 400 and close.
+ *          ambiguous lengths (two Content-Length, or with Transfer-Encoding) are 400 and close. A deferred request that
+ *          nobody answers within HTTP_ANSWER_MS is answered 503; the late http_answer is then taken and dropped.
  * Fails:   404 unknown path, 405 with Allow; errors are JSON {"error":"…"} unless the route is a page.
  * Source:  RFC 9110, 9112; libmicrohttpd driven from our own loop (see DEPENDENCIES: never its internal epoll thread).
  */
@@ -23,6 +24,8 @@
 #include "gateway/base/err.h"
 #include "gateway/base/text.h"
 
+#define HTTP_ANSWER_MS 60000
+
 struct http_server;
 struct http_request;
 
@@ -32,7 +35,7 @@ struct http_route {
     enum http_method method;
     const char *path; /* "/v1/events"; a trailing "*" matches the rest, "{n}" one segment of digits */
     /* Called when the headers are there, before the body: 0 goes on, else the status to answer at once with
-     * http_early_error's text. May be NULL. Checks token, length, type. */
+     * http_early_error's text, or with what `begin` gave to http_answer. May be NULL. Checks token, length, type. */
     int (*begin)(void *self, struct http_request *request);
     void (*handle)(void *self, struct http_request *request);
     void *self;
@@ -91,6 +94,10 @@ struct http_peer {
 };
 void http_peer(const struct http_request *request, struct http_peer *out_peer);
 
+struct http_field { /* one more header of an answer: Set-Cookie, ETag, Content-Disposition */
+    const char *name, *value;
+};
+
 struct http_response {
     int status;
     const char *content_type; /* NULL: application/json */
@@ -100,12 +107,21 @@ struct http_response {
     const char *retry_after;  /* seconds as text, or NULL */
     const char *location;     /* or NULL */
     const char *allow;        /* or NULL */
+    const struct http_field *fields; /* copied */
+    size_t field_count;
     bool is_page;             /* adds Content-Security-Policy, Referrer-Policy: no-referrer, Cache-Control: no-store */
     bool close;
 };
 
+/* Call it before the request becomes visible to another thread. From then on only http_answer, http_resume, http_arena
+ * and http_data may be used with it. */
 void http_defer(struct http_request *request);
 void http_answer(struct http_request *request, const struct http_response *response);
+/* Instead of http_answer on a deferred request: `answer` is called soon on the I/O thread and calls http_answer there, so
+ * that the caller's thread builds no text. False: the server has given up on the request; nothing will be called and
+ * the request must not be touched again. */
+bool http_resume(struct http_request *request,
+                 void (*answer)(void *self, struct http_request *request), void *self);
 /* {"error":"…"} with the status. */
 void http_answer_error(struct http_request *request, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -113,7 +129,8 @@ void http_answer_error(struct http_request *request, int status, const char *for
 int http_early_error(struct http_request *request, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Called on the I/O thread when the client has gone or the answer was sent: the handler's last word on a request. */
+/* Called on the I/O thread when the client has gone or the answer was sent. A deferred request that was given up comes
+ * here first and is still to be answered once. */
 void http_on_done(struct http_request *request, void (*done)(void *self, struct http_request *request),
                   void *self);
 

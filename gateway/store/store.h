@@ -17,6 +17,8 @@
 #ifndef ESCALATED_STORE_STORE_H
 #define ESCALATED_STORE_STORE_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "gateway/base/arena.h"
@@ -34,7 +36,7 @@ enum store_verdict {
 };
 const char *store_verdict_name(enum store_verdict verdict);
 
-/* Counters that live in one row each and are written with every commit. */
+/* Counters in one row, written with every commit. A new store starts at 1, its time at 0; each open raises the epoch. */
 struct store_meta {
     int64_t engine_time_ms; /* last committed */
     uint64_t next_incident;
@@ -43,6 +45,15 @@ struct store_meta {
     uint64_t epoch;
 };
 
+/*
+ * What an effect does to the rows beyond writing its own fields:
+ *   claim    state claimed, attempt_count = attempt, a row of attempts; a body given is stored with its hash, type, subject
+ *   outcome  state, reason, next_at_ms; the attempt's row is closed. A state after claimed also sets ended_at_ms and drops
+ *            body and snapshot (the hash stays); accepted keeps the snapshot for as long as the incident is live
+ *   incident uuid, policy (the name) and group_key are those of the insert for ever
+ *   alert    source and key are those of the insert for ever
+ * An update of a row that is not there is a bug of the caller, answered with broken.
+ */
 struct commit {
     const struct effects *effects;
     struct store_meta meta; /* meta.epoch must be the epoch this engine holds */
@@ -74,18 +85,23 @@ struct store_ops {
     int (*read_meta)(void *self, struct store_meta *out_meta, struct err *err);
     int (*load)(void *self, const struct store_sink *sink, struct err *err);
     enum store_verdict (*commit)(void *self, const struct commit *commit, struct err *err);
-    /* Snapshot, body and alert details of one notification into the arena; ERR_NOT_FOUND when it is not there. */
+    /* Snapshot, body and alert details of one notification into the arena; ERR_NOT_FOUND when it is not there.
+     * The details are those of the incident's oldest firing alert, or of its oldest when none fires. */
     int (*notification)(void *self, uint64_t id, struct arena *arena, struct notification_row *out_row,
                         const char **out_details, const char **out_links, struct err *err);
-    /* The notification a receipt speaks of. */
+    /* The notification a receipt speaks of; the newest where a provider has used an id twice. */
     int (*find_provider_id)(void *self, const char *channel, const char *provider_id,
                             uint64_t *out_notification, struct err *err);
     int (*inbox_append)(void *self, const struct store_inbox_item *items, size_t count, struct err *err);
+    /* The oldest that were not taken yet. They leave the store in the transaction of the next commit that answers
+     * committed, so apply them in it; after any other verdict they are taken again. */
     int (*inbox_take)(void *self, size_t max, struct arena *arena, struct store_inbox_item **out_items,
                       size_t *out_count, struct err *err);
     /* Housekeeping while idle: a short passive checkpoint; deletion of what is older than `keep_before_ms`. */
     void (*idle)(void *self, int64_t keep_before_ms);
     void (*close)(void *self);
+    /* False while space is short: intake stays closed although outcomes can still be committed. NULL: always room. */
+    bool (*has_room)(void *self);
 };
 
 struct store {
@@ -96,6 +112,7 @@ struct store {
 /* url: `sqlite:FILE` (relative to state_dir) or `memory:`. Applies missing migrations; refuses a newer database. */
 int store_open(const char *url, const char *state_dir, struct store **out_store, struct err *err);
 void store_close(struct store *store);
+bool store_has_room(const struct store *store);
 
 /* The makers behind store_open, also for tests. */
 int store_sqlite_open(const char *path, struct store **out_store, struct err *err);

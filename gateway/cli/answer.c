@@ -1,0 +1,89 @@
+/* escalate ack, resolve, escalate, pass, take, snooze, note: one answer to one incident. */
+#include <getopt.h>
+#include <string.h>
+
+#include "gateway/base/json.h"
+#include "gateway/base/parse.h"
+#include "gateway/cli/cli.h"
+
+static const struct option options[] = {
+    {"eta", required_argument, NULL, 'e'},      {"note", required_argument, NULL, 'n'},
+    {"cause", required_argument, NULL, 'c'},    {"priority", required_argument, NULL, 'p'},
+    {"known", no_argument, NULL, 'k'},          {"as", required_argument, NULL, 'a'},
+    {NULL, 0, NULL, 0},
+};
+
+static bool add_option(struct json_out *out, int c)
+{
+    uint64_t priority;
+    switch (c) {
+    case 'e':
+        json_add_string(out, "eta", optarg);
+        return true;
+    case 'n':
+        json_add_string(out, "note", optarg);
+        return true;
+    case 'c':
+        json_add_string(out, "cause", optarg);
+        return true;
+    case 'a':
+        json_add_string(out, "as", optarg);
+        return true;
+    case 'k':
+        json_add_bool(out, "known", true);
+        return true;
+    case 'p':
+        if (parse_u64(optarg[0] == 'p' ? optarg + 1 : optarg, 1, 5, &priority, NULL) != 0)
+            return false;
+        json_add_integer(out, "priority", (int64_t)priority);
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Options into a JSON object; the incident's number and, for a note, its text are what is left. */
+static bool parse_arguments(int argc, char **argv, struct strbuf *body, uint64_t *out_number)
+{
+    bool is_note = strcmp(argv[0], "note") == 0;
+    struct json_out out;
+    json_out_begin(&out, body);
+    json_add_object_begin(&out, NULL);
+    for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;)
+        if (!add_option(&out, c))
+            return false;
+    int want = is_note ? 2 : 1;
+    if (argc - optind != want)
+        return false;
+    const char *number = argv[optind];
+    if (parse_u64(number[0] == '#' ? number + 1 : number, 1, INT64_MAX, out_number, NULL) != 0)
+        return false;
+    if (is_note)
+        json_add_string(&out, "note", argv[optind + 1]);
+    json_add_object_end(&out);
+    return !body->overflowed;
+}
+
+int cli_answer(const struct cli *cli, int argc, char **argv)
+{
+    struct strbuf body;
+    char path[128];
+    uint64_t number;
+    const char *verb = strcmp(argv[0], "note") == 0 ? "notes" : argv[0];
+    strbuf_init(&body, 65536);
+    if (!parse_arguments(argc, argv, &body, &number)) {
+        strbuf_clear(&body);
+        return cli_usage(argv[0]);
+    }
+    (void)snprintf(path, sizeof(path), "/v1/incidents/%llu/%s", (unsigned long long)number, verb);
+    struct client *client = cli_connect(cli);
+    struct json *root = NULL;
+    int exit_code = client == NULL ? CLI_EXIT_UNAVAILABLE
+                                   : client_json(client, path, strbuf_text(&body), NULL, &root);
+    if (exit_code == 0)
+        (void)printf("%s\n", json_string(json_get(root, "text")));
+    json_free(root);
+    strbuf_clear(&body);
+    client_destroy(client);
+    return exit_code;
+}

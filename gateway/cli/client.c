@@ -1,0 +1,176 @@
+#include "gateway/cli/client.h"
+
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/base/arena.h"
+#include "gateway/cli/cli.h"
+
+enum {
+    ANSWER_BYTES_MAX = 16 * 1024 * 1024,
+    REQUEST_SECONDS = 30,
+};
+
+struct client {
+    CURL *curl;
+    struct curl_slist *headers;
+    char *base; /* "http://escalated" over the socket */
+    char *where; /* for messages */
+};
+
+static int add_header(struct client *client, const char *header, struct err *err)
+{
+    struct curl_slist *longer = curl_slist_append(client->headers, header);
+    if (longer == NULL)
+        return err_set(err, ERR_SYSTEM, "out of memory");
+    client->headers = longer;
+    return 0;
+}
+
+static int use_network(struct client *client, const char *url, struct err *err)
+{
+    const char *token = getenv("ESCALATE_TOKEN");
+    if (!text_starts_with(url, "http://") && !text_starts_with(url, "https://"))
+        return err_set(err, ERR_INVALID, "ESCALATE_URL: got '%s', want http://… or https://…", url);
+    if (token == NULL || token[0] == '\0')
+        return err_set(err, ERR_INVALID, "ESCALATE_URL is set, but ESCALATE_TOKEN is not");
+    size_t length = strlen(url);
+    while (length > 0 && url[length - 1] == '/')
+        length--;
+    client->base = heap_strdup(url);
+    client->base[length] = '\0';
+    client->where = heap_strdup(client->base);
+    struct strbuf header;
+    strbuf_init(&header, 8192);
+    strbuf_printf(&header, "Authorization: Bearer %s", token);
+    int result = text_has_control(token, strlen(token))
+                     ? err_set(err, ERR_INVALID, "ESCALATE_TOKEN has control characters")
+                     : add_header(client, strbuf_text(&header), err);
+    strbuf_clear(&header);
+    return result;
+}
+
+static int use_socket(struct client *client, const char *path, struct err *err)
+{
+    client->base = heap_strdup("http://escalated");
+    client->where = heap_strdup(path);
+    if (curl_easy_setopt(client->curl, CURLOPT_UNIX_SOCKET_PATH, path) != CURLE_OK)
+        return err_set(err, ERR_INVALID, "%s: no usable socket path", path);
+    return 0;
+}
+
+int client_create(const char *socket_or_null, struct client **out_client, struct err *err)
+{
+    const char *url = getenv("ESCALATE_URL");
+    const char *path = socket_or_null != NULL ? socket_or_null : getenv("ESCALATE_SOCKET");
+    struct client *client = heap_alloc(sizeof(*client));
+    int result = -1;
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || (client->curl = curl_easy_init()) == NULL)
+        (void)err_set(err, ERR_SYSTEM, "libcurl could not be started");
+    else if (url != NULL && url[0] != '\0')
+        result = use_network(client, url, err);
+    else
+        result = use_socket(client, path != NULL ? path : "/run/escalated/control.sock", err);
+    if (result == 0)
+        result = add_header(client, "Content-Type: application/json", err);
+    if (result != 0) {
+        client_destroy(client);
+        return -1;
+    }
+    *out_client = client;
+    return 0;
+}
+
+void client_destroy(struct client *client)
+{
+    if (client == NULL)
+        return;
+    curl_slist_free_all(client->headers);
+    curl_easy_cleanup(client->curl);
+    free(client->base);
+    free(client->where);
+    free(client);
+}
+
+static size_t collect(char *data, size_t size, size_t count, void *self)
+{
+    struct strbuf *body = self;
+    strbuf_add_bytes(body, data, size * count);
+    return body->overflowed ? 0 : size * count;
+}
+
+static void prepare(struct client *client, const char *url, const char *body, struct curl_slist *headers,
+                    struct strbuf *answer)
+{
+    CURL *curl = client->curl;
+    (void)curl_easy_setopt(curl, CURLOPT_URL, url);
+    (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    (void)curl_easy_setopt(curl, CURLOPT_PROXY, "");
+    (void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    (void)curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)REQUEST_SECONDS);
+    (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, collect);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
+    if (body == NULL) {
+        (void)curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
+    } else {
+        (void)curl_easy_setopt(curl, CURLOPT_POST, 1L);
+        (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)strlen(body));
+        (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
+    }
+}
+
+int client_request(struct client *client, const char *path, const char *body, const char *header,
+                   struct client_response *out_response, struct err *err)
+{
+    struct strbuf url, answer;
+    struct curl_slist own = {.data = (char *)(uintptr_t)header, .next = client->headers};
+    strbuf_init(&url, 8192);
+    strbuf_init(&answer, ANSWER_BYTES_MAX);
+    strbuf_printf(&url, "%s%s", client->base, path);
+    prepare(client, strbuf_text(&url), body, header != NULL ? &own : client->headers, &answer);
+    CURLcode code = curl_easy_perform(client->curl);
+    strbuf_clear(&url);
+    if (code != CURLE_OK) {
+        strbuf_clear(&answer);
+        return err_set(err, ERR_SYSTEM, "%s: %s (is escalated running there?)", client->where,
+                       curl_easy_strerror(code));
+    }
+    long status = 0;
+    (void)curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &status);
+    out_response->status = (int)status;
+    out_response->body = answer;
+    return 0;
+}
+
+void client_response_clear(struct client_response *response)
+{
+    strbuf_clear(&response->body);
+}
+
+int client_json(struct client *client, const char *path, const char *body, const char *header,
+                struct json **out_root)
+{
+    struct client_response response;
+    struct err err = {0};
+    struct json *root = NULL;
+    if (client_request(client, path, body, header, &response, &err) != 0)
+        return cli_fail(CLI_EXIT_UNAVAILABLE, "%s", err.text);
+    int exit_code = 0;
+    if (json_parse(strbuf_text(&response.body), response.body.length, &root, &err) != 0)
+        exit_code = cli_fail(CLI_EXIT_UNAVAILABLE, "the answer is not JSON (status %d): %s", response.status, err.text);
+    else if (response.status >= 500)
+        exit_code = cli_fail(CLI_EXIT_TRY_AGAIN, "%s", json_string(json_get(root, "error")));
+    else if (response.status >= 300)
+        exit_code = cli_fail(CLI_EXIT_REFUSED, "%s", json_string(json_get(root, "error")));
+    client_response_clear(&response);
+    if (exit_code != 0) {
+        json_free(root);
+        return exit_code;
+    }
+    *out_root = root;
+    return 0;
+}

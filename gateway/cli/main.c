@@ -1,0 +1,99 @@
+/* escalate: the command line. One table of commands; each lives in the file of its subject. */
+#include <getopt.h>
+#include <locale.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "gateway/cli/cli.h"
+
+#define ANSWER_OPTIONS "N [--eta 45m|14:30] [--note TEXT] [--cause TEXT] [--priority 1..5] [--known] [--as CONTACT]"
+
+static const struct cli_command commands[] = {
+    {"send", "SUMMARY [--source S] [--key K] [--severity V] [--resolve|--ack] [label=value…]",
+     "feed one event; exit 0 means it is safe", cli_send},
+    {"list", "[--all] [--limit N] [--json]", "open incidents, newest first", cli_list},
+    {"show", "N [--json]", "one incident: alerts, who was told, timeline", cli_show},
+    {"ack", ANSWER_OPTIONS, "acknowledge, with a promise if you can give one", cli_answer},
+    {"resolve", "N [--note TEXT] [--as CONTACT]", "resolve", cli_answer},
+    {"escalate", "N [--as CONTACT]", "run the next page step now", cli_answer},
+    {"pass", "N [--as CONTACT]", "not me: the next one", cli_answer},
+    {"take", ANSWER_OPTIONS, "become the owner", cli_answer},
+    {"snooze", "N --eta 30m [--as CONTACT]", "acknowledge for so long", cli_answer},
+    {"note", "N TEXT [--as CONTACT]", "put a note on the timeline", cli_answer},
+    {"tail", "[--json] [--count N]", "follow everything that happens", cli_tail},
+    {"check", "--config DIR", "report every problem of a configuration", cli_check},
+    {"simulate", "--config DIR [--expect FILE] [--table] < scenario.jsonl",
+     "what would happen, under a virtual clock", cli_simulate},
+};
+static const size_t command_count = sizeof(commands) / sizeof(commands[0]);
+
+int cli_fail(int exit_code, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    (void)fputs("escalate: ", stderr);
+    (void)vfprintf(stderr, format, arguments);
+    (void)fputc('\n', stderr);
+    va_end(arguments);
+    return exit_code;
+}
+
+int cli_usage(const char *command)
+{
+    for (size_t i = 0; i < command_count; i++)
+        if (strcmp(commands[i].name, command) == 0)
+            (void)fprintf(stderr, "usage: escalate %s %s\n", command, commands[i].usage);
+    return CLI_EXIT_USAGE;
+}
+
+struct client *cli_connect(const struct cli *cli)
+{
+    struct client *client = NULL;
+    struct err err = {0};
+    if (client_create(cli->socket, &client, &err) != 0)
+        (void)cli_fail(CLI_EXIT_UNAVAILABLE, "%s", err.text);
+    return client;
+}
+
+static int print_help(FILE *out, int exit_code)
+{
+    (void)fputs("usage: escalate [--socket PATH] COMMAND …\n\n", out);
+    for (size_t i = 0; i < command_count; i++)
+        (void)fprintf(out, "  %-9s %s\n  %-9s   %s\n", commands[i].name, commands[i].help, "", commands[i].usage);
+    (void)fputs("\nTalks to the daemon on this machine; ESCALATE_URL and ESCALATE_TOKEN name another one.\n", out);
+    return exit_code;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"socket", required_argument, NULL, 's'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},
+        {NULL, 0, NULL, 0},
+    };
+    struct cli cli = {0};
+    (void)setlocale(LC_ALL, ""); /* without a locale tables show UTF-8 as escapes; nothing else depends on it */
+    for (int c; (c = getopt_long(argc, argv, "+h", options, NULL)) != -1;) {
+        if (c == 's')
+            cli.socket = optarg;
+        else if (c == 'v')
+            return puts("escalate " ESCALATED_VERSION) < 0;
+        else
+            return print_help(c == 'h' ? stdout : stderr, c == 'h' ? 0 : CLI_EXIT_USAGE);
+    }
+    if (optind == argc)
+        return print_help(stderr, CLI_EXIT_USAGE);
+    argc -= optind;
+    argv += optind;
+    optind = 0; /* glibc: start over for the command's own options */
+    for (size_t i = 0; i < command_count; i++)
+        if (strcmp(commands[i].name, argv[0]) == 0)
+            return commands[i].run(&cli, argc, argv);
+    const char *names[sizeof(commands) / sizeof(commands[0])];
+    for (size_t i = 0; i < command_count; i++)
+        names[i] = commands[i].name;
+    const char *nearest = text_nearest(argv[0], names, command_count);
+    return cli_fail(CLI_EXIT_USAGE, "no command '%s'%s%s%s", argv[0], nearest != NULL ? ", did you mean '" : "",
+                    nearest != NULL ? nearest : "", nearest != NULL ? "'?" : "");
+}

@@ -1,0 +1,598 @@
+/*
+ * The store of simulations and tests: what was committed can be loaded back, as long as the process
+ * lives. Events, timeline and attempts are not kept, since nothing in store.h reads them back.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/base/assert.h"
+#include "gateway/base/text.h"
+#include "gateway/store/memory_table.h"
+#include "gateway/store/row_shape.h"
+#include "gateway/store/store.h"
+
+struct id_list {
+    uint64_t *ids;
+    size_t count;
+    size_t capacity;
+};
+
+/* Alerts and notifications may come before their incident within a batch: until then it has no row.
+ */
+struct memory_incident {
+    struct incident_row *row; /* or NULL */
+    struct id_list alerts;
+    struct id_list notifications;
+};
+
+struct memory_store {
+    struct store store;
+    struct store_meta meta;
+    struct memory_table incidents;     /* struct memory_incident */
+    struct memory_table alerts;        /* struct alert_row */
+    struct memory_table notifications; /* struct notification_row, its body a block of its own */
+    struct memory_table inbox;         /* struct store_inbox_item, its bytes a block of its own */
+    struct memory_table policies;      /* struct policy_row, numbered as they came */
+    uint64_t inbox_last;               /* highest sequence given */
+    uint64_t inbox_taken;              /* up to here taken, not yet committed */
+    bool broken;
+};
+
+static void id_list_add(struct id_list *list, uint64_t id)
+{
+    if (list->count == list->capacity) {
+        list->capacity = list->capacity == 0 ? 4 : list->capacity * 2;
+        list->ids = heap_realloc(list->ids, list->capacity * sizeof(uint64_t));
+    }
+    list->ids[list->count++] = id;
+}
+
+static void *table_row(const struct memory_table *table, uint64_t id)
+{
+    const struct memory_entry *entry = memory_table_find(table, id);
+    return entry == NULL ? NULL : entry->row;
+}
+
+static bool incident_is_live(const struct memory_store *memory, uint64_t number)
+{
+    const struct memory_incident *incident = table_row(&memory->incidents, number);
+    return incident != NULL && incident->row != NULL && incident->row->live;
+}
+
+static struct memory_incident *incident_named(struct memory_store *memory, uint64_t number)
+{
+    struct memory_incident *incident = table_row(&memory->incidents, number);
+    if (incident == NULL) {
+        incident = heap_alloc(sizeof(*incident));
+        (void)memory_table_insert(&memory->incidents, number, incident); /* looked up above */
+    }
+    return incident;
+}
+
+static bool notification_is_over(enum notification_state state)
+{
+    return state != NOTIFICATION_PENDING && state != NOTIFICATION_CLAIMED;
+}
+
+static int missing(struct err *err, const char *what, uint64_t id)
+{
+    return err_set(err, ERR_CORRUPT, "store: %s %llu to update is not there", what,
+                   (unsigned long long)id);
+}
+
+static int taken(struct err *err, const char *what, uint64_t id)
+{
+    return err_set(err, ERR_CORRUPT, "store: %s %llu to insert is there already", what,
+                   (unsigned long long)id);
+}
+
+/* Commit: one function for each kind of effect. */
+
+static void notification_free(struct notification_row *row)
+{
+    if (row != NULL) {
+        free((void *)(uintptr_t)row->body);
+        free(row);
+    }
+}
+
+/* Take the texts of `next` into a block of the store's own in place of `entry`'s; the body moves
+ * over as it is. */
+static void notification_replace(struct memory_entry *entry, const struct notification_row *next)
+{
+    struct notification_row *old = entry->row;
+    entry->row = row_copy_heap(&notification_shape, next);
+    if (old != NULL && old->body != next->body) {
+        free((void *)(uintptr_t)old->body);
+    }
+    free(old);
+}
+
+static void *bytes_copy(const void *bytes, size_t count)
+{
+    char *copy = heap_alloc(count + 1);
+    if (count > 0) {
+        memcpy(copy, bytes, count);
+    }
+    return copy;
+}
+
+static void drop_accepted_snapshots(struct memory_store *memory,
+                                    const struct memory_incident *incident)
+{
+    for (size_t i = 0; i < incident->notifications.count; i++) {
+        struct memory_entry *entry =
+            memory_table_find(&memory->notifications, incident->notifications.ids[i]);
+        struct notification_row *row = entry == NULL ? NULL : entry->row;
+        if (row != NULL && row->state == NOTIFICATION_ACCEPTED && row->snapshot[0] != '\0') {
+            struct notification_row next = *row;
+            next.snapshot = "";
+            notification_replace(entry, &next);
+        }
+    }
+}
+
+static int put_incident(struct memory_store *memory, const struct incident_row *row, bool insert,
+                        struct err *err)
+{
+    struct memory_incident *incident = incident_named(memory, row->number);
+    if (insert) {
+        if (incident->row != NULL) {
+            return taken(err, "incident", row->number);
+        }
+        incident->row = row_copy_heap(&incident_shape, row);
+        return 0;
+    }
+    if (incident->row == NULL) {
+        return missing(err, "incident", row->number);
+    }
+    struct incident_row next = *row;
+    memcpy(next.uuid, incident->row->uuid, sizeof(next.uuid));
+    next.policy = incident->row->policy;
+    next.group_key = incident->row->group_key;
+    struct incident_row *old = incident->row;
+    incident->row = row_copy_heap(&incident_shape, &next);
+    free(old);
+    if (!row->live) {
+        drop_accepted_snapshots(memory, incident);
+    }
+    return 0;
+}
+
+static int put_alert(struct memory_store *memory, const struct alert_row *row, bool insert,
+                     struct err *err)
+{
+    struct memory_entry *entry = memory_table_find(&memory->alerts, row->id);
+    if (insert) {
+        if (entry != NULL) {
+            return taken(err, "alert", row->id);
+        }
+        (void)memory_table_insert(&memory->alerts, row->id,
+                                  row_copy_heap(&alert_shape, row)); /* looked up above */
+        id_list_add(&incident_named(memory, row->incident)->alerts, row->id);
+        return 0;
+    }
+    if (entry == NULL) {
+        return missing(err, "alert", row->id);
+    }
+    struct alert_row *old = entry->row;
+    struct alert_row next = *row;
+    next.source = old->source;
+    next.key = old->key;
+    if (row->text_unchanged) {
+        next.summary = old->summary;
+        next.labels = old->labels;
+        next.details = old->details;
+        next.links = old->links;
+    }
+    entry->row = row_copy_heap(&alert_shape, &next);
+    if (old->incident != row->incident) {
+        id_list_add(&incident_named(memory, row->incident)->alerts, row->id);
+    }
+    free(old);
+    return 0;
+}
+
+static int put_notification(struct memory_store *memory, const struct notification_row *row,
+                            struct err *err)
+{
+    struct notification_row *copy = row_copy_heap(&notification_shape, row);
+    copy->body = row->body == NULL ? NULL : bytes_copy(row->body, row->body_count);
+    if (!memory_table_insert(&memory->notifications, row->id, copy)) {
+        notification_free(copy);
+        return taken(err, "notification", row->id);
+    }
+    id_list_add(&incident_named(memory, row->incident)->notifications, row->id);
+    return 0;
+}
+
+static int put_claim(struct memory_store *memory, const struct claim_row *claim, struct err *err)
+{
+    struct memory_entry *entry = memory_table_find(&memory->notifications, claim->notification);
+    if (entry == NULL) {
+        return missing(err, "notification", claim->notification);
+    }
+    struct notification_row next = *(struct notification_row *)entry->row;
+    next.state = NOTIFICATION_CLAIMED;
+    next.attempt_count = claim->attempt;
+    if (claim->body != NULL) {
+        next.body = bytes_copy(claim->body, claim->body_count);
+        next.body_count = claim->body_count;
+        next.body_hash = claim->body_hash;
+        next.content_type = claim->content_type;
+        next.subject = claim->subject;
+    }
+    notification_replace(entry, &next);
+    return 0;
+}
+
+static int put_outcome(struct memory_store *memory, const struct outcome_row *outcome,
+                       struct err *err)
+{
+    struct memory_entry *entry = memory_table_find(&memory->notifications, outcome->notification);
+    if (entry == NULL) {
+        return missing(err, "notification", outcome->notification);
+    }
+    struct notification_row next = *(struct notification_row *)entry->row;
+    next.state = outcome->state;
+    next.reason = outcome->reason;
+    next.next_at_ms = outcome->next_at_ms;
+    if (outcome->provider_id != NULL && outcome->provider_id[0] != '\0') {
+        next.provider_id = outcome->provider_id;
+    }
+    if (notification_is_over(outcome->state)) {
+        next.ended_at_ms = outcome->at_ms;
+        next.body = NULL;
+        next.body_count = 0;
+        if (outcome->state != NOTIFICATION_ACCEPTED || !incident_is_live(memory, next.incident)) {
+            next.snapshot = "";
+        }
+    }
+    notification_replace(entry, &next);
+    return 0;
+}
+
+static void put_policy(struct memory_store *memory, const struct policy_row *row)
+{
+    for (size_t i = 0; i < memory->policies.count; i++) {
+        const struct policy_row *known = memory->policies.entries[i].row;
+        if (text_equal(known->hash, row->hash)) {
+            return;
+        }
+    }
+    (void)memory_table_insert(&memory->policies, memory->policies.count + 1,
+                              row_copy_heap(&policy_shape, row)); /* numbers rise: never taken */
+}
+
+static int put_effect(struct memory_store *memory, const struct effect *effect, struct err *err)
+{
+    switch (effect->kind) {
+    case EFFECT_ALERT:
+        return put_alert(memory, effect->u.alert, effect->insert, err);
+    case EFFECT_INCIDENT:
+        return put_incident(memory, effect->u.incident, effect->insert, err);
+    case EFFECT_NOTIFICATION:
+        return put_notification(memory, effect->u.notification, err);
+    case EFFECT_CLAIM:
+        return put_claim(memory, effect->u.claim, err);
+    case EFFECT_OUTCOME:
+        return put_outcome(memory, effect->u.outcome, err);
+    case EFFECT_POLICY:
+        put_policy(memory, effect->u.policy);
+        return 0;
+    case EFFECT_EVENT:
+    case EFFECT_TIMELINE:
+        return 0;
+    case EFFECT_KIND_COUNT:
+        break;
+    }
+    ASSERT(effect->kind < EFFECT_KIND_COUNT);
+    return 0;
+}
+
+static void inbox_item_free(struct store_inbox_item *item)
+{
+    free((void *)(uintptr_t)item->bytes);
+    free(item);
+}
+
+static void inbox_drop_taken(struct memory_store *memory)
+{
+    for (size_t i = 0; i < memory->inbox.count; i++) {
+        struct memory_entry *entry = &memory->inbox.entries[i];
+        if (entry->id <= memory->inbox_taken) {
+            inbox_item_free(entry->row);
+            entry->row = NULL;
+        }
+    }
+    memory_table_compact(&memory->inbox);
+}
+
+/* Only a bug of the caller can stop the loop half way; the store then answers nothing but broken.
+ */
+static enum store_verdict memory_commit(void *self, const struct commit *commit, struct err *err)
+{
+    struct memory_store *memory = self;
+    if (memory->broken) {
+        (void)err_set(err, ERR_CORRUPT,
+                      "store: broken by an earlier commit"); /* the verdict says it */
+        return STORE_BROKEN;
+    }
+    if (commit->meta.epoch != memory->meta.epoch) {
+        memory->inbox_taken = 0;
+        (void)err_set(err, ERR_CONFLICT, "store: epoch %llu has passed, the store is at %llu",
+                      (unsigned long long)commit->meta.epoch,
+                      (unsigned long long)memory->meta.epoch); /* the verdict says it */
+        return STORE_LEASE_LOST;
+    }
+    for (size_t i = 0; i < commit->effects->count; i++) {
+        if (put_effect(memory, &commit->effects->items[i], err) != 0) {
+            memory->broken = true;
+            return STORE_BROKEN;
+        }
+    }
+    memory->meta = commit->meta;
+    inbox_drop_taken(memory);
+    memory->inbox_taken = 0;
+    return STORE_COMMITTED;
+}
+
+/* Load. */
+
+static void load_policies(const struct memory_store *memory, const struct store_sink *sink)
+{
+    for (size_t i = 0; i < memory->policies.count; i++) {
+        const struct policy_row *policy = memory->policies.entries[i].row;
+        for (size_t j = 0; j < memory->incidents.count; j++) {
+            const struct memory_incident *incident = memory->incidents.entries[j].row;
+            if (incident->row != NULL && incident->row->live &&
+                text_equal(incident->row->policy_hash, policy->hash)) {
+                sink->policy(sink->self, policy);
+                break;
+            }
+        }
+    }
+}
+
+static void load_notifications(const struct memory_store *memory, const struct store_sink *sink)
+{
+    for (size_t i = 0; i < memory->notifications.count; i++) {
+        struct notification_row row =
+            *(struct notification_row *)memory->notifications.entries[i].row;
+        if (!notification_is_over(row.state) || incident_is_live(memory, row.incident)) {
+            row.body = NULL;
+            row.body_count = 0;
+            row.snapshot = "";
+            sink->notification(sink->self, &row);
+        }
+    }
+}
+
+static int memory_read_meta(void *self, struct store_meta *out_meta, struct err *err)
+{
+    (void)err; /* nothing here can fail */
+    *out_meta = ((struct memory_store *)self)->meta;
+    return 0;
+}
+
+static int memory_load(void *self, const struct store_sink *sink, struct err *err)
+{
+    (void)err; /* nothing here can fail */
+    struct memory_store *memory = self;
+    memory->inbox_taken = 0; /* a reload means that what was taken was not applied */
+    sink->meta(sink->self, &memory->meta);
+    load_policies(memory, sink);
+    for (size_t i = 0; i < memory->incidents.count; i++) {
+        const struct memory_incident *incident = memory->incidents.entries[i].row;
+        if (incident->row != NULL && incident->row->live) {
+            sink->incident(sink->self, incident->row);
+        }
+    }
+    for (size_t i = 0; i < memory->alerts.count; i++) {
+        struct alert_row row = *(struct alert_row *)memory->alerts.entries[i].row;
+        if (incident_is_live(memory, row.incident)) {
+            row.details = "";
+            row.links = "";
+            row.text_unchanged = false;
+            sink->alert(sink->self, &row);
+        }
+    }
+    load_notifications(memory, sink);
+    return 0;
+}
+
+/* Look-ups. */
+
+static const struct alert_row *details_alert(const struct memory_store *memory, uint64_t number)
+{
+    const struct memory_incident *incident = table_row(&memory->incidents, number);
+    const struct alert_row *oldest = NULL;
+    for (size_t i = 0; incident != NULL && i < incident->alerts.count; i++) {
+        const struct alert_row *alert = table_row(&memory->alerts, incident->alerts.ids[i]);
+        if (alert == NULL || alert->incident != number) {
+            continue;
+        }
+        if (alert->firing) {
+            return alert;
+        }
+        if (oldest == NULL) {
+            oldest = alert;
+        }
+    }
+    return oldest;
+}
+
+static int memory_notification(void *self, uint64_t id, struct arena *arena,
+                               struct notification_row *out_row, const char **out_details,
+                               const char **out_links, struct err *err)
+{
+    const struct memory_store *memory = self;
+    const struct notification_row *row = table_row(&memory->notifications, id);
+    if (row == NULL) {
+        return err_set(err, ERR_NOT_FOUND, "notification %llu is not there",
+                       (unsigned long long)id);
+    }
+    *out_row = *row;
+    row_keep(&notification_shape, out_row, arena);
+    if (row->body != NULL) {
+        out_row->body = arena_copy(arena, row->body, row->body_count);
+    }
+    const struct alert_row *alert = details_alert(memory, row->incident);
+    *out_details = arena_strdup(arena, alert == NULL ? "" : alert->details);
+    *out_links = arena_strdup(arena, alert == NULL ? "" : alert->links);
+    return 0;
+}
+
+static int memory_find_provider_id(void *self, const char *channel, const char *provider_id,
+                                   uint64_t *out_notification, struct err *err)
+{
+    const struct memory_store *memory = self;
+    for (size_t i = memory->notifications.count; i > 0 && provider_id[0] != '\0'; i--) {
+        const struct notification_row *row = memory->notifications.entries[i - 1].row;
+        if (text_equal(row->provider_id, provider_id) && text_equal(row->channel, channel)) {
+            *out_notification = row->id;
+            return 0;
+        }
+    }
+    return err_set(err, ERR_NOT_FOUND, "no notification of channel %s has the provider id '%s'",
+                   channel, provider_id);
+}
+
+static int memory_inbox_append(void *self, const struct store_inbox_item *items, size_t count,
+                               struct err *err)
+{
+    (void)err; /* nothing here can fail */
+    struct memory_store *memory = self;
+    for (size_t i = 0; i < count; i++) {
+        struct store_inbox_item *copy = heap_alloc(sizeof(*copy));
+        *copy = items[i];
+        copy->sequence = ++memory->inbox_last;
+        copy->bytes = bytes_copy(items[i].bytes, items[i].count);
+        (void)memory_table_insert(&memory->inbox, copy->sequence, copy); /* sequences rise */
+    }
+    return 0;
+}
+
+static int memory_inbox_take(void *self, size_t max, struct arena *arena,
+                             struct store_inbox_item **out_items, size_t *out_count,
+                             struct err *err)
+{
+    (void)err; /* nothing here can fail */
+    struct memory_store *memory = self;
+    struct store_inbox_item *items = arena_alloc_array(arena, max, sizeof(*items));
+    size_t count = 0;
+    for (size_t i = 0; i < memory->inbox.count && count < max; i++) {
+        const struct store_inbox_item *item = memory->inbox.entries[i].row;
+        if (item->sequence > memory->inbox_taken) {
+            items[count] = *item;
+            items[count].bytes = arena_copy(arena, item->bytes, item->count);
+            count++;
+        }
+    }
+    if (count > 0) {
+        memory->inbox_taken = items[count - 1].sequence;
+    }
+    *out_items = items;
+    *out_count = count;
+    return 0;
+}
+
+/* Housekeeping and the end. */
+
+static void incident_delete(struct memory_store *memory, struct memory_incident *incident)
+{
+    for (size_t i = 0; i < incident->alerts.count; i++) {
+        struct memory_entry *entry = memory_table_find(&memory->alerts, incident->alerts.ids[i]);
+        if (entry != NULL) {
+            free(entry->row);
+            entry->row = NULL;
+        }
+    }
+    for (size_t i = 0; i < incident->notifications.count; i++) {
+        struct memory_entry *entry =
+            memory_table_find(&memory->notifications, incident->notifications.ids[i]);
+        if (entry != NULL) {
+            notification_free(entry->row);
+            entry->row = NULL;
+        }
+    }
+    free(incident->alerts.ids);
+    free(incident->notifications.ids);
+    free(incident->row);
+    free(incident);
+}
+
+static void memory_idle(void *self, int64_t keep_before_ms)
+{
+    struct memory_store *memory = self;
+    bool deleted = false;
+    for (size_t i = 0; i < memory->incidents.count; i++) {
+        struct memory_incident *incident = memory->incidents.entries[i].row;
+        const struct incident_row *row = incident->row;
+        if (row != NULL && !row->live && row->state == INCIDENT_RESOLVED &&
+            row->resolved_at_ms < keep_before_ms) {
+            incident_delete(memory, incident);
+            memory->incidents.entries[i].row = NULL;
+            deleted = true;
+        }
+    }
+    if (deleted) {
+        memory_table_compact(&memory->incidents);
+        memory_table_compact(&memory->alerts);
+        memory_table_compact(&memory->notifications);
+    }
+}
+
+static void memory_close(void *self)
+{
+    struct memory_store *memory = self;
+    for (size_t i = 0; i < memory->incidents.count; i++) {
+        struct memory_incident *incident = memory->incidents.entries[i].row;
+        free(incident->alerts.ids);
+        free(incident->notifications.ids);
+        free(incident->row);
+        free(incident);
+    }
+    for (size_t i = 0; i < memory->alerts.count; i++) {
+        free(memory->alerts.entries[i].row);
+    }
+    for (size_t i = 0; i < memory->notifications.count; i++) {
+        notification_free(memory->notifications.entries[i].row);
+    }
+    for (size_t i = 0; i < memory->inbox.count; i++) {
+        inbox_item_free(memory->inbox.entries[i].row);
+    }
+    for (size_t i = 0; i < memory->policies.count; i++) {
+        free(memory->policies.entries[i].row);
+    }
+    memory_table_clear(&memory->incidents);
+    memory_table_clear(&memory->alerts);
+    memory_table_clear(&memory->notifications);
+    memory_table_clear(&memory->inbox);
+    memory_table_clear(&memory->policies);
+    free(memory);
+}
+
+static const struct store_ops memory_ops = {
+    .read_meta = memory_read_meta,
+    .load = memory_load,
+    .commit = memory_commit,
+    .notification = memory_notification,
+    .find_provider_id = memory_find_provider_id,
+    .inbox_append = memory_inbox_append,
+    .inbox_take = memory_inbox_take,
+    .idle = memory_idle,
+    .close = memory_close,
+    .has_room = NULL,
+};
+
+int store_memory_open(struct store **out_store, struct err *err)
+{
+    (void)err; /* nothing here can fail */
+    struct memory_store *memory = heap_alloc(sizeof(*memory));
+    memory->store = (struct store){.ops = &memory_ops, .self = memory};
+    memory->meta = (struct store_meta){
+        .next_incident = 1, .next_notification = 1, .next_alert = 1, .epoch = 1};
+    *out_store = &memory->store;
+    return 0;
+}

@@ -1,0 +1,64 @@
+#include "gateway/store/store.h"
+
+#include <string.h>
+
+#include "gateway/base/assert.h"
+#include "gateway/base/text.h"
+#include "gateway/store/store_url.h"
+
+static const char *const verdict_names[STORE_VERDICT_COUNT] = {
+    [STORE_COMMITTED] = "committed",   [STORE_BUSY] = "busy",       [STORE_FULL] = "full",
+    [STORE_LEASE_LOST] = "lease lost", [STORE_UNKNOWN] = "unknown", [STORE_BROKEN] = "broken",
+};
+
+const char *store_verdict_name(enum store_verdict verdict)
+{
+    ASSERT((unsigned)verdict < STORE_VERDICT_COUNT);
+    return verdict_names[verdict];
+}
+
+int store_url_parse(const char *url, const char *state_dir, struct arena *arena,
+                    enum store_kind *out_kind, const char **out_path, struct err *err)
+{
+    static const char sqlite_scheme[] = "sqlite:";
+    if (text_equal(url, "memory:")) {
+        *out_kind = STORE_KIND_MEMORY;
+        *out_path = "";
+        return 0;
+    }
+    const char *file = url + sizeof(sqlite_scheme) - 1;
+    if (!text_starts_with(url, sqlite_scheme) || *file == '\0') {
+        return err_set(err, ERR_INVALID, "store url: got '%s', want sqlite:FILE or memory:", url);
+    }
+    *out_kind = STORE_KIND_SQLITE;
+    *out_path =
+        *file == '/' ? arena_strdup(arena, file) : arena_printf(arena, "%s/%s", state_dir, file);
+    return 0;
+}
+
+int store_open(const char *url, const char *state_dir, struct store **out_store, struct err *err)
+{
+    struct arena arena;
+    arena_init(&arena);
+    enum store_kind kind = STORE_KIND_MEMORY;
+    const char *path = "";
+    int result = store_url_parse(url, state_dir, &arena, &kind, &path, err);
+    if (result == 0) {
+        result = kind == STORE_KIND_MEMORY ? store_memory_open(out_store, err)
+                                           : store_sqlite_open(path, out_store, err);
+    }
+    arena_clear(&arena);
+    return result;
+}
+
+bool store_has_room(const struct store *store)
+{
+    return store->ops->has_room == NULL || store->ops->has_room(store->self);
+}
+
+void store_close(struct store *store)
+{
+    if (store != NULL) {
+        store->ops->close(store->self);
+    }
+}
