@@ -185,7 +185,7 @@ static void test_cut(void **state)
         bool json = i % 2 == 1;
         size_t shortest_cut = 0;
         log_init(LOG_INFO, json);
-        for (size_t count = 400; count * strlen(unit) < sizeof value; count += 1 + count / 60) {
+        for (size_t count = 400; count * strlen(unit) < sizeof value; count += 1 + count / 20) {
             for (size_t j = 0; j < count; j++) {
                 memcpy(value + j * strlen(unit), unit, strlen(unit) + 1);
             }
