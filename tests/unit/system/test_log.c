@@ -194,6 +194,10 @@ static void test_cut(void **state)
             assert_valid_line(json);
             bool cut = strstr(line, "kept") == NULL;
             assert_int_equal(cut, strstr(line, "...") != NULL);
+            if (cut && strlen(unit) > 1) { /* cut between characters, not inside one */
+                const char *mark = strstr(line, "...");
+                assert_memory_equal(mark - strlen(unit), unit, strlen(unit));
+            }
             shortest_cut = cut && shortest_cut == 0 ? strlen(line) : shortest_cut;
             assert_true(!cut || strlen(line) > LINE_BYTES_MAX - 64);
         }
