@@ -189,7 +189,8 @@ static void test_cut(void **state)
             for (size_t j = 0; j < count; j++) {
                 memcpy(value + j * strlen(unit), unit, strlen(unit) + 1);
             }
-            log_line(LOG_INFO, "m", "k", value, "after", "kept", NULL);
+            /* Messages of four lengths, so that the limit falls at every place of a character. */
+            log_line(LOG_INFO, &"mmmm"[count % 4], "k", value, "after", "kept", NULL);
             const char *line = logged();
             assert_valid_line(json);
             bool cut = strstr(line, "kept") == NULL;
