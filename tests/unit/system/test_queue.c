@@ -192,7 +192,9 @@ static void test_nudge_is_remembered_once(void **state)
     queue_nudge(queue);
     queue_nudge(queue);
     assert_int_equal(queue_take(queue, out, 1, -1), 0);
-    assert_int_equal(queue_take(queue, out, 1, 1), 0);
+    int64_t before_ms = clock_mono_ms();
+    assert_int_equal(queue_take(queue, out, 1, 20), 0);
+    assert_true(clock_mono_ms() - before_ms >= 19);
     queue_nudge(queue);
     assert_true(queue_put(queue, &numbers[0]));
     assert_int_equal(queue_take(queue, out, 1, -1), 1);
@@ -283,6 +285,12 @@ static void test_sleeping_taker_is_woken(void **state)
         assert_int_equal(pthread_join(thread, NULL), 0);
         assert_int_equal(taker.count, cases[i % 4].want);
         assert_true(clock_mono_ms() - before_ms < DEADLINE_MS / 2);
+        /* The sleeper is forgotten: nobody is signalled for the next item. */
+        void *out[4];
+        signal_count = 0;
+        (void)queue_put(taker.queue, &numbers[1]); /* false after the stop */
+        assert_int_equal(signal_count, 0);
+        (void)queue_take(taker.queue, out, 4, 0);
         queue_destroy(taker.queue);
     }
 }
