@@ -456,6 +456,48 @@ static void test_secret_modes(void **state)
     test_folder_remove(&folder);
 }
 
+/* One to four bytes of a rich folder are replaced, five hundred times over: it loads, or it is
+ * refused with a sentence. */
+static void test_mutations(void **state)
+{
+    static const char rich[] =
+        "[gateway]\ntime_zone = Europe/Berlin\n[http]\nlisten = [::1]:8080\n"
+        "[channel x]\nplugin = probe\nurl = abcd\npause = 5s\nsize = 2k\npassword = abc\n"
+        "[contact bob]\nsms = +1\nemail = b@c\npage = sms, email after 3m\n"
+        "[schedule s]\nmembers = ann, bob\nrotate = weekly mon 09:00 Asia/Tokyo\n"
+        "[token t]\nsecret = abcdefgh\naccess = write\n"
+        "[policy p]\nmatch = a=\"b\", c=~\"d|e\",\n  f!=\"\"\ngroup_by = a, c\nhold = 1m\n"
+        "[step p/one]\npage = @s, crew, everyone\nwait = 4s\n"
+        "[step p/two]\ninform = &shop, channel:sms\nwhen = acked\n";
+    static const char bytes[] = "\0\n\r\t ;#[]=:,\"\\/&@~!(*.-_0aZ\xC3\xFF";
+    (void)state;
+    uint64_t random = 1;
+    size_t refused = 0;
+    for (int i = 0; i < 500; i++) {
+        struct test_folder folder;
+        struct config *config = NULL;
+        struct strbuf problems;
+        char text[sizeof(rich)];
+        memcpy(text, rich, sizeof(rich));
+        for (int j = 0; j <= i % 4; j++) {
+            random = random * 6364136223846793005u + 1442695040888963407u;
+            text[(random >> 33) % (sizeof(rich) - 1)] = bytes[(random >> 20) % (sizeof(bytes) - 1)];
+        }
+        test_folder_make(&folder);
+        (void)test_folder_add(&folder, "a.ini", text, sizeof(rich) - 1, 0600);
+        test_folder_text(&folder, "z.ini", good);
+        strbuf_init(&problems, 1 << 20);
+        int result = config_load(folder.path, test_plugins(), &config, &problems);
+        assert_int_equal(result == 0, problems.length == 0);
+        assert_int_equal(result == 0, config != NULL);
+        refused += result != 0;
+        config_release(config);
+        strbuf_clear(&problems);
+        test_folder_remove(&folder);
+    }
+    assert_in_range(refused, 250, 499);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -464,6 +506,7 @@ int main(void)
         cmocka_unit_test(test_policies),    cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_all_at_once), cmocka_unit_test(test_folders),
         cmocka_unit_test(test_sizes),       cmocka_unit_test(test_secret_modes),
+        cmocka_unit_test(test_mutations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
