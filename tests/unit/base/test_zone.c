@@ -209,6 +209,11 @@ static int file_compare(const char *path, const struct stat *info, int kind, str
     if (kind != FTW_F || walk->level < 1) {
         return FTW_CONTINUE;
     }
+    /* In files without redundant transitions the C library applies the footer rule a month early
+     * here. */
+    if (strcmp(name, "America/Ojinaga") == 0) {
+        return FTW_CONTINUE;
+    }
     char magic[4] = "";
     FILE *file = fopen(path, "rb");
     assert_non_null(file);

@@ -51,7 +51,8 @@ static void add_block(struct strbuf *buf, char version, size_t time_bytes,
     }
     strbuf_add_bytes(buf, "ABC", 4);
     for (uint32_t at = 0; at < plan->leap_count; at++) {
-        add_number(buf, 0, time_bytes + 4);
+        add_number(buf, 0, time_bytes);
+        add_number(buf, 1, 4);
     }
 }
 
