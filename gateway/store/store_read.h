@@ -4,7 +4,8 @@
  * Shape:   one read-only connection per reader; each call is one consistent snapshot of committed state.
  * Owns:    rows and their texts are allocated in the caller's arena.
  * Threads: one thread at a time per reader; any number of readers.
- * Limits:  lists are cut at `limit` (at most STORE_READ_LIMIT_MAX), newest first, keyset paging by number.
+ * Limits:  lists are cut at `limit` (at most STORE_READ_LIMIT_MAX), newest first, keyset paging by number. Notifications in
+ *          lists come without snapshot and body (""/NULL); a call waits at most 200 ms for a lock.
  * Fails:   -1 with *err; ERR_NOT_FOUND for an unknown number; ERR_BUSY may work later.
  */
 #ifndef ESCALATED_STORE_STORE_READ_H

@@ -1,0 +1,176 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/config/build.h"
+#include "gateway/system/file.h"
+
+#define MAIL_ADDRESS_BYTES_MAX 254
+#define FILE_BYTES_MAX (1024 * 1024)
+#define ADDRESSES_MAX 10000
+
+bool address_is_mail_channel(const struct build *build, const char *channel)
+{
+    const struct config_channel *found = config_find_channel(build->config, channel);
+    return text_equal(channel, "email") || (found != NULL && text_equal(found->plugin, "email"));
+}
+
+static bool is_mail_address(const char *address)
+{
+    size_t length = strlen(address);
+    const char *at = strchr(address, '@');
+    return length <= MAIL_ADDRESS_BYTES_MAX && at != NULL && at != address && at[1] != '\0' &&
+           strchr(at + 1, '@') == NULL && strpbrk(address, " \t<>,;\"") == NULL;
+}
+
+int address_check(const char *address, bool is_mail, struct err *err)
+{
+    size_t length = strlen(address);
+    char got[TEXT_EXCERPT_BYTES];
+    (void)text_excerpt(address, got);
+    if (!text_is_utf8(address, length) || text_has_control(address, length) ||
+        strpbrk(address, "\t\n") != NULL) {
+        return err_set(err, ERR_INVALID, "got '%s', want an address without control characters",
+                       got);
+    }
+    if (length > ADDRESS_BYTES_MAX) {
+        return err_set(err, ERR_INVALID, "got %zu bytes, want an address of at most %d", length,
+                       ADDRESS_BYTES_MAX);
+    }
+    if (is_mail && !is_mail_address(address)) {
+        return err_set(err, ERR_INVALID, "got '%s', want an address like ann@example.com", got);
+    }
+    return 0;
+}
+
+struct csv {
+    const char *text;
+    size_t count;
+    size_t position;
+    unsigned line;
+};
+
+static bool csv_next(struct csv *csv, const char **out_line, size_t *out_length)
+{
+    if (csv->position >= csv->count) {
+        return false;
+    }
+    const char *start = csv->text + csv->position;
+    size_t left = csv->count - csv->position;
+    const char *newline = memchr(start, '\n', left);
+    size_t length = newline == NULL ? left : (size_t)(newline - start);
+    csv->position += length + (newline == NULL ? 0 : 1);
+    csv->line++;
+    if (length > 0 && start[length - 1] == '\r') {
+        length--;
+    }
+    *out_line = start;
+    *out_length = length;
+    return true;
+}
+
+/* The first column: up to a comma or semicolon, blanks and one pair of quotes around it taken off. */
+static const char *csv_column(struct arena *arena, const char *line, size_t length)
+{
+    size_t begin = 0;
+    size_t end = 0;
+    while (end < length && line[end] != ',' && line[end] != ';') {
+        end++;
+    }
+    while (begin < end && (line[begin] == ' ' || line[begin] == '\t')) {
+        begin++;
+    }
+    while (end > begin && (line[end - 1] == ' ' || line[end - 1] == '\t')) {
+        end--;
+    }
+    if (end - begin >= 2 && line[begin] == '"' && line[end - 1] == '"') {
+        begin++;
+        end--;
+    }
+    return arena_strndup(arena, line + begin, end - begin);
+}
+
+/* Addresses of other channels (telephone numbers) have no @; their header is a first line without digits. */
+static bool is_header(const char *column, bool is_mail)
+{
+    return strchr(column, '@') == NULL && (is_mail || strpbrk(column, "0123456789") == NULL);
+}
+
+static int pointer_compare(const void *left, const void *right)
+{
+    return strcmp(*(const char *const *)left, *(const char *const *)right);
+}
+
+/* The same address twice is one address. The order of the file does not matter to anybody, so they may be sorted. */
+static size_t drop_doubles(const char **addresses, size_t count)
+{
+    if (count < 2) {
+        return count;
+    }
+    qsort(addresses, count, sizeof(*addresses), pointer_compare);
+    size_t kept = 1;
+    for (size_t i = 1; i < count; i++) {
+        if (!text_equal(addresses[i], addresses[kept - 1])) {
+            addresses[kept++] = addresses[i];
+        }
+    }
+    return kept;
+}
+
+static void csv_problem(struct build *build, const struct ini_section *section,
+                        const struct ini_entry *entry, unsigned line, const char *text)
+{
+    struct place place = entry_place(section, entry);
+    place.file = arena_strdup(build->arena, entry->value);
+    place.line = line;
+    problems_add(build->problems, place, "[%s]: %s", section->title, text);
+}
+
+static size_t csv_addresses(struct build *build, const struct ini_section *section,
+                            const struct ini_entry *entry, bool is_mail, struct csv *csv,
+                            const char **addresses)
+{
+    const char *line = NULL;
+    size_t length = 0;
+    size_t count = 0;
+    struct err err;
+    while (csv_next(csv, &line, &length)) {
+        const char *column = csv_column(build->arena, line, length);
+        if (column[0] == '\0' || (csv->line == 1 && is_header(column, is_mail))) {
+            continue;
+        }
+        if (memchr(line, '\0', length) != NULL) {
+            csv_problem(build, section, entry, csv->line, "the line holds a NUL byte");
+        } else if (address_check(column, is_mail, &err) != 0) {
+            csv_problem(build, section, entry, csv->line, err.text);
+        } else if (count == ADDRESSES_MAX) {
+            csv_problem(build, section, entry, csv->line,
+                        "more than 10000 addresses (want a mailing list instead)");
+            break;
+        } else {
+            addresses[count++] = column;
+        }
+    }
+    return count;
+}
+
+void addresses_read(struct build *build, const struct ini_section *section,
+                    const struct ini_entry *entry, bool is_mail, struct audience *audience)
+{
+    static const char mark[] = "\xEF\xBB\xBF";
+    char *text = NULL;
+    size_t count = 0;
+    struct err err;
+    if (file_read(build_path(build, entry->value), FILE_BYTES_MAX, &text, &count, &err) != 0) {
+        build_problem(build, section, entry, "%s", err.text);
+        return;
+    }
+    struct csv csv = {.text = text, .count = count};
+    if (count >= 3 && memcmp(text, mark, 3) == 0) {
+        csv.position = 3;
+    }
+    const char **addresses = arena_alloc_array(build->arena, ADDRESSES_MAX, sizeof(*addresses));
+    size_t found = csv_addresses(build, section, entry, is_mail, &csv, addresses);
+    free(text);
+    audience->address_count = drop_doubles(addresses, found);
+    audience->addresses = addresses;
+}

@@ -1,0 +1,104 @@
+/*
+ * build - what the parts of the builder share while a document becomes a configuration; private to this folder.
+ *
+ * Shape:   build_basics, build_channels, build_people, build_sources, build_policies, in this order: later ones look up
+ *          what earlier ones made. Every wrong key becomes a problem and building goes on, so that all are found.
+ * Owns:    results lie in `arena`; regexes, zones and secrets belong to the keeper.
+ * Threads: one at a time.
+ */
+#ifndef ESCALATED_CONFIG_BUILD_H
+#define ESCALATED_CONFIG_BUILD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "gateway/config/config.h"
+#include "gateway/config/document.h"
+#include "gateway/config/keeper.h"
+#include "gateway/config/problems.h"
+#include "gateway/config/tables.h"
+
+#define ADDRESS_BYTES_MAX 512
+
+struct build {
+    struct arena *arena;
+    struct problems *problems;
+    struct keeper *keeper;
+    const struct document *document;
+    const char *folder;                   /* absolute; "" for a policy text, which names no files */
+    const struct config_plugins *plugins; /* NULL: plugin options are not checked, secrets not read */
+    struct config *config;                /* what there is so far; NULL for a policy text */
+};
+
+void build_basics(struct build *build);   /* [gateway] [http] [store] */
+void build_channels(struct build *build); /* [channel] */
+void build_people(struct build *build);   /* [contact] [team] [schedule] [audience] */
+void build_sources(struct build *build);  /* [source] [token] */
+void build_policies(struct build *build); /* [policy] [step] */
+
+/* One policy and its steps; `where` says which section. `default` is known by its name. */
+void build_policy(struct build *build, const struct ini_section *section, struct policy *out_policy);
+
+/* section.c: put the keys of a section into `values`, by its table. `other` is asked for keys that the table does not have
+ * and answers whether it took the key; NULL: nobody. */
+typedef bool section_other(struct build *build, const struct ini_section *section,
+                           const struct ini_entry *entry, void *context);
+void section_apply(struct build *build, const struct ini_section *section, enum section_kind kind,
+                   void *values, section_other *other, void *context);
+void section_check_known(struct build *build);
+void section_unknown_key(struct build *build, const struct ini_section *section,
+                         const struct ini_entry *entry, enum section_kind kind,
+                         const char *const *more, size_t more_count);
+
+/* A problem with one key, shown as `[section] key: ...`; entry NULL: with the section. */
+void build_problem(struct build *build, const struct ini_section *section,
+                   const struct ini_entry *entry, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+/* `there is no ... (did you mean ...?)` */
+void build_unknown(struct build *build, const struct ini_section *section,
+                   const struct ini_entry *entry, const char *what, const char *name,
+                   const char *const *known, size_t known_count);
+
+/* files.c: a path of the configuration made absolute; the secret behind `KEY_file = value`. */
+const char *build_path(struct build *build, const char *path);
+const char *build_secret_file(struct build *build, const struct ini_section *section,
+                              const struct ini_entry *entry);
+const char *build_secret_inline(struct build *build, const struct ini_section *section,
+                                const struct ini_entry *entry);
+const struct zone *build_zone(struct build *build, const struct ini_section *section,
+                              const struct ini_entry *entry, const char *name);
+
+/* addresses.c */
+bool address_is_mail_channel(const struct build *build, const char *channel);
+int address_check(const char *address, bool is_mail, struct err *err);
+void addresses_read(struct build *build, const struct ini_section *section,
+                    const struct ini_entry *entry, bool is_mail, struct audience *audience);
+
+/* reach.c: `sms, voice after 3m`; without items the default of rule 6. */
+void reach_build(struct build *build, const struct ini_section *section, const char *key,
+                 const struct option_list *items, const struct contact *contact,
+                 const struct reach_rule **out_rules, size_t *out_count);
+
+/* rotate.c: `weekly mon 09:00 Europe/Berlin` into the schedule's fields. */
+void rotate_build(struct build *build, const struct ini_section *section, const char *text,
+                  struct schedule *schedule);
+
+/* targets.c */
+enum target_use { TARGETS_PAGE, TARGETS_INFORM, TARGETS_FALLBACK };
+void targets_build(struct build *build, const struct ini_section *section, const char *key,
+                   const struct option_list *items, enum target_use use,
+                   const struct target **out_targets, size_t *out_count);
+void target_write(const struct target *target, struct strbuf *out);
+bool target_reaches(const struct rulebook *book, const struct target *target);
+
+/* matchers.c: one `match =` line */
+int matchers_parse(const char *text, struct arena *arena, struct keeper *keeper,
+                   struct match_line *out_line, struct err *err);
+void matchers_write(const struct match_line *line, struct strbuf *out);
+bool label_is_valid(const char *label);
+
+/* policy_text.c: canonical text and hash of a built policy */
+void policy_text_write(const struct policy *policy, struct strbuf *out);
+void policy_text_seal(struct policy *policy, struct arena *arena);
+
+#endif

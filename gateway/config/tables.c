@@ -1,0 +1,319 @@
+#include "gateway/config/tables.h"
+
+#define SECOND INT64_C(1000)
+#define MINUTE (60 * SECOND)
+#define HOUR (60 * MINUTE)
+#define DAY (24 * HOUR)
+#define MEMBERS_MAX 1000
+#define TARGETS_MAX 100
+
+static const char *const log_names[] = {"logfmt", "json", NULL};
+static const char *const log_level_names[] = {"error", "warning", "info", "debug", NULL};
+static const char *const access_names[] = {"read", "write", NULL};
+static const char *const resolve_names[] = {"auto", "manual", NULL};
+static const char *const when_names[] = {"unacked", "unresolved", "acked", "resolved", NULL};
+const char *const source_formats[] = {"native", NULL};
+
+#define AT(type, field) .offset = offsetof(struct type, field)
+
+static const struct option gateway_options[] = {
+    {.key = "name", .type = OPTION_TEXT, AT(gateway_values, name), .max = 200,
+     .default_text = "escalated", .help = "What messages call this installation."},
+    {.key = "public_url", .type = OPTION_TEXT, AT(gateway_values, public_url), .max = 500,
+     .default_text = "",
+     .help = "Where people reach the HTTP side from outside; without it messages carry no links."},
+    {.key = "time_zone", .type = OPTION_TEXT, AT(gateway_values, time_zone), .max = 64,
+     .default_text = "UTC", .help = "Zone of contacts and schedules that name none."},
+    {.key = "keep", .type = OPTION_DURATION, AT(gateway_values, keep_ms), .min = MINUTE,
+     .max = 36500 * DAY, .default_text = "400d", .help = "How long resolved incidents are kept."},
+    {.key = "incidents_max", .type = OPTION_INTEGER, AT(gateway_values, incidents_max), .min = 1,
+     .max = 1000000, .default_text = "100000", .help = "Open incidents in all."},
+    {.key = "log", .type = OPTION_CHOICE, AT(gateway_values, log), .choices = log_names,
+     .default_text = "logfmt", .help = "Form of the log lines on stderr: logfmt or json."},
+    {.key = "log_level", .type = OPTION_CHOICE, AT(gateway_values, log_level),
+     .choices = log_level_names, .default_text = "info",
+     .help = "The least important lines shown: error, warning, info or debug."},
+    {.key = "token_key_file", .type = OPTION_FILE, AT(gateway_values, token_key_file),
+     .max = 4095, .default_text = "",
+     .help = "Key of the reply tokens; without it token.key in the state folder, made at first "
+             "start."},
+    {.key = "control_group", .type = OPTION_TEXT, AT(gateway_values, control_group), .max = 32,
+     .default_text = "escalated", .help = "Group that may use the control socket."},
+    {.key = NULL},
+};
+
+static const struct option http_options[] = {
+    {.key = "listen", .type = OPTION_TEXT, AT(http_values, listen), .max = 300,
+     .default_text = "127.0.0.1:8080",
+     .help = "HOST:PORT, [IPv6]:PORT, port 0 for any free one, or none."},
+    {.key = "tls_cert_file", .type = OPTION_FILE, AT(http_values, tls_cert_file), .max = 4095,
+     .default_text = "", .help = "Certificate chain (PEM), with tls_key_file; without both: plain."},
+    {.key = "tls_key_file", .type = OPTION_FILE, AT(http_values, tls_key_file), .max = 4095,
+     .default_text = "", .help = "Private key (PEM) of tls_cert_file."},
+    {.key = "connections_max", .type = OPTION_INTEGER, AT(http_values, connections_max), .min = 1,
+     .max = 100000, .default_text = "2048", .help = "Open connections in all."},
+    {.key = "connections_per_ip_max", .type = OPTION_INTEGER,
+     AT(http_values, connections_per_ip_max), .min = 1, .max = 100000, .default_text = "1024",
+     .help = "Open connections of one address."},
+    {.key = "body_bytes_max", .type = OPTION_SIZE, AT(http_values, body_bytes_max), .min = 1024,
+     .max = INT64_C(64) << 20, .default_text = "1M", .help = "Largest request body; past it 413."},
+    {.key = "events_per_request_max", .type = OPTION_INTEGER,
+     AT(http_values, events_per_request_max), .min = 1, .max = 10000, .default_text = "100",
+     .help = "Events in one request; past it 413."},
+    {.key = "header_timeout", .type = OPTION_DURATION, AT(http_values, header_timeout_ms),
+     .min = SECOND / 10, .max = 10 * MINUTE, .default_text = "10s",
+     .help = "Time for a request's header; past it 408."},
+    {.key = "body_timeout", .type = OPTION_DURATION, AT(http_values, body_timeout_ms),
+     .min = SECOND / 10, .max = HOUR, .default_text = "30s",
+     .help = "Time for a request's body; past it 408."},
+    {.key = NULL},
+};
+
+static const struct option store_options[] = {
+    {.key = "url", .type = OPTION_TEXT, AT(store_values, url), .max = 1000,
+     .default_text = "sqlite:escalated.db", .help = "sqlite:FILE, relative to the state folder."},
+    {.key = NULL},
+};
+
+static const struct option channel_options[] = {
+    {.key = "plugin", .type = OPTION_NAME, AT(channel_values, plugin), .default_text = NULL,
+     .help = "Which plugin serves it (NAME.so in the plugin folder): file, webhook, exec ..."},
+    {.key = "in_flight", .type = OPTION_INTEGER, AT(channel_values, in_flight), .min = 1,
+     .max = 1024, .default_text = "32", .help = "Attempts at once."},
+    {.key = "per_target", .type = OPTION_INTEGER, AT(channel_values, per_target), .min = 1,
+     .max = 1024, .default_text = "4", .help = "Attempts at once towards one destination."},
+    {.key = "attempts", .type = OPTION_INTEGER, AT(channel_values, attempts), .min = 1, .max = 100,
+     .default_text = "8", .help = "Attempts per notification; then it has failed."},
+    {.key = "horizon", .type = OPTION_DURATION, AT(channel_values, horizon_ms), .min = SECOND,
+     .max = 7 * DAY, .default_text = "30m",
+     .help = "No attempt starts when a notification has been due for longer."},
+    {.key = "attempt_timeout", .type = OPTION_DURATION, AT(channel_values, attempt_timeout_ms),
+     .min = SECOND / 10, .max = 10 * MINUTE, .default_text = "20s",
+     .help = "Longest one attempt may take (plugin email: 60s)."},
+    {.key = NULL},
+};
+
+static const struct option contact_options[] = {
+    {.key = "name", .type = OPTION_TEXT, AT(contact_values, full_name), .max = 200,
+     .default_text = "", .help = "How messages call the person; else the section's name."},
+    {.key = "time_zone", .type = OPTION_TEXT, AT(contact_values, time_zone), .max = 64,
+     .default_text = "", .help = "Zone of the person; else that of [gateway]."},
+    {.key = "page", .type = OPTION_LIST, AT(contact_values, page), .min = 1, .max = 32,
+     .default_text = "",
+     .help = "How a page reaches the person: sms, voice after 3m, email. Else all ways at once."},
+    {.key = "inform", .type = OPTION_LIST, AT(contact_values, inform), .min = 1, .max = 32,
+     .default_text = "", .help = "The same for what is no page. Else email, else the first way."},
+    {.key = NULL},
+};
+
+static const struct option team_options[] = {
+    {.key = "members", .type = OPTION_LIST, AT(team_values, members), .min = 1, .max = MEMBERS_MAX,
+     .default_text = NULL, .help = "Names of contacts."},
+    {.key = NULL},
+};
+
+static const struct option schedule_options[] = {
+    {.key = "members", .type = OPTION_LIST, AT(schedule_values, members), .min = 1,
+     .max = MEMBERS_MAX, .default_text = NULL, .help = "Names of contacts, in the order of duty."},
+    {.key = "rotate", .type = OPTION_TEXT, AT(schedule_values, rotate), .max = 200,
+     .default_text = "",
+     .help = "daily HH:MM [ZONE], or weekly mon HH:MM [ZONE]. Without it all members, always."},
+    {.key = NULL},
+};
+
+static const struct option audience_options[] = {
+    {.key = "addresses", .type = OPTION_LIST, AT(audience_values, addresses), .min = 1,
+     .max = 10000, .default_text = "", .help = "Outside addresses; or addresses_file."},
+    {.key = "addresses_file", .type = OPTION_FILE, AT(audience_values, addresses_file),
+     .max = 4095, .default_text = "",
+     .help = "One address a line, the first CSV column; a first line without @ is a header."},
+    {.key = "channel", .type = OPTION_NAME, AT(audience_values, channel), .default_text = "email",
+     .help = "The channel that serves these addresses."},
+    {.key = NULL},
+};
+
+static const struct option source_options[] = {
+    {.key = "format", .type = OPTION_CHOICE, AT(source_values, format), .choices = source_formats,
+     .default_text = "native", .help = "What the monitor sends."},
+    {.key = "token", .type = OPTION_SECRET, AT(source_values, token), .max = 1000,
+     .default_text = "",
+     .help = "What the monitor proves itself with (or token_file); without it the source takes "
+             "nothing over the network."},
+    {.key = "rate", .type = OPTION_INTEGER, AT(source_values, rate_per_minute),
+     .min = 1, .max = 1000000000, .default_text = "600000",
+     .help = "Events a minute; past it 429."},
+    {.key = "burst", .type = OPTION_INTEGER, AT(source_values, burst), .min = 1,
+     .max = 1000000000, .default_text = "60000", .help = "Events at once above the rate."},
+    {.key = "incidents_max", .type = OPTION_INTEGER, AT(source_values, incidents_max), .min = 1,
+     .max = 1000000, .default_text = "20000", .help = "Open incidents of this source."},
+    {.key = NULL},
+};
+
+static const struct option token_options[] = {
+    {.key = "secret", .type = OPTION_SECRET, AT(token_values, secret), .max = 1000,
+     .default_text = NULL, .help = "The token itself (or secret_file)."},
+    {.key = "access", .type = OPTION_CHOICE, AT(token_values, access), .choices = access_names,
+     .default_text = "read", .help = "read, or write: also acknowledge, resolve and so on."},
+    {.key = NULL},
+};
+
+static const struct option policy_options[] = {
+    {.key = "match", .type = OPTION_TEXT, AT(policy_values, match), .default_text = "",
+     .repeats = true,
+     .help = "Which alerts: label=\"value\", source=~\"a|b\", severity!=\"info\". All must hold; "
+             "several lines are alternatives."},
+    {.key = "continue", .type = OPTION_BOOL, AT(policy_values, goes_on), .default_text = "no",
+     .help = "Whether later policies get the same alert too."},
+    {.key = "group_by", .type = OPTION_LIST, AT(policy_values, group_by), .min = 1, .max = 16,
+     .default_text = "",
+     .help = "Alerts with equal values of these labels share an incident; else each is its own."},
+    {.key = "hold", .type = OPTION_DURATION, AT(policy_values, hold_ms), .max = 7 * DAY,
+     .default_text = "0s", .help = "The deep breath: what resolves within it is told to nobody."},
+    {.key = "repeat", .type = OPTION_INTEGER, AT(policy_values, repeat), .max = 100,
+     .default_text = "0", .help = "How often the page steps are climbed again."},
+    {.key = "ack_timeout", .type = OPTION_DURATION, AT(policy_values, ack_timeout_ms),
+     .min = SECOND, .max = 30 * DAY, .default_text = "30m",
+     .help = "How long an acknowledgement without an ETA holds."},
+    {.key = "eta_grace", .type = OPTION_DURATION, AT(policy_values, eta_grace_ms), .max = 7 * DAY,
+     .default_text = "5m", .help = "How long past its ETA an acknowledgement holds."},
+    {.key = "eta_max", .type = OPTION_DURATION, AT(policy_values, eta_max_ms), .min = SECOND,
+     .max = 30 * DAY, .default_text = "24h", .help = "The furthest ETA that is taken."},
+    {.key = "reach_within", .type = OPTION_DURATION, AT(policy_values, reach_within_ms),
+     .min = SECOND, .max = 7 * DAY, .default_text = "2m",
+     .help = "A page step of which nothing was accepted in this time has reached nobody."},
+    {.key = "resolve", .type = OPTION_CHOICE, AT(policy_values, resolve), .choices = resolve_names,
+     .default_text = "auto",
+     .help = "auto: the source's resolve ends the incident; manual: only people do."},
+    {.key = "reopen_within", .type = OPTION_DURATION, AT(policy_values, reopen_within_ms),
+     .max = 7 * DAY, .default_text = "5m",
+     .help = "The same alert firing again within this time reopens the incident."},
+    {.key = "fallback", .type = OPTION_LIST, AT(policy_values, fallback), .min = 1,
+     .max = TARGETS_MAX, .default_text = "",
+     .help = "Whom to page when the ladder has reached nobody; else that of [policy default]."},
+    {.key = "fallback_every", .type = OPTION_DURATION, AT(policy_values, fallback_every_ms),
+     .min = SECOND, .max = 30 * DAY, .default_text = "1h",
+     .help = "How often the fallback is paged again after the ladder is exhausted."},
+    {.key = "page", .type = OPTION_LIST, AT(policy_values, page), .min = 1, .max = TARGETS_MAX,
+     .default_text = "", .help = "The only step, for a policy without [step] sections."},
+    {.key = NULL},
+};
+
+static const struct option step_options[] = {
+    {.key = "page", .type = OPTION_LIST, AT(step_values, page), .min = 1, .max = TARGETS_MAX,
+     .default_text = "",
+     .help = "Whom to page: CONTACT, TEAM, @SCHEDULE, channel:NAME, everyone."},
+    {.key = "inform", .type = OPTION_LIST, AT(step_values, inform), .min = 1, .max = TARGETS_MAX,
+     .default_text = "", .help = "Whom to tell: the same, and &AUDIENCE. A step has one of both."},
+    {.key = "when", .type = OPTION_CHOICE, AT(step_values, when), .choices = when_names,
+     .default_text = "unresolved",
+     .help = "For inform: unresolved, acked or resolved. A page is always unacked."},
+    {.key = "wait", .type = OPTION_DURATION, AT(step_values, wait_ms), .max = 7 * DAY,
+     .default_text = "5m", .help = "Time until the next step (inform: 0s)."},
+    {.key = NULL},
+};
+
+static const struct later no_later[] = {{.word = NULL}};
+
+static const struct later channel_later[] = {
+    {.word = "fallback", .what = "this version has no fallback channels"},
+    {.word = "sms_code", .what = "this version has no codes in SMS"},
+    {.word = NULL},
+};
+
+static const struct later contact_later[] = {
+    {.word = "quiet", .what = "this version has no quiet hours"},
+    {.word = NULL},
+};
+
+static const struct later schedule_later[] = {
+    {.word = "calendar", .what = "this version reads no calendars; use members and rotate"},
+    {.word = NULL},
+};
+
+static const struct later source_later[] = {
+    {.word = "broker", .what = "this version takes no events over MQTT"},
+    {.word = "topic", .what = "this version takes no events over MQTT"},
+    {.word = "map", .what = "this version has no mapping programs; it reads the native format"},
+    {.word = "expect_every", .what = "this version does not watch heartbeats"},
+    {.word = "grace", .what = "this version does not watch heartbeats"},
+    {.word = "backup", .what = "this version does not follow backups"},
+    {.word = NULL},
+};
+
+static const struct later policy_later[] = {
+    {.word = "flap", .what = "this version has no flap damping"},
+    {.word = "backup", .what = "this version does not follow backups"},
+    {.word = "ask_for", .what = "this version does not ask for fields"},
+    {.word = "inform", .what = "an inform step needs a [step POLICY/NAME] of its own"},
+    {.word = "wait", .what = "a step with a wait needs a [step POLICY/NAME] of its own"},
+    {.word = NULL},
+};
+
+static const struct later step_later[] = {
+    {.word = "ask", .what = "this version has no ask steps"},
+    {.word = "ask_for", .what = "this version does not ask for fields"},
+    {.word = "require", .what = "this version has no updates with required parts"},
+    {.word = "approve", .what = "this version has no approval of updates"},
+    {.word = "every", .what = "this version makes no promise of the next update"},
+    {.word = "question", .what = "this version has no ask steps"},
+    {.word = "remind", .what = "this version has no ask steps"},
+    {.word = "answers", .what = "this version has no ask steps"},
+    {.word = "deadline", .what = "this version has no ask steps"},
+    {.word = NULL},
+};
+
+const struct later later_sections[] = {
+    {.word = "mqtt", .what = "this version has no MQTT brokers"},
+    {.word = "mailbox", .what = "this version reads no mailboxes"},
+    {.word = "inhibit", .what = "this version has no inhibition"},
+    {.word = "maintenance", .what = "this version has no maintenance windows"},
+    {.word = "silence", .what = "silences are made at run time, not configured"},
+    {.word = NULL},
+};
+
+const struct section_type section_types[SECTION_KIND_COUNT] = {
+    [SECTION_GATEWAY] = {.word = "gateway", .name_shape = "", .options = gateway_options,
+                         .later = no_later, .free_keys = "",
+                         .help = "The installation as a whole."},
+    [SECTION_HTTP] = {.word = "http", .name_shape = "", .options = http_options,
+                      .later = no_later, .free_keys = "",
+                      .help = "Where monitors and people come in."},
+    [SECTION_STORE] = {.word = "store", .name_shape = "", .options = store_options,
+                       .later = no_later, .free_keys = "", .help = "Where incidents live."},
+    [SECTION_CHANNEL] = {.word = "channel", .name_shape = "NAME", .options = channel_options,
+                         .later = channel_later, .free_keys = "the options of the plugin",
+                         .help = "A way out. A contact's key of the same name is the address."},
+    [SECTION_CONTACT] = {.word = "contact", .name_shape = "NAME", .options = contact_options,
+                         .later = contact_later,
+                         .free_keys = "CHANNEL = ADDRESS, one line for each way to reach the person",
+                         .help = "A person."},
+    [SECTION_TEAM] = {.word = "team", .name_shape = "NAME", .options = team_options,
+                      .later = no_later, .free_keys = "", .help = "Several contacts at once."},
+    [SECTION_SCHEDULE] = {.word = "schedule", .name_shape = "NAME", .options = schedule_options,
+                          .later = schedule_later, .free_keys = "",
+                          .help = "Who of a list is on call; @NAME in a step."},
+    [SECTION_AUDIENCE] = {.word = "audience", .name_shape = "NAME", .options = audience_options,
+                          .later = no_later, .free_keys = "",
+                          .help = "Affected parties outside; &NAME in an inform step."},
+    [SECTION_SOURCE] = {.word = "source", .name_shape = "NAME", .options = source_options,
+                        .later = source_later, .free_keys = "", .help = "A monitor that feeds us."},
+    [SECTION_TOKEN] = {.word = "token", .name_shape = "NAME", .options = token_options,
+                       .later = no_later, .free_keys = "",
+                       .help = "Access to the operations API over the network."},
+    [SECTION_POLICY] = {.word = "policy", .name_shape = "NAME", .options = policy_options,
+                        .later = policy_later, .free_keys = "",
+                        .help = "Which alerts, and their ladder. [policy default] is required."},
+    [SECTION_STEP] = {.word = "step", .name_shape = "POLICY/NAME", .options = step_options,
+                      .later = step_later, .free_keys = "",
+                      .help = "One rung of a ladder, in the order they stand."},
+};
+
+const struct later *later_find(const struct later *table, const char *word)
+{
+    for (; table->word != NULL; table++) {
+        if (text_equal(table->word, word)) {
+            return table;
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,123 @@
+/*
+ * sqlite - what the files of the SQLite store share; nobody outside this folder includes it.
+ *
+ * Shape:   sqlite.c opens, commits and closes; sqlite_schema.c migrates; sqlite_statement.c holds the prepared statements;
+ *          sqlite_write.c turns effects into them; sqlite_load.c, sqlite_inbox.c and sqlite_idle.c do as named.
+ * Threads: one at a time: the connection is opened without a mutex.
+ * Fails:   functions that answer `int rc` give SQLite's extended result code, SQLITE_OK for success; SQLITE_NOTFOUND stands
+ *          for a row to update that is not there. sqlite_verdict says what a code means for a batch.
+ */
+#ifndef ESCALATED_STORE_SQLITE_H
+#define ESCALATED_STORE_SQLITE_H
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gateway/base/err.h"
+#include "gateway/store/ballast.h"
+#include "gateway/store/store.h"
+
+#define SQLITE_STORE_BUSY_MS 200
+#define SQLITE_STORE_WAL_PAGES_IDLE 1000   /* 4 MB: worth a checkpoint while idle */
+#define SQLITE_STORE_WAL_PAGES_COMMIT 8192 /* 32 MB: one between two commits */
+#define SQLITE_STORE_DELETE_MAX 100        /* incidents in one call of idle */
+#define SQLITE_STORE_SWEEP_MAX 5000        /* other rows looked at in one call of idle */
+#define SQLITE_STORE_SWEEPS 3              /* tables swept by age */
+#define SQLITE_STORE_POLICIES_MAX 512      /* more versions than this are swept at open */
+
+extern const char schema_0001_sqlite[];
+
+enum query {
+    QUERY_BEGIN,
+    QUERY_COMMIT,
+    QUERY_ROLLBACK,
+    QUERY_META,
+    QUERY_EVENT,
+    QUERY_ALERT_INSERT,
+    QUERY_ALERT_COUNT,
+    QUERY_ALERT_STATE,
+    QUERY_ALERT_ALL,
+    QUERY_INCIDENT_INSERT,
+    QUERY_INCIDENT_UPDATE,
+    QUERY_INCIDENT_OVER,
+    QUERY_NOTIFICATION,
+    QUERY_CLAIM,
+    QUERY_CLAIM_BODY,
+    QUERY_ATTEMPT_START,
+    QUERY_ATTEMPT_END,
+    QUERY_OUTCOME_AGAIN,
+    QUERY_OUTCOME_END,
+    QUERY_PROVIDER_ID,
+    QUERY_TIMELINE,
+    QUERY_POLICY,
+    QUERY_INBOX_APPEND,
+    QUERY_INBOX_DROP,
+    QUERY_COUNT,
+};
+
+struct sqlite_store {
+    struct store store;
+    sqlite3 *db;
+    char *path;
+    int lock_fd;
+    struct ballast ballast;
+    sqlite3_stmt *queries[QUERY_COUNT];
+    int wal_pages;          /* in the log after the last commit */
+    int checkpointed_pages; /* of these, already in the database */
+    uint64_t inbox_taken;   /* up to here taken, not yet committed */
+    int64_t incidents_swept;            /* up to here looked at by this round of idle */
+    int64_t swept[SQLITE_STORE_SWEEPS]; /* the same for each of its other tables */
+    bool broken;
+};
+
+/* One use of a prepared statement: bind in the order of its parameters, then run. Texts are borrowed until then. */
+struct binding {
+    sqlite3_stmt *statement;
+    int place;
+    int rc;
+};
+
+int queries_prepare(struct sqlite_store *store, struct err *err);
+void queries_finalize(struct sqlite_store *store);
+struct binding binding_start(struct sqlite_store *store, enum query query);
+void bind_text(struct binding *binding, const char *text); /* NULL is "" */
+void bind_i64(struct binding *binding, int64_t value);
+void bind_u64(struct binding *binding, uint64_t value);
+void bind_bytes(struct binding *binding, const void *bytes, size_t count); /* NULL is NULL */
+int binding_run(struct binding *binding);
+int query_run(struct sqlite_store *store, enum query query); /* one without parameters */
+
+/* Text of a failed call into *err, with the file and what was tried; returns -1. */
+int sqlite_fail(sqlite3 *db, const char *path, int rc, const char *what, struct err *err);
+enum store_verdict sqlite_verdict(sqlite3 *db, int rc);
+int sqlite_rollback(struct sqlite_store *store);
+
+/* Brings the schema to the newest this program knows; -1 also for a newer one and for a foreign database. */
+int schema_migrate(sqlite3 *db, const char *path, struct err *err);
+int schema_check(sqlite3 *db, const char *path, struct err *err); /* exactly ours? */
+
+int write_effects(struct sqlite_store *store, const struct effects *effects, struct err *err);
+
+int sqlite_read_meta(void *self, struct store_meta *out_meta, struct err *err);
+int sqlite_load(void *self, const struct store_sink *sink, struct err *err);
+/* The whole row, its body and texts in the arena; also what a reader answers. */
+int sqlite_read_notification(sqlite3 *db, const char *path, uint64_t id, struct arena *arena,
+                             struct notification_row *out_row, struct err *err);
+int sqlite_notification(void *self, uint64_t id, struct arena *arena,
+                        struct notification_row *out_row, const char **out_details,
+                        const char **out_links, struct err *err);
+int sqlite_find_provider_id(void *self, const char *channel, const char *provider_id,
+                            uint64_t *out_notification, struct err *err);
+
+int sqlite_inbox_append(void *self, const struct store_inbox_item *items, size_t count,
+                        struct err *err);
+int sqlite_inbox_take(void *self, size_t max, struct arena *arena,
+                      struct store_inbox_item **out_items, size_t *out_count, struct err *err);
+
+void sqlite_checkpoint(struct sqlite_store *store);
+int sqlite_sweep_policies(struct sqlite_store *store);
+void sqlite_idle(void *self, int64_t keep_before_ms);
+
+#endif

@@ -1,0 +1,276 @@
+#include "gateway/store/row_shape.h"
+#include "gateway/store/sqlite.h"
+#include "gateway/store/sqlite_row.h"
+
+#define LIVE_NUMBERS "(SELECT number FROM incidents WHERE live = 1)"
+
+static int give_policy(sqlite3_stmt *statement, const struct store_sink *sink, struct err *err)
+{
+    (void)err; /* nothing here can fail */
+    struct policy_row row = {
+        .hash = (const char *)sqlite3_column_text(statement, 0),
+        .name = (const char *)sqlite3_column_text(statement, 1),
+        .text = (const char *)sqlite3_column_text(statement, 2),
+    };
+    sink->policy(sink->self, &row);
+    return 0;
+}
+
+static int give_incident(sqlite3_stmt *statement, const struct store_sink *sink, struct err *err)
+{
+    struct incident_row row;
+    if (row_decode_incident(statement, &row, err) != 0) {
+        return -1;
+    }
+    sink->incident(sink->self, &row);
+    return 0;
+}
+
+static int give_alert(sqlite3_stmt *statement, const struct store_sink *sink, struct err *err)
+{
+    struct alert_row row;
+    if (row_decode_alert(statement, &row, err) != 0) {
+        return -1;
+    }
+    sink->alert(sink->self, &row);
+    return 0;
+}
+
+static int give_notification(sqlite3_stmt *statement, const struct store_sink *sink,
+                             struct err *err)
+{
+    struct notification_row row;
+    if (row_decode_notification(statement, &row, err) != 0) {
+        return -1;
+    }
+    sink->notification(sink->self, &row);
+    return 0;
+}
+
+struct load_part {
+    const char *what;
+    const char *sql;
+    int (*give)(sqlite3_stmt *statement, const struct store_sink *sink, struct err *err);
+};
+
+static const struct load_part load_parts[] = {
+    {.what = "load policies",
+     .sql = "SELECT hash, name, text FROM policies WHERE hash IN "
+            "(SELECT policy_hash FROM incidents WHERE live = 1) ORDER BY rowid",
+     .give = give_policy},
+    {.what = "load incidents",
+     .sql = "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE live = 1 ORDER BY number",
+     .give = give_incident},
+    {.what = "load alerts",
+     .sql = "SELECT " ALERT_COLUMNS ALERT_SHORT " FROM alerts WHERE id IN "
+            "(SELECT id FROM alerts WHERE incident IN " LIVE_NUMBERS ") ORDER BY id",
+     .give = give_alert},
+    {.what = "load notifications",
+     .sql = "SELECT " NOTIFICATION_COLUMNS NOTIFICATION_SHORT " FROM notifications WHERE id IN "
+            "(SELECT id FROM notifications WHERE incident IN " LIVE_NUMBERS " UNION ALL "
+            "SELECT id FROM notifications WHERE ended_at_ms = 0 "
+            "AND state IN ('pending', 'claimed')) ORDER BY id",
+     .give = give_notification},
+};
+
+static int load_rows(struct sqlite_store *store, const struct load_part *part,
+                     const struct store_sink *sink, struct err *err)
+{
+    sqlite3_stmt *statement = NULL;
+    int result = 0;
+    int rc = sqlite3_prepare_v2(store->db, part->sql, -1, &statement, NULL);
+    while (rc == SQLITE_OK || rc == SQLITE_ROW) {
+        rc = sqlite3_step(statement);
+        if (rc == SQLITE_ROW && part->give(statement, sink, err) != 0) {
+            result = -1;
+            break;
+        }
+    }
+    if (result == 0 && rc != SQLITE_DONE) {
+        result = sqlite_fail(store->db, store->path, rc, part->what, err);
+    }
+    (void)sqlite3_finalize(statement); /* repeats the step's code */
+    return result;
+}
+
+int sqlite_read_meta(void *self, struct store_meta *out_meta, struct err *err)
+{
+    struct sqlite_store *store = self;
+    sqlite3_stmt *statement = NULL;
+    int rc = sqlite3_prepare_v2(store->db,
+                                "SELECT engine_time_ms, next_incident, next_notification, "
+                                "next_alert, epoch FROM meta WHERE id = 1",
+                                -1, &statement, NULL);
+    int result = 0;
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(statement);
+    }
+    if (rc == SQLITE_ROW) {
+        *out_meta = (struct store_meta){
+            .engine_time_ms = sqlite3_column_int64(statement, 0),
+            .next_incident = (uint64_t)sqlite3_column_int64(statement, 1),
+            .next_notification = (uint64_t)sqlite3_column_int64(statement, 2),
+            .next_alert = (uint64_t)sqlite3_column_int64(statement, 3),
+            .epoch = (uint64_t)sqlite3_column_int64(statement, 4),
+        };
+    } else {
+        result = sqlite_fail(store->db, store->path, rc, "load counters", err);
+    }
+    (void)sqlite3_finalize(statement); /* repeats the step's code */
+    return result;
+}
+
+static int load_all(struct sqlite_store *store, const struct store_sink *sink, struct err *err)
+{
+    struct store_meta meta;
+    if (sqlite_read_meta(store, &meta, err) != 0) {
+        return -1;
+    }
+    sink->meta(sink->self, &meta);
+    for (size_t i = 0; i < sizeof(load_parts) / sizeof(load_parts[0]); i++) {
+        if (load_rows(store, &load_parts[i], sink, err) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* In one transaction, so that somebody's hand in a SQL shell cannot come between two tables. */
+int sqlite_load(void *self, const struct store_sink *sink, struct err *err)
+{
+    struct sqlite_store *store = self;
+    store->inbox_taken = 0; /* a reload means that what was taken was not applied */
+    int rc = sqlite3_exec(store->db, "BEGIN", NULL, NULL, NULL);
+    if (rc != SQLITE_OK) {
+        return sqlite_fail(store->db, store->path, rc, "load", err);
+    }
+    int result = load_all(store, sink, err);
+    rc = sqlite_rollback(store);
+    if (result == 0 && rc != SQLITE_OK) {
+        result = sqlite_fail(store->db, store->path, rc, "load", err);
+    }
+    return result;
+}
+
+static const char *keep_text(sqlite3_stmt *statement, int column, struct arena *arena)
+{
+    const unsigned char *text = sqlite3_column_text(statement, column);
+    return arena_strdup(arena, text == NULL ? "" : (const char *)text);
+}
+
+/* Details of the incident's oldest firing alert; `firing` false: of its oldest. *out_found stays as
+ * it is without one. */
+static int read_details(struct sqlite_store *store, uint64_t incident, bool firing,
+                        struct arena *arena, const char **out_details, const char **out_links,
+                        bool *out_found)
+{
+    sqlite3_stmt *statement = NULL;
+    int rc = sqlite3_prepare_v2(store->db,
+                                firing ? "SELECT details, links FROM alerts WHERE incident = ?1 "
+                                         "AND state = 'firing' ORDER BY id LIMIT 1"
+                                       : "SELECT details, links FROM alerts WHERE incident = ?1 "
+                                         "ORDER BY id LIMIT 1",
+                                -1, &statement, NULL);
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_bind_int64(statement, 1, (int64_t)incident);
+    }
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(statement);
+    }
+    if (rc == SQLITE_ROW) {
+        *out_details = keep_text(statement, 0, arena);
+        *out_links = keep_text(statement, 1, arena);
+        *out_found = true;
+    }
+    (void)sqlite3_finalize(statement); /* repeats the step's code */
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+int sqlite_read_notification(sqlite3 *db, const char *path, uint64_t id, struct arena *arena,
+                             struct notification_row *out_row, struct err *err)
+{
+    sqlite3_stmt *statement = NULL;
+    int result = 0;
+    int rc = sqlite3_prepare_v2(
+        db, "SELECT " NOTIFICATION_COLUMNS NOTIFICATION_LONG " FROM notifications WHERE id = ?1",
+        -1, &statement, NULL);
+    if (rc == SQLITE_OK && id <= INT64_MAX) {
+        rc = sqlite3_bind_int64(statement, 1, (sqlite3_int64)id); /* else NULL, which is no id */
+    }
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(statement);
+    }
+    if (rc == SQLITE_ROW) {
+        struct notification_row row;
+        result = row_decode_notification(statement, &row, err);
+        if (result == 0) {
+            row_keep(&notification_shape, &row, arena);
+            row.body = row.body == NULL ? NULL : arena_copy(arena, row.body, row.body_count);
+            *out_row = row;
+        }
+    } else if (rc == SQLITE_DONE) {
+        result =
+            err_set(err, ERR_NOT_FOUND, "notification %llu is not there", (unsigned long long)id);
+    } else {
+        result = sqlite_fail(db, path, rc, "notification", err);
+    }
+    (void)sqlite3_finalize(statement); /* repeats the step's code */
+    return result;
+}
+
+int sqlite_notification(void *self, uint64_t id, struct arena *arena,
+                        struct notification_row *out_row, const char **out_details,
+                        const char **out_links, struct err *err)
+{
+    struct sqlite_store *store = self;
+    struct notification_row row;
+    if (sqlite_read_notification(store->db, store->path, id, arena, &row, err) != 0) {
+        return -1;
+    }
+    const char *details = "";
+    const char *links = "";
+    bool found = false;
+    int rc = read_details(store, row.incident, true, arena, &details, &links, &found);
+    if (rc == SQLITE_OK && !found) {
+        rc = read_details(store, row.incident, false, arena, &details, &links, &found);
+    }
+    if (rc != SQLITE_OK) {
+        return sqlite_fail(store->db, store->path, rc, "alert details", err);
+    }
+    *out_row = row;
+    *out_details = details;
+    *out_links = links;
+    return 0;
+}
+
+int sqlite_find_provider_id(void *self, const char *channel, const char *provider_id,
+                            uint64_t *out_notification, struct err *err)
+{
+    struct sqlite_store *store = self;
+    sqlite3_stmt *statement = NULL;
+    int result = 0;
+    int rc = sqlite3_prepare_v2(store->db,
+                                "SELECT id FROM notifications WHERE provider_id = ?1 AND "
+                                "channel = ?2 AND provider_id <> '' ORDER BY id DESC LIMIT 1",
+                                -1, &statement, NULL);
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_bind_text(statement, 1, provider_id, -1, SQLITE_STATIC);
+    }
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_bind_text(statement, 2, channel, -1, SQLITE_STATIC);
+    }
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(statement);
+    }
+    if (rc == SQLITE_ROW) {
+        *out_notification = (uint64_t)sqlite3_column_int64(statement, 0);
+    } else if (rc == SQLITE_DONE) {
+        result =
+            err_set(err, ERR_NOT_FOUND, "no notification of channel %s has the provider id '%s'",
+                    channel, provider_id);
+    } else {
+        result = sqlite_fail(store->db, store->path, rc, "provider id", err);
+    }
+    (void)sqlite3_finalize(statement); /* repeats the step's code */
+    return result;
+}

@@ -1,0 +1,411 @@
+#include "gateway/store/store_read.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "gateway/store/row_shape.h"
+#include "gateway/store/sqlite.h"
+#include "gateway/store/sqlite_row.h"
+#include "gateway/store/store_url.h"
+
+struct store_reader {
+    sqlite3 *db;
+    char *path;
+};
+
+/* Open and close. */
+
+static int configure_reader(struct store_reader *reader, struct err *err)
+{
+    int rc = sqlite3_extended_result_codes(reader->db, 1);
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_busy_timeout(reader->db, SQLITE_STORE_BUSY_MS);
+    }
+    if (rc == SQLITE_OK) {
+        /* Only the writer's connection may checkpoint, also when a reader is the last to close. */
+        rc = sqlite3_db_config(reader->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    }
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_wal_autocheckpoint(reader->db, 0);
+    }
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_exec(reader->db, "PRAGMA query_only = 1; PRAGMA mmap_size = 0", NULL, NULL,
+                          NULL);
+    }
+    return rc == SQLITE_OK ? 0 : sqlite_fail(reader->db, reader->path, rc, "settings", err);
+}
+
+static int reader_open_file(struct store_reader *reader, struct err *err)
+{
+    if (access(reader->path, F_OK) != 0) {
+        return err_set(err, ERR_NOT_FOUND,
+                       "store %s: it is not there; the daemon makes it at its start", reader->path);
+    }
+    int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
+    int rc = sqlite3_open_v2(reader->path, &reader->db, flags, NULL);
+    if (rc != SQLITE_OK) {
+        return sqlite_fail(reader->db, reader->path, rc, "open", err);
+    }
+    if (configure_reader(reader, err) != 0) {
+        return -1;
+    }
+    return schema_check(reader->db, reader->path, err);
+}
+
+int store_reader_open(const char *url, const char *state_dir, struct store_reader **out_reader,
+                      struct err *err)
+{
+    struct arena arena;
+    arena_init(&arena);
+    enum store_kind kind = STORE_KIND_MEMORY;
+    const char *path = "";
+    struct store_reader *reader = NULL;
+    int result = store_url_parse(url, state_dir, &arena, &kind, &path, err);
+    if (result == 0 && kind == STORE_KIND_MEMORY) {
+        result = err_set(err, ERR_INVALID, "store url: memory: has no readers, want sqlite:FILE");
+    }
+    if (result == 0) {
+        reader = heap_alloc(sizeof(*reader));
+        reader->path = heap_strdup(path);
+        result = reader_open_file(reader, err);
+    }
+    arena_clear(&arena);
+    if (result != 0) {
+        store_reader_close(reader);
+        return -1;
+    }
+    *out_reader = reader;
+    return 0;
+}
+
+void store_reader_close(struct store_reader *reader)
+{
+    if (reader != NULL) {
+        (void)sqlite3_close(reader->db); /* it has written nothing */
+        free(reader->path);
+        free(reader);
+    }
+}
+
+/* One question: SQL with parameters, rows of one shape, cut at a limit. */
+
+struct question {
+    struct store_reader *reader;
+    struct arena *arena;
+    const char *what;
+    const struct row_shape *shape;
+    int (*decode)(sqlite3_stmt *statement, void *out_row, struct err *err);
+    size_t limit;
+    uint64_t *ids; /* NULL: not wanted; else the column `id_column` of each row, `limit` of them */
+    int id_column;
+};
+
+static int decode_incident(sqlite3_stmt *statement, void *out_row, struct err *err)
+{
+    return row_decode_incident(statement, out_row, err);
+}
+
+static int decode_alert(sqlite3_stmt *statement, void *out_row, struct err *err)
+{
+    return row_decode_alert(statement, out_row, err);
+}
+
+static int decode_notification(sqlite3_stmt *statement, void *out_row, struct err *err)
+{
+    return row_decode_notification(statement, out_row, err);
+}
+
+static int decode_timeline(sqlite3_stmt *statement, void *out_row, struct err *err)
+{
+    return row_decode_timeline(statement, out_row, err);
+}
+
+static int decode_attempt(sqlite3_stmt *statement, void *out_row, struct err *err)
+{
+    return row_decode_attempt(statement, out_row, err);
+}
+
+static size_t limit_of(size_t limit)
+{
+    return limit < STORE_READ_LIMIT_MAX ? limit : STORE_READ_LIMIT_MAX;
+}
+
+static int prepare(const struct question *question, const char *sql, sqlite3_stmt **out_statement,
+                   struct err *err)
+{
+    int rc = sqlite3_prepare_v2(question->reader->db, sql, -1, out_statement, NULL);
+    if (rc != SQLITE_OK) {
+        return sqlite_fail(question->reader->db, question->reader->path, rc, question->what, err);
+    }
+    return 0;
+}
+
+static char *rows_grow(const struct question *question, char *rows, size_t count, size_t *capacity)
+{
+    if (count < *capacity) {
+        return rows;
+    }
+    *capacity = *capacity == 0 ? 16 : *capacity * 2;
+    char *grown = arena_alloc_array(question->arena, *capacity, question->shape->size);
+    if (count > 0) {
+        memcpy(grown, rows, count * question->shape->size);
+    }
+    return grown;
+}
+
+/* Steps the bound statement to its end and finalizes it. */
+static int collect(const struct question *question, sqlite3_stmt *statement, void **out_rows,
+                   size_t *out_count, struct err *err)
+{
+    char *rows = NULL;
+    size_t count = 0;
+    size_t capacity = 0;
+    int result = 0;
+    int rc = SQLITE_ROW;
+    while (result == 0 && count < question->limit && (rc = sqlite3_step(statement)) == SQLITE_ROW) {
+        rows = rows_grow(question, rows, count, &capacity);
+        void *row = rows + count * question->shape->size;
+        result = question->decode(statement, row, err);
+        if (result == 0) {
+            row_keep(question->shape, row, question->arena);
+            if (question->ids != NULL) {
+                question->ids[count] =
+                    (uint64_t)sqlite3_column_int64(statement, question->id_column);
+            }
+            count++;
+        }
+    }
+    if (result == 0 && rc != SQLITE_ROW && rc != SQLITE_DONE) {
+        result = sqlite_fail(question->reader->db, question->reader->path, rc, question->what, err);
+    }
+    (void)sqlite3_finalize(statement); /* repeats the step's code */
+    if (result == 0) {
+        *out_rows = rows;
+        *out_count = count;
+    }
+    return result;
+}
+
+/* The usual question: up to three numbers as parameters. */
+static int ask(const struct question *question, const char *sql, const uint64_t numbers[3],
+               void **out_rows, size_t *out_count, struct err *err)
+{
+    sqlite3_stmt *statement = NULL;
+    if (prepare(question, sql, &statement, err) != 0) {
+        return -1;
+    }
+    for (int i = 0; i < sqlite3_bind_parameter_count(statement); i++) {
+        uint64_t number = numbers[i] <= INT64_MAX ? numbers[i] : INT64_MAX;
+        (void)sqlite3_bind_int64(statement, i + 1,
+                                 (sqlite3_int64)number); /* in range: cannot fail */
+    }
+    return collect(question, statement, out_rows, out_count, err);
+}
+
+/* Incidents. */
+
+int store_read_incidents(struct store_reader *reader, const struct incident_filter *filter,
+                         struct arena *arena, struct incident_row **out_rows, size_t *out_count,
+                         struct err *err)
+{
+    static const char *const sql[2][2] = {
+        {"SELECT " INCIDENT_COLUMNS " FROM incidents WHERE number < ?1 ORDER BY number DESC",
+         "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE number < ?1 AND policy = ?2 "
+         "ORDER BY number DESC"},
+        {"SELECT " INCIDENT_COLUMNS " FROM incidents WHERE live = 1 AND state <> 'resolved' AND "
+         "number < ?1 ORDER BY number DESC",
+         "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE live = 1 AND state <> 'resolved' AND "
+         "number < ?1 AND policy = ?2 ORDER BY number DESC"},
+    };
+    const struct question question = {.reader = reader,
+                                      .arena = arena,
+                                      .what = "read incidents",
+                                      .shape = &incident_shape,
+                                      .decode = decode_incident,
+                                      .limit = limit_of(filter->limit)};
+    bool by_policy = filter->policy_or_null != NULL;
+    bool from_newest = filter->before == 0 || filter->before > INT64_MAX;
+    int64_t before = from_newest ? INT64_MAX : (int64_t)filter->before;
+    sqlite3_stmt *statement = NULL;
+    if (prepare(&question, sql[filter->open_only][by_policy], &statement, err) != 0) {
+        return -1;
+    }
+    int rc = sqlite3_bind_int64(statement, 1, before);
+    if (rc == SQLITE_OK && by_policy) {
+        rc = sqlite3_bind_text(statement, 2, filter->policy_or_null, -1, SQLITE_STATIC);
+    }
+    if (rc != SQLITE_OK) {
+        (void)sqlite3_finalize(statement); /* nothing was stepped */
+        return sqlite_fail(reader->db, reader->path, rc, question.what, err);
+    }
+    void *rows = NULL;
+    int result = collect(&question, statement, &rows, out_count, err);
+    if (result == 0) {
+        *out_rows = rows;
+    }
+    return result;
+}
+
+int store_read_incident(struct store_reader *reader, uint64_t number, struct arena *arena,
+                        struct incident_row *out_row, struct err *err)
+{
+    const struct question question = {.reader = reader,
+                                      .arena = arena,
+                                      .what = "read incident",
+                                      .shape = &incident_shape,
+                                      .decode = decode_incident,
+                                      .limit = 1};
+    void *rows = NULL;
+    size_t count = 0;
+    if (ask(&question, "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE number = ?1",
+            (const uint64_t[3]){number}, &rows, &count, err) != 0) {
+        return -1;
+    }
+    if (count == 0) {
+        return err_set(err, ERR_NOT_FOUND, "incident %llu is not there",
+                       (unsigned long long)number);
+    }
+    *out_row = *(struct incident_row *)rows;
+    return 0;
+}
+
+int store_read_alerts(struct store_reader *reader, uint64_t incident, size_t limit,
+                      struct arena *arena, struct alert_row **out_rows, size_t *out_count,
+                      struct err *err)
+{
+    const struct question question = {.reader = reader,
+                                      .arena = arena,
+                                      .what = "read alerts",
+                                      .shape = &alert_shape,
+                                      .decode = decode_alert,
+                                      .limit = limit_of(limit)};
+    void *rows = NULL;
+    int result = ask(&question,
+                     "SELECT " ALERT_COLUMNS ALERT_LONG " FROM alerts WHERE incident = ?1 "
+                     "ORDER BY id DESC",
+                     (const uint64_t[3]){incident}, &rows, out_count, err);
+    if (result == 0) {
+        *out_rows = rows;
+    }
+    return result;
+}
+
+/* Notifications and their attempts. */
+
+int store_read_notifications(struct store_reader *reader, uint64_t incident, uint64_t before,
+                             size_t limit, struct arena *arena, struct notification_row **out_rows,
+                             size_t *out_count, struct err *err)
+{
+    const struct question question = {.reader = reader,
+                                      .arena = arena,
+                                      .what = "read notifications",
+                                      .shape = &notification_shape,
+                                      .decode = decode_notification,
+                                      .limit = limit_of(limit)};
+    const char *sql = incident == 0
+                          ? "SELECT " NOTIFICATION_COLUMNS NOTIFICATION_SHORT
+                            " FROM notifications WHERE id < ?1 ORDER BY id DESC"
+                          : "SELECT " NOTIFICATION_COLUMNS NOTIFICATION_SHORT
+                            " FROM notifications WHERE id < ?1 AND incident = ?2 ORDER BY id DESC";
+    void *rows = NULL;
+    int result =
+        ask(&question, sql, (const uint64_t[3]){before == 0 ? INT64_MAX : before, incident}, &rows,
+            out_count, err);
+    if (result == 0) {
+        *out_rows = rows;
+    }
+    return result;
+}
+
+int store_read_notification(struct store_reader *reader, uint64_t id, struct arena *arena,
+                            struct notification_row *out_row, struct err *err)
+{
+    return sqlite_read_notification(reader->db, reader->path, id, arena, out_row, err);
+}
+
+int store_read_attempts(struct store_reader *reader, uint64_t notification, struct arena *arena,
+                        struct attempt_row **out_rows, size_t *out_count, struct err *err)
+{
+    const struct question question = {.reader = reader,
+                                      .arena = arena,
+                                      .what = "read attempts",
+                                      .shape = &attempt_shape,
+                                      .decode = decode_attempt,
+                                      .limit = STORE_READ_LIMIT_MAX};
+    void *rows = NULL;
+    int result = ask(&question,
+                     "SELECT " ATTEMPT_COLUMNS " FROM attempts WHERE notification = ?1 "
+                     "ORDER BY attempt DESC",
+                     (const uint64_t[3]){notification}, &rows, out_count, err);
+    if (result == 0) {
+        *out_rows = rows;
+    }
+    return result;
+}
+
+/* Timeline. */
+
+int store_read_timeline(struct store_reader *reader, uint64_t incident, size_t limit,
+                        struct arena *arena, struct timeline_row **out_rows, size_t *out_count,
+                        struct err *err)
+{
+    const struct question question = {.reader = reader,
+                                      .arena = arena,
+                                      .what = "read timeline",
+                                      .shape = &timeline_shape,
+                                      .decode = decode_timeline,
+                                      .limit = limit_of(limit)};
+    void *rows = NULL;
+    int result = ask(&question,
+                     "SELECT " TIMELINE_COLUMNS " FROM timeline WHERE incident = ?1 "
+                     "ORDER BY id DESC",
+                     (const uint64_t[3]){incident}, &rows, out_count, err);
+    if (result == 0) {
+        *out_rows = rows;
+    }
+    return result;
+}
+
+int store_read_timeline_after(struct store_reader *reader, uint64_t after, size_t limit,
+                              struct arena *arena, struct timeline_row **out_rows,
+                              uint64_t **out_ids, size_t *out_count, struct err *err)
+{
+    const struct question question = {
+        .reader = reader,
+        .arena = arena,
+        .what = "follow timeline",
+        .shape = &timeline_shape,
+        .decode = decode_timeline,
+        .limit = limit_of(limit),
+        .ids = arena_alloc_array(arena, limit_of(limit) + 1, sizeof(uint64_t)),
+        .id_column = TIMELINE_ID_COLUMN,
+    };
+    void *rows = NULL;
+    int result =
+        ask(&question, "SELECT " TIMELINE_COLUMNS " FROM timeline WHERE id > ?1 ORDER BY id",
+            (const uint64_t[3]){after}, &rows, out_count, err);
+    if (result == 0) {
+        *out_rows = rows;
+        *out_ids = question.ids;
+    }
+    return result;
+}
+
+int store_read_timeline_last(struct store_reader *reader, uint64_t *out_last, struct err *err)
+{
+    sqlite3_stmt *statement = NULL;
+    int result = 0;
+    int rc = sqlite3_prepare_v2(reader->db, "SELECT coalesce(max(id), 0) FROM timeline", -1,
+                                &statement, NULL);
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(statement);
+    }
+    if (rc == SQLITE_ROW) {
+        *out_last = (uint64_t)sqlite3_column_int64(statement, 0);
+    } else {
+        result = sqlite_fail(reader->db, reader->path, rc, "end of timeline", err);
+    }
+    (void)sqlite3_finalize(statement); /* repeats the step's code */
+    return result;
+}
