@@ -281,13 +281,10 @@ static enum MHD_Result on_headers(struct http_request *request, struct MHD_Conne
         status = refuse_by_route(request, method);
     }
     request->stage = status ? REQUEST_SWALLOW : REQUEST_BODY;
-    uint64_t length = content_length(request);
-    if (status) {
-        bool is_unread = framing.expects_continue || length > HTTP_SWALLOW_BYTES_MAX ||
-                         request->answer.close || (length == 0 && !framing.is_chunked);
-        if (is_unread) {
-            return queue_answer(request);
-        }
+    /* An answer queued now ends the connection: right when the body will not come or is not worth reading. */
+    if (status && (framing.expects_continue || request->answer.close ||
+                   content_length(request) > HTTP_SWALLOW_BYTES_MAX)) {
+        return queue_answer(request);
     }
     deadline_set(request->connection, DEADLINE_BODY);
     return MHD_YES;
