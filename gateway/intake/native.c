@@ -11,12 +11,13 @@
 #include "gateway/base/parse.h"
 #include "gateway/base/text.h"
 
+#define WHERE_BYTES 32
 #define GOT_BYTES_MAX 60 /* of a wrong value, as shown in an error */
 
 struct reader {
     struct arena *arena;
     struct native_error *error;
-    char where[NATIVE_FIELD_BYTES]; /* "events[3]", or "" for a single object */
+    char where[WHERE_BYTES]; /* "events[3]", or "" for a single object */
 };
 
 /* "events[3].labels.host: <text>"; always -1. */
