@@ -140,8 +140,7 @@ int request_read_target(struct http_request *request)
 }
 
 /* The value of `name` in a=b&c=d; "" when absent or not decodable. */
-static const char *pair_value(struct arena *arena, const char *text, size_t count,
-                              const char *name)
+static const char *pair_value(struct arena *arena, const char *text, size_t count, const char *name)
 {
     const char *end = text + count;
     while (text < end) {

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -16,9 +17,10 @@
 void ballast_init(struct ballast *ballast, const char *database_path)
 {
     struct strbuf path;
-    strbuf_init(&path, SIZE_MAX / 2);
+    static const char suffix[] = ".ballast";
+    strbuf_init(&path, strlen(database_path) + strlen(suffix));
     strbuf_add(&path, database_path);
-    strbuf_add(&path, ".ballast");
+    strbuf_add(&path, suffix);
     *ballast = (struct ballast){.path = strbuf_steal(&path)};
     struct stat status;
     ballast->held = stat(ballast->path, &status) == 0 && S_ISREG(status.st_mode) &&

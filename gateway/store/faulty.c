@@ -31,13 +31,15 @@ static enum store_verdict faulty_commit(void *self, const struct commit *commit,
     if (faulty->commits_left > 0) {
         faulty->commits_left--;
     }
-    if (fails && !faulty->applied) {
-        (void)err_set(err, ERR_SYSTEM, "store: made to answer %s",
-                      store_verdict_name(faulty->verdict)); /* the verdict says it */
-        return faulty->verdict;
+    if (!fails || faulty->applied) {
+        enum store_verdict verdict = inner->ops->commit(inner->self, commit, err);
+        if (!fails || verdict != STORE_COMMITTED) {
+            return verdict;
+        }
     }
-    enum store_verdict verdict = inner->ops->commit(inner->self, commit, err);
-    return fails && verdict == STORE_COMMITTED ? faulty->verdict : verdict;
+    (void)err_set(err, ERR_SYSTEM, "store: made to answer %s",
+                  store_verdict_name(faulty->verdict)); /* the verdict says it */
+    return faulty->verdict;
 }
 
 static int faulty_notification(void *self, uint64_t id, struct arena *arena,

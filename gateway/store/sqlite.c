@@ -168,7 +168,7 @@ static enum store_verdict sqlite_commit(void *self, const struct commit *commit,
 static char *path_with(const char *path, const char *suffix)
 {
     struct strbuf text;
-    strbuf_init(&text, SIZE_MAX / 2);
+    strbuf_init(&text, strlen(path) + strlen(suffix));
     strbuf_add(&text, path);
     strbuf_add(&text, suffix);
     return strbuf_steal(&text);
