@@ -99,6 +99,8 @@ enum request_stage { REQUEST_HEADERS, REQUEST_BODY, REQUEST_SWALLOW, REQUEST_HAN
 
 struct http_request {
     struct http_server *server;
+    struct answers
+        *answers; /* the server's; valid longer than the server for an abandoned request */
     struct connection *connection;
     struct arena arena;
     struct strbuf body;
