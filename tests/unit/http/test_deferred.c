@@ -190,7 +190,8 @@ static void test_stop_waits_for_answers(void **state)
     close(fd);
 }
 
-/* What waits past the grace is told 503; its late answer is taken and dropped, even after the server is gone. */
+/* What waits past the grace is told 503; its late answer is taken and dropped, even after the
+ * server is gone. */
 static void test_late_answers_after_stop(void **state)
 {
     (void)state;
@@ -230,7 +231,8 @@ static void test_stop_is_idempotent(void **state)
     http_server_destroy(NULL);
 }
 
-/* Answers race with a stop that gives up at once: every client hears something, nothing is used after its end. */
+/* Answers race with a stop that gives up at once: every client hears something, nothing is used
+ * after its end. */
 static void *answer_all(void *self)
 {
     struct queue *waiting = self;

@@ -1,4 +1,5 @@
-/* Slow, many and greedy clients: deadlines are absolute, the numbers are kept, the others are served. */
+/* Slow, many and greedy clients: deadlines are absolute, the numbers are kept, the others are
+ * served. */
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -196,8 +197,8 @@ static void test_connections_are_counted_back(void **state)
     (void)state;
     struct http_server *server = server_start(CONNECTIONS, PER_ADDRESS);
     for (size_t i = 0; i < 10 * CONNECTIONS; i++) {
-        client_ask(http_server_port(server),
-                   HEAD "Connection: close\r\nContent-Length: 0\r\n\r\n", &answer);
+        client_ask(http_server_port(server), HEAD "Connection: close\r\nContent-Length: 0\r\n\r\n",
+                   &answer);
         /* A closed connection may be counted a moment longer. */
         assert_true(answer.status == 200 || answer.status == 503);
     }

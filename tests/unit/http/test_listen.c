@@ -1,4 +1,5 @@
-/* Where the server listens: names, taken ports, the control socket and who is behind it, bad certificates. */
+/* Where the server listens: names, taken ports, the control socket and who is behind it, bad
+ * certificates. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,8 +29,7 @@ static void handle_peer(void *self, struct http_request *request)
     const char *text =
         arena_printf(http_arena(request), "local=%d uid=%u gid=%u pid=%d address='%s'",
                      peer.is_local, peer.uid, peer.gid, peer.pid, peer.address);
-    const struct http_response response = {
-        .status = 200, .body = text, .body_count = strlen(text)};
+    const struct http_response response = {.status = 200, .body = text, .body_count = strlen(text)};
     http_answer(request, &response);
 }
 
@@ -143,9 +143,9 @@ static void test_names_and_ports(void **state)
     assert_int_equal(http_server_start(server, &err), 0);
     client_ask(http_server_port(server), "GET / HTTP/1.1\r\nHost: x\r\n\r\n", &answer);
     assert_int_equal(answer.status, 404);
-    assert_int_equal(http_server_listen_tcp(second, "127.0.0.1", http_server_port(server), NULL,
-                                            NULL, &err),
-                     -1);
+    assert_int_equal(
+        http_server_listen_tcp(second, "127.0.0.1", http_server_port(server), NULL, NULL, &err),
+        -1);
     assert_non_null(strstr(err.text, "listen 127.0.0.1:"));
     assert_non_null(strstr(err.text, "in use"));
     assert_int_equal(http_server_listen_tcp(second, "192.0.2.1", 0, NULL, NULL, &err), -1);
