@@ -91,10 +91,12 @@ static void live_on(struct rig *rig, uint64_t *seed)
 static void come_to_rest(struct rig *rig)
 {
     struct engine_counts counts;
-    store_fail_commit(rig->store, 0, STORE_COMMITTED, false);
     for (size_t i = 0; i < 4; i++)
         rig->outcomes[i] = OUTCOME_ACCEPTED;
-    rig_run(rig, 60);
+    rig_run(rig, 60); /* uses up what was still to be refused */
+    rig_event(rig, EVENT_HEARTBEAT, "x", SEVERITY_INFO, "blog");
+    rig_event(rig, EVENT_HEARTBEAT, "x", SEVERITY_INFO, "blog");
+    rig_event(rig, EVENT_HEARTBEAT, "x", SEVERITY_INFO, "blog");
     for (uint64_t number = 1; number < 400; number++)
         rig_say(rig, "ann", number, VERB_RESOLVE);
     rig_run(rig, QUIET_SECONDS);
