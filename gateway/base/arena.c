@@ -136,11 +136,11 @@ char *arena_strdup(struct arena *arena, const char *text)
 
 char *arena_strndup(struct arena *arena, const char *text, size_t length)
 {
-    char *result = take(arena, length + 1);
-    if (length > 0) {
-        memcpy(result, text, length);
-    }
-    result[length] = '\0';
+    size_t kept = length > 0 ? strnlen(text, length) : 0;
+    char *result = take(arena, kept + 1);
+    if (kept > 0)
+        memcpy(result, text, kept);
+    result[kept] = '\0';
     return result;
 }
 

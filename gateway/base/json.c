@@ -58,12 +58,17 @@ static void scan_string(struct scan *scan, char c)
     }
 }
 
-/* jansson recurses once a level, so depth is limited before it sees the first byte. */
-static int check_depth(const char *bytes, size_t count, struct err *err)
+/* jansson recurses once a level, so depth is limited before it sees the first byte; and a NUL would
+ * be the end of the text to it, whatever follows. */
+static int check_bytes(const char *bytes, size_t count, struct err *err)
 {
     struct scan scan = {.line = 1};
     for (size_t i = 0; i < count; i++) {
         char c = bytes[i];
+        if (c == '\0') {
+            return err_set(err, ERR_INVALID, "line %zu column %zu: NUL byte", scan.line,
+                           i - scan.line_start + 1);
+        }
         if (c == '\n') {
             scan.line++;
             scan.line_start = i + 1;
@@ -87,7 +92,7 @@ static int check_depth(const char *bytes, size_t count, struct err *err)
 
 int json_parse(const char *bytes, size_t count, struct json **out_root, struct err *err)
 {
-    if (check_depth(bytes, count, err) != 0) {
+    if (check_bytes(bytes, count, err) != 0) {
         return -1;
     }
     json_error_t error;
@@ -202,19 +207,76 @@ bool json_next(const struct json *object, void **position, const char **out_key,
     return true;
 }
 
-static int add_dumped(const char *bytes, size_t count, void *buf)
+/* The shortest of 15 to 17 digits that reads back as the same number. The library does both, since
+ * its decimal point does not depend on the locale. */
+static void write_real(const json_t *value, struct strbuf *buf)
 {
-    strbuf_add_bytes(buf, bytes, count);
-    return 0;
+    char text[64];
+    size_t length = 0;
+    bool same = false;
+    for (unsigned digits = 15; digits <= 17 && !same; digits++) {
+        length =
+            json_dumpb(value, text, sizeof(text), JSON_ENCODE_ANY | JSON_REAL_PRECISION(digits));
+        ASSERT(length > 0 && length <= sizeof(text));
+        json_t *again = json_loadb(text, length, JSON_DECODE_ANY, NULL);
+        same = json_equal(again, value) != 0;
+        json_decref(again);
+    }
+    strbuf_add_bytes(buf, text, length);
 }
 
+static void write_array(const struct json *array, struct strbuf *buf)
+{
+    strbuf_add_char(buf, '[');
+    for (size_t i = 0; i < json_count(array); i++) {
+        strbuf_add(buf, i == 0 ? "" : ",");
+        json_write(json_at(array, i), buf);
+    }
+    strbuf_add_char(buf, ']');
+}
+
+static void write_object(const struct json *object, struct strbuf *buf)
+{
+    void *position = NULL;
+    const char *key = NULL;
+    const struct json *value = NULL;
+    const char *separator = "";
+    strbuf_add_char(buf, '{');
+    while (json_next(object, &position, &key, &value)) {
+        strbuf_add(buf, separator);
+        separator = ",";
+        strbuf_add_json_string(buf, key);
+        strbuf_add_char(buf, ':');
+        json_write(value, buf);
+    }
+    strbuf_add_char(buf, '}');
+}
+
+/* Recursion is bounded: a parsed tree is at most JSON_DEPTH_MAX deep. */
 void json_write(const struct json *value, struct strbuf *buf)
 {
-    ASSERT(value != NULL);
-    int result = json_dump_callback(library(value), add_dumped, buf,
-                                    JSON_COMPACT | JSON_ENCODE_ANY | JSON_PRESERVE_ORDER);
-    /* Every tree came out of json_parse, so only memory can be what failed. */
-    if (result != 0) {
-        assert_out_of_memory(buf->length);
+    switch (json_kind(value)) {
+    case JSON_ABSENT:
+    case JSON_NULL:
+        strbuf_add(buf, "null");
+        break;
+    case JSON_BOOL:
+        strbuf_add(buf, json_bool(value) ? "true" : "false");
+        break;
+    case JSON_INTEGER:
+        strbuf_add_i64(buf, json_integer(value));
+        break;
+    case JSON_REAL:
+        write_real(library(value), buf);
+        break;
+    case JSON_STRING:
+        strbuf_add_json_string(buf, json_string(value));
+        break;
+    case JSON_ARRAY:
+        write_array(value, buf);
+        break;
+    case JSON_OBJECT:
+        write_object(value, buf);
+        break;
     }
 }

@@ -55,7 +55,8 @@ const struct json *json_at(const struct json *array, size_t index);
 bool json_next(const struct json *object, void **position, const char **out_key,
                const struct json **out_value);
 
-/* Compact text of a value, keys in their order, added to buf. */
+/* Compact text of a value, keys in their order, added to buf; "null" for an absent one. Strings are escaped as
+ * strbuf_add_json_string does, reals have the fewest digits that read back the same. */
 void json_write(const struct json *value, struct strbuf *buf);
 
 /*

@@ -89,5 +89,6 @@ void json_add_time(struct json_out *out, const char *key_or_null, int64_t at_ms)
 void json_add_raw(struct json_out *out, const char *key_or_null, const char *json)
 {
     begin_item(out, key_or_null);
-    strbuf_add(out->buf, json);
+    /* Absent JSON is "", as all absent text, and must leave no hole in the document. */
+    strbuf_add(out->buf, json[0] != '\0' ? json : "null");
 }

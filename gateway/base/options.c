@@ -56,29 +56,23 @@ static void store_text(const struct option *option, void *object, const char *te
     memcpy(field_of(option, object), &copy, sizeof(copy));
 }
 
+static int64_t effective_max(const struct option *option)
+{
+    return option->max > 0 ? option->max : OPTION_TEXT_BYTES_MAX;
+}
+
 static int check_text(const struct option *option, const char *text, struct err *err)
 {
     size_t length = strlen(text);
     if (!text_is_utf8(text, length) || text_has_control(text, length)) {
         return err_set(err, ERR_INVALID, "got bytes that are no plain text, want UTF-8");
     }
-    /* A row that leaves max out has no limit of its own: the reader of the file has one. */
-    bool too_long = option->max > 0 && length > (uint64_t)option->max;
-    if (!too_long && length >= (uint64_t)option->min) {
-        return 0;
+    int64_t max = effective_max(option);
+    if (length < (uint64_t)option->min || length > (uint64_t)max) {
+        return err_set(err, ERR_INVALID, "got %zu bytes, want %" PRId64 "..%" PRId64, length,
+                       option->min, max);
     }
-    char want[64];
-    struct strbuf limits;
-    strbuf_init(&limits, sizeof(want) - 1);
-    strbuf_printf(&limits, "%" PRId64, option->min);
-    if (option->max > 0) {
-        strbuf_printf(&limits, "..%" PRId64, option->max);
-    } else {
-        strbuf_add(&limits, " or more");
-    }
-    memcpy(want, strbuf_text(&limits), limits.length + 1);
-    strbuf_clear(&limits);
-    return err_set(err, ERR_INVALID, "got %zu bytes, want %s bytes", length, want);
+    return 0;
 }
 
 static int set_text(const struct option *option, void *object, const char *text,
@@ -164,6 +158,7 @@ static int refuse_choice(const struct option *option, const char *text, size_t c
 
 static int set_choice(const struct option *option, void *object, const char *text, struct err *err)
 {
+    ASSERT(option->choices != NULL);
     size_t count = 0;
     for (; option->choices[count] != NULL; count++) {
         if (text_equal(option->choices[count], text)) {
@@ -212,9 +207,9 @@ static int split_list(const char *text, const char **items, struct arena *arena,
 static int set_list(const struct option *option, void *object, const char *text,
                     struct arena *arena, struct err *err)
 {
-    size_t length = strlen(text);
-    if (!text_is_utf8(text, length) || text_has_control(text, length)) {
-        return err_set(err, ERR_INVALID, "got bytes that are no plain text, want UTF-8");
+    const struct option whole_text = {.min = 0};
+    if (check_text(&whole_text, text, err) != 0) {
+        return -1;
     }
     struct option_list list = {.items = NULL, .count = 0};
     if (text[strspn(text, " \t\n")] != '\0') {
@@ -228,10 +223,10 @@ static int set_list(const struct option *option, void *object, const char *text,
         }
         list = (struct option_list){.items = items, .count = count};
     }
-    if (list.count < (uint64_t)option->min ||
-        (option->max > 0 && list.count > (uint64_t)option->max)) {
+    int64_t max = effective_max(option);
+    if (list.count < (uint64_t)option->min || list.count > (uint64_t)max) {
         return err_set(err, ERR_INVALID, "got %zu items, want %" PRId64 "..%" PRId64, list.count,
-                       option->min, option->max);
+                       option->min, max);
     }
     memcpy(field_of(option, object), &list, sizeof(list));
     return 0;

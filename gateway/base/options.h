@@ -4,7 +4,7 @@
  * Shape:   a table of rows + one key and text -> the field at `offset` of the caller's struct is set.
  * Owns:    text fields are copied into the arena given.
  * Limits:  min and max are inclusive: milliseconds for durations, bytes for sizes and text, items for lists.
- *          A text or list row with max 0 has no limit of its own.
+ *          A text or list row with max 0 is limited to OPTION_TEXT_BYTES_MAX.
  * Fails:   -1 with *err: "got '...', want ...".
  */
 #ifndef ESCALATED_BASE_OPTIONS_H
@@ -17,6 +17,8 @@
 #include "gateway/base/arena.h"
 #include "gateway/base/err.h"
 #include "gateway/base/text.h"
+
+#define OPTION_TEXT_BYTES_MAX 65536
 
 enum option_type {
     OPTION_TEXT,     /* const char *, "" when absent */

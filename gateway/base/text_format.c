@@ -90,11 +90,16 @@ void strbuf_add_json_string(struct strbuf *buf, const char *text)
     strbuf_add_char(buf, '"');
 }
 
+static const char replacement_character[] = "\xef\xbf\xbd"; /* U+FFFD */
+
 static struct piece html_piece(const char *text, size_t left, char scratch[8])
 {
-    (void)left;
     (void)scratch;
-    const char *with = NULL;
+    if ((unsigned char)*text >= 0x80) {
+        return utf8_piece(text, left, replacement_character);
+    }
+    /* HTML cannot carry the other control characters, not even escaped. */
+    const char *with = text_has_control(text, 1) && *text != '\r' ? replacement_character : NULL;
     switch (*text) {
     case '&':
         with = "&amp;";
@@ -130,7 +135,7 @@ static struct piece logfmt_piece(const char *text, size_t left, char scratch[8])
         return (struct piece){.step = 2, .with = unicode_escape((unsigned char)text[1], scratch)};
     }
     if (c >= 0x80) {
-        return utf8_piece(text, left, "\xef\xbf\xbd");
+        return utf8_piece(text, left, replacement_character);
     }
     bool keep = c >= 0x20 && c != '"' && c != '\\' && c != 0x7f;
     return (struct piece){.step = 1, .with = keep ? NULL : control_escape(c, scratch)};

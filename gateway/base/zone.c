@@ -116,9 +116,17 @@ int zone_offset_s(const struct zone *zone, int64_t at_ms)
     return offset_after(zone, changes_until(zone, floor_div(at_ms, 1000)));
 }
 
+/* To years 1..9999: instants may come from outside, and sums with them must not overflow. */
+static int64_t clamp_ms(int64_t at_ms)
+{
+    int64_t min_ms = civil_days(1, 1, 1) * DAY_S * 1000;
+    int64_t max_ms = civil_days(10000, 1, 1) * DAY_S * 1000 - 1;
+    return at_ms < min_ms ? min_ms : at_ms > max_ms ? max_ms : at_ms;
+}
+
 void zone_civil(const struct zone *zone, int64_t at_ms, struct civil *out_civil)
 {
-    int64_t local_ms = at_ms + (int64_t)zone_offset_s(zone, at_ms) * 1000;
+    int64_t local_ms = clamp_ms(at_ms) + (int64_t)zone_offset_s(zone, at_ms) * 1000;
     int64_t days = floor_div(local_ms, DAY_S * 1000);
     int ms = (int)(local_ms - days * DAY_S * 1000);
     struct civil civil = {
@@ -171,6 +179,7 @@ int64_t zone_next_clock(const struct zone *zone, int64_t after_ms, int hour, int
     ASSERT(hour >= 0 && hour < 24 && minute >= 0 && minute < 60);
     /* Two days back, because a zone that skips a day may put that day's reading after `after_ms`.
      */
+    after_ms = clamp_ms(after_ms);
     int64_t local_s = floor_div(after_ms, 1000) + zone_offset_s(zone, after_ms);
     int64_t first_day = floor_div(local_s, DAY_S) - 2;
     int64_t best_ms = INT64_MAX;

@@ -40,7 +40,8 @@ void zone_civil(const struct zone *zone, int64_t at_ms, struct civil *out_civil)
  * (standard-time) instant is taken. */
 int64_t zone_instant(const struct zone *zone, const struct civil *civil);
 
-/* The first instant after `after_ms` at which the zone's clock shows hour:minute. */
+/* The first instant after `after_ms` at which the zone's clock shows hour:minute; on a day whose gap swallows that
+ * reading, the instant that zone_instant gives for it. In a fold the earlier instant counts too. */
 int64_t zone_next_clock(const struct zone *zone, int64_t after_ms, int hour, int minute);
 
 /* Days since 1970-01-01 of a civil date, and back. */

@@ -210,7 +210,7 @@ int zone_add_rule(struct zone *zone, const char *rule_text, int64_t after_s, str
         return err_set(err, ERR_CORRUPT, "got the rule '%s', want a POSIX TZ text",
                        text_excerpt(rule_text, got));
     }
-    if (!has_summer) {
+    if (!has_summer || after_s >= civil_days(YEAR_LAST + 1, 1, 1) * DAY_S) {
         return 0;
     }
     int year, month, day;

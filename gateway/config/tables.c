@@ -14,6 +14,8 @@ static const char *const resolve_names[] = {"auto", "manual", NULL};
 static const char *const when_names[] = {"unacked", "unresolved", "acked", "resolved", NULL};
 const char *const source_formats[] = {"native", NULL};
 
+/* A row is read across, like a line of a table. */
+/* clang-format off */
 #define AT(type, field) .offset = offsetof(struct type, field)
 
 static const struct option gateway_options[] = {
@@ -77,7 +79,7 @@ static const struct option store_options[] = {
 
 static const struct option channel_options[] = {
     {.key = "plugin", .type = OPTION_NAME, AT(channel_values, plugin), .default_text = NULL,
-     .help = "Which plugin serves it (NAME.so in the plugin folder): file, webhook, exec ..."},
+     .help = "Which plugin serves it (NAME.so in the plugin folder): file, webhook."},
     {.key = "in_flight", .type = OPTION_INTEGER, AT(channel_values, in_flight), .min = 1,
      .max = 1024, .default_text = "32", .help = "Attempts at once."},
     {.key = "per_target", .type = OPTION_INTEGER, AT(channel_values, per_target), .min = 1,
@@ -139,7 +141,7 @@ static const struct option source_options[] = {
      .default_text = "",
      .help = "What the monitor proves itself with (or token_file); without it the source takes "
              "nothing over the network."},
-    {.key = "rate_per_minute", .type = OPTION_INTEGER, AT(source_values, rate_per_minute),
+    {.key = "rate", .type = OPTION_INTEGER, AT(source_values, rate_per_minute),
      .min = 1, .max = 1000000000, .default_text = "600000",
      .help = "Events a minute; past it 429."},
     {.key = "burst", .type = OPTION_INTEGER, AT(source_values, burst), .min = 1,
@@ -307,6 +309,8 @@ const struct section_type section_types[SECTION_KIND_COUNT] = {
                       .later = step_later, .free_keys = "",
                       .help = "One rung of a ladder, in the order they stand."},
 };
+
+/* clang-format on */
 
 const struct later *later_find(const struct later *table, const char *word)
 {

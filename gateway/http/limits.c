@@ -17,9 +17,12 @@ void limits_init(struct http_server *server)
         [DEADLINE_REFUSED] = HTTP_REFUSED_MS,
     };
     static const char *const names[DEADLINE_KIND_COUNT] = {
-        [DEADLINE_HEADER] = "header-timeout", [DEADLINE_BODY] = "body-timeout",
-        [DEADLINE_ANSWER] = "answer-timeout", [DEADLINE_SEND] = "send-timeout",
-        [DEADLINE_IDLE] = "idle",             [DEADLINE_REFUSED] = "connections",
+        [DEADLINE_HEADER] = "header-timeout",
+        [DEADLINE_BODY] = "body-timeout",
+        [DEADLINE_ANSWER] = "answer-timeout",
+        [DEADLINE_SEND] = "send-timeout",
+        [DEADLINE_IDLE] = "idle",
+        [DEADLINE_REFUSED] = "connections",
     };
     for (size_t i = 0; i < DEADLINE_KIND_COUNT; i++) {
         server->deadlines[i].timeout_ms = timeouts_ms[i];
@@ -49,8 +52,7 @@ static void address_key(const struct sockaddr *address, unsigned char out_key[16
     }
 }
 
-static struct address_count **address_find(struct http_server *server,
-                                           const unsigned char key[16])
+static struct address_count **address_find(struct http_server *server, const unsigned char key[16])
 {
     size_t bucket = text_hash(server->address_seed, key, 16) % HTTP_ADDRESS_BUCKETS;
     struct address_count **link = &server->addresses[bucket];
@@ -113,8 +115,8 @@ static bool is_network(const struct connection *connection)
 static void connection_admit(struct http_server *server, struct connection *connection)
 {
     size_t *in_all = is_network(connection) ? &server->network_count : &server->local_count;
-    size_t in_all_max = is_network(connection) ? server->options.connections_max
-                                               : HTTP_LOCAL_CONNECTIONS_MAX;
+    size_t in_all_max =
+        is_network(connection) ? server->options.connections_max : HTTP_LOCAL_CONNECTIONS_MAX;
     size_t of_address = connection->address_count ? connection->address_count->count : 0;
     if (*in_all >= in_all_max || of_address > server->options.connections_per_ip_max) {
         connection->is_refused = true;

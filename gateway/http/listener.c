@@ -40,7 +40,8 @@ int listener_bind_tcp(const struct sockaddr *address, socklen_t size, struct lis
     }
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)); /* bind tells if it matters */
     if (address->sa_family == AF_INET6) {
-        /* 0.0.0.0 and :: are two addresses of a name that says both; neither may take the other's port. */
+        /* 0.0.0.0 and :: are two addresses of a name that says both; neither may take the other's
+         * port. */
         (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
     }
     if (bind(fd, address, size) < 0 || listen(fd, LISTEN_BACKLOG) < 0 ||
@@ -50,9 +51,9 @@ int listener_bind_tcp(const struct sockaddr *address, socklen_t size, struct lis
         return -1;
     }
     listener->fd = fd;
-    listener->port = ntohs(bound.ss_family == AF_INET6
-                               ? ((const struct sockaddr_in6 *)&bound)->sin6_port
-                               : ((const struct sockaddr_in *)&bound)->sin_port);
+    listener->port =
+        ntohs(bound.ss_family == AF_INET6 ? ((const struct sockaddr_in6 *)&bound)->sin6_port
+                                          : ((const struct sockaddr_in *)&bound)->sin_port);
     return 0;
 }
 
@@ -61,9 +62,8 @@ static int unix_remove_stale(const struct sockaddr_un *address, struct err *err)
 {
     struct stat status;
     if (lstat(address->sun_path, &status) < 0) {
-        return errno == ENOENT
-                   ? 0
-                   : err_set_errno(err, errno, "cannot look at %s", address->sun_path);
+        return errno == ENOENT ? 0
+                               : err_set_errno(err, errno, "cannot look at %s", address->sun_path);
     }
     if (!S_ISSOCK(status.st_mode)) {
         return err_set(err, ERR_CONFLICT, "%s is there and is no socket; move it away",
@@ -125,9 +125,10 @@ int listener_bind_unix(const char *path, const char *group, struct listener *lis
     if (fd < 0) {
         return -1;
     }
-    /* The mode is set before the name exists: nobody else ever finds the door open. chmod then undoes the umask. */
-    bool is_bound = fchmod(fd, 0660) == 0 &&
-                    bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0;
+    /* The mode is set before the name exists: nobody else ever finds the door open. chmod then
+     * undoes the umask. */
+    bool is_bound =
+        fchmod(fd, 0660) == 0 && bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0;
     if (!is_bound) {
         err_set_errno(err, errno, "cannot bind %s", path);
     } else if (chmod(path, 0660) < 0) {

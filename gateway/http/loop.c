@@ -11,7 +11,8 @@
 #define LAST_WORDS_MS 1000 /* for the 503s of a stop to leave */
 #define TIMEOUT_TEXT "{\"error\":\"the request did not arrive in time\"}\n"
 
-/* The library has sent nothing while a request still comes in, so the answer may be written past it. TLS just ends. */
+/* The library has sent nothing while a request still comes in, so the answer may be written past
+ * it. TLS just ends. */
 static void say_timeout(const struct connection *connection)
 {
     static const char text[] = "HTTP/1.1 408 Request Timeout\r\nContent-Type: application/json\r\n"
@@ -141,7 +142,8 @@ static void round_run(struct http_server *server, struct pollfd *fds)
     int ready = poll(fds, (nfds_t)server->listener_count + 1, wait_ms(server));
     ASSERT(ready >= 0 || errno == EINTR);
     server->now_ms = clock_mono_ms();
-    struct http_request *answered = answers_take(server->answers, fds[server->listener_count].revents != 0, &stopping, &grace_ms);
+    struct http_request *answered = answers_take(
+        server->answers, fds[server->listener_count].revents != 0, &stopping, &grace_ms);
     if (stopping) {
         stop_begin(server, grace_ms);
     }

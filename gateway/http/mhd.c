@@ -1,5 +1,6 @@
-/* The only file that knows libmicrohttpd. Its own threads and its own time-outs are not used: the thread stalls when 128
- * sockets are ready at once, and the time-outs start again with every byte. */
+/* The only file that knows libmicrohttpd. Its own threads and its own time-outs are not used: the
+ * thread stalls when 128 sockets are ready at once, and the time-outs start again with every byte.
+ */
 #include <microhttpd.h>
 
 #include <string.h>
@@ -10,12 +11,15 @@
 #include "gateway/http/parts.h"
 
 #define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
-#define PAGE_POLICY \
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " \
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+#define PAGE_POLICY                                                                                \
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src "        \
+    "'self'; "                                                                                     \
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for "      \
+    "'script'"
 
-static const char gave_up_text[] = "{\"error\":\"no answer in time; whether it was done is not known, "
-                                   "send it again\"}\n";
+static const char gave_up_text[] =
+    "{\"error\":\"no answer in time; whether it was done is not known, "
+    "send it again\"}\n";
 
 static struct connection *connection_of(struct MHD_Connection *handle)
 {
@@ -41,7 +45,8 @@ static void on_connection(void *self, struct MHD_Connection *handle, void **cont
     *context = connection_open(self, handle, fd, info ? info->client_addr : NULL);
 }
 
-/* The request line is there, unchanged: the library's own decoding comes after this and is not used. */
+/* The request line is there, unchanged: the library's own decoding comes after this and is not
+ * used. */
 static void *on_target(void *self, const char *target, struct MHD_Connection *handle)
 {
     (void)self;
@@ -64,7 +69,8 @@ static void on_completed(void *self, struct MHD_Connection *handle, void **conte
     }
 }
 
-/* What the headers say about the body, counted by us: the library takes the first of several without a word. */
+/* What the headers say about the body, counted by us: the library takes the first of several
+ * without a word. */
 struct framing {
     unsigned lengths;
     unsigned encodings;
@@ -227,13 +233,12 @@ static bool add_field(struct MHD_Response *response, const char *name, const cha
 
 static bool add_fields(struct MHD_Response *response, const struct http_response *answer)
 {
-    bool is_good =
-        add_field(response, MHD_HTTP_HEADER_CONTENT_TYPE,
-                  answer->content_type ? answer->content_type : "application/json") &&
-        add_field(response, MHD_HTTP_HEADER_RETRY_AFTER, answer->retry_after) &&
-        add_field(response, MHD_HTTP_HEADER_LOCATION, answer->location) &&
-        add_field(response, MHD_HTTP_HEADER_ALLOW, answer->allow) &&
-        add_field(response, "X-Content-Type-Options", "nosniff");
+    bool is_good = add_field(response, MHD_HTTP_HEADER_CONTENT_TYPE,
+                             answer->content_type ? answer->content_type : "application/json") &&
+                   add_field(response, MHD_HTTP_HEADER_RETRY_AFTER, answer->retry_after) &&
+                   add_field(response, MHD_HTTP_HEADER_LOCATION, answer->location) &&
+                   add_field(response, MHD_HTTP_HEADER_ALLOW, answer->allow) &&
+                   add_field(response, "X-Content-Type-Options", "nosniff");
     if (is_good && answer->is_page) {
         is_good = add_field(response, "Content-Security-Policy", PAGE_POLICY) &&
                   add_field(response, "Referrer-Policy", "no-referrer") &&
@@ -242,8 +247,7 @@ static bool add_fields(struct MHD_Response *response, const struct http_response
     for (size_t i = 0; is_good && i < answer->field_count; i++) {
         is_good = add_field(response, answer->fields[i].name, answer->fields[i].value);
     }
-    return is_good && (!answer->close ||
-                       add_field(response, MHD_HTTP_HEADER_CONNECTION, "close"));
+    return is_good && (!answer->close || add_field(response, MHD_HTTP_HEADER_CONNECTION, "close"));
 }
 
 static enum MHD_Result queue_answer(struct http_request *request)
@@ -281,13 +285,11 @@ static enum MHD_Result on_headers(struct http_request *request, struct MHD_Conne
         status = refuse_by_route(request, method);
     }
     request->stage = status ? REQUEST_SWALLOW : REQUEST_BODY;
-    uint64_t length = content_length(request);
-    if (status) {
-        bool is_unread = framing.expects_continue || length > HTTP_SWALLOW_BYTES_MAX ||
-                         request->answer.close || (length == 0 && !framing.is_chunked);
-        if (is_unread) {
-            return queue_answer(request);
-        }
+    /* An answer queued now ends the connection: right when the body will not come or is not worth
+     * reading. */
+    if (status && (framing.expects_continue || request->answer.close ||
+                   content_length(request) > HTTP_SWALLOW_BYTES_MAX)) {
+        return queue_answer(request);
     }
     deadline_set(request->connection, DEADLINE_BODY);
     return MHD_YES;
@@ -350,8 +352,7 @@ static enum MHD_Result on_request(void *self, struct MHD_Connection *handle, con
     return on_whole(request);
 }
 
-int mhd_start(struct listener *listener, const char *cert_pem, const char *key_pem,
-              struct err *err)
+int mhd_start(struct listener *listener, const char *cert_pem, const char *key_pem, struct err *err)
 {
     const unsigned limit = (unsigned)listener->server->options.connections_max +
                            HTTP_LOCAL_CONNECTIONS_MAX + 2 * HTTP_REFUSED_MAX;
@@ -362,8 +363,7 @@ int mhd_start(struct listener *listener, const char *cert_pem, const char *key_p
         {.option = MHD_OPTION_END},
     };
     struct MHD_OptionItem none[] = {{.option = MHD_OPTION_END}};
-    const unsigned flags =
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (cert_pem ? MHD_USE_TLS : 0);
+    const unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (cert_pem ? MHD_USE_TLS : 0);
     listener->is_tls = cert_pem != NULL;
     listener->daemon = MHD_start_daemon(
         flags, 0, NULL, NULL, on_request, NULL, MHD_OPTION_LISTEN_SOCKET, listener->fd,

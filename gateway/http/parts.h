@@ -1,9 +1,10 @@
 /*
  * parts - what the files of gateway/http share with each other and with nobody else.
  *
- * Shape:   a listener has connections, a connection has at most one request; mhd.c turns the library's callbacks into
- *          calls of request.c, routes.c and limits.c; loop.c drives everything; answers.c is the way back in.
- * Threads: everything belongs to the I/O thread, but `struct answers` and the two request fields it guards.
+ * Shape:   a listener has connections, a connection has at most one request; mhd.c turns the
+ * library's callbacks into calls of request.c, routes.c and limits.c; loop.c drives everything;
+ * answers.c is the way back in. Threads: everything belongs to the I/O thread, but `struct answers`
+ * and the two request fields it guards.
  */
 #ifndef ESCALATED_HTTP_PARTS_H
 #define ESCALATED_HTTP_PARTS_H
@@ -18,7 +19,8 @@
 #define HTTP_LISTENERS_MAX 8
 #define HTTP_HEADER_BYTES_MAX 16384
 #define HTTP_TARGET_BYTES_MAX 8192
-/* Holds a header of the full size, its index and the head of the answer; larger ones are refused by the library. */
+/* Holds a header of the full size, its index and the head of the answer; larger ones are refused by
+ * the library. */
 #define HTTP_CONNECTION_MEMORY_BYTES 24576
 #define HTTP_LOCAL_CONNECTIONS_MAX 256
 /* Connections over the limit that may exist just to be told so. */
@@ -54,8 +56,8 @@ struct listener {
     struct http_server *server;
     void *daemon; /* of the library */
     int fd;
-    int port;         /* 0: a Unix socket */
-    char *unix_path;  /* "" for TCP */
+    int port;        /* 0: a Unix socket */
+    char *unix_path; /* "" for TCP */
     bool is_tls;
     bool needs_run;
 };
@@ -81,7 +83,8 @@ struct deadline_list {
     int64_t timeout_ms;
 };
 
-/* How threads hand answers to the I/O thread. Outlives the server while an abandoned request is unanswered. */
+/* How threads hand answers to the I/O thread. Outlives the server while an abandoned request is
+ * unanswered. */
 struct answers {
     pthread_mutex_t answers_lock; /* guards what follows, and `abandoned`, `settled` of requests */
     struct http_request *first, *last;
@@ -96,6 +99,8 @@ enum request_stage { REQUEST_HEADERS, REQUEST_BODY, REQUEST_SWALLOW, REQUEST_HAN
 
 struct http_request {
     struct http_server *server;
+    struct answers
+        *answers; /* the server's; valid longer than the server for an abandoned request */
     struct connection *connection;
     struct arena arena;
     struct strbuf body;
@@ -112,9 +117,9 @@ struct http_request {
     size_t swallowed_bytes;
     bool has_answer;
     bool is_deferred;
-    bool is_active;  /* counted in server->active_count */
-    bool abandoned;  /* the client was told 503; somebody still holds the request */
-    bool settled;    /* of an abandoned one: the first of the two sides has finished with it */
+    bool is_active; /* counted in server->active_count */
+    bool abandoned; /* the client was told 503; somebody still holds the request */
+    bool settled;   /* of an abandoned one: the first of the two sides has finished with it */
     struct http_response answer; /* everything in the arena, or static */
     void (*resume)(void *self, struct http_request *request);
     void *resume_self;
@@ -182,12 +187,13 @@ void request_set_answer(struct http_request *request, const struct http_response
 /* answers.c */
 struct answers *answers_create(struct err *err);
 void answers_release(struct answers *answers);
-bool answers_sleep(struct answers *answers);           /* false: there is something to take */
+bool answers_sleep(struct answers *answers); /* false: there is something to take */
 struct http_request *answers_take(struct answers *answers, bool is_woken, bool *out_stopping,
                                   int64_t *out_grace_ms);
 void answers_stop(struct answers *answers, int64_t grace_ms);
-bool answers_abandon(struct http_request *request);    /* false: the answer is already on its way */
-bool answers_settle(struct http_request *request);     /* true: the caller is the last and frees the request */
+bool answers_abandon(struct http_request *request); /* false: the answer is already on its way */
+bool answers_settle(
+    struct http_request *request); /* true: the caller is the last and frees the request */
 
 /* mhd.c: the library. */
 int mhd_start(struct listener *listener, const char *cert_pem, const char *key_pem,

@@ -65,7 +65,8 @@ static void address_set_port(struct addrinfo *address, int port)
     }
 }
 
-/* A name like localhost has several addresses: each gets a listener, all with the port of the first. */
+/* A name like localhost has several addresses: each gets a listener, all with the port of the
+ * first. */
 int http_server_listen_tcp(struct http_server *server, const char *host, int port,
                            const char *cert_pem, const char *key_pem, struct err *err)
 {

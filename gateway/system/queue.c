@@ -63,6 +63,7 @@ static void level_show(struct queue *queue)
  * held. */
 static size_t takers_to_wake(struct queue *queue, size_t item_count)
 {
+    ASSERT(queue->woken <= queue->waiting);
     size_t asleep = queue->waiting - queue->woken;
     size_t wanted = item_count < asleep ? item_count : asleep;
     queue->woken += wanted;

@@ -48,23 +48,6 @@ static void test_every_kind(void **state)
     strbuf_clear(&buf);
 }
 
-static void test_values_at_the_top_get_no_comma(void **state)
-{
-    (void)state;
-    struct strbuf buf;
-    struct json_out out;
-    strbuf_init(&buf, 100);
-    json_out_begin(&out, &buf);
-    for (int at = 0; at < 2; at++) {
-        json_add_object_begin(&out, NULL);
-        json_add_integer(&out, "n", at);
-        json_add_object_end(&out);
-        strbuf_add_char(&buf, '\n');
-    }
-    assert_string_equal(strbuf_text(&buf), "{\"n\":0}\n{\"n\":1}\n");
-    strbuf_clear(&buf);
-}
-
 static void test_as_deep_as_a_bit_each_allows(void **state)
 {
     (void)state;
@@ -89,7 +72,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_kind),
-        cmocka_unit_test(test_values_at_the_top_get_no_comma),
         cmocka_unit_test(test_as_deep_as_a_bit_each_allows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

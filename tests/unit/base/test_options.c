@@ -173,25 +173,25 @@ static void test_what_is_refused(void **state)
         const char *text;
         const char *want;
     } cases[] = {
-        {"title", "", "got 0 bytes, want 1 to 20"},
-        {"title", "123456789 123456789 1", "got 21 bytes, want 1 to 20"},
-        {"title", "a\x01", "got a control character, want plain text"},
-        {"title", "a\xff", "got bytes that are no UTF-8, want UTF-8 text"},
-        {"name", "", "got '', want a name of at most 48"},
+        {"title", "", "got 0 bytes, want 1..20"},
+        {"title", "123456789 123456789 1", "got 21 bytes, want 1..20"},
+        {"title", "a\x01", "got bytes that are no plain text, want UTF-8"},
+        {"title", "a\xff", "got bytes that are no plain text, want UTF-8"},
+        {"name", "", "got '', want a name of a-z, 0-9 and '-', at most 48"},
         {"name", "Tech", "got 'Tech', want a name"},
         {"tries", "0", "got '0', want a whole number from 1 to 9"},
-        {"wait", "8d", "got '8d', want a duration from 1s to 7d"},
+        {"wait", "8d", "got '8d', want a duration of 1s..7d"},
         {"body_max", "2M", "got '2M', want a size from 1 to 1048576 bytes"},
         {"enabled", "maybe", "got 'maybe', want yes or no"},
-        {"mode", "quick", "got 'quick', want slow, fast or off"},
-        {"mode", "", "got '', want slow, fast or off"},
-        {"members", "a,,b", "got an empty item 2, want text between commas"},
-        {"members", "a,", "got an empty item 2, want text between commas"},
-        {"members", ",", "got an empty item 1, want text between commas"},
-        {"members", "a,b,c,d,e", "got 5 items, want 0 to 4"},
-        {"token", "short", "got 5 bytes, want 8 to 16"},
-        {"token", "much-too-long-a-secret", "got 22 bytes, want 8 to 16"},
-        {"token", "secret\x01secret", "got a control character, want plain text"},
+        {"mode", "quick", "got 'quick', want one of slow, fast, off"},
+        {"mode", "", "got '', want one of slow, fast, off"},
+        {"members", "a,,b", "want a list without empty items"},
+        {"members", "a,", "want a list without empty items"},
+        {"members", ",", "want a list without empty items"},
+        {"members", "a,b,c,d,e", "got 5 items, want 0..4"},
+        {"token", "short", "got 5 bytes, want 8..16"},
+        {"token", "much-too-long-a-secret", "got 22 bytes, want 8..16"},
+        {"token", "secret\x01secret", "got bytes that are no plain text, want UTF-8"},
     };
     struct arena arena;
     arena_init(&arena);
@@ -248,12 +248,12 @@ static void test_print(void **state)
                                            "body_max = 64k\n"
                                            "; Whether at all.\n"
                                            "enabled = yes\n"
-                                           "; How. (slow, fast or off)\n"
+                                           "; How.\n"
                                            "mode = fast\n"
                                            "; Where.\n"
                                            "; file =\n"
                                            "; By what right.\n"
-                                           "; token_file = FILE\n"
+                                           "; token =\n"
                                            "; Who.\n"
                                            "; members =\n");
     strbuf_clear(&out);

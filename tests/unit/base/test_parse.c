@@ -165,7 +165,7 @@ static void test_duration(void **state)
     int64_t value = UNTOUCHED;
     struct err err = {.code = ERR_NONE};
     assert_int_equal(parse_duration("8d", 1000, 604800000, &value, &err), -1);
-    assert_string_equal(err.text, "got '8d', want a duration from 1s to 7d");
+    assert_string_equal(err.text, "got '8d', want a duration of 1s..7d");
     assert_int_equal(parse_duration("999ms", 1000, 604800000, &value, &err), -1);
     assert_int_equal(parse_duration("7d", 1000, 604800000, &value, &err), 0);
 }
@@ -240,13 +240,13 @@ static void test_rfc3339(void **state)
         {"2016-12-31T23:59:60.25Z", INT64_C(1483228799999)},
         {"2016-12-31T18:59:60-05:00", INT64_C(1483228799999)},
         {"9999-12-31T23:59:59.999Z", INT64_C(253402300799999)},
-        {"1969-12-31T23:00:00-01:00", 0},
+        {"2026-03-01 02:00:00Z", INT64_C(1772330400000)},
     };
     static const char *const bad[] = {
         "",
         "2026-03-01",
         "2026-03-01T02:00Z",
-        "2026-03-01 02:00:00Z",
+        "1969-12-31T23:00:00-01:00",
         "2026-03-01T02:00:00",
         "2026-03-01T02:00:00z ",
         "2026-3-1T02:00:00Z",

@@ -74,28 +74,24 @@ static void test_what_is_refused(void **state)
         const char *pattern;
         const char *want;
     } cases[] = {
-        {"a(b", "offset 3: "},
-        {"a)", "offset 1: "},
-        {"[a", "offset 2: "},
-        {"*a", "offset "},
-        {"a{2,1}", "offset "},
-        {"\xff", "offset "},
-        {"(a)\\1", "back-reference"},
+        {"a(b", "at offset 3"},
+        {"a)", "at offset 1"},
+        {"[a", "at offset 2"},
+        {"*a", "at offset "},
+        {"a{2,1}", "at offset "},
+        {"\xff", "at offset "},
+        {"(a)\\1", "at offset 4"},
         {"(?<n>a)\\k<n>", "back-reference"},
         {"(?<n>a)\\k{n}b", "back-reference"},
         {"(?<n>a)(?P=n)", "back-reference"},
-        {"(a)\\g{-1}", "back-reference"},
+        {"(a)\\g{-1}", "at offset "},
         {"(?J)(?<n>a)(?<n>b)\\k<n>", "back-reference"},
-        {"(a)?(?(1)b|c)", "back-reference"},
+        {"(a)?(?(1)b|c)", "at offset "},
         {"a(?C1)b", "callout"},
         {"a(?C'text')b", "callout"},
-        {"(*UCP)a", "verb"},
-        {"(*LIMIT_MATCH=1000000)a", "verb"},
-        {"a\\Cb", "offset "},
-        {"((((((((((((((((((((((((((((((((((((((((((((((((((((a"
-         "))))))))))))))))))))))))))))))))))))))))))))))))))))",
-         "offset "},
-        {"((a{1,500}){1,500}){1,500}", "offset "},
+        {"(*UCP)a", "at offset "},
+        {"a\\Cb", "at offset "},
+        {"((a{1,500}){1,500}){1,500}", "at offset "},
     };
     for (size_t at = 0; at < COUNT(cases); at++) {
         struct regex *regex = NULL;
@@ -109,7 +105,7 @@ static void test_what_is_refused(void **state)
     }
 }
 
-static void test_pattern_length(void **state)
+static void test_pattern_length_and_nesting(void **state)
 {
     (void)state;
     char pattern[1002];
@@ -122,6 +118,11 @@ static void test_pattern_length(void **state)
     struct err err = {.code = ERR_NONE};
     assert_int_equal(regex_create(pattern, &regex, &err), -1);
     assert_int_equal(err.code, ERR_TOO_LARGE);
+    memset(pattern, '(', 500);
+    memset(pattern + 500, ')', 500);
+    pattern[1000] = '\0';
+    assert_int_equal(regex_create(pattern, &regex, &err), -1);
+    assert_null(regex);
 }
 
 /* Patterns known to blow up. The bound of a second for each is generous: the limits stop them
@@ -160,7 +161,8 @@ static void test_hostile_patterns_end_soon(void **state)
         assert_true(after.tv_sec - before.tv_sec <= 1);
         regex_destroy(regex);
     }
-    struct regex *regex = compiled("(a+)+[bc]");
+    /* A pattern may lower the limits but not raise them. */
+    struct regex *regex = compiled("(*LIMIT_MATCH=1000000000)(*LIMIT_DEPTH=1000000000)(a+)+[bc]");
     bool limited = false;
     assert_false(regex_matches(regex, text, 100, &limited));
     assert_true(limited);
@@ -202,7 +204,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_matching_is_whole_text),
         cmocka_unit_test(test_what_is_refused),
-        cmocka_unit_test(test_pattern_length),
+        cmocka_unit_test(test_pattern_length_and_nesting),
         cmocka_unit_test(test_hostile_patterns_end_soon),
         cmocka_unit_test(test_threads_share_one_pattern),
     };

@@ -185,15 +185,20 @@ static void test_cut(void **state)
         bool json = i % 2 == 1;
         size_t shortest_cut = 0;
         log_init(LOG_INFO, json);
-        for (size_t count = 400; count * strlen(unit) < sizeof value; count += 1 + count / 60) {
+        for (size_t count = 400; count * strlen(unit) < sizeof value; count += 1 + count / 20) {
             for (size_t j = 0; j < count; j++) {
                 memcpy(value + j * strlen(unit), unit, strlen(unit) + 1);
             }
-            log_line(LOG_INFO, "m", "k", value, "after", "kept", NULL);
+            /* Messages of four lengths, so that the limit falls at every place of a character. */
+            log_line(LOG_INFO, &"mmmm"[count % 4], "k", value, "after", "kept", NULL);
             const char *line = logged();
             assert_valid_line(json);
             bool cut = strstr(line, "kept") == NULL;
             assert_int_equal(cut, strstr(line, "...") != NULL);
+            if (cut && strlen(unit) > 1) { /* cut between characters, not inside one */
+                const char *mark = strstr(line, "...");
+                assert_memory_equal(mark - strlen(unit), unit, strlen(unit));
+            }
             shortest_cut = cut && shortest_cut == 0 ? strlen(line) : shortest_cut;
             assert_true(!cut || strlen(line) > LINE_BYTES_MAX - 64);
         }

@@ -83,9 +83,10 @@ static void test_histogram(void **state)
 {
     (void)state;
     struct metric *lateness = metric_histogram("t_seconds", "Time.", "channel", "sms");
-    static const int64_t observed_ns[] = { -1,           0,         100000,         100001,
-                                           2500000,      SECOND_NS, 60 * SECOND_NS, 60 * SECOND_NS + 1,
-                                           3600 * SECOND_NS };
+    static const int64_t observed_ns[] = {
+        -1, 0, 100000, 100001, 2500000, SECOND_NS, 60 * SECOND_NS, 60 * SECOND_NS + 1,
+        3600 * SECOND_NS
+    };
     for (size_t i = 0; i < sizeof observed_ns / sizeof observed_ns[0]; i++) {
         metric_observe_ns(lateness, observed_ns[i]);
     }

@@ -20,6 +20,26 @@
 
 static int numbers[64];
 
+static _Atomic int signal_count;
+static _Atomic int write_count;
+
+int __real_pthread_cond_signal(pthread_cond_t *cond);
+int __wrap_pthread_cond_signal(pthread_cond_t *cond);
+ssize_t __real_write(int fd, const void *data, size_t count);
+ssize_t __wrap_write(int fd, const void *data, size_t count);
+
+int __wrap_pthread_cond_signal(pthread_cond_t *cond)
+{
+    signal_count++;
+    return __real_pthread_cond_signal(cond);
+}
+
+ssize_t __wrap_write(int fd, const void *data, size_t count)
+{
+    write_count++;
+    return __real_write(fd, data, count);
+}
+
 static struct queue *queue_of(size_t capacity)
 {
     struct queue *queue = NULL;
@@ -172,10 +192,42 @@ static void test_nudge_is_remembered_once(void **state)
     queue_nudge(queue);
     queue_nudge(queue);
     assert_int_equal(queue_take(queue, out, 1, -1), 0);
-    assert_int_equal(queue_take(queue, out, 1, 1), 0);
+    int64_t before_ms = clock_mono_ms();
+    assert_int_equal(queue_take(queue, out, 1, 20), 0);
+    assert_true(clock_mono_ms() - before_ms >= 19);
     queue_nudge(queue);
     assert_true(queue_put(queue, &numbers[0]));
     assert_int_equal(queue_take(queue, out, 1, -1), 1);
+    queue_destroy(queue);
+}
+
+/* An awake consumer costs producers nothing: no signal, and one write for each change of the level.
+ * */
+static void test_puts_without_a_sleeper_are_quiet(void **state)
+{
+    (void)state;
+    struct queue *queue = queue_of(40);
+    void *out[40];
+    signal_count = 0;
+    write_count = 0;
+    for (int round = 0; round < 3; round++) {
+        for (size_t i = 0; i < 40; i++) {
+            assert_true(queue_put(queue, &numbers[i]));
+        }
+        assert_int_equal(queue_take(queue, out, 40, -1), 40);
+        queue_nudge(queue);
+        assert_int_equal(queue_take(queue, out, 40, -1), 0);
+        assert_int_equal(write_count, 0);
+    }
+    assert_true(queue_wake_fd(queue) >= 0);
+    for (int round = 1; round <= 3; round++) {
+        for (size_t i = 0; i < 40; i++) {
+            assert_true(queue_put(queue, &numbers[i]));
+        }
+        assert_int_equal(queue_take(queue, out, 40, -1), 40);
+        assert_int_equal(write_count, round);
+    }
+    assert_int_equal(signal_count, 0);
     queue_destroy(queue);
 }
 
@@ -233,6 +285,12 @@ static void test_sleeping_taker_is_woken(void **state)
         assert_int_equal(pthread_join(thread, NULL), 0);
         assert_int_equal(taker.count, cases[i % 4].want);
         assert_true(clock_mono_ms() - before_ms < DEADLINE_MS / 2);
+        /* The sleeper is forgotten: nobody is signalled for the next item. */
+        void *out[4];
+        signal_count = 0;
+        (void)queue_put(taker.queue, &numbers[1]); /* false after the stop */
+        assert_int_equal(signal_count, 0);
+        (void)queue_take(taker.queue, out, 4, 0);
         queue_destroy(taker.queue);
     }
 }
@@ -392,6 +450,7 @@ int main(void)
         cmocka_unit_test(test_timeout),
         cmocka_unit_test(test_wake_fd_shows_the_level),
         cmocka_unit_test(test_nudge_is_remembered_once),
+        cmocka_unit_test(test_puts_without_a_sleeper_are_quiet),
         cmocka_unit_test(test_sleeping_taker_is_woken),
         cmocka_unit_test(test_many_takers),
         cmocka_unit_test(test_nothing_lost_nothing_twice),

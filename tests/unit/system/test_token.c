@@ -35,9 +35,10 @@ static void test_round_trip(void **state)
 {
     (void)state;
     static const uint64_t notifications[] = { 0, 1, 142, UINT32_MAX, INT64_MAX, UINT64_MAX };
+    static const char long_contact[] = "a name of more than sixty-four characters, which no "
+                                       "configuration has, must do as well";
     static const char *const contacts[] = { "", "ann", "&shop-customers", "channel:room",
-                                            "a name of more than sixty-four characters, which no "
-                                            "configuration has, must do as well" };
+                                            long_contact };
     for (size_t i = 0; i < sizeof notifications / sizeof notifications[0]; i++) {
         for (size_t j = 0; j < sizeof contacts / sizeof contacts[0]; j++) {
             char text[TOKEN_TEXT_BYTES];

@@ -1,0 +1,252 @@
+#include "gateway/intake/batch.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/base/assert.h"
+#include "gateway/handoff/ticket.h"
+#include "gateway/system/clock.h"
+
+struct batch {
+    struct ticket ticket; /* first: a ticket is its batch */
+    struct http_request *request;
+    void (*answered)(void *self, struct http_request *request, const struct batch *batch);
+    void *self;
+    int64_t started_at_ns;
+    size_t count;
+    size_t unanswered, unreleased; /* the engine's thread alone counts */
+    enum answer_status worst;
+    _Atomic unsigned users; /* the engine, and the server until the request is answered */
+    uint64_t *incidents;
+    struct input *inputs;
+};
+
+static struct batch *batch_of(struct ticket *ticket)
+{
+    return (struct batch *)ticket;
+}
+
+static void batch_leave(struct batch *batch)
+{
+    if (atomic_fetch_sub(&batch->users, 1) == 1) {
+        free(batch);
+    }
+}
+
+/* On the I/O thread. */
+static void answer_request(void *self, struct http_request *request)
+{
+    struct batch *batch = self;
+    batch->answered(batch->self, request, batch);
+    batch_leave(batch);
+}
+
+static void batch_finish(struct batch *batch)
+{
+    if (!http_resume(batch->request, answer_request, batch)) {
+        batch_leave(batch); /* nobody waits for the answer any more */
+    }
+}
+
+/* Which trouble the sender is told first. */
+static int rank(enum answer_status status)
+{
+    static const int ranks[ANSWER_STATUS_COUNT] = {
+        [ANSWER_OVERLIMIT] = 1, [ANSWER_FULL] = 2, [ANSWER_BUSY] = 3};
+    return ranks[status];
+}
+
+static void note(struct batch *batch, enum answer_status status)
+{
+    if (rank(status) > rank(batch->worst)) {
+        batch->worst = status;
+    }
+    ASSERT(batch->unanswered > 0);
+    batch->unanswered--;
+}
+
+static void complete(struct ticket *ticket, uint32_t index, const struct answer *answer)
+{
+    struct batch *batch = batch_of(ticket);
+    ASSERT(index < batch->count);
+    batch->incidents[index] = answer->incident;
+    note(batch, answer->status);
+    if (batch->unanswered == 0) {
+        batch_finish(batch);
+    }
+}
+
+static void release(struct input *input)
+{
+    struct batch *batch = batch_of(input->ticket);
+    ASSERT(batch->unreleased > 0);
+    if (--batch->unreleased > 0) {
+        return;
+    }
+    if (batch->unanswered > 0) { /* the engine has ended without a word */
+        while (batch->unanswered > 0) {
+            note(batch, ANSWER_BUSY);
+        }
+        batch_finish(batch);
+    }
+    batch_leave(batch);
+}
+
+/* Texts are laid one after the other behind the inputs; with no block yet they are only measured.
+ */
+struct layout {
+    char *next; /* NULL: measuring */
+    size_t bytes;
+};
+
+static const char *put_text(struct layout *layout, const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *copy = layout->next;
+    if (copy) {
+        memcpy(copy, text, size);
+        layout->next += size;
+    } else {
+        layout->bytes += size;
+    }
+    return copy;
+}
+
+static void put_event(struct layout *layout, const struct event *event, struct label *labels,
+                      struct event *out_event)
+{
+    struct event copy = *event;
+    copy.source = put_text(layout, event->source);
+    copy.key = put_text(layout, event->key);
+    copy.summary = put_text(layout, event->summary);
+    copy.details = put_text(layout, event->details);
+    copy.links = put_text(layout, event->links);
+    copy.labels = labels;
+    for (size_t i = 0; i < event->label_count; i++) {
+        struct label label = {.name = put_text(layout, event->labels[i].name),
+                              .value = put_text(layout, event->labels[i].value)};
+        if (labels) {
+            labels[i] = label;
+        }
+    }
+    if (out_event) {
+        *out_event = copy;
+    }
+}
+
+static size_t count_labels(const struct batch_order *order)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < order->count; i++) {
+        count += order->events[i].label_count;
+    }
+    return count;
+}
+
+static void fill_input(struct batch *batch, size_t index, const struct event *event)
+{
+    struct id id = id_make();
+    struct input *input = &batch->inputs[index];
+    _Static_assert(sizeof(input->id) == sizeof(id.bytes), "an input's id is a UUID");
+    *input = (struct input){
+        .kind = INPUT_EVENT,
+        .ticket = &batch->ticket,
+        .ticket_index = (uint32_t)index,
+        .release = release,
+        .u.event = *event,
+    };
+    memcpy(input->id, id.bytes, sizeof(input->id));
+}
+
+/* One block: batch, inputs, incidents, labels, texts, in falling alignment. */
+static struct batch *batch_make(const struct batch_order *order)
+{
+    struct layout layout = {0};
+    size_t label_count = count_labels(order);
+    (void)put_text(&layout, order->actor);
+    (void)put_text(&layout, order->credential);
+    for (size_t i = 0; i < order->count; i++) {
+        put_event(&layout, &order->events[i], NULL, NULL);
+    }
+    size_t fixed = sizeof(struct batch) + order->count * (sizeof(struct input) + sizeof(uint64_t)) +
+                   label_count * sizeof(struct label);
+    struct batch *batch = heap_alloc(fixed + layout.bytes);
+    batch->inputs = (struct input *)(void *)(batch + 1);
+    batch->incidents = (uint64_t *)(void *)(batch->inputs + order->count);
+    struct label *labels = (struct label *)(void *)(batch->incidents + order->count);
+    layout.next = (char *)(labels + label_count);
+    const char *actor = put_text(&layout, order->actor);
+    const char *credential = put_text(&layout, order->credential);
+    for (size_t i = 0; i < order->count; i++) {
+        struct event event;
+        put_event(&layout, &order->events[i], labels, &event);
+        fill_input(batch, i, &event);
+        batch->inputs[i].actor = actor;
+        batch->inputs[i].credential = credential;
+        labels += event.label_count;
+    }
+    ASSERT(layout.next == (char *)batch + fixed + layout.bytes);
+    return batch;
+}
+
+enum inbox_verdict batch_submit(const struct batch_order *order, struct inbox *inbox)
+{
+    _Static_assert(_Alignof(struct input) <= _Alignof(struct batch), "inputs follow the batch");
+    ASSERT(order->count > 0);
+    struct batch *batch = batch_make(order);
+    batch->ticket.complete = complete;
+    batch->request = order->request;
+    batch->answered = order->answered;
+    batch->self = order->self;
+    batch->count = batch->unanswered = batch->unreleased = order->count;
+    batch->worst = ANSWER_DONE;
+    batch->started_at_ns = clock_mono_ns();
+    atomic_init(&batch->users, 2);
+    struct arena *arena = http_arena(order->request);
+    struct input **inputs = arena_alloc_array(arena, order->count, sizeof(struct input *));
+    for (size_t i = 0; i < order->count; i++) {
+        inputs[i] = &batch->inputs[i];
+    }
+    http_defer(order->request);
+    enum inbox_verdict verdict = inbox_put(inbox, inputs, order->count);
+    if (verdict != INBOX_TAKEN) {
+        free(batch);
+    }
+    return verdict;
+}
+
+size_t batch_count(const struct batch *batch)
+{
+    return batch->count;
+}
+
+enum answer_status batch_status(const struct batch *batch)
+{
+    return batch->worst;
+}
+
+int64_t batch_elapsed_ns(const struct batch *batch)
+{
+    return clock_mono_ns() - batch->started_at_ns;
+}
+
+const struct event *batch_event(const struct batch *batch, size_t index)
+{
+    ASSERT(index < batch->count);
+    return &batch->inputs[index].u.event;
+}
+
+uint64_t batch_incident(const struct batch *batch, size_t index)
+{
+    ASSERT(index < batch->count);
+    return batch->incidents[index];
+}
+
+const char *batch_id(const struct batch *batch, size_t index, char out[ID_TEXT_BYTES])
+{
+    ASSERT(index < batch->count);
+    struct id id;
+    memcpy(id.bytes, batch->inputs[index].id, sizeof(id.bytes));
+    return id_text(&id, out);
+}

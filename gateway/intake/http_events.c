@@ -1,0 +1,386 @@
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "gateway/base/json.h"
+#include "gateway/intake/batch.h"
+#include "gateway/intake/intake_http.h"
+#include "gateway/intake/native.h"
+#include "gateway/intake/sources.h"
+#include "gateway/system/clock.h"
+#include "gateway/system/metrics.h"
+
+#define RESULT_BYTES_MAX                                                                           \
+    (6 * EVENT_KEY_BYTES_MAX + 128) /* a key of nothing but escapes, id, number */
+#define ERROR_BYTES_MAX 4096
+#define SECONDS_TEXT_BYTES 24
+#define OVERLIMIT_RETRY_S 60
+
+enum refusal {
+    REFUSED_TOKEN,
+    REFUSED_SOURCE,
+    REFUSED_TYPE,
+    REFUSED_RATE,
+    REFUSED_INVALID,
+    REFUSED_TOO_MANY,
+    REFUSED_FULL,
+    REFUSED_CLOSED,
+    REFUSED_BUSY,
+    REFUSED_DISK,
+    REFUSED_OVERLIMIT,
+    REFUSED_COUNT,
+};
+
+struct intake_http {
+    struct inbox *inbox;
+    struct sources *sources;
+    _Atomic size_t events_max;
+    struct metric *events[EVENT_ACTION_COUNT];
+    struct metric *refused[REFUSED_COUNT];
+    struct metric *commit_seconds;
+};
+
+/* What `begin` found out, for `handle`. */
+struct grant {
+    const char *source;
+    const char *credential;
+    bool is_ndjson;
+};
+
+static void metrics_make(struct intake_http *intake)
+{
+    static const char *const reasons[REFUSED_COUNT] = {
+        [REFUSED_TOKEN] = "token",         [REFUSED_SOURCE] = "source",
+        [REFUSED_TYPE] = "type",           [REFUSED_RATE] = "rate",
+        [REFUSED_INVALID] = "invalid",     [REFUSED_TOO_MANY] = "too-many",
+        [REFUSED_FULL] = "full",           [REFUSED_CLOSED] = "closed",
+        [REFUSED_BUSY] = "busy",           [REFUSED_DISK] = "disk-full",
+        [REFUSED_OVERLIMIT] = "overlimit",
+    };
+    for (int i = 0; i < EVENT_ACTION_COUNT; i++) {
+        intake->events[i] = metric_counter("escalated_events_total", "Events committed.", "action",
+                                           event_action_name((enum event_action)i));
+    }
+    for (size_t i = 0; i < REFUSED_COUNT; i++) {
+        intake->refused[i] = metric_counter("escalated_intake_refused_total",
+                                            "Requests with events refused.", "reason", reasons[i]);
+    }
+    intake->commit_seconds =
+        metric_histogram("escalated_intake_commit_seconds",
+                         "From the inbox to the committed answer, per request.", NULL, NULL);
+}
+
+static int refuse(struct intake_http *intake, enum refusal why, int status)
+{
+    metric_add(intake->refused[why], 1);
+    return status;
+}
+
+static void answer_wait(struct http_request *request, int status, int64_t wait_s, const char *text)
+{
+    char seconds[SECONDS_TEXT_BYTES];
+    char body[ERR_TEXT_BYTES];
+    (void)snprintf(seconds, sizeof(seconds), "%lld", (long long)wait_s);
+    int count =
+        snprintf(body, sizeof(body), "{\"error\":\"%s\"}\n", text); /* our own short texts */
+    const struct http_response response = {
+        .status = status, .body = body, .body_count = (size_t)count, .retry_after = seconds};
+    http_answer(request, &response);
+}
+
+static int refuse_rate(struct intake_http *intake, struct http_request *request, int64_t wait_ms)
+{
+    answer_wait(request, 429, (wait_ms + 999) / 1000,
+                "this source sends more than its rate allows");
+    return refuse(intake, REFUSED_RATE, 429);
+}
+
+static int refuse_token(struct intake_http *intake, struct http_request *request, const char *token)
+{
+    static const struct http_field challenge = {.name = "WWW-Authenticate", .value = "Bearer"};
+    static const char missing[] =
+        "{\"error\":\"want Authorization: Bearer with the token of a source\"}\n";
+    static const char unknown[] = "{\"error\":\"no source has this token\"}\n";
+    const char *body = token[0] ? unknown : missing;
+    const struct http_response response = {.status = 401,
+                                           .body = body,
+                                           .body_count = strlen(body),
+                                           .body_is_static = true,
+                                           .fields = &challenge,
+                                           .field_count = 1};
+    http_answer(request, &response);
+    return refuse(intake, REFUSED_TOKEN, 401);
+}
+
+/* On the control socket the peer's credentials are the login, and the sender says which source it
+ * is. */
+static int authorize_local(struct intake_http *intake, struct http_request *request,
+                           const struct http_peer *peer, struct grant *out_grant)
+{
+    const char *name = http_header(request, "X-Escalated-Source");
+    name = name[0] ? name : http_query(request, "source");
+    if (name[0] == '\0') {
+        return refuse(
+            intake, REFUSED_SOURCE,
+            http_early_error(request, 400,
+                             "source: missing, want the name of a [source] section in the header "
+                             "X-Escalated-Source or as ?source="));
+    }
+    if (!sources_has(intake->sources, name)) {
+        return refuse(intake, REFUSED_SOURCE,
+                      http_early_error(request, 400,
+                                       "source: got '%s', want the name of a [source] section",
+                                       text_is_name(name) ? name : "no name"));
+    }
+    struct arena *arena = http_arena(request);
+    out_grant->source = arena_strdup(arena, name);
+    out_grant->credential = arena_printf(arena, "peer uid %u", peer->uid);
+    return 0;
+}
+
+static int authorize(struct intake_http *intake, struct http_request *request,
+                     struct grant *out_grant)
+{
+    struct http_peer peer;
+    const char *token = http_bearer(request);
+    http_peer(request, &peer);
+    if (peer.is_local && token[0] == '\0') {
+        return authorize_local(intake, request, &peer, out_grant);
+    }
+    const char *source = sources_by_token(intake->sources, token, http_arena(request));
+    if (!source) {
+        return refuse_token(intake, request, token);
+    }
+    out_grant->source = source;
+    out_grant->credential = "token";
+    return 0;
+}
+
+static bool type_is(const char *type, size_t length, const char *wanted)
+{
+    return length == strlen(wanted) && strncasecmp(type, wanted, length) == 0;
+}
+
+static int check_type(struct intake_http *intake, struct http_request *request,
+                      struct grant *out_grant)
+{
+    const char *type = http_header(request, "Content-Type");
+    size_t length = strcspn(type, "; \t");
+    if (type_is(type, length, "application/x-ndjson") ||
+        type_is(type, length, "application/ndjson")) {
+        out_grant->is_ndjson = true;
+    } else if (length > 0 && !type_is(type, length, "application/json")) {
+        return refuse(
+            intake, REFUSED_TYPE,
+            http_early_error(request, 415,
+                             "Content-Type: want application/json or application/x-ndjson"));
+    }
+    return 0;
+}
+
+static int begin(void *self, struct http_request *request)
+{
+    struct intake_http *intake = self;
+    struct grant *grant = arena_alloc(http_arena(request), sizeof(*grant));
+    int status = authorize(intake, request, grant);
+    if (status == 0) {
+        status = check_type(intake, request, grant);
+    }
+    if (status == 0) {
+        int64_t wait_ms = sources_wait_ms(intake->sources, grant->source, clock_mono_ms());
+        status = wait_ms > 0 ? refuse_rate(intake, request, wait_ms) : 0;
+    }
+    http_set_data(request, grant);
+    return status;
+}
+
+static void answer_invalid(struct intake_http *intake, struct http_request *request,
+                           const struct native_error *error)
+{
+    bool is_too_many = error->err.code == ERR_TOO_LARGE;
+    struct strbuf body;
+    struct json_out out;
+    strbuf_init(&body, ERROR_BYTES_MAX);
+    json_out_begin(&out, &body);
+    json_add_object_begin(&out, NULL);
+    json_add_string(&out, "error", error->err.text);
+    if (error->field[0]) {
+        json_add_string(&out, "field", error->field);
+    }
+    json_add_object_end(&out);
+    strbuf_add_char(&body, '\n');
+    const struct http_response response = {
+        .status = refuse(intake, is_too_many ? REFUSED_TOO_MANY : REFUSED_INVALID,
+                         is_too_many ? 413 : 400),
+        .body = strbuf_text(&body),
+        .body_count = body.length,
+    };
+    http_answer(request, &response);
+    strbuf_clear(&body);
+}
+
+static void add_result(struct json_out *out, const struct batch *batch, size_t index)
+{
+    const struct event *event = batch_event(batch, index);
+    uint64_t incident = batch_incident(batch, index);
+    char id[ID_TEXT_BYTES];
+    char derived[EVENT_DERIVED_KEY_BYTES];
+    const char *key = event->key;
+    if (key[0] == '\0') {
+        event_derive_key(event->labels, event->label_count, derived);
+        key = derived;
+    }
+    json_add_object_begin(out, NULL);
+    json_add_string(out, "key", key);
+    json_add_string(out, "id", batch_id(batch, index, id));
+    if (incident) {
+        json_add_integer(out, "incident", (int64_t)incident);
+    }
+    json_add_object_end(out);
+}
+
+static void answer_accepted(struct intake_http *intake, struct http_request *request,
+                            const struct batch *batch)
+{
+    struct strbuf body;
+    struct json_out out;
+    strbuf_init(&body, batch_count(batch) * RESULT_BYTES_MAX + 128);
+    json_out_begin(&out, &body);
+    json_add_object_begin(&out, NULL);
+    json_add_string(&out, "status", "accepted");
+    json_add_array_begin(&out, "results");
+    for (size_t i = 0; i < batch_count(batch); i++) {
+        add_result(&out, batch, i);
+        metric_add(intake->events[batch_event(batch, i)->action], 1);
+    }
+    json_add_array_end(&out);
+    json_add_object_end(&out);
+    strbuf_add_char(&body, '\n');
+    const struct http_response response = {
+        .status = 202, .body = strbuf_text(&body), .body_count = body.length};
+    http_answer(request, &response);
+    strbuf_clear(&body);
+}
+
+/* Every event has its answer: on the I/O thread. */
+static void answered(void *self, struct http_request *request, const struct batch *batch)
+{
+    struct intake_http *intake = self;
+    switch (batch_status(batch)) {
+    case ANSWER_DONE:
+    case ANSWER_REFUSED: /* recorded, with nothing to do: the sender need not send it again */
+    case ANSWER_UNKNOWN:
+        metric_observe_ns(intake->commit_seconds, batch_elapsed_ns(batch));
+        answer_accepted(intake, request, batch);
+        return;
+    case ANSWER_OVERLIMIT:
+        (void)refuse(intake, REFUSED_OVERLIMIT, 429);
+        answer_wait(request, 429, OVERLIMIT_RETRY_S, "too many open incidents");
+        return;
+    case ANSWER_FULL:
+        (void)refuse(intake, REFUSED_DISK, 503);
+        answer_wait(request, 503, 1, "the disk is full");
+        return;
+    case ANSWER_BUSY:
+    case ANSWER_STATUS_COUNT:
+        break;
+    }
+    (void)refuse(intake, REFUSED_BUSY, 503);
+    answer_wait(request, 503, 1, "not stored, send it again");
+}
+
+static void submit(struct intake_http *intake, struct http_request *request,
+                   const struct grant *grant, const struct native_events *events)
+{
+    const struct batch_order order = {
+        .events = events->items,
+        .count = events->count,
+        .actor = arena_printf(http_arena(request), "source %s", grant->source),
+        .credential = grant->credential,
+        .request = request,
+        .answered = answered,
+        .self = intake,
+    };
+    switch (batch_submit(&order, intake->inbox)) {
+    case INBOX_TAKEN:
+        return;
+    case INBOX_IS_FULL:
+        (void)refuse(intake, REFUSED_FULL, 503);
+        answer_wait(request, 503, 1, "the inbox is full");
+        return;
+    case INBOX_IS_CLOSED:
+        (void)refuse(intake, REFUSED_CLOSED, 503);
+        answer_wait(request, 503, 1, "no events are taken at the moment");
+        return;
+    }
+}
+
+static void handle(void *self, struct http_request *request)
+{
+    struct intake_http *intake = self;
+    const struct grant *grant = http_data(request);
+    struct native_events events = {0};
+    struct native_error error = {0};
+    size_t count;
+    const char *bytes = http_body(request, &count);
+    const struct native_body body = {.bytes = bytes,
+                                     .count = count,
+                                     .is_ndjson = grant->is_ndjson,
+                                     .events_max = atomic_load(&intake->events_max)};
+    if (native_parse(&body, http_arena(request), &events, &error) < 0) {
+        answer_invalid(intake, request, &error);
+        return;
+    }
+    int64_t wait_ms = sources_take(intake->sources, grant->source, events.count, clock_mono_ms());
+    if (wait_ms > 0) {
+        (void)refuse_rate(intake, request, wait_ms);
+        return;
+    }
+    if (wait_ms < 0) { /* a reload has removed it while the body came in */
+        (void)refuse_token(intake, request, grant->source);
+        return;
+    }
+    for (size_t i = 0; i < events.count; i++) {
+        events.items[i].source = grant->source;
+    }
+    submit(intake, request, grant, &events);
+}
+
+int intake_http_create(const struct intake_http_options *options, struct intake_http **out_intake,
+                       struct err *err)
+{
+    (void)err; /* as every create has one; nothing here can fail */
+    struct intake_http *intake = heap_alloc(sizeof(*intake));
+    intake->inbox = options->inbox;
+    intake->sources = sources_create();
+    metrics_make(intake);
+    intake_http_reload(intake, options->config);
+    *out_intake = intake;
+    return 0;
+}
+
+int intake_http_register(struct intake_http *intake, struct http_server *server, struct err *err)
+{
+    const struct http_route route = {.method = HTTP_POST,
+                                     .path = "/v1/events",
+                                     .begin = begin,
+                                     .handle = handle,
+                                     .self = intake};
+    return http_server_route(server, &route, err);
+}
+
+void intake_http_reload(struct intake_http *intake, const struct config *config)
+{
+    sources_load(intake->sources, config);
+    atomic_store(&intake->events_max, (size_t)config->http.events_per_request_max);
+}
+
+void intake_http_destroy(struct intake_http *intake)
+{
+    if (intake) {
+        sources_destroy(intake->sources);
+        free(intake);
+    }
+}

@@ -1,0 +1,140 @@
+#include "policies/act.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "gateway/base/assert.h"
+#include "gateway/base/json.h"
+#include "gateway/base/text.h"
+
+void moment_init(struct moment *moment, const struct rulebook *book, struct arena *arena,
+                 int64_t now_ms, int64_t wall_offset_ms)
+{
+    *moment = (struct moment){.book = book,
+                              .arena = arena,
+                              .now_ms = now_ms,
+                              .wall_offset_ms = wall_offset_ms,
+                              .actor = "engine",
+                              .credential = "",
+                              .answer = ""};
+}
+
+void moment_next(struct moment *moment)
+{
+    moment->act_count = 0;
+    moment->refused = false;
+    moment->answer = "";
+}
+
+static struct act *add_act(struct moment *moment, enum act_kind kind)
+{
+    enum { FIRST_CAPACITY = 16 };
+    if (moment->act_count == moment->act_capacity) {
+        size_t capacity = moment->act_capacity == 0 ? FIRST_CAPACITY : moment->act_capacity * 2;
+        struct act *acts = arena_alloc_array(moment->arena, capacity, sizeof(*acts));
+        if (moment->act_count > 0)
+            memcpy(acts, moment->acts, moment->act_count * sizeof(*acts));
+        moment->acts = acts;
+        moment->act_capacity = capacity;
+    }
+    struct act *act = &moment->acts[moment->act_count++];
+    *act = (struct act){.kind = kind};
+    return act;
+}
+
+static void add_text(struct json_out *json, const char *key, const char *text_or_null)
+{
+    if (text_or_null != NULL && text_or_null[0] != '\0')
+        json_add_string(json, key, text_or_null);
+}
+
+static const char *facts_json(struct moment *moment, const struct facts *facts)
+{
+    enum { FACTS_BYTES_MAX = 8192 };
+    struct strbuf text;
+    struct json_out json;
+    strbuf_init(&text, FACTS_BYTES_MAX);
+    json_out_begin(&json, &text);
+    json_add_object_begin(&json, NULL);
+    add_text(&json, "state", facts->state);
+    add_text(&json, "policy", facts->policy);
+    add_text(&json, "step", facts->step);
+    add_text(&json, "by", facts->by);
+    if (facts->eta_at_ms != 0)
+        json_add_time(&json, "eta", facts->eta_at_ms);
+    if (facts->until_ms != 0)
+        json_add_time(&json, "until", facts->until_ms);
+    if (facts->slip_count != 0)
+        json_add_integer(&json, "slips", facts->slip_count);
+    if (facts->climb != 0)
+        json_add_integer(&json, "climb", facts->climb);
+    json_add_object_end(&json);
+    ASSERT(!text.overflowed);
+    const char *copy = arena_strdup(moment->arena, strbuf_text(&text));
+    strbuf_clear(&text);
+    return copy;
+}
+
+void moment_note(struct moment *moment, const char *kind, const struct facts *facts_or_null,
+                 const char *text)
+{
+    struct note *note = &add_act(moment, ACT_NOTE)->u.note;
+    note->kind = kind;
+    note->actor = moment->actor;
+    note->credential = moment->credential;
+    note->text = text;
+    note->data = facts_or_null != NULL ? facts_json(moment, facts_or_null) : "";
+}
+
+void moment_notef(struct moment *moment, const char *kind, const struct facts *facts_or_null,
+                  const char *format, ...)
+{
+    enum { NOTE_BYTES_MAX = 1024 };
+    char text[NOTE_BYTES_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    ASSERT(length >= 0);
+    if ((size_t)length >= sizeof(text))
+        memcpy(text + sizeof(text) - 4, "...", 4);
+    moment_note(moment, kind, facts_or_null, arena_strdup(moment->arena, text));
+}
+
+void moment_send(struct moment *moment, const struct message *message)
+{
+    ASSERT(message->due_at_ms >= moment->now_ms);
+    add_act(moment, ACT_SEND)->u.message = *message;
+}
+
+void moment_cancel(struct moment *moment, struct notification *notification, const char *reason)
+{
+    struct act *act = add_act(moment, ACT_CANCEL);
+    act->u.end.notification = notification;
+    act->u.end.reason = reason;
+}
+
+void moment_hasten(struct moment *moment, struct notification *notification, const char *reason)
+{
+    struct act *act = add_act(moment, ACT_HASTEN);
+    act->u.end.notification = notification;
+    act->u.end.reason = reason;
+}
+
+const char *moment_local_time(const struct moment *moment, const struct zone *zone, int64_t at_ms)
+{
+    static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    struct civil civil;
+    zone_civil(zone, at_ms + moment->wall_offset_ms, &civil);
+    ASSERT(civil.weekday >= 0 && civil.weekday < 7);
+    return arena_printf(moment->arena, "%s %04d-%02d-%02d %02d:%02d (%s)", days[civil.weekday],
+                        civil.year, civil.month, civil.day, civil.hour, civil.minute,
+                        zone_name(zone));
+}
+
+const struct zone *moment_zone_of(const struct moment *moment, const char *contact)
+{
+    const struct contact *found = rulebook_contact(moment->book, contact);
+    return found != NULL ? found->zone : moment->book->zone;
+}

@@ -1,0 +1,473 @@
+#include "policies/climb.h"
+
+#include <string.h>
+
+#include "gateway/base/assert.h"
+#include "gateway/base/text.h"
+#include "policies/follow.h"
+#include "policies/reach.h"
+
+enum { FALLBACK_LEVELS = 3 };
+
+static int64_t later_of(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static void consider(struct due *best, enum due_kind kind, int64_t at_ms, size_t step)
+{
+    if (at_ms < best->at_ms)
+        *best = (struct due){.kind = kind, .at_ms = at_ms, .step = step};
+}
+
+/* When an inform or ask step may run: its time, or when its condition became true; INT64_MAX while it is parked. */
+static int64_t told_due_ms(const struct incident *incident, size_t index)
+{
+    const struct step *step = &incident->policy->steps[index];
+    int64_t due_ms = ladder_due_ms(&incident->ladder, incident->policy, index);
+    bool resolved = incident->state == INCIDENT_RESOLVED;
+    if (step->kind == STEP_PAGE || ladder_has_run(&incident->ladder, index))
+        return INT64_MAX;
+    switch (step->when) {
+    case WHEN_UNACKED:
+        return incident->state == INCIDENT_TRIGGERED ? due_ms : INT64_MAX;
+    case WHEN_UNRESOLVED:
+        return resolved ? INT64_MAX : due_ms;
+    case WHEN_ACKED:
+        if (resolved || incident->acked_at_ms == 0)
+            return INT64_MAX;
+        return later_of(due_ms, incident->acked_at_ms);
+    case WHEN_RESOLVED:
+        if (!resolved || !incident->ladder.left_held)
+            return INT64_MAX;
+        return later_of(due_ms, incident->resolved_at_ms + incident->policy->reopen_within_ms);
+    }
+    return INT64_MAX;
+}
+
+static void consider_told(const struct incident *incident, struct due *best)
+{
+    for (size_t i = 0; i < ladder_step_count(incident->policy); i++)
+        consider(best, DUE_STEP, told_due_ms(incident, i), i);
+}
+
+/* Page and other steps together in reading order, so that at equal times the upper one comes first. */
+static void consider_triggered(const struct incident *incident, struct due *best)
+{
+    const struct ladder *ladder = &incident->ladder;
+    int32_t page = ladder_page_after(incident->policy, ladder->page_from);
+    for (size_t i = 0; i < ladder_step_count(incident->policy); i++) {
+        if ((int32_t)i == page)
+            consider(best, DUE_STEP, ladder_due_ms(ladder, incident->policy, i), i);
+        else
+            consider(best, DUE_STEP, told_due_ms(incident, i), i);
+    }
+    if (page < 0 && !ladder->exhausted)
+        consider(best, DUE_CLIMB, ladder_repeat_ms(ladder, incident->policy), 0);
+    if (ladder->reach_until_ms != 0)
+        consider(best, DUE_UNREACHED, ladder->reach_until_ms, 0);
+    if (ladder->exhausted && ladder->fallback_at_ms != 0)
+        consider(best, DUE_FALLBACK, ladder->fallback_at_ms, 0);
+}
+
+static int64_t forget_ms(const struct incident *incident)
+{
+    int64_t forget_ms =
+        incident->resolved_at_ms + incident->policy->reopen_within_ms + CLIMB_LINK_MS;
+    struct due care = {.at_ms = INT64_MAX};
+    consider_told(incident, &care);
+    /* A step of after-care that is still to come, or a message still under way, keeps the incident. */
+    return care.kind != DUE_NOTHING || incident->unfinished > 0 ? INT64_MAX : forget_ms;
+}
+
+struct due climb_due(const struct incident *incident)
+{
+    struct due best = {.kind = DUE_NOTHING, .at_ms = INT64_MAX};
+    const struct ladder *ladder = &incident->ladder;
+    switch ((enum incident_state)incident->state) {
+    case INCIDENT_HELD:
+        consider(&best, DUE_TRIGGER, ladder->anchor_ms, 0);
+        break;
+    case INCIDENT_TRIGGERED:
+        consider_triggered(incident, &best);
+        break;
+    case INCIDENT_ACKNOWLEDGED:
+        if (ladder->answer_until_ms != 0)
+            consider(&best, DUE_ANSWER, ladder->answer_until_ms, 0);
+        consider(&best, DUE_LAPSE, incident->ack_until_ms, 0);
+        if (ladder->reminder_at_ms != 0)
+            consider(&best, DUE_REMINDER, ladder->reminder_at_ms, 0);
+        consider_told(incident, &best);
+        break;
+    case INCIDENT_RESOLVED:
+        consider_told(incident, &best);
+        if (incident->live)
+            consider(&best, DUE_FORGET, forget_ms(incident), 0);
+        break;
+    case INCIDENT_STATE_COUNT:
+        break;
+    }
+    return best;
+}
+
+/* Targets of one level of the fallback chain; count 0 where a level repeats the one before or has none. */
+struct level {
+    const struct target *targets;
+    size_t target_count;
+};
+
+static struct level fallback_level(const struct incident *incident, const struct moment *moment,
+                                   int32_t number)
+{
+    const struct policy *last = moment->book->default_policy;
+    if (number == 0)
+        return (struct level){incident->policy->fallback, incident->policy->fallback_count};
+    if (number == 1 && !text_equal(incident->policy->name, last->name))
+        return (struct level){last->fallback, last->fallback_count};
+    return (struct level){NULL, 0};
+}
+
+static void resolve_level(const struct incident *incident, const struct moment *moment,
+                          int32_t number, struct receivers *out_receivers)
+{
+    const struct policy *last = moment->book->default_policy;
+    struct level level = fallback_level(incident, moment, number);
+    reach_resolve(incident, level.targets, level.target_count, moment, out_receivers);
+    if (number < FALLBACK_LEVELS - 1)
+        return;
+    for (size_t i = 0; i < ladder_step_count(last); i++) {
+        const struct step *step = &last->steps[i];
+        if (step->kind == STEP_PAGE)
+            reach_resolve(incident, step->targets, step->target_count, moment, out_receivers);
+    }
+}
+
+/* Page the first level, from `from` on, on which somebody can be reached. */
+static void page_fallback(struct incident *incident, struct moment *moment, int32_t from,
+                          const char *why)
+{
+    struct ladder *ladder = &incident->ladder;
+    ladder->reach_until_ms = 0;
+    for (int32_t number = from; number < FALLBACK_LEVELS; number++) {
+        struct receivers receivers = {.arena = moment->arena};
+        resolve_level(incident, moment, number, &receivers);
+        if (!reach_is_possible(&receivers, KIND_PAGE, moment->book))
+            continue;
+        ladder->fallback_count = ++ladder->serial; /* one count, so that no follow-up shares its key */
+        ladder->fallback_level = number;
+        ladder->latest = LADDER_FALLBACK;
+        ladder->passed = 0;
+        struct message message = {.kind = KIND_PAGE,
+                                  .step = "fallback",
+                                  .climb = ladder->climb,
+                                  .repetition = ladder->fallback_count,
+                                  .text = why};
+        int64_t first_due_ms = moment->now_ms;
+        moment_note(moment, "fallback", &(struct facts){.climb = ladder->climb}, why);
+        size_t count = reach_send(&receivers, &message, moment, &first_due_ms);
+        ASSERT(count > 0);
+        ladder->reach_until_ms = first_due_ms + incident->policy->reach_within_ms;
+        return;
+    }
+    moment_note(moment, "fallback-unreachable", NULL,
+                "no fallback is left that could be paged: check contacts and channels");
+}
+
+/* False: the step names nobody who can be paged. */
+static bool run_page(struct incident *incident, struct moment *moment, size_t index, const char *why)
+{
+    struct ladder *ladder = &incident->ladder;
+    const struct step *step = &incident->policy->steps[index];
+    struct receivers receivers = {.arena = moment->arena};
+    ladder->page_from = (int32_t)index + 1;
+    ladder->reach_until_ms = 0;
+    reach_resolve(incident, step->targets, step->target_count, moment, &receivers);
+    struct facts facts = {.step = step->name, .climb = ladder->climb};
+    if (!reach_is_possible(&receivers, KIND_PAGE, moment->book)) {
+        moment_notef(moment, "nobody", &facts, "step %s names nobody who can be paged now",
+                     step->name);
+        return false;
+    }
+    ladder->latest = (int32_t)index;
+    ladder->passed = 0;
+    struct message message = {
+        .kind = KIND_PAGE, .step = step->name, .climb = ladder->climb, .text = why};
+    int64_t first_due_ms = moment->now_ms;
+    moment_notef(moment, "step", &facts, "step %s pages", step->name);
+    (void)reach_send(&receivers, &message, moment, &first_due_ms);
+    ladder->reach_until_ms = first_due_ms + incident->policy->reach_within_ms;
+    return true;
+}
+
+/* Run page step `index` now, and while a step names nobody the one below it. The fallback hears of the first such step. */
+static void run_pages(struct incident *incident, struct moment *moment, int32_t index,
+                      const char *why)
+{
+    bool told_fallback = false;
+    while (index >= 0 && !run_page(incident, moment, (size_t)index, why)) {
+        if (!told_fallback)
+            page_fallback(incident, moment, 0,
+                          arena_printf(moment->arena, "step %s names nobody who can be paged",
+                                       incident->policy->steps[index].name));
+        told_fallback = true;
+        index = ladder_page_after(incident->policy, incident->ladder.page_from);
+        if (index >= 0)
+            ladder_move_pages(&incident->ladder, incident->policy, (size_t)index, moment->now_ms);
+    }
+}
+
+static void run_told(struct incident *incident, struct moment *moment, size_t index)
+{
+    const struct step *step = &incident->policy->steps[index];
+    struct receivers receivers = {.arena = moment->arena};
+    ladder_mark_run(&incident->ladder, index);
+    reach_resolve(incident, step->targets, step->target_count, moment, &receivers);
+    struct facts facts = {.step = step->name, .climb = incident->ladder.climb};
+    enum notification_kind kind = step->kind == STEP_ASK ? KIND_ASK : KIND_INFORM;
+    if (!reach_is_possible(&receivers, kind, moment->book)) {
+        moment_notef(moment, "nobody", &facts, "step %s names nobody who can be told now",
+                     step->name);
+        return;
+    }
+    struct message message = {
+        .kind = kind, .step = step->name, .climb = incident->ladder.climb, .text = ""};
+    int64_t first_due_ms = moment->now_ms;
+    moment_notef(moment, "step", &facts, "step %s %s", step->name,
+                 kind == KIND_ASK ? "asks" : "informs");
+    (void)reach_send(&receivers, &message, moment, &first_due_ms);
+}
+
+static void exhaust(struct incident *incident, struct moment *moment, const char *why)
+{
+    struct ladder *ladder = &incident->ladder;
+    int64_t every_ms = later_of(incident->policy->fallback_every_ms, LADDER_REPEAT_MIN_MS);
+    ladder->exhausted = true;
+    ladder->fallback_at_ms = moment->now_ms + every_ms;
+    moment_note(moment, "exhausted", &(struct facts){.climb = ladder->climb},
+                "the ladder has no step left and nobody has acknowledged");
+    page_fallback(incident, moment, 0,
+                  why[0] != '\0' ? why : "nobody has acknowledged on the whole ladder");
+}
+
+void climb_advance(struct incident *incident, struct moment *moment, const char *why)
+{
+    struct ladder *ladder = &incident->ladder;
+    const struct policy *policy = incident->policy;
+    int32_t index = ladder_page_after(policy, ladder->page_from);
+    if (index < 0 && ladder->climbs_left > 0 && ladder_page_after(policy, 0) >= 0) {
+        ladder->climbs_left--;
+        ladder_climb(ladder, policy, moment->now_ms);
+        index = ladder->page_from;
+    }
+    if (index < 0) {
+        exhaust(incident, moment, why);
+        return;
+    }
+    ladder_move_pages(ladder, policy, (size_t)index, moment->now_ms);
+    run_pages(incident, moment, index, why);
+}
+
+void climb_unreached(struct incident *incident, struct moment *moment)
+{
+    struct ladder *ladder = &incident->ladder;
+    ladder->reach_until_ms = 0;
+    if (ladder->latest == LADDER_FALLBACK) {
+        page_fallback(incident, moment, ladder->fallback_level + 1,
+                      "the fallback before could not be reached");
+        return;
+    }
+    ASSERT(ladder->latest >= 0);
+    const struct step *step = &incident->policy->steps[ladder->latest];
+    struct facts facts = {.step = step->name, .climb = ladder->climb};
+    moment_notef(moment, "unreached", &facts, "nobody of step %s could be reached", step->name);
+    const char *why =
+        arena_printf(moment->arena, "nobody of step %s could be reached", step->name);
+    int32_t index = ladder_page_after(incident->policy, ladder->page_from);
+    if (index < 0) {
+        page_fallback(incident, moment, 0, why);
+        return;
+    }
+    ladder_move_pages(ladder, incident->policy, (size_t)index, moment->now_ms);
+    run_pages(incident, moment, index, why);
+}
+
+void climb_trigger(struct incident *incident, struct moment *moment)
+{
+    incident->state = INCIDENT_TRIGGERED;
+    incident->ladder.left_held = true;
+    struct facts facts = {.state = "triggered", .policy = incident->policy->name};
+    moment_note(moment, "triggered", &facts, "the ladder starts");
+}
+
+void climb_end_ack(struct incident *incident, struct moment *moment)
+{
+    incident->state = INCIDENT_TRIGGERED;
+    incident->owner = "";
+    incident->ack_until_ms = 0;
+    incident->eta_at_ms = 0;
+    incident->ladder.reminder_at_ms = 0;
+    incident->ladder.answer_until_ms = 0;
+    incident->ladder.reminded = false;
+    climb_cancel(incident, moment, KIND_REMINDER, "the acknowledgement has ended");
+    struct facts facts = {.state = "triggered", .policy = incident->policy->name};
+    moment_note(moment, "triggered", &facts, "unacknowledged again");
+}
+
+static void lapse(struct incident *incident, struct moment *moment)
+{
+    const char *owner = incident->owner;
+    const char *why = NULL;
+    if (incident->eta_at_ms != 0) {
+        incident->slip_count++;
+        struct facts facts = {.by = owner, .slip_count = incident->slip_count};
+        const char *eta = moment_local_time(moment, moment->book->zone, incident->eta_at_ms);
+        why = arena_printf(moment->arena, "%s promised %s, and it has passed (%u slip%s)", owner,
+                           eta, incident->slip_count, incident->slip_count == 1 ? "" : "s");
+        moment_note(moment, "eta-missed", &facts, why);
+    } else {
+        why = arena_printf(moment->arena, "%s acknowledged and has not been heard since", owner);
+        moment_note(moment, "ack-timeout", &(struct facts){.by = owner}, why);
+    }
+    climb_end_ack(incident, moment);
+    climb_advance(incident, moment, why);
+}
+
+static void miss_answer(struct incident *incident, struct moment *moment)
+{
+    const char *why = arena_printf(moment->arena, "the severity rose and %s did not answer",
+                                   incident->owner);
+    moment_note(moment, "no-answer", &(struct facts){.by = incident->owner}, why);
+    climb_end_ack(incident, moment);
+    climb_advance(incident, moment, why);
+}
+
+static const char *last_paged(const struct incident *incident)
+{
+    const char *contact = "";
+    for (const struct notification *n = incident->notifications; n != NULL; n = n->next) {
+        if (n->kind == KIND_PAGE && reach_was_handed_over(n))
+            contact = n->contact;
+    }
+    return contact;
+}
+
+static void remind(struct incident *incident, struct moment *moment)
+{
+    struct ladder *ladder = &incident->ladder;
+    ladder->reminder_at_ms = 0;
+    ladder->reminded = true;
+    bool is_person = rulebook_contact(moment->book, incident->owner) != NULL;
+    const char *whom = is_person ? incident->owner : last_paged(incident);
+    const char *until = moment_local_time(moment, moment_zone_of(moment, whom),
+                                          incident->ack_until_ms);
+    const char *text =
+        arena_printf(moment->arena,
+                     "%s #%llu climbs again at %s: reply \"eta 30m\" with a new estimate, or \"ack\".",
+                     incident->eta_at_ms != 0 ? "The time you gave has come." : "Is it being worked on?",
+                     (unsigned long long)incident->number, until);
+    if (whom[0] == '\0') {
+        moment_note(moment, "nobody", NULL, "there is nobody to remind");
+        return;
+    }
+    moment_note(moment, "reminder", &(struct facts){.by = whom}, "asked for a new estimate");
+    (void)follow_send(incident, moment, KIND_REMINDER, whom, text);
+}
+
+/* After an outage the overdue step runs once and everything below it keeps its distance. */
+static void shift_if_late(struct incident *incident, const struct due *due,
+                          const struct moment *moment)
+{
+    int64_t late_ms = moment->now_ms - due->at_ms;
+    if (late_ms > LADDER_LATE_MS)
+        ladder_shift(&incident->ladder, late_ms);
+}
+
+static void run_step(struct incident *incident, struct moment *moment, const struct due *due)
+{
+    shift_if_late(incident, due, moment);
+    if (incident->policy->steps[due->step].kind == STEP_PAGE)
+        run_pages(incident, moment, (int32_t)due->step, "");
+    else
+        run_told(incident, moment, due->step);
+}
+
+static void run_climb(struct incident *incident, struct moment *moment, const struct due *due)
+{
+    struct ladder *ladder = &incident->ladder;
+    if (ladder->climbs_left == 0) {
+        exhaust(incident, moment, "");
+        return;
+    }
+    bool late = moment->now_ms - due->at_ms > LADDER_LATE_MS;
+    shift_if_late(incident, due, moment);
+    ladder->climbs_left--;
+    ladder_climb(ladder, incident->policy, late ? moment->now_ms : due->at_ms);
+    moment_notef(moment, "climb", &(struct facts){.climb = ladder->climb}, "climb %d starts",
+                 ladder->climb);
+    run_pages(incident, moment, ladder->page_from, "");
+}
+
+static void run_fallback(struct incident *incident, struct moment *moment, const struct due *due)
+{
+    struct ladder *ladder = &incident->ladder;
+    int64_t every_ms = later_of(incident->policy->fallback_every_ms, LADDER_REPEAT_MIN_MS);
+    bool late = moment->now_ms - due->at_ms > LADDER_LATE_MS;
+    ladder->fallback_at_ms = (late ? moment->now_ms : due->at_ms) + every_ms;
+    page_fallback(incident, moment, 0, "still nobody has acknowledged");
+}
+
+static void run_one(struct incident *incident, struct moment *moment, const struct due *due)
+{
+    switch (due->kind) {
+    case DUE_NOTHING:
+        break;
+    case DUE_TRIGGER:
+        shift_if_late(incident, due, moment);
+        climb_trigger(incident, moment);
+        break;
+    case DUE_STEP:
+        run_step(incident, moment, due);
+        break;
+    case DUE_CLIMB:
+        run_climb(incident, moment, due);
+        break;
+    case DUE_UNREACHED:
+        climb_unreached(incident, moment);
+        break;
+    case DUE_FALLBACK:
+        run_fallback(incident, moment, due);
+        break;
+    case DUE_REMINDER:
+        remind(incident, moment);
+        break;
+    case DUE_LAPSE:
+        lapse(incident, moment);
+        break;
+    case DUE_ANSWER:
+        miss_answer(incident, moment);
+        break;
+    case DUE_FORGET:
+        incident->live = false;
+        break;
+    }
+}
+
+void climb_run_due(struct incident *incident, struct moment *moment)
+{
+    for (int round = 0;; round++) {
+        ASSERT(round < CLIMB_ROUNDS_MAX);
+        struct due due = climb_due(incident);
+        if (due.at_ms > moment->now_ms)
+            return;
+        run_one(incident, moment, &due);
+    }
+}
+
+void climb_cancel(struct incident *incident, struct moment *moment, enum notification_kind kind,
+                  const char *reason)
+{
+    for (struct notification *n = incident->notifications; n != NULL; n = n->next) {
+        if (n->kind == kind && n->state == NOTIFICATION_PENDING)
+            moment_cancel(moment, n, reason);
+    }
+}

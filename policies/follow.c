@@ -1,0 +1,161 @@
+#include "policies/follow.h"
+
+#include "gateway/base/assert.h"
+#include "gateway/base/text.h"
+#include "policies/reach.h"
+
+static bool belongs_to_opening(const struct incident *incident, const struct notification *n)
+{
+    return n->climb >= incident->ladder.first_climb;
+}
+
+/* The first notification that reached this receiver since the opening; one a provider took is better than one under way. */
+static const struct notification *reached_by(const struct incident *incident, const char *receiver)
+{
+    const struct notification *best = NULL;
+    for (const struct notification *n = incident->notifications; n != NULL; n = n->next) {
+        if (!belongs_to_opening(incident, n) || !reach_was_handed_over(n) ||
+            !text_equal(n->contact, receiver))
+            continue;
+        if (n->state == NOTIFICATION_ACCEPTED || n->state == NOTIFICATION_DELIVERED)
+            return n;
+        if (best == NULL)
+            best = n;
+    }
+    return best;
+}
+
+static const char *step_name(const struct incident *incident, const struct notification *followed)
+{
+    if (followed != NULL)
+        return followed->step;
+    if (incident->ladder.latest == LADDER_FALLBACK)
+        return "fallback";
+    return incident->ladder.latest >= 0 ? incident->policy->steps[incident->ladder.latest].name : "";
+}
+
+static const struct method *method_of(const struct contact *contact, const struct rulebook *book,
+                                      const char *channel)
+{
+    for (size_t i = 0; i < contact->method_count; i++) {
+        const struct method *method = &contact->methods[i];
+        if (text_equal(method->channel, channel) && rulebook_has_channel(book, channel))
+            return method;
+    }
+    return NULL;
+}
+
+static const struct method *first_page_method(const struct contact *contact,
+                                              const struct rulebook *book)
+{
+    for (size_t i = 0; i < contact->page_count; i++) {
+        const struct method *method = &contact->methods[contact->page[i].method];
+        if (rulebook_has_channel(book, method->channel))
+            return method;
+    }
+    return NULL;
+}
+
+static void send_to(struct incident *incident, struct moment *moment, enum notification_kind kind,
+                    const char *step, const char *receiver, const struct method *method,
+                    const char *text)
+{
+    incident->ladder.serial++;
+    moment_send(moment, &(struct message){.kind = kind,
+                                          .step = step,
+                                          .climb = incident->ladder.climb,
+                                          .repetition = incident->ladder.serial,
+                                          .contact = receiver,
+                                          .channel = method->channel,
+                                          .address = method->address,
+                                          .due_at_ms = moment->now_ms,
+                                          .text = text});
+}
+
+static bool send_to_audience(struct incident *incident, struct moment *moment,
+                             enum notification_kind kind, const char *step, const char *receiver,
+                             const char *text)
+{
+    const struct audience *audience = rulebook_audience(moment->book, receiver + 1);
+    if (audience == NULL || !rulebook_has_channel(moment->book, audience->channel))
+        return false;
+    for (size_t i = 0; i < audience->address_count; i++) {
+        struct method method = {.channel = audience->channel, .address = audience->addresses[i]};
+        send_to(incident, moment, kind, step, receiver, &method, text);
+    }
+    return audience->address_count > 0;
+}
+
+bool follow_send(struct incident *incident, struct moment *moment, enum notification_kind kind,
+                 const char *receiver, const char *text)
+{
+    const struct notification *followed = reached_by(incident, receiver);
+    const char *step = step_name(incident, followed);
+    if (receiver[0] == '&')
+        return send_to_audience(incident, moment, kind, step, receiver, text);
+    if (text_starts_with(receiver, "channel:")) {
+        struct method method = {.channel = receiver + sizeof("channel:") - 1, .address = ""};
+        if (!rulebook_has_channel(moment->book, method.channel))
+            return false;
+        send_to(incident, moment, kind, step, receiver, &method, text);
+        return true;
+    }
+    const struct contact *contact = rulebook_contact(moment->book, receiver);
+    if (contact == NULL)
+        return false;
+    const struct method *method = NULL;
+    if (followed != NULL)
+        method = method_of(contact, moment->book, followed->channel);
+    if (method == NULL)
+        method = first_page_method(contact, moment->book);
+    if (method == NULL)
+        return false;
+    send_to(incident, moment, kind, step, contact->name, method, text);
+    return true;
+}
+
+bool follow_answer(struct incident *incident, struct moment *moment, const char *contact,
+                   const char *channel, const char *text)
+{
+    const struct contact *person = rulebook_contact(moment->book, contact);
+    const struct method *method =
+        person != NULL ? method_of(person, moment->book, channel) : NULL;
+    if (method == NULL)
+        return false;
+    const char *step = step_name(incident, reached_by(incident, contact));
+    send_to(incident, moment, KIND_ANSWER, step, person->name, method, text);
+    return true;
+}
+
+static bool was_told(const struct incident *incident, const struct notification *n, bool informed)
+{
+    bool wanted = n->kind == KIND_PAGE ||
+                  (informed && (n->kind == KIND_INFORM || n->kind == KIND_ASK));
+    return wanted && belongs_to_opening(incident, n) && reach_was_handed_over(n);
+}
+
+/* Audiences make long runs of notifications with one receiver, so the list of receivers stays short. */
+void follow_tell(struct incident *incident, struct moment *moment, bool informed, const char *but_not,
+                 const char *text)
+{
+    size_t count = 0;
+    size_t capacity = 0;
+    const char *last = "";
+    for (const struct notification *n = incident->notifications; n != NULL; n = n->next)
+        capacity += was_told(incident, n, informed) ? 1 : 0;
+    const char **receivers = arena_alloc_array(moment->arena, capacity + 1, sizeof(*receivers));
+    for (const struct notification *n = incident->notifications; n != NULL; n = n->next) {
+        if (!was_told(incident, n, informed) || text_equal(n->contact, but_not) ||
+            text_equal(n->contact, last))
+            continue;
+        last = n->contact;
+        size_t i = 0;
+        while (i < count && !text_equal(receivers[i], n->contact))
+            i++;
+        if (i < count)
+            continue;
+        receivers[count++] = n->contact;
+        (void)follow_send(incident, moment, KIND_NOTICE, n->contact, text);
+    }
+    ASSERT(count <= capacity);
+}

@@ -1,0 +1,563 @@
+#include "policies/incident.h"
+
+#include "gateway/base/assert.h"
+#include "gateway/base/text.h"
+#include "policies/answer.h"
+#include "policies/climb.h"
+#include "policies/follow.h"
+#include "policies/reach.h"
+
+enum { REMIND_BEFORE_MS = 300000 /* of an ack without an ETA */ };
+
+typedef void transition(struct incident *incident, const struct move *move, struct moment *moment);
+
+const char *alert_key(const struct alert *alert)
+{
+    return alert->text;
+}
+
+const char *alert_summary(const struct alert *alert)
+{
+    return alert->text + alert->summary_offset;
+}
+
+const char *alert_labels(const struct alert *alert)
+{
+    return alert->text + alert->labels_offset;
+}
+
+const char *incident_title(const struct incident *incident)
+{
+    return incident->text + incident->title_offset;
+}
+
+const char *incident_group_key(const struct incident *incident)
+{
+    return incident->text;
+}
+
+bool incident_is_open(const struct incident *incident)
+{
+    return incident->state != INCIDENT_RESOLVED;
+}
+
+uint32_t incident_firing_count(const struct incident *incident)
+{
+    uint32_t count = 0;
+    for (int i = 0; i < SEVERITY_COUNT; i++)
+        count += incident->firing[i];
+    return count;
+}
+
+int incident_default_priority(enum severity severity)
+{
+    static const int priorities[SEVERITY_COUNT] = {
+        [SEVERITY_CRITICAL] = 1,
+        [SEVERITY_ERROR] = 2,
+        [SEVERITY_WARNING] = 3,
+        [SEVERITY_INFO] = 4,
+    };
+    ASSERT(severity < SEVERITY_COUNT);
+    return priorities[severity];
+}
+
+int64_t incident_next_due_ms(const struct incident *incident)
+{
+    return climb_due(incident).at_ms;
+}
+
+static unsigned long long number_of(const struct incident *incident)
+{
+    return (unsigned long long)incident->number;
+}
+
+static void ignored(struct incident *incident, const struct move *move, struct moment *moment)
+{
+    (void)incident;
+    (void)move;
+    (void)moment;
+}
+
+/* The engine never sends this pair: a resolved incident reopens instead of firing, an open one does not open. */
+static void impossible(struct incident *incident, const struct move *move, struct moment *moment)
+{
+    (void)incident;
+    (void)move;
+    (void)moment;
+    ASSERT(!"a move that this state cannot meet");
+}
+
+/* Also a reopening: everything starts over but the climb number and the history. */
+static void open_incident(struct incident *incident, const struct move *move, struct moment *moment)
+{
+    (void)move;
+    const struct policy *policy = incident->policy;
+    bool again = incident->state == INCIDENT_RESOLVED;
+    incident->state = INCIDENT_HELD;
+    incident->owner = "";
+    incident->acked_at_ms = 0;
+    incident->resolved_at_ms = 0;
+    incident->ack_until_ms = 0;
+    incident->eta_at_ms = 0;
+    incident->slip_count = 0;
+    incident->known = false;
+    incident->cleared = false;
+    ladder_open(&incident->ladder, policy, moment->now_ms + policy->hold_ms);
+    struct facts facts = {.state = policy->hold_ms > 0 ? "held" : "", .policy = policy->name};
+    moment_notef(moment, again ? "reopened" : "opened", &facts, "%s by policy %s: %s",
+                 again ? "reopened" : "opened", policy->name, incident_title(incident));
+}
+
+static void add_alert(struct incident *incident, const struct move *move, struct moment *moment)
+{
+    moment_note(moment, "alert", NULL, move->text);
+    incident->cleared = false;
+    if (incident->state != INCIDENT_TRIGGERED || !incident->ladder.exhausted)
+        return;
+    ladder_climb(&incident->ladder, incident->policy, moment->now_ms);
+    moment_notef(moment, "climb", &(struct facts){.climb = incident->ladder.climb},
+                 "a new alert: climb %d starts", incident->ladder.climb);
+}
+
+static void note_severity(struct incident *incident, const struct move *move, struct moment *moment)
+{
+    (void)move;
+    moment_notef(moment, "severity", NULL, "the severity rose to %s",
+                 severity_name((enum severity)incident->severity));
+}
+
+/* Rule 11: a higher severity than the one acknowledged pages the owner, who must answer within the first wait. */
+static void page_owner(struct incident *incident, const struct move *move, struct moment *moment)
+{
+    struct ladder *ladder = &incident->ladder;
+    note_severity(incident, move, moment);
+    if (incident->severity <= ladder->acked_severity)
+        return;
+    ladder->acked_severity = incident->severity;
+    int32_t first = ladder_page_after(incident->policy, 0);
+    int64_t wait_ms = first >= 0 ? incident->policy->steps[first].wait_ms : REMIND_BEFORE_MS;
+    ladder->answer_until_ms = moment->now_ms + wait_ms;
+    const char *text = arena_printf(moment->arena, "#%llu has become %s: reply anything to keep it.",
+                                    number_of(incident),
+                                    severity_name((enum severity)incident->severity));
+    (void)follow_send(incident, moment, KIND_PAGE, incident->owner, text);
+}
+
+static void cancel_pages(struct incident *incident, struct moment *moment, const char *reason)
+{
+    climb_cancel(incident, moment, KIND_PAGE, reason);
+    climb_cancel(incident, moment, KIND_REMINDER, reason);
+    incident->ladder.reach_until_ms = 0;
+    incident->ladder.fallback_at_ms = 0;
+}
+
+static void resolve(struct incident *incident, const char *by, bool by_person, struct moment *moment)
+{
+    incident->state = INCIDENT_RESOLVED;
+    incident->resolved_at_ms = moment->now_ms;
+    incident->ladder.by_person = by_person;
+    incident->ladder.answer_until_ms = 0;
+    incident->ladder.reminder_at_ms = 0;
+    struct facts facts = {.state = "resolved", .by = by};
+    cancel_pages(incident, moment, "resolved");
+    climb_cancel(incident, moment, KIND_NOTICE, "resolved");
+    moment_notef(moment, "resolved", &facts, "resolved by %s", by);
+    const char *text = arena_printf(moment->arena, "#%llu is resolved (by %s).", number_of(incident),
+                                    by);
+    follow_tell(incident, moment, true, by_person ? by : "", text);
+}
+
+static void clear_held(struct incident *incident, const struct move *move, struct moment *moment)
+{
+    moment_note(moment, "cleared-in-hold", NULL, "cleared before the hold was over: nobody was told");
+    resolve(incident, move->by, false, moment);
+}
+
+static void clear(struct incident *incident, const struct move *move, struct moment *moment)
+{
+    if (incident->policy->resolve == RESOLVE_MANUAL) {
+        incident->cleared = true;
+        moment_note(moment, "cleared", NULL, "the source has cleared; a person must resolve");
+        return;
+    }
+    resolve(incident, move->by, false, moment);
+}
+
+static void resolve_by_person(struct incident *incident, const struct move *move,
+                              struct moment *moment)
+{
+    resolve(incident, move->by, true, moment);
+    moment->answer = arena_printf(moment->arena, "#%llu is resolved.", number_of(incident));
+}
+
+static void pass_time(struct incident *incident, const struct move *move, struct moment *moment)
+{
+    (void)incident;
+    (void)move;
+    (void)moment; /* climb_run_due follows every move */
+}
+
+/* An ETA lies at most eta_max ahead; one in the past is due now. */
+static int64_t bound_eta(const struct incident *incident, const struct move *move,
+                         const struct moment *moment)
+{
+    if (move->eta_at_ms == 0)
+        return 0;
+    int64_t latest_ms = moment->now_ms + incident->policy->eta_max_ms;
+    if (move->eta_at_ms > latest_ms)
+        return latest_ms;
+    return move->eta_at_ms > moment->now_ms ? move->eta_at_ms : moment->now_ms;
+}
+
+static void set_promise(struct incident *incident, int64_t eta_at_ms, const struct moment *moment)
+{
+    const struct policy *policy = incident->policy;
+    struct ladder *ladder = &incident->ladder;
+    incident->eta_at_ms = eta_at_ms;
+    ladder->reminded = false;
+    ladder->answer_until_ms = 0;
+    ladder->acked_severity = incident->severity;
+    if (eta_at_ms != 0) {
+        incident->ack_until_ms = eta_at_ms + policy->eta_grace_ms;
+        ladder->reminder_at_ms = eta_at_ms;
+        return;
+    }
+    incident->ack_until_ms = moment->now_ms + policy->ack_timeout_ms;
+    bool fits = policy->ack_timeout_ms > REMIND_BEFORE_MS;
+    ladder->reminder_at_ms = fits ? incident->ack_until_ms - REMIND_BEFORE_MS : 0;
+}
+
+static void note_ack(const struct incident *incident, const char *kind, struct moment *moment)
+{
+    struct facts facts = {.state = "acknowledged",
+                          .by = incident->owner,
+                          .eta_at_ms = incident->eta_at_ms,
+                          .until_ms = incident->ack_until_ms};
+    moment_note(moment, kind, &facts, answer_owner(incident, moment, ""));
+}
+
+static void acknowledge(struct incident *incident, const struct move *move, struct moment *moment)
+{
+    incident->state = INCIDENT_ACKNOWLEDGED;
+    incident->owner = move->by;
+    incident->known = incident->known || move->known;
+    incident->ladder.left_held = true;
+    incident->ladder.exhausted = false;
+    if (incident->acked_at_ms == 0)
+        incident->acked_at_ms = moment->now_ms;
+    set_promise(incident, bound_eta(incident, move, moment), moment);
+    cancel_pages(incident, moment, "acknowledged");
+    note_ack(incident, "ack", moment);
+    if (move->known)
+        moment_notef(moment, "known", &(struct facts){.by = move->by}, "%s already knew", move->by);
+    follow_tell(incident, moment, false, move->by, answer_owner(incident, moment, ""));
+    moment->answer = answer_owner(incident, moment, move->by);
+}
+
+/* The owner acknowledges again: a new ETA renews the promise, a bare ack does so only after the reminder. */
+static void renew(struct incident *incident, const struct move *move, struct moment *moment)
+{
+    int64_t eta_at_ms = bound_eta(incident, move, moment);
+    incident->known = incident->known || move->known;
+    incident->ladder.answer_until_ms = 0;
+    incident->ladder.acked_severity = incident->severity;
+    if (eta_at_ms == 0 && !incident->ladder.reminded) {
+        moment_note(moment, "ack-again", &(struct facts){.by = move->by},
+                    "acknowledged again by its owner");
+        moment->answer = answer_owner(incident, moment, move->by);
+        return;
+    }
+    if (incident->eta_at_ms != 0 && eta_at_ms > incident->eta_at_ms) {
+        incident->slip_count++;
+        struct facts facts = {.by = move->by, .slip_count = incident->slip_count};
+        moment_note(moment, "eta-slipped", &facts, "the ETA was replaced by a later one");
+    }
+    set_promise(incident, eta_at_ms, moment);
+    climb_cancel(incident, moment, KIND_REMINDER, "answered");
+    note_ack(incident, "ack", moment);
+    moment->answer = answer_owner(incident, moment, move->by);
+}
+
+static void acknowledge_again(struct incident *incident, const struct move *move,
+                              struct moment *moment)
+{
+    if (text_equal(incident->owner, move->by)) {
+        renew(incident, move, moment);
+        return;
+    }
+    moment_notef(moment, "second-ack", &(struct facts){.by = move->by},
+                 "%s acknowledged too; %s was first", move->by, incident->owner);
+    const char *zone_time = moment_local_time(moment, moment_zone_of(moment, move->by),
+                                              incident->ack_until_ms);
+    moment->answer =
+        arena_printf(moment->arena, "%s already has #%llu until %s; reply \"take\" to take it over.",
+                     incident->owner, number_of(incident), zone_time);
+}
+
+static void acknowledge_late(struct incident *incident, const struct move *move,
+                             struct moment *moment)
+{
+    moment_notef(moment, "note", &(struct facts){.by = move->by},
+                 "%s acknowledged after the resolution", move->by);
+    moment->answer = answer_resolved(incident, moment, move->by);
+}
+
+static void take(struct incident *incident, const struct move *move, struct moment *moment)
+{
+    if (!text_equal(incident->owner, move->by)) {
+        incident->owner = move->by;
+        incident->ladder.answer_until_ms = 0;
+        note_ack(incident, "take", moment);
+    }
+    moment->answer = answer_owner(incident, moment, move->by);
+}
+
+/* An escalate or pass that answers a page which a later one has overtaken would skip somebody. */
+static bool answers_overtaken(const struct incident *incident, const struct move *move)
+{
+    return move->answers != NULL && move->answers->kind == KIND_PAGE &&
+           !reach_is_latest(incident, move->answers);
+}
+
+static void advance(struct incident *incident, const struct move *move, struct moment *moment)
+{
+    moment_notef(moment, "escalate", &(struct facts){.by = move->by}, "%s escalates", move->by);
+    climb_advance(incident, moment, arena_printf(moment->arena, "%s escalated it", move->by));
+    moment->answer = arena_printf(moment->arena, "#%llu: the next step is being paged.",
+                                  number_of(incident));
+}
+
+static void escalate_held(struct incident *incident, const struct move *move, struct moment *moment)
+{
+    climb_trigger(incident, moment);
+    advance(incident, move, moment);
+}
+
+static void escalate(struct incident *incident, const struct move *move, struct moment *moment)
+{
+    if (answers_overtaken(incident, move)) {
+        moment_notef(moment, "note", &(struct facts){.by = move->by},
+                     "%s escalated a step that is no longer the latest", move->by);
+        moment->answer = arena_printf(moment->arena, "#%llu: a later step has been paged already.",
+                                      number_of(incident));
+        return;
+    }
+    advance(incident, move, moment);
+}
+
+static void escalate_acked(struct incident *incident, const struct move *move,
+                           struct moment *moment)
+{
+    if (answers_overtaken(incident, move)) {
+        escalate(incident, move, moment);
+        return;
+    }
+    moment_notef(moment, "ack-ended", &(struct facts){.by = move->by},
+                 "%s ends the acknowledgement of %s", move->by, incident->owner);
+    climb_end_ack(incident, moment);
+    advance(incident, move, moment);
+}
+
+/* The people of the latest paging are counted in the order of their notifications; each has one bit of `passed`. */
+static bool everybody_passed(struct incident *incident, const char *by)
+{
+    enum { PEOPLE_MAX = 64 };
+    const char *people[PEOPLE_MAX];
+    size_t count = 0;
+    for (const struct notification *n = incident->notifications; n != NULL; n = n->next) {
+        if (!reach_is_latest(incident, n))
+            continue;
+        size_t i = 0;
+        while (i < count && !text_equal(people[i], n->contact))
+            i++;
+        if (i == count && count < PEOPLE_MAX)
+            people[count++] = n->contact;
+    }
+    uint64_t all = 0;
+    for (size_t i = 0; i < count; i++) {
+        all |= UINT64_C(1) << i;
+        if (text_equal(people[i], by))
+            incident->ladder.passed |= UINT64_C(1) << i;
+    }
+    return (incident->ladder.passed & all) == all;
+}
+
+static void pass(struct incident *incident, const struct move *move, struct moment *moment)
+{
+    if (answers_overtaken(incident, move)) {
+        escalate(incident, move, moment);
+        return;
+    }
+    moment_notef(moment, "pass", &(struct facts){.by = move->by}, "%s: not me", move->by);
+    for (struct notification *n = incident->notifications; n != NULL; n = n->next) {
+        if (n->kind == KIND_PAGE && n->state == NOTIFICATION_PENDING &&
+            text_equal(n->contact, move->by))
+            moment_cancel(moment, n, "passed");
+    }
+    moment->answer = arena_printf(moment->arena, "#%llu: noted, others have been paged.",
+                                  number_of(incident));
+    if (everybody_passed(incident, move->by))
+        advance(incident, move, moment);
+}
+
+static void pass_acked(struct incident *incident, const struct move *move, struct moment *moment)
+{
+    if (text_equal(incident->owner, move->by)) {
+        escalate_acked(incident, move, moment);
+        return;
+    }
+    moment_notef(moment, "pass", &(struct facts){.by = move->by}, "%s: not me", move->by);
+    moment->answer = answer_owner(incident, moment, move->by);
+}
+
+static void already_resolved(struct incident *incident, const struct move *move,
+                             struct moment *moment)
+{
+    moment_notef(moment, "note", &(struct facts){.by = move->by}, "%s answered after the resolution",
+                 move->by);
+    moment->refused = true;
+    moment->answer = answer_resolved(incident, moment, move->by);
+}
+
+/* Rule 11: any reply of the owner keeps the incident theirs. */
+static void hear_owner(struct incident *incident, const struct move *move)
+{
+    if (incident->state == INCIDENT_ACKNOWLEDGED && text_equal(incident->owner, move->by))
+        incident->ladder.answer_until_ms = 0;
+}
+
+static void record_field(struct incident *incident, const struct move *move, struct moment *moment)
+{
+    hear_owner(incident, move);
+    struct facts facts = {.by = move->by};
+    if (move->verb == VERB_PRIORITY) {
+        ASSERT(move->priority >= 1 && move->priority <= 5);
+        incident->priority = (uint8_t)move->priority;
+        incident->priority_set = true;
+        moment_notef(moment, "priority", &facts, "p%d", move->priority);
+        moment->answer = arena_printf(moment->arena, "#%llu is p%d.", number_of(incident),
+                                      move->priority);
+        return;
+    }
+    if (move->verb == VERB_CAUSE)
+        incident->cause = move->text;
+    const char *kind = move->verb == VERB_NONE ? "note" : verb_name(move->verb);
+    moment_note(moment, kind, &facts, move->text);
+    moment->answer = arena_printf(moment->arena, "#%llu: %s recorded.", number_of(incident), kind);
+}
+
+static void hear_accepted(struct incident *incident, const struct move *move, struct moment *moment)
+{
+    (void)moment;
+    if (reach_is_latest(incident, move->notification))
+        incident->ladder.reach_until_ms = 0;
+}
+
+/* Rule 6: a method that failed brings that person's next one forward; when all have failed the ladder moves on. */
+static void hear_failed(struct incident *incident, const struct move *move, struct moment *moment)
+{
+    const struct notification *failed = move->notification;
+    if (failed->kind != KIND_PAGE)
+        return;
+    struct notification *next = reach_next_method(incident, failed);
+    if (next != NULL && next->next_at_ms > moment->now_ms)
+        moment_hasten(moment, next, "the method before failed");
+    if (!reach_is_latest(incident, failed))
+        return;
+    enum reach_verdict verdict = reach_judge(incident);
+    if (verdict == REACH_FAILED)
+        climb_unreached(incident, moment);
+    else if (verdict == REACH_OPEN && incident->ladder.reach_until_ms == 0)
+        incident->ladder.reach_until_ms = moment->now_ms + incident->policy->reach_within_ms;
+}
+
+/* The whole behaviour on one page; an empty cell fails test_incident.c. */
+static transition *const transitions[INCIDENT_STATE_COUNT][MOVE_KIND_COUNT] = {
+    [INCIDENT_HELD][MOVE_OPEN] = open_incident,
+    [INCIDENT_HELD][MOVE_FIRE] = add_alert,
+    [INCIDENT_HELD][MOVE_RISE] = note_severity,
+    [INCIDENT_HELD][MOVE_CLEAR] = clear_held,
+    [INCIDENT_HELD][MOVE_TIME] = pass_time,
+    [INCIDENT_HELD][MOVE_ACK] = acknowledge,
+    [INCIDENT_HELD][MOVE_TAKE] = acknowledge,
+    [INCIDENT_HELD][MOVE_ESCALATE] = escalate_held,
+    [INCIDENT_HELD][MOVE_PASS] = escalate_held,
+    [INCIDENT_HELD][MOVE_RESOLVE] = resolve_by_person,
+    [INCIDENT_HELD][MOVE_FIELD] = record_field,
+    [INCIDENT_HELD][MOVE_ACCEPTED] = ignored,
+    [INCIDENT_HELD][MOVE_FAILED] = ignored,
+
+    [INCIDENT_TRIGGERED][MOVE_OPEN] = impossible,
+    [INCIDENT_TRIGGERED][MOVE_FIRE] = add_alert,
+    [INCIDENT_TRIGGERED][MOVE_RISE] = note_severity,
+    [INCIDENT_TRIGGERED][MOVE_CLEAR] = clear,
+    [INCIDENT_TRIGGERED][MOVE_TIME] = pass_time,
+    [INCIDENT_TRIGGERED][MOVE_ACK] = acknowledge,
+    [INCIDENT_TRIGGERED][MOVE_TAKE] = acknowledge,
+    [INCIDENT_TRIGGERED][MOVE_ESCALATE] = escalate,
+    [INCIDENT_TRIGGERED][MOVE_PASS] = pass,
+    [INCIDENT_TRIGGERED][MOVE_RESOLVE] = resolve_by_person,
+    [INCIDENT_TRIGGERED][MOVE_FIELD] = record_field,
+    [INCIDENT_TRIGGERED][MOVE_ACCEPTED] = hear_accepted,
+    [INCIDENT_TRIGGERED][MOVE_FAILED] = hear_failed,
+
+    [INCIDENT_ACKNOWLEDGED][MOVE_OPEN] = impossible,
+    [INCIDENT_ACKNOWLEDGED][MOVE_FIRE] = add_alert,
+    [INCIDENT_ACKNOWLEDGED][MOVE_RISE] = page_owner,
+    [INCIDENT_ACKNOWLEDGED][MOVE_CLEAR] = clear,
+    [INCIDENT_ACKNOWLEDGED][MOVE_TIME] = pass_time,
+    [INCIDENT_ACKNOWLEDGED][MOVE_ACK] = acknowledge_again,
+    [INCIDENT_ACKNOWLEDGED][MOVE_TAKE] = take,
+    [INCIDENT_ACKNOWLEDGED][MOVE_ESCALATE] = escalate_acked,
+    [INCIDENT_ACKNOWLEDGED][MOVE_PASS] = pass_acked,
+    [INCIDENT_ACKNOWLEDGED][MOVE_RESOLVE] = resolve_by_person,
+    [INCIDENT_ACKNOWLEDGED][MOVE_FIELD] = record_field,
+    [INCIDENT_ACKNOWLEDGED][MOVE_ACCEPTED] = ignored,
+    [INCIDENT_ACKNOWLEDGED][MOVE_FAILED] = ignored,
+
+    [INCIDENT_RESOLVED][MOVE_OPEN] = open_incident,
+    [INCIDENT_RESOLVED][MOVE_FIRE] = impossible,
+    [INCIDENT_RESOLVED][MOVE_RISE] = ignored,
+    [INCIDENT_RESOLVED][MOVE_CLEAR] = ignored,
+    [INCIDENT_RESOLVED][MOVE_TIME] = pass_time,
+    [INCIDENT_RESOLVED][MOVE_ACK] = acknowledge_late,
+    [INCIDENT_RESOLVED][MOVE_TAKE] = already_resolved,
+    [INCIDENT_RESOLVED][MOVE_ESCALATE] = already_resolved,
+    [INCIDENT_RESOLVED][MOVE_PASS] = already_resolved,
+    [INCIDENT_RESOLVED][MOVE_RESOLVE] = already_resolved,
+    [INCIDENT_RESOLVED][MOVE_FIELD] = record_field,
+    [INCIDENT_RESOLVED][MOVE_ACCEPTED] = ignored,
+    [INCIDENT_RESOLVED][MOVE_FAILED] = ignored,
+};
+
+bool incident_has_transition(enum incident_state state, enum move_kind kind)
+{
+    return transitions[state][kind] != NULL;
+}
+
+static bool is_valid(const struct incident *incident)
+{
+    bool acked = incident->state == INCIDENT_ACKNOWLEDGED;
+    bool resolved = incident->state == INCIDENT_RESOLVED;
+    if (acked && (incident->owner[0] == '\0' || incident->ack_until_ms == 0))
+        return false;
+    if (resolved != (incident->resolved_at_ms != 0))
+        return false;
+    return incident->ladder.climb >= incident->ladder.first_climb && incident->priority >= 1 &&
+           incident->priority <= 5;
+}
+
+void incident_apply(struct incident *incident, const struct move *move, struct moment *moment)
+{
+    ASSERT(moment->now_ms >= incident->updated_at_ms);
+    ASSERT(incident->state < INCIDENT_STATE_COUNT && move->kind < MOVE_KIND_COUNT);
+    moment->actor = move->actor;
+    moment->credential = move->credential;
+    transitions[incident->state][move->kind](incident, move, moment);
+    moment->actor = "engine";
+    moment->credential = "";
+    /* What the move made due happens in the same moment: the first page of an opening, a parked step after the first ack. */
+    climb_run_due(incident, moment);
+    incident->updated_at_ms = moment->now_ms;
+    ASSERT(is_valid(incident));
+}

@@ -1,0 +1,155 @@
+/*
+ * incident - what people are paged about: its state, its alerts and notifications, and the one table that moves it.
+ *
+ * Shape:   incident + move + moment -> changed incident, and acts (timeline entries, messages, cancellations) in order.
+ * Units:   *_at_ms engine time, 0 when it has not happened.
+ * Owns:    the world owns incidents and their texts. A move may set `owner` and `cause` to text that lives only as long as the
+ *          moment's arena or the move; the caller replaces it by its own copy afterwards. Acts live in the moment's arena.
+ * Limits:  LADDER_STEPS_MAX steps a policy.
+ * Source:  DESIGN section 4.
+ */
+#ifndef ESCALATED_POLICIES_INCIDENT_H
+#define ESCALATED_POLICIES_INCIDENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "policies/act.h"
+#include "policies/ladder.h"
+#include "policies/row.h"
+#include "policies/rulebook.h"
+
+struct incident;
+
+struct alert {
+    uint64_t id;
+    struct incident *incident;
+    struct alert *next; /* of the incident, by id */
+    struct alert *twin; /* the same source and key in another incident, newer first */
+    const char *source;
+    char *text; /* key, summary and labels (JSON), each with its NUL */
+    int64_t first_at_ms;
+    int64_t last_at_ms;
+    int64_t resolved_at_ms;
+    uint64_t count;
+    uint32_t summary_offset;
+    uint32_t labels_offset;
+    uint32_t details_hash; /* of details and links as last written; 0: unknown */
+    uint32_t batch_slot;   /* changed in this batch: its place there, from 1 */
+    bool firing;
+    bool fresh; /* new in this batch */
+    bool text_changed;
+    uint8_t severity;
+};
+
+const char *alert_key(const struct alert *alert);
+const char *alert_summary(const struct alert *alert);
+const char *alert_labels(const struct alert *alert);
+
+/* A notification as the engine remembers it; address, key, snapshot and body stay in the store. */
+struct notification {
+    uint64_t id;
+    struct incident *incident;  /* NULL once the incident is no longer live */
+    struct notification *next;  /* of the incident, by id */
+    const char *contact;
+    const char *channel;
+    const char *step;
+    int64_t due_at_ms;
+    int64_t next_at_ms;
+    int64_t expires_at_ms;
+    int32_t climb;
+    int32_t repetition;
+    uint32_t attempt_count;
+    uint32_t queue_mark; /* generation of its entry in the engine's queues */
+    uint8_t kind;
+    uint8_t state;
+    uint8_t severity;
+    bool offered;
+};
+
+struct incident {
+    uint64_t number;
+    unsigned char uuid[16];
+    const struct policy *policy; /* frozen at the opening */
+    char *text;                  /* group key and title, each with its NUL */
+    const char *source;          /* of the first alert */
+    const char *owner;
+    const char *cause;
+    struct alert *alerts;
+    struct alert *last_alert;
+    struct notification *notifications;
+    struct notification *last_notification;
+    int64_t opened_at_ms;
+    int64_t acked_at_ms;
+    int64_t resolved_at_ms;
+    int64_t ack_until_ms;
+    int64_t eta_at_ms;
+    int64_t updated_at_ms;
+    uint64_t linked;
+    int64_t timer_due_ms;  /* of its entry in the engine's timer heap */
+    uint32_t timer_mark;   /* generation of that entry */
+    uint32_t firing[SEVERITY_COUNT]; /* firing alerts by severity */
+    uint32_t slip_count;
+    uint32_t title_offset;
+    uint8_t state;
+    uint8_t severity;
+    uint8_t priority;
+    bool priority_set;
+    bool known;
+    bool cleared;
+    bool live;
+    bool dirty; /* changed in this batch */
+    bool fresh; /* opened in this batch */
+    uint32_t unfinished; /* notifications pending or claimed */
+    struct ladder ladder;
+};
+
+const char *incident_title(const struct incident *incident);
+const char *incident_group_key(const struct incident *incident);
+bool incident_is_open(const struct incident *incident);
+uint32_t incident_firing_count(const struct incident *incident);
+int incident_default_priority(enum severity severity);
+
+/* What can happen to an incident: the columns of the table. */
+enum move_kind {
+    MOVE_OPEN,       /* its first alert fires; also after `reopen` */
+    MOVE_FIRE,       /* a further alert, or one of its own again; a repeated one only counts and is no move */
+    MOVE_RISE,       /* the severity rose */
+    MOVE_CLEAR,      /* its last firing alert resolved */
+    MOVE_TIME,       /* something may be due */
+    MOVE_ACK,        /* ack, known, eta, snooze; an `acknowledge` event */
+    MOVE_TAKE,
+    MOVE_ESCALATE,
+    MOVE_PASS,
+    MOVE_RESOLVE,    /* by a person */
+    MOVE_FIELD,      /* priority, cause, loss, restored, note and free text */
+    MOVE_ACCEPTED,   /* a notification was accepted */
+    MOVE_FAILED,     /* a notification ended without being accepted, or its receipt says failed */
+    MOVE_KIND_COUNT,
+};
+
+struct move {
+    enum move_kind kind;
+    const char *actor;      /* for the timeline */
+    const char *credential;
+    const char *by;         /* contact, "source NAME" or user: the owner if it acknowledges */
+    bool by_source;
+    bool known;
+    int64_t eta_at_ms;      /* 0: none given */
+    enum verb verb;         /* MOVE_FIELD: which */
+    const char *text;
+    int priority;
+    const struct notification *answers;      /* MOVE_ACK, ESCALATE, PASS: the one replied to, or NULL */
+    const struct notification *notification; /* MOVE_ACCEPTED, MOVE_FAILED */
+};
+
+void incident_apply(struct incident *incident, const struct move *move, struct moment *moment);
+
+/* Is this cell of the table filled? (For its test.) */
+bool incident_has_transition(enum incident_state state, enum move_kind kind);
+
+/* The next thing that is due, INT64_MAX when nothing is. */
+int64_t incident_next_due_ms(const struct incident *incident);
+
+#endif

@@ -1,0 +1,229 @@
+#include "policies/ladder.h"
+
+#include <string.h>
+
+#include "gateway/base/assert.h"
+#include "gateway/base/json.h"
+
+size_t ladder_step_count(const struct policy *policy)
+{
+    return policy->step_count < LADDER_STEPS_MAX ? policy->step_count : LADDER_STEPS_MAX;
+}
+
+int64_t ladder_offset_ms(const struct policy *policy, size_t index)
+{
+    int64_t offset_ms = 0;
+    for (size_t i = 0; i < index; i++)
+        offset_ms += policy->steps[i].wait_ms;
+    return offset_ms;
+}
+
+int32_t ladder_page_after(const struct policy *policy, int32_t from)
+{
+    ASSERT(from >= 0);
+    for (size_t i = (size_t)from; i < ladder_step_count(policy); i++) {
+        if (policy->steps[i].kind == STEP_PAGE)
+            return (int32_t)i;
+    }
+    return LADDER_NOBODY;
+}
+
+static int32_t last_page(const struct policy *policy)
+{
+    for (size_t i = ladder_step_count(policy); i > 0; i--) {
+        if (policy->steps[i - 1].kind == STEP_PAGE)
+            return (int32_t)(i - 1);
+    }
+    return LADDER_NOBODY;
+}
+
+void ladder_open(struct ladder *ladder, const struct policy *policy, int64_t anchor_ms)
+{
+    *ladder = (struct ladder){
+        .anchor_ms = anchor_ms,
+        .page_base_ms = anchor_ms,
+        .climb = ladder->climb + 1,
+        .first_climb = ladder->climb + 1,
+        .climbs_left = policy->repeat > INT32_MAX ? INT32_MAX : (int32_t)policy->repeat,
+        .serial = ladder->serial,
+        .fallback_count = ladder->fallback_count,
+        .latest = LADDER_NOBODY,
+    };
+}
+
+void ladder_climb(struct ladder *ladder, const struct policy *policy, int64_t at_ms)
+{
+    int32_t first = ladder_page_after(policy, 0);
+    ASSERT(first >= 0);
+    ladder->climb++;
+    ladder->page_from = first;
+    ladder->page_base_ms = at_ms - ladder_offset_ms(policy, (size_t)first);
+    ladder->exhausted = false;
+    ladder->fallback_at_ms = 0;
+}
+
+int64_t ladder_due_ms(const struct ladder *ladder, const struct policy *policy, size_t index)
+{
+    int64_t base_ms =
+        policy->steps[index].kind == STEP_PAGE ? ladder->page_base_ms : ladder->anchor_ms;
+    return base_ms + ladder_offset_ms(policy, index);
+}
+
+int64_t ladder_repeat_ms(const struct ladder *ladder, const struct policy *policy)
+{
+    int32_t last = last_page(policy);
+    if (last < 0)
+        return INT64_MAX;
+    int64_t last_ms = ladder->page_base_ms + ladder_offset_ms(policy, (size_t)last);
+    int64_t wait_ms = policy->steps[last].wait_ms;
+    return last_ms + (wait_ms > LADDER_REPEAT_MIN_MS ? wait_ms : LADDER_REPEAT_MIN_MS);
+}
+
+void ladder_move_pages(struct ladder *ladder, const struct policy *policy, size_t index,
+                       int64_t now_ms)
+{
+    ladder->page_base_ms = now_ms - ladder_offset_ms(policy, index);
+}
+
+void ladder_shift(struct ladder *ladder, int64_t late_ms)
+{
+    ASSERT(late_ms > 0);
+    ladder->anchor_ms += late_ms;
+    ladder->page_base_ms += late_ms;
+}
+
+bool ladder_has_run(const struct ladder *ladder, size_t index)
+{
+    return (ladder->ran >> index & 1) != 0;
+}
+
+void ladder_mark_run(struct ladder *ladder, size_t index)
+{
+    ASSERT(index < LADDER_STEPS_MAX);
+    ladder->ran |= UINT64_C(1) << index;
+}
+
+enum field_type { FIELD_I64, FIELD_I32, FIELD_BOOL };
+
+struct ladder_field {
+    const char *name;
+    enum field_type type;
+    size_t offset;
+};
+
+#define LADDER_FIELD(field_name, field, field_type)                                                \
+    {.name = (field_name), .type = (field_type), .offset = offsetof(struct ladder, field)}
+
+static const struct ladder_field ladder_fields[] = {
+    LADDER_FIELD("anchor", anchor_ms, FIELD_I64),
+    LADDER_FIELD("page_base", page_base_ms, FIELD_I64),
+    LADDER_FIELD("reach_until", reach_until_ms, FIELD_I64),
+    LADDER_FIELD("fallback_at", fallback_at_ms, FIELD_I64),
+    LADDER_FIELD("reminder_at", reminder_at_ms, FIELD_I64),
+    LADDER_FIELD("answer_until", answer_until_ms, FIELD_I64),
+    LADDER_FIELD("ran", ran, FIELD_I64),
+    LADDER_FIELD("passed", passed, FIELD_I64),
+    LADDER_FIELD("climb", climb, FIELD_I32),
+    LADDER_FIELD("first_climb", first_climb, FIELD_I32),
+    LADDER_FIELD("climbs_left", climbs_left, FIELD_I32),
+    LADDER_FIELD("serial", serial, FIELD_I32),
+    LADDER_FIELD("fallback_count", fallback_count, FIELD_I32),
+    LADDER_FIELD("page_from", page_from, FIELD_I32),
+    LADDER_FIELD("latest", latest, FIELD_I32),
+    LADDER_FIELD("fallback_level", fallback_level, FIELD_I32),
+    LADDER_FIELD("acked_severity", acked_severity, FIELD_I32),
+    LADDER_FIELD("exhausted", exhausted, FIELD_BOOL),
+    LADDER_FIELD("left_held", left_held, FIELD_BOOL),
+    LADDER_FIELD("reminded", reminded, FIELD_BOOL),
+    LADDER_FIELD("by_person", by_person, FIELD_BOOL),
+};
+
+enum { LADDER_FIELD_COUNT = sizeof(ladder_fields) / sizeof(ladder_fields[0]) };
+
+static int64_t field_get(const struct ladder *ladder, const struct ladder_field *field)
+{
+    const char *place = (const char *)ladder + field->offset;
+    int64_t wide = 0;
+    int32_t narrow = 0;
+    bool flag = false;
+    switch (field->type) {
+    case FIELD_I64:
+        memcpy(&wide, place, sizeof(wide));
+        return wide;
+    case FIELD_I32:
+        memcpy(&narrow, place, sizeof(narrow));
+        return narrow;
+    case FIELD_BOOL:
+        memcpy(&flag, place, sizeof(flag));
+        return flag;
+    }
+    return 0;
+}
+
+static int field_set(struct ladder *ladder, const struct ladder_field *field, int64_t value,
+                     struct err *err)
+{
+    char *place = (char *)ladder + field->offset;
+    int32_t narrow = (int32_t)value;
+    bool flag = value != 0;
+    switch (field->type) {
+    case FIELD_I64:
+        memcpy(place, &value, sizeof(value));
+        return 0;
+    case FIELD_I32:
+        if (value < INT32_MIN || value > INT32_MAX)
+            break;
+        memcpy(place, &narrow, sizeof(narrow));
+        return 0;
+    case FIELD_BOOL:
+        if (value != 0 && value != 1)
+            break;
+        memcpy(place, &flag, sizeof(flag));
+        return 0;
+    }
+    return err_set(err, ERR_CORRUPT, "ladder: %s is %lld, out of range", field->name,
+                   (long long)value);
+}
+
+void ladder_write(const struct ladder *ladder, struct strbuf *out)
+{
+    char separator = '{';
+    for (size_t i = 0; i < LADDER_FIELD_COUNT; i++) {
+        int64_t value = field_get(ladder, &ladder_fields[i]);
+        if (value == 0)
+            continue;
+        strbuf_add_char(out, separator);
+        strbuf_add_char(out, '"');
+        strbuf_add(out, ladder_fields[i].name);
+        strbuf_add(out, "\":");
+        strbuf_add_i64(out, value);
+        separator = ',';
+    }
+    if (separator == '{')
+        strbuf_add_char(out, '{');
+    strbuf_add_char(out, '}');
+}
+
+int ladder_read(const char *text, struct ladder *out_ladder, struct err *err)
+{
+    struct ladder ladder = {0};
+    struct json *root = NULL;
+    if (json_parse(text, strlen(text), &root, err) != 0)
+        return err_wrap(err, "ladder");
+    int verdict = 0;
+    for (size_t i = 0; i < LADDER_FIELD_COUNT && verdict == 0; i++) {
+        const struct json *value = json_get(root, ladder_fields[i].name);
+        if (json_kind(value) == JSON_INTEGER)
+            verdict = field_set(&ladder, &ladder_fields[i], json_integer(value), err);
+        else if (json_kind(value) != JSON_ABSENT)
+            verdict = err_set(err, ERR_CORRUPT, "ladder: %s is no integer", ladder_fields[i].name);
+    }
+    json_free(root);
+    if (verdict == 0 && (ladder.climb < 1 || ladder.page_from < 0 ||
+                         ladder.page_from > LADDER_STEPS_MAX || ladder.latest < LADDER_FALLBACK ||
+                         ladder.latest >= LADDER_STEPS_MAX))
+        verdict = err_set(err, ERR_CORRUPT, "ladder: climb or step out of range");
+    if (verdict == 0)
+        *out_ladder = ladder;
+    return verdict;
+}

@@ -1,0 +1,178 @@
+#include "policies/message.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "gateway/base/assert.h"
+#include "gateway/base/json.h"
+
+static const char *person_name(const struct rulebook *book, const char *name)
+{
+    const struct contact *contact = rulebook_contact(book, name);
+    return contact != NULL ? contact->full_name : name;
+}
+
+static void add_time(struct json_out *json, const char *key, int64_t at_ms)
+{
+    if (at_ms == 0)
+        json_add_null(json, key);
+    else
+        json_add_time(json, key, at_ms);
+}
+
+static void add_local(struct json_out *json, const char *key, const struct moment *moment,
+                      const struct zone *zone, int64_t at_ms)
+{
+    json_add_string(json, key, at_ms == 0 ? "" : moment_local_time(moment, zone, at_ms));
+}
+
+static void add_what(struct json_out *json, const struct incident *incident, bool with_labels)
+{
+    const struct alert *alert = incident->alerts;
+    json_add_integer(json, "incident", (int64_t)incident->number);
+    char uuid[37];
+    const unsigned char *u = incident->uuid;
+    int written = snprintf(uuid, sizeof(uuid),
+                           "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+                           u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11],
+                           u[12], u[13], u[14], u[15]);
+    ASSERT(written == 36);
+    json_add_string(json, "uuid", uuid);
+    json_add_string(json, "title", incident_title(incident));
+    json_add_string(json, "summary", alert != NULL ? alert_summary(alert) : incident_title(incident));
+    json_add_string(json, "severity", severity_name((enum severity)incident->severity));
+    json_add_integer(json, "priority", incident->priority);
+    json_add_string(json, "state", incident_state_name((enum incident_state)incident->state));
+    json_add_string(json, "policy", incident->policy->name);
+    json_add_string(json, "group", incident_group_key(incident));
+    json_add_string(json, "source", incident->source);
+    json_add_string(json, "key", alert != NULL ? alert_key(alert) : "");
+    json_add_raw(json, "labels", alert != NULL && with_labels ? alert_labels(alert) : "{}");
+}
+
+static void add_message(struct json_out *json, const struct message *message,
+                        const struct moment *moment, const struct zone *zone)
+{
+    json_add_string(json, "step", message->step);
+    json_add_string(json, "kind", notification_kind_name(message->kind));
+    json_add_integer(json, "climb", message->climb);
+    json_add_integer(json, "repetition", message->repetition);
+    json_add_string(json, "contact", message->contact);
+    json_add_string(json, "contact_name", person_name(moment->book, message->contact));
+    json_add_string(json, "channel", message->channel);
+    json_add_string(json, "time_zone", zone_name(zone));
+    json_add_string(json, "text", message->text);
+}
+
+static void add_answer(struct json_out *json, const struct incident *incident,
+                       const struct moment *moment)
+{
+    json_add_string(json, "owner", incident->owner);
+    json_add_string(json, "owner_name", person_name(moment->book, incident->owner));
+    json_add_bool(json, "known", incident->known);
+    json_add_bool(json, "cleared", incident->cleared);
+    json_add_string(json, "cause", incident->cause);
+    add_time(json, "eta_at", incident->eta_at_ms);
+    add_time(json, "ack_until", incident->ack_until_ms);
+    add_time(json, "opened_at", incident->opened_at_ms);
+    add_time(json, "acked_at", incident->acked_at_ms);
+    add_time(json, "resolved_at", incident->resolved_at_ms);
+    json_add_integer(json, "slips", incident->slip_count);
+    json_add_integer(json, "linked", (int64_t)incident->linked);
+}
+
+/* Counting walks the alerts, so a huge group counts the first ones only and says so by the firing count beside it. */
+static void add_counts(struct json_out *json, const struct incident *incident)
+{
+    enum { WALK_MAX = 1000 };
+    int64_t alert_count = 0;
+    uint64_t occurrences = 0;
+    for (const struct alert *a = incident->alerts; a != NULL && alert_count < WALK_MAX; a = a->next) {
+        alert_count++;
+        occurrences += a->count;
+    }
+    int64_t firing_count = incident_firing_count(incident);
+    json_add_integer(json, "firing_count", firing_count);
+    json_add_integer(json, "alert_count", alert_count > firing_count ? alert_count : firing_count);
+    json_add_integer(json, "occurrences", (int64_t)occurrences);
+}
+
+static void write_snapshot(const struct incident *incident, const struct message *message,
+                           const struct moment *moment, bool with_labels, struct strbuf *out)
+{
+    const struct zone *zone = moment_zone_of(moment, message->contact);
+    struct json_out json;
+    strbuf_reset(out);
+    json_out_begin(&json, out);
+    json_add_object_begin(&json, NULL);
+    add_what(&json, incident, with_labels);
+    add_message(&json, message, moment, zone);
+    add_answer(&json, incident, moment);
+    add_counts(&json, incident);
+    json_add_string(&json, "site_name", moment->book->site_name);
+    json_add_string(&json, "public_url", moment->book->public_url);
+    json_add_object_begin(&json, "local");
+    add_local(&json, "eta_at", moment, zone, incident->eta_at_ms);
+    add_local(&json, "ack_until", moment, zone, incident->ack_until_ms);
+    add_local(&json, "opened_at", moment, zone, incident->opened_at_ms);
+    add_local(&json, "resolved_at", moment, zone, incident->resolved_at_ms);
+    json_add_object_end(&json);
+    json_add_object_end(&json);
+}
+
+void message_write(const struct incident *incident, const struct message *message,
+                   const struct moment *moment, struct strbuf *out)
+{
+    write_snapshot(incident, message, moment, true, out);
+    if (out->overflowed || out->length > MESSAGE_BYTES_MAX)
+        write_snapshot(incident, message, moment, false, out);
+    ASSERT(!out->overflowed);
+}
+
+/* "&shop" and "channel:ops" in characters that headers allow; a contact's name stands as it is. */
+static const char *receiver_part(const char *receiver, const char **out_prefix)
+{
+    *out_prefix = "";
+    if (receiver[0] == '&') {
+        *out_prefix = "audience~";
+        return receiver + 1;
+    }
+    if (text_starts_with(receiver, "channel:")) {
+        *out_prefix = "channel~";
+        return receiver + sizeof("channel:") - 1;
+    }
+    return receiver;
+}
+
+void message_key(const struct incident *incident, const struct message *message,
+                 char out[NOTIFICATION_KEY_BYTES])
+{
+    enum { KEY_ROOM = 512, SEED_A = 0x6e61, SEED_B = 0x6e62 };
+    const char *prefix = "";
+    const char *receiver = receiver_part(message->contact, &prefix);
+    bool own_kind = message->kind == KIND_PAGE || message->kind == KIND_INFORM || message->kind == KIND_ASK;
+    bool fallback = text_equal(message->step, "fallback") && message->repetition > 0;
+    char digest[20] = "";
+    if (prefix[0] != '\0') {
+        uint64_t hash = text_hash(SEED_A, message->address, strlen(message->address));
+        ASSERT(snprintf(digest, sizeof(digest), "_%016llx", (unsigned long long)hash) == 17);
+    }
+    char full[KEY_ROOM];
+    int length = snprintf(full, sizeof(full), "%llu_%lld_%s%s_%s%s_%s_%lld%s%s%s",
+                          (unsigned long long)incident->number, (long long)message->climb,
+                          fallback ? "~" : "", message->step, prefix, receiver, message->channel,
+                          (long long)message->repetition, own_kind ? "" : "_",
+                          own_kind ? "" : notification_kind_name(message->kind), digest);
+    ASSERT(length > 0 && (size_t)length < sizeof(full));
+    if ((size_t)length < NOTIFICATION_KEY_BYTES) {
+        memcpy(out, full, (size_t)length + 1);
+        return;
+    }
+    /* Names at their maximum do not fit: 128 bits of the rest keep the key unique. */
+    enum { PLAIN_BYTES = 128 };
+    int tail = snprintf(out + PLAIN_BYTES, NOTIFICATION_KEY_BYTES - PLAIN_BYTES, "~%016llx%016llx",
+                        (unsigned long long)text_hash(SEED_A, full, (size_t)length),
+                        (unsigned long long)text_hash(SEED_B, full, (size_t)length));
+    ASSERT(tail == 33);
+    memcpy(out, full, PLAIN_BYTES);
+}

@@ -1,0 +1,108 @@
+#include "policies/route.h"
+
+#include <string.h>
+
+#include "gateway/base/assert.h"
+
+static const char *find_label(const struct event *event, const char *name)
+{
+    size_t low = 0;
+    size_t high = event->label_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = strcmp(event->labels[middle].name, name);
+        if (order == 0)
+            return event->labels[middle].value;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+const char *route_label(const struct event *event, const char *key, const char *label)
+{
+    const char *value = find_label(event, label);
+    if (value != NULL)
+        return value;
+    if (text_equal(label, "source"))
+        return event->source;
+    if (text_equal(label, "key"))
+        return key;
+    if (text_equal(label, "severity"))
+        return severity_name(event->severity);
+    return "";
+}
+
+static bool matcher_holds(const struct matcher *matcher, const char *value)
+{
+    bool limited = false;
+    bool equal = false;
+    switch (matcher->op) {
+    case MATCH_EQUAL:
+    case MATCH_NOT_EQUAL:
+        equal = text_equal(value, matcher->value);
+        return equal == (matcher->op == MATCH_EQUAL);
+    case MATCH_REGEX:
+    case MATCH_NOT_REGEX:
+        equal = regex_matches(matcher->regex, value, strlen(value), &limited);
+        /* A pattern that ran into its limit says nothing, so neither it nor its opposite holds. */
+        return !limited && equal == (matcher->op == MATCH_REGEX);
+    }
+    return false;
+}
+
+static bool line_holds(const struct match_line *line, const struct event *event, const char *key)
+{
+    for (size_t i = 0; i < line->matcher_count; i++) {
+        const struct matcher *matcher = &line->matchers[i];
+        if (!matcher_holds(matcher, route_label(event, key, matcher->label)))
+            return false;
+    }
+    return true;
+}
+
+bool route_policy_matches(const struct policy *policy, const struct event *event, const char *key)
+{
+    for (size_t i = 0; i < policy->match_count; i++) {
+        if (line_holds(&policy->match[i], event, key))
+            return true;
+    }
+    return false;
+}
+
+void route_find(const struct rulebook *book, const struct event *event, const char *key,
+                struct route *out_route)
+{
+    *out_route = (struct route){.count = 0};
+    for (size_t i = 0; i < book->policy_count && out_route->count < ROUTE_MAX - 1; i++) {
+        const struct policy *policy = &book->policies[i];
+        if (policy == book->default_policy || !route_policy_matches(policy, event, key))
+            continue;
+        out_route->policies[out_route->count++] = policy;
+        if (!policy->goes_on)
+            return;
+    }
+    /* Nothing ended the search: a policy that goes on hands over to `default` too, else it would hide the page. */
+    out_route->policies[out_route->count++] = book->default_policy;
+    ASSERT(out_route->count <= ROUTE_MAX);
+}
+
+void route_group_key(const struct policy *policy, const struct event *event, const char *key,
+                     struct strbuf *out)
+{
+    if (policy->group_by_count == 0) {
+        strbuf_add(out, event->source);
+        strbuf_add_char(out, '/');
+        strbuf_add(out, key);
+        return;
+    }
+    for (size_t i = 0; i < policy->group_by_count; i++) {
+        if (i > 0)
+            strbuf_add_char(out, ',');
+        strbuf_add(out, policy->group_by[i]);
+        strbuf_add_char(out, '=');
+        strbuf_add_json_string(out, route_label(event, key, policy->group_by[i]));
+    }
+}

@@ -1,0 +1,64 @@
+#include "policies/schedule.h"
+
+#include "gateway/base/assert.h"
+
+enum { EPOCH_WEEKDAY = 4 /* 1970-01-01 was a Thursday */, DAYS_A_WEEK = 7 };
+
+static int64_t floor_divide(int64_t number, int64_t divisor)
+{
+    int64_t quotient = number / divisor;
+    return number % divisor < 0 ? quotient - 1 : quotient;
+}
+
+/* The civil day on which the running turn-day began: today, or yesterday before the hour of change. */
+static int64_t turn_day(const struct schedule *schedule, int64_t at_ms)
+{
+    struct civil civil;
+    zone_civil(schedule->zone, at_ms, &civil);
+    int64_t day = civil_days(civil.year, civil.month, civil.day);
+    struct civil change = {.year = civil.year,
+                           .month = civil.month,
+                           .day = civil.day,
+                           .hour = schedule->rotate_hour,
+                           .minute = schedule->rotate_minute};
+    /* Compared as instants: on the night of a clock change the reading alone may show the hour twice or never. */
+    return at_ms >= zone_instant(schedule->zone, &change) ? day : day - 1;
+}
+
+/* Number of the running turn, counted from the first change on or after 1970-01-01. */
+static int64_t turn_number(const struct schedule *schedule, int64_t at_ms)
+{
+    int64_t day = turn_day(schedule, at_ms);
+    if (schedule->rotate_days % DAYS_A_WEEK != 0)
+        return floor_divide(day, schedule->rotate_days);
+    int64_t first = (schedule->rotate_weekday - EPOCH_WEEKDAY + DAYS_A_WEEK) % DAYS_A_WEEK;
+    return floor_divide(day - first, schedule->rotate_days);
+}
+
+static int64_t turn_start_ms(const struct schedule *schedule, int64_t turn)
+{
+    int64_t first = 0;
+    if (schedule->rotate_days % DAYS_A_WEEK == 0)
+        first = (schedule->rotate_weekday - EPOCH_WEEKDAY + DAYS_A_WEEK) % DAYS_A_WEEK;
+    struct civil civil = {.hour = schedule->rotate_hour, .minute = schedule->rotate_minute};
+    civil_from_days(turn * schedule->rotate_days + first, &civil.year, &civil.month, &civil.day);
+    return zone_instant(schedule->zone, &civil);
+}
+
+struct duty schedule_on_call(const struct schedule *schedule, int64_t at_ms)
+{
+    if (schedule->rotate_days == 0 || schedule->member_count == 0)
+        return (struct duty){.names = schedule->members, .count = schedule->member_count};
+    int64_t members = (int64_t)schedule->member_count;
+    int64_t turn = turn_number(schedule, at_ms);
+    int64_t index = turn - floor_divide(turn, members) * members;
+    ASSERT(index >= 0 && index < members);
+    return (struct duty){.names = &schedule->members[index], .count = 1};
+}
+
+int64_t schedule_next_turn_ms(const struct schedule *schedule, int64_t at_ms)
+{
+    if (schedule->rotate_days == 0 || schedule->member_count == 0)
+        return INT64_MAX;
+    return turn_start_ms(schedule, turn_number(schedule, at_ms) + 1);
+}

@@ -1,0 +1,379 @@
+#!/usr/bin/python3
+"""Us against a baseline in the same run: interleaved, medians, ratios, CPU per operation. Asserts no time.
+
+usage: bench.py BUILD_DIR [--smoke] [NAME...]     (names: intake batch connections peer wire delivery memory)
+"""
+
+import http.client
+import json
+import os
+import pathlib
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "support"))
+BUILD = pathlib.Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else pathlib.Path("build")
+os.environ["ESCALATED_BUILD"] = str(BUILD)
+from daemon import Daemon, wait_for  # noqa: E402
+
+SMOKE = "--smoke" in sys.argv
+ROUNDS = 1 if SMOKE else 5
+SECONDS = 1 if SMOKE else 4
+TOKEN = "bench-token-0123456789abcdef0123"
+TICK = os.sysconf("SC_CLK_TCK")
+
+CONFIG = """
+[http]
+listen = 127.0.0.1:0
+connections_max = 2048
+connections_per_ip_max = 2048
+
+[source shop]
+format = native
+token = {token}
+rate = 100000000
+burst = 100000000
+incidents_max = 1000000
+
+[gateway]
+incidents_max = 1000000
+
+[channel hook]
+plugin = webhook
+url = {url}
+in_flight = 64
+per_target = 64
+
+[contact ann]
+hook = {url}
+
+[policy default]
+{rung}
+"""
+# Held incidents page nobody during the run: intake alone. Otherwise each incident pages one webhook.
+HELD = "page = ann\nhold = 1h"
+PAGED = "page = ann"
+
+
+class Temp:
+    def __enter__(self):
+        self.path = pathlib.Path(tempfile.mkdtemp(prefix="escalated-bench."))
+        return self.path
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+class Program:
+    """A baseline or peer that prints its port first."""
+
+    def __init__(self, name, *arguments):
+        self.process = subprocess.Popen([BUILD / "tests" / name, *arguments], stdout=subprocess.PIPE, text=True)
+        self.port = int(self.process.stdout.readline())
+        self.url = f"http://127.0.0.1:{self.port}/hook"
+
+    def stop(self):
+        self.process.terminate()
+        return self.process.communicate(timeout=30)[0]
+
+
+class Alertmanager:
+    def __init__(self, folder, receiver_url):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        config = folder / "alertmanager.yml"
+        config.write_text("route:\n  receiver: hook\n  group_by: ['...']\n  group_wait: 1s\n  repeat_interval: 24h\n"
+                          f"receivers:\n- name: hook\n  webhook_configs:\n  - url: {receiver_url}\n    max_alerts: 0\n")
+        self.process = subprocess.Popen(
+            ["prometheus-alertmanager", f"--config.file={config}", f"--storage.path={folder}/am",
+             f"--web.listen-address=127.0.0.1:{self.port}", "--cluster.listen-address=", "--log.level=error"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+        def ready():
+            try:
+                return urllib.request.urlopen(f"http://127.0.0.1:{self.port}/-/ready", timeout=1).status == 200
+            except OSError:
+                return False
+        wait_for(ready, "Alertmanager")
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(30)
+
+
+def cpu_seconds(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICK
+
+
+def rss_bytes(pid):
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+)", status).group(1)) * 1024
+
+
+LUA = """
+local thread_count = 0
+function setup(thread) thread:set("thread_id", thread_count); thread_count = thread_count + 1 end
+local n = 0
+function request()
+  n = n + 1
+  %s
+  return wrk.format("POST", "%s", {["Content-Type"]="%s", ["Authorization"]="Bearer %s"}, body)
+end
+function done(summary, latency, requests)
+  io.write(string.format("RESULT %%d %%d %%d %%d %%d\\n", summary.requests, summary.duration,
+    latency:percentile(50), latency:percentile(99), summary.errors.status + summary.errors.read +
+    summary.errors.write + summary.errors.connect + summary.errors.timeout))
+end
+"""
+
+
+def native_event(key):
+    return ('{\\"action\\":\\"trigger\\",\\"key\\":\\"key-" .. (%s) .. "\\",\\"summary\\":\\"Checkout fails for one '
+            'customer in three\\",\\"severity\\":\\"error\\",\\"labels\\":{\\"service\\":\\"storefront\\",'
+            '\\"region\\":\\"eu\\",\\"host\\":\\"web-17\\",\\"team\\":\\"shop\\",\\"env\\":\\"prod\\"}}' % key)
+
+
+def alertmanager_alert(key):
+    return ('{\\"labels\\":{\\"alertname\\":\\"key-" .. (%s) .. "\\",\\"service\\":\\"storefront\\",\\"region\\":\\"eu\\",'
+            '\\"host\\":\\"web-17\\",\\"team\\":\\"shop\\",\\"severity\\":\\"error\\"},\\"annotations\\":{\\"summary\\":'
+            '\\"Checkout fails for one customer in three\\"}}' % key)
+
+
+def lua(path, batch, distinct, alertmanager=False):
+    """Request bodies: `distinct` keys in a ring, or every key new when it is 0."""
+    number = "(n * %d + i)" % batch
+    key = f'{number} % {distinct}' if distinct else f'thread_id .. "-" .. salt .. "-" .. {number}'
+    item = (alertmanager_alert if alertmanager else native_event)(key)
+    salt = f'local salt = "{time.monotonic_ns():x}"\n'
+    if batch == 1:
+        make = f'local i = 0\n  local body = "{item}"'
+        if alertmanager:
+            make = f'local i = 0\n  local body = "[{item}]"'
+    else:
+        make = (f'local parts = {{}}\n  for i = 1, {batch} do parts[i] = "{item}" end\n'
+                '  local body = "[" .. table.concat(parts, ",") .. "]"')
+    text = salt + LUA % (make, path, "application/json", TOKEN)
+    return text
+
+
+class Load:
+    def __init__(self, requests, micros, p50, p99, errors):
+        self.requests, self.seconds, self.p50, self.p99, self.errors = requests, micros / 1e6, p50, p99, errors
+
+    @property
+    def rate(self):
+        return self.requests / self.seconds
+
+
+def wrk(folder, port, script, connections, seconds=None):
+    path = folder / f"load-{time.monotonic_ns()}.lua"
+    path.write_text(script)
+    result = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{seconds or SECONDS}s", "--timeout", "20s", "-s", path,
+                             f"http://127.0.0.1:{port}"], capture_output=True, text=True, timeout=120, check=True)
+    numbers = re.search(r"RESULT (\d+) (\d+) (\d+) (\d+) (\d+)", result.stdout)
+    assert numbers, result.stdout + result.stderr
+    return Load(*map(int, numbers.groups()))
+
+
+def start(folder, rung, url="http://127.0.0.1:9/none"):
+    return Daemon(folder, CONFIG.format(token=TOKEN, url=url, rung=rung)).start()
+
+
+def median(values):
+    return statistics.median(values)
+
+
+def report(name, text, ratio=None, target=None, at_most=False):
+    verdict = ""
+    if ratio is not None:
+        reached = ratio <= target if at_most else ratio >= target
+        verdict = f"  ratio {ratio:.2f}, target {'<=' if at_most else '>='} {target:.2f}: " + (
+            "reached" if reached else "NOT reached")
+    print(f"{name:34} {text}{verdict}", flush=True)
+
+
+def bench_intake():
+    for connections, target in ((64, 0.30), (256, 0.45)):
+        for what, distinct in (("known keys", 1000), ("every event a new incident", 0)):
+            ours, bare, cpu = [], [], []
+            for _ in range(ROUNDS):
+                with Temp() as folder:
+                    d = start(folder, HELD)
+                    before = cpu_seconds(d.process.pid)
+                    load = wrk(folder, d.port, lua("/v1/events", 1, distinct), connections)
+                    assert load.errors == 0, f"{load.errors} errors"
+                    ours.append(load.rate)
+                    cpu.append((cpu_seconds(d.process.pid) - before) / load.requests * 1e6)
+                    d.stop()
+                    baseline = Program("bench_bare_http")
+                    bare.append(wrk(folder, baseline.port, lua("/v1/events", 1, distinct), connections).rate)
+                    baseline.stop()
+            report(f"intake, {connections} connections",
+                   f"{what}: {median(ours):.0f}/s durable, bare handler {median(bare):.0f}/s, "
+                   f"{median(cpu):.1f} us CPU an event;", median(ours) / median(bare), target)
+
+
+def bench_batch():
+    for what, distinct in (("known keys", 1000), ("every event a new incident", 0)):
+        ours, bare, cpu = [], [], []
+        for _ in range(ROUNDS):
+            with Temp() as folder:
+                d = start(folder, HELD)
+                before = cpu_seconds(d.process.pid)
+                load = wrk(folder, d.port, lua("/v1/events", 64, distinct), 8)
+                assert load.errors == 0, f"{load.errors} errors"
+                ours.append(load.rate * 64)
+                cpu.append((cpu_seconds(d.process.pid) - before) / load.requests / 64 * 1e6)
+                d.stop()
+                count = 20000 if SMOKE else 200000
+                line = subprocess.run([BUILD / "tests" / "bench_bare_sqlite", folder / "bare.db", "64", str(count)],
+                                      capture_output=True, text=True, check=True, timeout=300).stdout
+                bare.append(count / float(line.split()[0]))
+        report("batches of 64", f"{what}: {median(ours):.0f} events/s, bare SQLite {median(bare):.0f}/s, "
+               f"{median(cpu):.1f} us CPU an event;", median(ours) / median(bare), 0.60)
+
+
+def bench_connections():
+    for connections in (128, 129, 256, 1024):
+        with Temp() as folder:
+            d = start(folder, HELD)
+            load = wrk(folder, d.port, lua("/v1/events", 1, 1000), connections)
+            report(f"{connections} connections", f"{load.rate:.0f}/s, p99 {load.p99 / 1000:.1f} ms, {load.errors} errors"
+                   + ("" if load.errors == 0 and load.requests > 0 else "  STALL"))
+            d.stop()
+
+
+def bench_peer():
+    """Every alert new and sent out by webhook, against Alertmanager 0.25, which keeps alerts in memory only."""
+    for batch, connections in ((1, 64), (64, 8)):
+        figures = {"ours": [], "theirs": []}
+        for _ in range(ROUNDS):
+            for who in ("ours", "theirs"):
+                with Temp() as folder:
+                    sink = Program("bench_sink_http")
+                    if who == "ours":
+                        d = start(folder, PAGED, sink.url)
+                        pid, port, path = d.process.pid, d.port, "/v1/events"
+                    else:
+                        d = Alertmanager(folder, sink.url)
+                        pid, port, path = d.process.pid, d.port, "/api/v2/alerts"
+                    empty, before = rss_bytes(pid), cpu_seconds(pid)
+                    load = wrk(folder, port, lua(path, batch, 0, who == "theirs"), connections)
+                    alerts = load.requests * batch
+                    figures[who].append((load.rate * batch, load.p99, (cpu_seconds(pid) - before) / alerts * 1e6,
+                                         (rss_bytes(pid) - empty) / alerts))
+                    d.stop()
+                    sink.stop()
+        ours, theirs = ([median(column) for column in zip(*figures[who])] for who in ("ours", "theirs"))
+        name = "Alertmanager, " + ("single" if batch == 1 else "batches of 64")
+        report(name, f"{ours[0]:.0f} against {theirs[0]:.0f} alerts/s;", ours[0] / theirs[0], 1.6)
+        report(name, f"p99 {ours[1] / 1000:.1f} against {theirs[1] / 1000:.1f} ms;", ours[1] / theirs[1], 0.5, True)
+        report(name, f"{ours[2]:.1f} against {theirs[2]:.1f} us CPU an alert;", ours[2] / theirs[2], 0.5, True)
+        report(name, f"{ours[3]:.0f} against {theirs[3]:.0f} bytes an open incident;", ours[3] / theirs[3], 0.5, True)
+
+
+def bench_wire():
+    """Alert to wire on an idle system: from the first byte of the POST to the webhook's whole body at the receiver."""
+    with Temp() as folder:
+        sink = Program("bench_sink_http", "wire")
+        d = start(folder, PAGED, sink.url)
+        connection = http.client.HTTPConnection("127.0.0.1", d.port)
+        times = []
+        for i in range(20 if SMOKE else 300):
+            body = json.dumps({"key": f"wire-{i}", "summary": "wire", "severity": "critical"})
+            begin = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+            connection.request("POST", "/v1/events", body,
+                               {"Content-Type": "application/json", "Authorization": f"Bearer {TOKEN}"})
+            arrived = int(sink.process.stdout.readline())
+            assert connection.getresponse().read()
+            times.append(arrived - begin)
+            time.sleep(0.005)  # idle again: what is measured is one alert, not a queue
+        times.sort()
+        report("alert to wire, idle", f"p50 {times[len(times) // 2] / 1000:.2f} ms, "
+               f"p99 {times[len(times) * 99 // 100] / 1000:.2f} ms (targets 1 and 3 ms)")
+        d.stop()
+        sink.stop()
+
+
+def bench_delivery():
+    count = 2000 if SMOKE else 20000
+    ours, bare = [], []
+    for _ in range(ROUNDS):
+        with Temp() as folder:
+            sink = Program("bench_sink_http")
+            d = start(folder, PAGED + "\nhold = 3s", sink.url)
+            connection = http.client.HTTPConnection("127.0.0.1", d.port)
+            for first in range(0, count, 100):
+                events = [{"key": f"d-{i}", "summary": "deliver", "severity": "error"} for i in range(first, first + 100)]
+                connection.request("POST", "/v1/events", json.dumps(events),
+                                   {"Content-Type": "application/json", "Authorization": f"Bearer {TOKEN}"})
+                assert connection.getresponse().read()
+
+            def accepted():
+                text = d.request("GET", "/metrics").body.decode()
+                return int(re.search(r'^escalated_attempts_total\{outcome="accepted"\} (\d+)', text, re.M).group(1))
+            wait_for(lambda: accepted() > 0, "the first delivery", 120)
+            begin, already = time.monotonic(), accepted()
+            wait_for(lambda: accepted() >= count, "all deliveries", 300)
+            ours.append((count - already) / (time.monotonic() - begin))
+            d.stop()
+            line = subprocess.run([BUILD / "tests" / "bench_bare_curl", sink.url, str(count), "64", "700"],
+                                  capture_output=True, text=True, check=True, timeout=300).stdout
+            bare.append(count / float(line.split()[0]))
+            sink.stop()
+    report("webhook deliveries", f"{median(ours):.0f}/s with durable outcomes, bare libcurl {median(bare):.0f}/s;",
+           median(ours) / median(bare), 0.40)
+
+
+def bench_memory():
+    count = 5000 if SMOKE else 100000
+    with Temp() as folder:
+        sink = Program("bench_sink_http")
+        d = start(folder, PAGED, sink.url)
+        empty = rss_bytes(d.process.pid)
+        connection = http.client.HTTPConnection("127.0.0.1", d.port)
+        for first in range(0, count, 100):
+            events = [{"key": f"m-{i}", "summary": f"Checkout fails on host {i}", "severity": "error",
+                       "labels": {"service": "storefront", "region": "eu", "host": f"web-{i}", "team": "shop",
+                                  "env": "prod"}} for i in range(first, first + 100)]
+            connection.request("POST", "/v1/events", json.dumps(events),
+                               {"Content-Type": "application/json", "Authorization": f"Bearer {TOKEN}"})
+            assert connection.getresponse().read()
+
+        def metric(name):
+            text = d.request("GET", "/metrics").body.decode()
+            return int(re.search(rf"^{re.escape(name)} (\d+)", text, re.M).group(1))
+        wait_for(lambda: metric('escalated_notifications{state="pending"}') == 0 and
+                 metric('escalated_notifications{state="claimed"}') == 0, "all pages", 600)
+        full = rss_bytes(d.process.pid)
+        report("memory", f"empty {empty / 2**20:.1f} MB (target 16); {(full - empty) / count:.0f} bytes an open incident "
+               f"at {count} (target 1024)")
+        assert d.stop() == 0
+        begin = time.monotonic()
+        d.start()
+        wait_for(lambda: d.request("GET", "/readyz").status == 200, "readiness")
+        report("start", f"{time.monotonic() - begin:.2f} s with {count} open incidents (target 1); "
+               f"{(rss_bytes(d.process.pid)) / 2**20:.1f} MB after it")
+        d.stop()
+        sink.stop()
+
+
+def main():
+    known = {name[6:]: function for name, function in globals().items() if name.startswith("bench_")}
+    wanted = [name for name in sys.argv[2:] if not name.startswith("--")] or list(known)
+    for name in wanted:
+        known[name]()
+
+
+if __name__ == "__main__":
+    main()

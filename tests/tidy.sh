@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# The house rules a machine can see: which folder includes which, banned functions, file sizes, what standalone headers
+# need. Prints every breach; exit 1 if there is one.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+breaches=0
+breach() {
+    echo "tidy: $*"
+    breaches=$((breaches + 1))
+}
+
+# allowed FOLDER REGEX: what a quoted include in FOLDER may begin with.
+allowed() {
+    local folder=$1 pattern=$2 line
+    while IFS= read -r line; do
+        breach "$line (a file of $folder may include $pattern)"
+    done < <(grep -nE '^#include "' "$folder"/*.c "$folder"/*.h 2>/dev/null | grep -vE "#include \"($pattern)")
+}
+allowed gateway/base 'gateway/base/'
+allowed gateway/system 'gateway/(base|system)/'
+allowed policies 'gateway/base/|policies/'
+allowed gateway/handoff 'gateway/(base|system|handoff)/|policies/'
+allowed gateway/store 'gateway/(base|system|store)/|policies/|schema_'
+allowed gateway/http 'gateway/(base|system|http)/'
+allowed gateway/config 'gateway/(base|system|config)/|policies/|channels/channel\.h'
+allowed gateway/reply 'gateway/(base|system|reply)/|gateway/store/store_read\.h|policies/'
+allowed gateway/intake 'gateway/(base|system|config|http|reply|handoff|intake)/|policies/|gateway/store/store_read\.h'
+allowed gateway/api 'gateway/(base|system|config|http|reply|handoff|api)/|policies/|gateway/store/store_read\.h'
+allowed gateway/engine 'gateway/(base|system|config|handoff|engine)/|gateway/store/store\.h|policies/'
+allowed gateway/delivery 'gateway/(base|system|config|handoff|delivery)/|policies/|channels/channel\.h'
+allowed gateway/cli 'gateway/(base|system|config|reply|engine|store|cli)/|policies/'
+allowed channels 'channels/|gateway/(base|system)/'
+allowed channels/support 'channels/|gateway/(base|system)/'
+
+while IFS= read -r line; do
+    breach "$line (channel.h includes nothing but stddef.h and stdint.h)"
+done < <(grep -nE '^#include' channels/channel.h | grep -vE '<(stddef|stdint)\.h>')
+
+# policies/ is pure: nothing that reads a clock, a file, the environment or chance.
+while IFS= read -r line; do
+    breach "$line (policies/ is pure)"
+done < <(grep -nE '\b(time|clock_gettime|gettimeofday|getenv|fopen|open|read|write|rand|random|getrandom|pthread_[a-z]+|printf|malloc|free)\(' policies/*.c)
+
+banned='strcpy|strcat|strncpy|sprintf|strtok|atoi|gets|alloca|system|popen|localtime|gmtime|strerror'
+while IFS= read -r line; do
+    breach "$line (banned function)"
+done < <(grep -nE "(^|[^_a-zA-Z>.])($banned)\(" gateway/*.c gateway/*/*.c policies/*.c channels/*.c channels/*/*.c)
+
+while IFS= read -r file; do
+    lines=$(wc -l <"$file")
+    [ "$lines" -le 600 ] || breach "$file has $lines lines, want at most 600"
+done < <(git ls-files '*.c' '*.h' '*.py' '*.mjs' '*.sh')
+
+while IFS= read -r file; do
+    [ -f "$(dirname "$file")/README.md" ] || breach "$(dirname "$file") has no README.md"
+done < <(git ls-files 'gateway/*/*.h' 'policies/*.h' 'channels/*.h' 'tests/*/*' 'config/*/*' | awk -F/ 'NF <= 3' |
+    awk -F/ '{ print $1 "/" $2 }' | sort -u | while read -r dir; do [ -d "$dir" ] && echo "$dir/x"; done)
+
+while IFS= read -r line; do
+    breach "$line (finish it or leave it out)"
+done < <(grep -nE '\b(TODO|FIXME|XXX)\b' -r gateway policies channels tests config --include='*.[chp]*' --exclude=tidy.sh 2>/dev/null | grep -v node_modules)
+
+[ $breaches -eq 0 ] && echo "tidy: nothing to say"
+exit $((breaches > 0))
