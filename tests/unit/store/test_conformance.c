@@ -400,10 +400,10 @@ static void test_outcomes(void **state)
 {
     static const char kept[] = "{\"title\":\"t\"}";
     static const struct outcome_case cases[] = {
-        {NOTIFICATION_PENDING, true, false, kept},   {NOTIFICATION_CLAIMED, true, false, kept},
-        {NOTIFICATION_ACCEPTED, true, true, kept},   {NOTIFICATION_ACCEPTED, false, true, ""},
-        {NOTIFICATION_DELIVERED, true, true, ""},    {NOTIFICATION_FAILED, true, true, ""},
-        {NOTIFICATION_CANCELLED, false, true, ""},   {NOTIFICATION_EXPIRED, true, true, ""},
+        {NOTIFICATION_PENDING, true, false, kept}, {NOTIFICATION_CLAIMED, true, false, kept},
+        {NOTIFICATION_ACCEPTED, true, true, kept}, {NOTIFICATION_ACCEPTED, false, true, ""},
+        {NOTIFICATION_DELIVERED, true, true, ""},  {NOTIFICATION_FAILED, true, true, ""},
+        {NOTIFICATION_CANCELLED, false, true, ""}, {NOTIFICATION_EXPIRED, true, true, ""},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         check_outcome(store_of(state), i + 1, &cases[i]);
@@ -475,9 +475,8 @@ static void assert_details(struct store *store, uint64_t id, const char *details
     const char *got_details = NULL;
     const char *got_links = NULL;
     arena_init(&arena);
-    assert_int_equal(store->ops->notification(store->self, id, &arena, &row, &got_details,
-                                              &got_links, &err),
-                     0);
+    assert_int_equal(
+        store->ops->notification(store->self, id, &arena, &row, &got_details, &got_links, &err), 0);
     assert_string_equal(got_details, details);
     assert_string_equal(got_links, links);
     arena_clear(&arena);
@@ -532,9 +531,9 @@ static void test_unknown_notification_is_not_found(void **state)
         const char *details = NULL;
         const char *links = NULL;
         arena_init(&arena);
-        assert_int_equal(store->ops->notification(store->self, ids[i], &arena, &row, &details,
-                                                  &links, &err),
-                         -1);
+        assert_int_equal(
+            store->ops->notification(store->self, ids[i], &arena, &row, &details, &links, &err),
+            -1);
         assert_int_equal(err.code, ERR_NOT_FOUND);
         assert_null(details);
         arena_clear(&arena);
@@ -608,9 +607,9 @@ static void test_a_row_that_cannot_be_is_broken(void **state)
     for (size_t i = 0; i < 8; i++) {
         struct err err = {0};
         struct store *store = NULL;
-        assert_int_equal(store_open(i % 2 == 0 ? "sqlite:other.db" : "memory:", fixture->folder,
-                                    &store, &err),
-                         0);
+        assert_int_equal(
+            store_open(i % 2 == 0 ? "sqlite:other.db" : "memory:", fixture->folder, &store, &err),
+            0);
         struct batch batch;
         batch_begin(&batch, store);
         if (batch.meta.next_incident == 1) {
@@ -716,7 +715,7 @@ static void test_inbox_items_leave_with_the_commit(void **state)
     assert_int_equal(batch_commit(&batch, store), STORE_LEASE_LOST);
     (void)take(store, 3, got); /* they come again */
     assert_string_equal(got, "abc");
-    free(world_text(store)); /* a reload, too, means that they were not applied */
+    free(world_text(store));   /* a reload, too, means that they were not applied */
     (void)take(store, 3, got); /* seen in the text */
     assert_string_equal(got, "abc");
     append(store, "f");
@@ -796,7 +795,10 @@ static const struct {
     const char *name;
     CMUnitTestFunction run;
 } cases[] = {
-#define CASE(function) {#function, function}
+#define CASE(function)                                                                             \
+    {                                                                                              \
+#function, function                                                                        \
+    }
     CASE(test_new_store_counts_from_one),
     CASE(test_every_field_comes_back),
     CASE(test_absent_text_may_be_null),
@@ -826,7 +828,8 @@ int main(void)
     static char names[KIND_COUNT_TESTED * CASE_COUNT][96];
     for (size_t i = 0; i < KIND_COUNT_TESTED * CASE_COUNT; i++) {
         const struct kind *kind = &kinds[i / CASE_COUNT];
-        (void)snprintf(names[i], sizeof(names[i]), "%s: %s", kind->name, cases[i % CASE_COUNT].name);
+        (void)snprintf(names[i], sizeof(names[i]), "%s: %s", kind->name,
+                       cases[i % CASE_COUNT].name);
         tests[i] = (struct CMUnitTest){
             .name = names[i],
             .test_func = cases[i % CASE_COUNT].run,
