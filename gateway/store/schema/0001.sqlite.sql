@@ -1,6 +1,6 @@
--- What escalated keeps. States are words, instants are milliseconds of Unix time (0: has not
--- happened), absent text is ''. gateway/store/README.md says who writes which table. A landed file is
--- never edited: a change is the next number.
+-- What escalated keeps. States are words, absent text is '', instants are milliseconds of Unix time
+-- with 0 for "has not happened". gateway/store/README.md says who writes which table. A landed file
+-- is never edited: a change is the next number.
 
 CREATE TABLE schema_version (
     version    INTEGER PRIMARY KEY,
