@@ -230,6 +230,10 @@ static void order_start(struct engine *engine, const struct notification *n, con
     order->severity = (enum severity)n->severity;
     order->channel = n->channel;
     order->contact = n->contact;
+    const struct offer *offer = offers_entry(engine, n->id);
+    ASSERT(offer != NULL);
+    order->key = arena_strdup(&engine->arena, offer->key);
+    order->address = arena_strdup(&engine->arena, offer->address);
     order->body = body->bytes;
     order->body_count = body->count;
     order->content_type = text_or_empty(body->content_type);
@@ -287,7 +291,8 @@ static void start_or_drop(struct engine *engine, struct notification *n_or_null,
 {
     struct body body = {0};
     struct notification *n = n_or_null;
-    bool stands = n != NULL && n->state == NOTIFICATION_PENDING && is_wanted(n);
+    bool stands = n != NULL && n->state == NOTIFICATION_PENDING && is_wanted(n) &&
+                  offers_is_open(engine, n->id);
     if (stands && n->expires_at_ms > engine->now_ms && n->next_at_ms <= engine->now_ms &&
         find_body(engine, n, prepared, &body) == 0) {
         claim(engine, n, &body);

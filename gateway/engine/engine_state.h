@@ -36,6 +36,8 @@ struct channel_queue {
 struct offer {
     uint64_t id;
     size_t queue;
+    char *key; /* with its address behind it: what a START names and memory does not keep otherwise */
+    const char *address;
 };
 
 struct claim {
@@ -147,6 +149,7 @@ void offers_ready(struct engine *engine, struct notification *notification);
 void offers_make(struct engine *engine);
 void offers_settle(struct engine *engine); /* after the commit */
 bool offers_is_open(const struct engine *engine, uint64_t notification);
+const struct offer *offers_entry(const struct engine *engine, uint64_t notification); /* or NULL */
 const struct claim *offers_claim(const struct engine *engine, uint64_t notification);
 
 /* events.c, replies.c */

@@ -157,7 +157,11 @@ static struct incident *open_incident(struct firing *firing, const struct policy
                                       const char *group_key, uint64_t linked)
 {
     struct engine *engine = firing->engine;
-    const struct policy *frozen = frozen_add(&engine->world.frozen, policy);
+    const struct policy *frozen = frozen_keep(&engine->world.frozen, policy->hash);
+    if (frozen == NULL) {
+        frozen = frozen_add(&engine->world.frozen, policy);
+        batch_policy(engine, frozen);
+    }
     struct incident *incident =
         world_add_incident(&engine->world, engine->meta.next_incident++, frozen,
                            firing->event->source, group_key, firing->event->summary);
@@ -168,7 +172,6 @@ static struct incident *open_incident(struct firing *firing, const struct policy
     incident->updated_at_ms = engine->now_ms;
     incident->linked = linked;
     world_reindex(&engine->world, incident, false);
-    batch_policy(engine, frozen);
     fire_alert(firing, add_alert(firing, incident));
     (void)refresh_severity(engine, incident);
     incident->priority =
