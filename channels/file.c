@@ -24,8 +24,8 @@
 
 #define IN_FLIGHT_MAX 64
 #define HEAD_BYTES_MAX 16384
-#define KEY_BYTES_MAX 160
-#define NAME_BYTES 224 /* ".", 20 digits, "-", the key, ".txt" */
+#define KEY_BYTES_MAX 191
+#define NAME_BYTES 256 /* ".", 20 digits, "-", the key, ".txt" */
 
 static const struct channel_option options[] = {{.key = NULL}};
 
@@ -41,7 +41,7 @@ static void file_destroy(void *self);
 /* Keys are made of plain characters; one that is not must not reach the file system as it is. */
 static void file_name(const struct channel_message *message, char out[NAME_BYTES])
 {
-    static const char plain[] = "-_:.@+=0123456789"
+    static const char plain[] = "-_~:.@+=0123456789"
                                 "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
     char hex[DIGEST_HEX_BYTES];
     const char *key = message->key;

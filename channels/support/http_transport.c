@@ -255,7 +255,8 @@ static enum http_trouble trouble_of(const struct transfer *transfer, CURLcode co
     if (transfer->refused && code == CURLE_COULDNT_CONNECT) {
         return HTTP_TROUBLE_REFUSED;
     }
-    if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL) {
+    /* The second code also stands for an answer that is no HTTP. */
+    if (code == CURLE_URL_MALFORMAT || (code == CURLE_UNSUPPORTED_PROTOCOL && !transfer_is_written(transfer))) {
         return HTTP_TROUBLE_REQUEST;
     }
     return code == CURLE_OPERATION_TIMEDOUT ? HTTP_TROUBLE_TIMEOUT : HTTP_TROUBLE_NETWORK;

@@ -39,7 +39,7 @@ void webhook_secret_clear(struct webhook_secret *secret)
 
 void webhook_id(const char *key, char out[WEBHOOK_ID_BYTES])
 {
-    static const char plain[] = "-_:0123456789"
+    static const char plain[] = "-_~:0123456789"
                                 "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
     size_t length = strlen(key);
     if (length > 0 && length < WEBHOOK_ID_BYTES && key[strspn(key, plain)] == '\0') {

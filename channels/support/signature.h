@@ -18,7 +18,7 @@
 
 #define WEBHOOK_KEY_BYTES_MIN 24
 #define WEBHOOK_KEY_BYTES_MAX 64
-#define WEBHOOK_ID_BYTES 128
+#define WEBHOOK_ID_BYTES 192
 
 struct webhook_secret {
     unsigned char key[WEBHOOK_KEY_BYTES_MAX];
@@ -29,7 +29,7 @@ struct webhook_secret {
 int webhook_secret_parse(const char *text, struct webhook_secret *out_secret, char *why, size_t why_size);
 void webhook_secret_clear(struct webhook_secret *secret);
 
-/* A notification's key as a webhook-id: itself where it has only letters, digits, "-", "_" and ":" and fits; else a digest of
+/* A notification's key as a webhook-id: itself where it has only letters, digits, "-", "_", "~" and ":" and fits; else a digest of
  * it, because a dot would end the id in the signed text and other bytes do not belong into a header. */
 void webhook_id(const char *key, char out[WEBHOOK_ID_BYTES]);
 

@@ -136,9 +136,10 @@ char *arena_strdup(struct arena *arena, const char *text)
 
 char *arena_strndup(struct arena *arena, const char *text, size_t length)
 {
-    size_t kept = strnlen(text, length);
+    size_t kept = length > 0 ? strnlen(text, length) : 0;
     char *result = take(arena, kept + 1);
-    memcpy(result, text, kept);
+    if (kept > 0)
+        memcpy(result, text, kept);
     result[kept] = '\0';
     return result;
 }

@@ -68,7 +68,8 @@ static bool csv_next(struct csv *csv, const char **out_line, size_t *out_length)
     return true;
 }
 
-/* The first column: up to a comma or semicolon, blanks and one pair of quotes around it taken off. */
+/* The first column: up to a comma or semicolon, blanks and one pair of quotes around it taken off.
+ */
 static const char *csv_column(struct arena *arena, const char *line, size_t length)
 {
     size_t begin = 0;
@@ -89,7 +90,8 @@ static const char *csv_column(struct arena *arena, const char *line, size_t leng
     return arena_strndup(arena, line + begin, end - begin);
 }
 
-/* Addresses of other channels (telephone numbers) have no @; their header is a first line without digits. */
+/* Addresses of other channels (telephone numbers) have no @; their header is a first line without
+ * digits. */
 static bool is_header(const char *column, bool is_mail)
 {
     return strchr(column, '@') == NULL && (is_mail || strpbrk(column, "0123456789") == NULL);
@@ -100,7 +102,8 @@ static int pointer_compare(const void *left, const void *right)
     return strcmp(*(const char *const *)left, *(const char *const *)right);
 }
 
-/* The same address twice is one address. The order of the file does not matter to anybody, so they may be sorted. */
+/* The same address twice is one address. The order of the file does not matter to anybody, so they
+ * may be sorted. */
 static size_t drop_doubles(const char **addresses, size_t count)
 {
     if (count < 2) {

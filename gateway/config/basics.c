@@ -50,8 +50,7 @@ static void build_gateway(struct build *build)
     struct err err;
     int result = keeper_zone(build->keeper, "UTC", &book->zone, &err);
     ASSERT(result == 0);
-    book->zone =
-        build_zone(build, section, section_entry(section, "time_zone"), values.time_zone);
+    book->zone = build_zone(build, section, section_entry(section, "time_zone"), values.time_zone);
     book->site_name = values.name;
     book->public_url = build_public_url(build, section, values.public_url);
     book->incidents_max = values.incidents_max;
@@ -76,8 +75,9 @@ static int parse_listen(const char *text, struct arena *arena, struct config_htt
     bool in_brackets = text[0] == '[';
     const char *begin = in_brackets ? text + 1 : text;
     const char *end = in_brackets ? strchr(text, ']') : colon;
-    bool fits = colon != NULL && end != NULL && end > begin &&
-                (in_brackets ? colon == end + 1 : memchr(begin, ':', (size_t)(end - begin)) == NULL);
+    bool fits =
+        colon != NULL && end != NULL && end > begin &&
+        (in_brackets ? colon == end + 1 : memchr(begin, ':', (size_t)(end - begin)) == NULL);
     if (!fits || strpbrk(text, " \t/") != NULL ||
         parse_i64(colon + 1, 0, 65535, &port, NULL) != 0) {
         return err_set(err, ERR_INVALID,
@@ -112,10 +112,9 @@ static void build_http(struct build *build)
     bool has_cert = values.tls_cert_file[0] != '\0';
     bool has_key = values.tls_key_file[0] != '\0';
     if (has_cert != has_key) {
-        build_problem(build, section,
-                      section_entry(section, has_cert ? "tls_cert_file" : "tls_key_file"),
-                      "%s is missing (want both or none)",
-                      has_cert ? "tls_key_file" : "tls_cert_file");
+        build_problem(
+            build, section, section_entry(section, has_cert ? "tls_cert_file" : "tls_key_file"),
+            "%s is missing (want both or none)", has_cert ? "tls_key_file" : "tls_cert_file");
     }
 }
 
@@ -129,8 +128,7 @@ static void build_store(struct build *build)
     if (text_starts_with(values.url, "postgresql:") || text_starts_with(values.url, "postgres:")) {
         build_problem(build, section, entry,
                       "this version has no PostgreSQL store (want sqlite:FILE)");
-    } else if (!text_starts_with(values.url, "sqlite:") ||
-               values.url[strlen("sqlite:")] == '\0') {
+    } else if (!text_starts_with(values.url, "sqlite:") || values.url[strlen("sqlite:")] == '\0') {
         build_problem(build, section, entry, "got '%s', want sqlite:FILE", values.url);
     }
 }

@@ -1,10 +1,11 @@
 /*
- * build - what the parts of the builder share while a document becomes a configuration; private to this folder.
+ * build - what the parts of the builder share while a document becomes a configuration; private to
+ * this folder.
  *
- * Shape:   build_basics, build_channels, build_people, build_sources, build_policies, in this order: later ones look up
- *          what earlier ones made. Every wrong key becomes a problem and building goes on, so that all are found.
- * Owns:    results lie in `arena`; regexes, zones and secrets belong to the keeper.
- * Threads: one at a time.
+ * Shape:   build_basics, build_channels, build_people, build_sources, build_policies, in this
+ * order: later ones look up what earlier ones made. Every wrong key becomes a problem and building
+ * goes on, so that all are found. Owns:    results lie in `arena`; regexes, zones and secrets
+ * belong to the keeper. Threads: one at a time.
  */
 #ifndef ESCALATED_CONFIG_BUILD_H
 #define ESCALATED_CONFIG_BUILD_H
@@ -25,9 +26,10 @@ struct build {
     struct problems *problems;
     struct keeper *keeper;
     const struct document *document;
-    const char *folder;                   /* absolute; "" for a policy text, which names no files */
-    const struct config_plugins *plugins; /* NULL: plugin options are not checked, secrets not read */
-    struct config *config;                /* what there is so far; NULL for a policy text */
+    const char *folder; /* absolute; "" for a policy text, which names no files */
+    const struct config_plugins
+        *plugins;          /* NULL: plugin options are not checked, secrets not read */
+    struct config *config; /* what there is so far; NULL for a policy text */
 };
 
 void build_basics(struct build *build);   /* [gateway] [http] [store] */
@@ -37,10 +39,11 @@ void build_sources(struct build *build);  /* [source] [token] */
 void build_policies(struct build *build); /* [policy] [step] */
 
 /* One policy and its steps; `where` says which section. `default` is known by its name. */
-void build_policy(struct build *build, const struct ini_section *section, struct policy *out_policy);
+void build_policy(struct build *build, const struct ini_section *section,
+                  struct policy *out_policy);
 
-/* section.c: put the keys of a section into `values`, by its table. `other` is asked for keys that the table does not have
- * and answers whether it took the key; NULL: nobody. */
+/* section.c: put the keys of a section into `values`, by its table. `other` is asked for keys that
+ * the table does not have and answers whether it took the key; NULL: nobody. */
 typedef bool section_other(struct build *build, const struct ini_section *section,
                            const struct ini_entry *entry, void *context);
 void section_apply(struct build *build, const struct ini_section *section, enum section_kind kind,

@@ -54,10 +54,10 @@ static void build_contact(struct build *build, const struct ini_section *section
     contact->methods =
         arena_copy(build->arena, methods.items, methods.count * sizeof(methods.items[0]));
     contact->method_count = methods.count;
-    contact->zone = values.time_zone[0] == '\0'
-                        ? build->config->rulebook.zone
-                        : build_zone(build, section, section_entry(section, "time_zone"),
-                                     values.time_zone);
+    contact->zone =
+        values.time_zone[0] == '\0'
+            ? build->config->rulebook.zone
+            : build_zone(build, section, section_entry(section, "time_zone"), values.time_zone);
     reach_build(build, section, "page", &values.page, contact, &contact->page,
                 &contact->page_count);
     reach_build(build, section, "inform", &values.inform, contact, &contact->inform,

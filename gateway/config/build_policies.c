@@ -30,9 +30,9 @@ static void build_matches(struct build *build, const struct ini_section *section
         if (is_default(section)) {
             build_problem(build, section, entry,
                           "default takes what nothing else matches (remove the line)");
-        } else if (entry->value[0] != '\0' && matchers_parse(entry->value, build->arena,
-                                                             build->keeper, &lines[count],
-                                                             &err) != 0) {
+        } else if (entry->value[0] != '\0' &&
+                   matchers_parse(entry->value, build->arena, build->keeper, &lines[count], &err) !=
+                       0) {
             build_problem(build, section, entry, "%s", err.text);
         } else if (entry->value[0] != '\0') {
             count++;
@@ -110,8 +110,8 @@ static void build_step(struct build *build, const struct ini_section *section, s
     build_step_kind(build, section, &values, step);
     bool is_page = step->kind == STEP_PAGE;
     const struct ini_entry *when = section_entry(section, "when");
-    step->when = when == NULL ? (is_page ? WHEN_UNACKED : WHEN_UNRESOLVED)
-                              : (enum step_when)values.when;
+    step->when =
+        when == NULL ? (is_page ? WHEN_UNACKED : WHEN_UNRESOLVED) : (enum step_when)values.when;
     step->wait_ms = is_page || section_entry(section, "wait") != NULL ? values.wait_ms : 0;
     if (is_page && step->when != WHEN_UNACKED) {
         build_problem(build, section, when, "a page step is always unacked (remove the line)");
@@ -153,10 +153,8 @@ static size_t build_sections_of_steps(struct build *build, const struct ini_sect
 static void build_inline_step(struct build *build, const struct ini_section *section,
                               const struct option_list *page, struct step *step)
 {
-    *step = (struct step){.name = INLINE_STEP,
-                          .kind = STEP_PAGE,
-                          .when = WHEN_UNACKED,
-                          .wait_ms = INT64_C(300000)};
+    *step = (struct step){
+        .name = INLINE_STEP, .kind = STEP_PAGE, .when = WHEN_UNACKED, .wait_ms = INT64_C(300000)};
     targets_build(build, section, "page", page, TARGETS_PAGE, &step->targets, &step->target_count);
     check_page_reaches(build, section, section_entry(section, "page"), step);
 }
@@ -175,8 +173,8 @@ static void build_steps(struct build *build, const struct ini_section *section,
         build_inline_step(build, section, &values->page, &steps[0]);
         count = 1;
     } else if (count == 0) {
-        build_problem(build, section, NULL,
-                      "has no step (want page = WHOM, or a [step %s/NAME])", section->name);
+        build_problem(build, section, NULL, "has no step (want page = WHOM, or a [step %s/NAME])",
+                      section->name);
     }
     policy->steps = arena_copy(build->arena, steps, count * sizeof(steps[0]));
     policy->step_count = count;
@@ -214,7 +212,8 @@ void build_policy(struct build *build, const struct ini_section *section, struct
     *out_policy = policy;
 }
 
-/* The end of every fallback chain: somebody who is not a matter of duty hours, and who can be reached. */
+/* The end of every fallback chain: somebody who is not a matter of duty hours, and who can be
+ * reached. */
 static void check_default(struct build *build, const struct ini_section *section,
                           const struct policy *policy)
 {
@@ -246,7 +245,8 @@ static void check_orphan_steps(struct build *build)
     while ((section = document_next(build->document, section, "step")) != NULL) {
         size_t length = strcspn(section->name, "/");
         const char *policy = arena_strndup(build->arena, section->name, length);
-        bool found = section->name[length] == '\0'; /* its name was reported */
+        const char *step = section->name + length + (section->name[length] == '/' ? 1 : 0);
+        bool found = !text_is_name(policy) || !text_is_name(step); /* was reported */
         for (size_t i = 0; i < book->policy_count && !found; i++) {
             found = text_equal(known[i], policy);
         }

@@ -18,7 +18,8 @@ static void canonical_line(struct document *document, const struct ini_file *fil
         return;
     }
     const char *key = arena_strndup(&document->arena, text, (size_t)(sign - text));
-    const char *value = arena_strndup(&document->arena, sign + 3, length - (size_t)(sign + 3 - text));
+    const char *value =
+        arena_strndup(&document->arena, sign + 3, length - (size_t)(sign + 3 - text));
     document_add_entry(document, document->last, key, value, line);
 }
 

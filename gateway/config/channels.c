@@ -81,8 +81,8 @@ static int value_text(struct build *build, const struct channel_option *option, 
 }
 
 static const char *secret_value(struct build *build, const struct ini_section *section,
-                                const struct channel_option *option,
-                                const struct ini_entry *entry, const struct ini_entry *file_entry)
+                                const struct channel_option *option, const struct ini_entry *entry,
+                                const struct ini_entry *file_entry)
 {
     struct err err;
     const char *value = "";
@@ -187,8 +187,7 @@ static const struct channel_ops *find_plugin(struct build *build, const struct i
     if (build->plugins == NULL || entry == NULL || !text_is_name(entry->value)) {
         return NULL;
     }
-    const struct channel_ops *ops =
-        build->plugins->find(build->plugins->self, entry->value, &err);
+    const struct channel_ops *ops = build->plugins->find(build->plugins->self, entry->value, &err);
     if (ops == NULL) {
         build_problem(build, section, entry, "%s", err.text);
     }
@@ -248,8 +247,7 @@ static void build_channel(struct build *build, const struct ini_section *section
         .horizon_ms = values.horizon_ms,
         .attempt_timeout_ms = values.attempt_timeout_ms,
     };
-    if (text_equal(channel->plugin, "email") &&
-        section_entry(section, "attempt_timeout") == NULL) {
+    if (text_equal(channel->plugin, "email") && section_entry(section, "attempt_timeout") == NULL) {
         channel->attempt_timeout_ms = MAIL_ATTEMPT_TIMEOUT_MS;
     }
     if (is_reserved(section->name)) {
@@ -264,8 +262,7 @@ static void build_channel(struct build *build, const struct ini_section *section
 void build_channels(struct build *build)
 {
     size_t count = document_count(build->document, "channel");
-    struct config_channel *channels =
-        arena_alloc_array(build->arena, count, sizeof(*channels));
+    struct config_channel *channels = arena_alloc_array(build->arena, count, sizeof(*channels));
     const char **names = arena_alloc_array(build->arena, count, sizeof(*names));
     const struct ini_section *section = NULL;
     for (size_t i = 0; i < count; i++) {

@@ -139,7 +139,8 @@ const struct config_channel *config_find_channel(const struct config *config, co
     return NULL;
 }
 
-/* A named section is an example: every line of it is a comment, so that the text as a whole loads. */
+/* A named section is an example: every line of it is a comment, so that the text as a whole loads.
+ */
 static void print_as_comment(const char *text, struct strbuf *out)
 {
     while (*text != '\0') {
@@ -173,8 +174,9 @@ static void print_section(const struct section_type *type, struct strbuf *out)
 
 void config_print_defaults(struct strbuf *out)
 {
-    strbuf_add(out, "; Every section and option with its default; what begins with ';' is a comment.\n"
-                    "; A secret KEY may come from a file: KEY_file = PATH, or credential:NAME.\n");
+    strbuf_add(out,
+               "; Every section and option with its default; what begins with ';' is a comment.\n"
+               "; A secret KEY may come from a file: KEY_file = PATH, or credential:NAME.\n");
     for (size_t i = 0; i < SECTION_KIND_COUNT; i++) {
         print_section(&section_types[i], out);
     }

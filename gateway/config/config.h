@@ -88,8 +88,9 @@ struct config_plugins {
     const struct channel_ops *(*find)(void *self, const char *plugin, struct err *err);
 };
 
-/* plugins NULL: [channel] sections are accepted with any keys and secret files are not read (check, simulate and explain
- * on a machine without them). All or nothing: on failure *out_config is untouched. */
+/* plugins NULL: [channel] sections are accepted with any keys and secret files are not read (check,
+ * simulate and explain on a machine without them). All or nothing: on failure *out_config is
+ * untouched. */
 int config_load(const char *folder, const struct config_plugins *plugins, struct config **out_config,
                 struct strbuf *problems);
 struct config *config_retain(struct config *config);

@@ -1,10 +1,10 @@
 /*
- * document - the sections and keys of a folder of INI files, as they stand, before anything is understood.
+ * document - the sections and keys of a folder of INI files, as they stand, before anything is
+ * understood.
  *
- * Shape:   ini_read / folder_read / canonical_read fill it; the builders read it, section by section.
- * Owns:    everything lies in the document's arena; document_clear wipes the values first (some are secrets).
- * Threads: one at a time.
- * Limits:  20,000 sections, 16 KiB a value.
+ * Shape:   ini_read / folder_read / canonical_read fill it; the builders read it, section by
+ * section. Owns:    everything lies in the document's arena; document_clear wipes the values first
+ * (some are secrets). Threads: one at a time. Limits:  20,000 sections, 16 KiB a value.
  */
 #ifndef ESCALATED_CONFIG_DOCUMENT_H
 #define ESCALATED_CONFIG_DOCUMENT_H
@@ -57,7 +57,8 @@ struct ini_section *document_add_section(struct document *document, const struct
 void document_add_entry(struct document *document, struct ini_section *section, const char *key,
                         const char *value, unsigned line);
 
-/* The next section of this kind after `previous` (NULL: the first), in reading order; NULL at the end. */
+/* The next section of this kind after `previous` (NULL: the first), in reading order; NULL at the
+ * end. */
 struct ini_section *document_next(const struct document *document,
                                   const struct ini_section *previous, const char *kind);
 size_t document_count(const struct document *document, const char *kind);

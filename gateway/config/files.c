@@ -71,9 +71,8 @@ const char *build_secret_inline(struct build *build, const struct ini_section *s
                                 const struct ini_entry *entry)
 {
     if (section->file->readable_by_others) {
-        build_problem(build, section, entry,
-                      "others may read %s (chmod o-rwx it, or use %s_file)", section->file->name,
-                      entry->key);
+        build_problem(build, section, entry, "others may read %s (chmod o-rwx it, or use %s_file)",
+                      section->file->name, entry->key);
     }
     struct secret secret = {.bytes = NULL};
     secret_set(&secret, entry->value, entry->value_bytes);

@@ -55,8 +55,8 @@ static int names_read(struct names *names, DIR *dir, struct err *err)
     return 0;
 }
 
-static void file_take(struct document *document, const char *path, const char *name,
-                      unsigned order, struct problems *problems)
+static void file_take(struct document *document, const char *path, const char *name, unsigned order,
+                      struct problems *problems)
 {
     struct ini_file *file = arena_alloc(&document->arena, sizeof(*file));
     file->name = arena_strdup(&document->arena, name);

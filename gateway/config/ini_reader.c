@@ -184,7 +184,8 @@ static bool take_header(struct ini_reader *reader, const struct line *line)
     return wrong == NULL;
 }
 
-/* An indented `key = value` is taken for a continuation by inih; nearly always it was meant as a key. Matchers
+/* An indented `key = value` is taken for a continuation by inih; nearly always it was meant as a
+ * key. Matchers
  * (`label="x"`, `label =~ "x"`) look alike and are told apart by their quote. */
 static bool looks_like_key(const struct line *line)
 {
@@ -351,7 +352,8 @@ static char *reader_line(char *buffer, int size, void *context)
     return buffer;
 }
 
-/* inih leaves comments on continuation lines in the value; they are cut here like everywhere else. */
+/* inih leaves comments on continuation lines in the value; they are cut here like everywhere else.
+ */
 static void reader_continue(struct ini_reader *reader, const char *value)
 {
     size_t length = strlen(value);

@@ -63,7 +63,8 @@ int keeper_regex(struct keeper *keeper, const char *pattern, const struct regex 
     return 0;
 }
 
-/* Letters, digits and _ + - / only, no part that begins with anything but a letter: it cannot leave the folder. */
+/* Letters, digits and _ + - / only, no part that begins with anything but a letter: it cannot leave
+ * the folder. */
 static bool zone_name_is_safe(const char *name)
 {
     if (strlen(name) > ZONE_NAME_BYTES_MAX) {

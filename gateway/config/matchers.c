@@ -7,7 +7,8 @@
 bool label_is_valid(const char *label)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
-    size_t length = strspn(label, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789");
+    size_t length =
+        strspn(label, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789");
     return label[0] != '\0' && strchr(letters, label[0]) != NULL && label[length] == '\0' &&
            length <= EVENT_LABEL_BYTES_MAX;
 }

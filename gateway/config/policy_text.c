@@ -45,7 +45,8 @@ static void step_write(const struct policy *policy, const struct step *step, str
     duration_write("wait", step->wait_ms, out);
 }
 
-/* Every value is written, also the defaults: a later version's defaults must not change a running ladder. */
+/* Every value is written, also the defaults: a later version's defaults must not change a running
+ * ladder. */
 void policy_text_write(const struct policy *policy, struct strbuf *out)
 {
     strbuf_printf(out, "[policy %s]\n", policy->name);
@@ -118,16 +119,19 @@ int config_policy_parse(const char *name, const char *text, struct arena *arena,
     canonical_read(&document, &file, text, &problems);
     section_check_known(&build);
     const struct ini_section *section = document_next(&document, NULL, "policy");
-    if (section == NULL || !text_equal(section->name, name)) {
+    bool is_own = section != NULL && text_equal(section->name, name);
+    if (is_own) {
+        build_policy(&build, section, &policy);
+    } else if (!problems_any(&problems)) {
         (void)err_set(err, ERR_CORRUPT, "stored policy %s: the text is of another policy", name);
         goto done;
     }
-    build_policy(&build, section, &policy);
     if (problems_any(&problems)) {
         keep_first_problem(&problems, name, err);
         goto done;
     }
-    /* The stored text names the policy, not what this version would write: an incident finds it by the old hash. */
+    /* The stored text names the policy, not what this version would write: an incident finds it by
+     * the old hash. */
     policy.text = arena_strdup(arena, text);
     (void)digest_sha256_hex(text, strlen(text), policy.hash); /* answers the same hash */
     *out_policy = policy;
@@ -145,7 +149,8 @@ void config_policy_clear(struct policy *policy)
     for (size_t i = 0; i < policy->match_count; i++) {
         const struct match_line *line = &policy->match[i];
         for (size_t j = 0; j < line->matcher_count; j++) {
-            /* Its only owner now; the policy holds it as const because everybody else only reads. */
+            /* Its only owner now; the policy holds it as const because everybody else only reads.
+             */
             regex_destroy((struct regex *)line->matchers[j].regex);
         }
     }

@@ -10,8 +10,7 @@ void problems_init(struct problems *problems)
 {
     *problems = (struct problems){.items = NULL};
     arena_init(&problems->arena);
-    problems->items =
-        arena_alloc_array(&problems->arena, PROBLEMS_MAX, sizeof(problems->items[0]));
+    problems->items = arena_alloc_array(&problems->arena, PROBLEMS_MAX, sizeof(problems->items[0]));
 }
 
 void problems_clear(struct problems *problems)

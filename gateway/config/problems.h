@@ -1,8 +1,8 @@
 /*
  * problems - everything wrong with one folder, collected first and shown together.
  *
- * Shape:   problems_add(place, sentence) in any order -> problems_write: by file, line, order of discovery.
- * Owns:    the list; places borrow their file name, which must outlive the list.
+ * Shape:   problems_add(place, sentence) in any order -> problems_write: by file, line, order of
+ * discovery. Owns:    the list; places borrow their file name, which must outlive the list.
  * Threads: one at a time.
  * Limits:  1,000 problems are kept, 512 bytes each; what is left out is counted in the last line.
  */
@@ -19,7 +19,8 @@
 #define PROBLEMS_MAX 1000
 #define PROBLEM_ORDER_LAST 0xFFFFFFFFu /* of the folder as a whole: after all files */
 
-/* Where a problem is. A file that an option names is shown by its own name but sorted where that option stands. */
+/* Where a problem is. A file that an option names is shown by its own name but sorted where that
+ * option stands. */
 struct place {
     const char *file;
     unsigned line; /* 0: the file as a whole */

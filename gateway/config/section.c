@@ -143,6 +143,7 @@ static void apply_entry(struct build *build, const struct ini_section *section,
         row = find_secret_file(table, entry->key);
         if (section_entry(section, row->key) != NULL) {
             build_problem(build, section, entry, "%s stands too (want one of both)", row->key);
+            return;
         }
         set_field(row, values, build_secret_file(build, section, entry));
     }
@@ -171,8 +172,8 @@ void section_apply(struct build *build, const struct ini_section *section, enum 
     const struct option *table = section_types[kind].options;
     options_defaults(table, values, build->arena);
     for (const struct ini_entry *entry = section->first; entry != NULL; entry = entry->next) {
-        bool in_table = options_find(table, entry->key) != NULL ||
-                        find_secret_file(table, entry->key) != NULL;
+        bool in_table =
+            options_find(table, entry->key) != NULL || find_secret_file(table, entry->key) != NULL;
         if (in_table) {
             apply_entry(build, section, entry, kind, values);
         } else if (other == NULL || !other(build, section, entry, context)) {

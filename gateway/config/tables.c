@@ -14,6 +14,8 @@ static const char *const resolve_names[] = {"auto", "manual", NULL};
 static const char *const when_names[] = {"unacked", "unresolved", "acked", "resolved", NULL};
 const char *const source_formats[] = {"native", NULL};
 
+/* A row is read across, like a line of a table. */
+/* clang-format off */
 #define AT(type, field) .offset = offsetof(struct type, field)
 
 static const struct option gateway_options[] = {
@@ -38,7 +40,7 @@ static const struct option gateway_options[] = {
      .help = "Key of the reply tokens; without it token.key in the state folder, made at first "
              "start."},
     {.key = "control_group", .type = OPTION_TEXT, AT(gateway_values, control_group), .max = 32,
-     .default_text = "escalated", .help = "Group that may use the control socket."},
+     .default_text = "", .help = "Group that may use the control socket; absent: the group the daemon runs with."},
     {.key = NULL},
 };
 
@@ -77,7 +79,7 @@ static const struct option store_options[] = {
 
 static const struct option channel_options[] = {
     {.key = "plugin", .type = OPTION_NAME, AT(channel_values, plugin), .default_text = NULL,
-     .help = "Which plugin serves it (NAME.so in the plugin folder): file, webhook, exec ..."},
+     .help = "Which plugin serves it (NAME.so in the plugin folder): file, webhook."},
     {.key = "in_flight", .type = OPTION_INTEGER, AT(channel_values, in_flight), .min = 1,
      .max = 1024, .default_text = "32", .help = "Attempts at once."},
     {.key = "per_target", .type = OPTION_INTEGER, AT(channel_values, per_target), .min = 1,
@@ -307,6 +309,8 @@ const struct section_type section_types[SECTION_KIND_COUNT] = {
                       .later = step_later, .free_keys = "",
                       .help = "One rung of a ladder, in the order they stand."},
 };
+
+/* clang-format on */
 
 const struct later *later_find(const struct later *table, const char *word)
 {

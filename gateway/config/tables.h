@@ -1,6 +1,6 @@
 /*
- * tables - every section and option of the configuration, one row each; parser, --check, --print-defaults and the manual
- * test read them.
+ * tables - every section and option of the configuration, one row each; parser, --check,
+ * --print-defaults and the manual test read them.
  *
  * Shape:   section_types[kind].options + one section -> its values struct below.
  * Units:   *_ms milliseconds.
@@ -31,7 +31,8 @@ enum section_kind {
     SECTION_KIND_COUNT,
 };
 
-/* A key or section that the manual of a later version has: refused with a sentence, never ignored. */
+/* A key or section that the manual of a later version has: refused with a sentence, never ignored.
+ */
 struct later {
     const char *word; /* NULL ends a table */
     const char *what; /* "this version has no ..." */

@@ -3,13 +3,13 @@
 #include "gateway/base/assert.h"
 #include "gateway/config/build.h"
 
-/* How a kind of target is written; the plain signs of the manual first, then what the canonical text uses so that it reads
- * back without knowing who is a contact and who a team. */
+/* How a kind of target is written; the plain signs of the manual first, then what the canonical
+ * text uses so that it reads back without knowing who is a contact and who a team. */
 static const struct {
     const char *sign;
     enum target_kind kind;
 } signs[] = {
-    {.sign = "@", .kind = TARGET_SCHEDULE},      {.sign = "&", .kind = TARGET_AUDIENCE},
+    {.sign = "@", .kind = TARGET_SCHEDULE},       {.sign = "&", .kind = TARGET_AUDIENCE},
     {.sign = "channel:", .kind = TARGET_CHANNEL}, {.sign = "contact:", .kind = TARGET_CONTACT},
     {.sign = "team:", .kind = TARGET_TEAM},
 };
@@ -106,8 +106,8 @@ static const char *other_sign(const struct rulebook *book, const struct target *
             return arena_printf(arena, "%s%s", signs[i].sign, target->name);
         }
     }
-    bool is_person = book_has(book, TARGET_CONTACT, target->name) ||
-                     book_has(book, TARGET_TEAM, target->name);
+    bool is_person =
+        book_has(book, TARGET_CONTACT, target->name) || book_has(book, TARGET_TEAM, target->name);
     return is_person ? target->name : NULL;
 }
 
@@ -221,8 +221,7 @@ bool target_reaches(const struct rulebook *book, const struct target *target)
         return team != NULL && any_reachable(book, team->members, team->member_count);
     case TARGET_SCHEDULE:
         schedule = rulebook_schedule(book, target->name);
-        return schedule != NULL &&
-               any_reachable(book, schedule->members, schedule->member_count);
+        return schedule != NULL && any_reachable(book, schedule->members, schedule->member_count);
     case TARGET_CHANNEL:
     case TARGET_EVERYONE: /* holds at least whom [policy default] pages */
         return true;

@@ -184,7 +184,7 @@ static int refuse_by_route(struct http_request *request, const char *method)
 {
     const char *allow = NULL;
     bool is_known = method_read(method, &request->method);
-    int status = route_find(request->server, request->method, is_known, request, &allow);
+    int status = routes_find(request->server, request->method, is_known, request, &allow);
     if (status) {
         return request_fail(request, status,
                             status == 404 ? "there is nothing at this path"

@@ -230,7 +230,7 @@ int64_t batch_elapsed_ns(const struct batch *batch)
     return clock_mono_ns() - batch->started_at_ns;
 }
 
-const struct event *batch_event(const struct batch *batch, size_t index)
+const struct event *batch_event_at(const struct batch *batch, size_t index)
 {
     ASSERT(index < batch->count);
     return &batch->inputs[index].u.event;

@@ -225,7 +225,7 @@ static void answer_invalid(struct intake_http *intake, struct http_request *requ
 
 static void add_result(struct json_out *out, const struct batch *batch, size_t index)
 {
-    const struct event *event = batch_event(batch, index);
+    const struct event *event = batch_event_at(batch, index);
     uint64_t incident = batch_incident(batch, index);
     char id[ID_TEXT_BYTES];
     char derived[EVENT_DERIVED_KEY_BYTES];
@@ -255,7 +255,7 @@ static void answer_accepted(struct intake_http *intake, struct http_request *req
     json_add_array_begin(&out, "results");
     for (size_t i = 0; i < batch_count(batch); i++) {
         add_result(&out, batch, i);
-        metric_add(intake->events[batch_event(batch, i)->action], 1);
+        metric_add(intake->events[batch_event_at(batch, i)->action], 1);
     }
     json_add_array_end(&out);
     json_add_object_end(&out);

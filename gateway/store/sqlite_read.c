@@ -213,9 +213,9 @@ int store_read_incidents(struct store_reader *reader, const struct incident_filt
         {"SELECT " INCIDENT_COLUMNS " FROM incidents WHERE number < ?1 ORDER BY number DESC",
          "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE number < ?1 AND policy = ?2 "
          "ORDER BY number DESC"},
-        {"SELECT " INCIDENT_COLUMNS " FROM incidents WHERE live = 1 AND state <> 'resolved' AND "
+        {"SELECT " INCIDENT_COLUMNS " FROM incidents WHERE live = 1 AND open = 1 AND "
          "number < ?1 ORDER BY number DESC",
-         "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE live = 1 AND state <> 'resolved' AND "
+         "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE live = 1 AND open = 1 AND "
          "number < ?1 AND policy = ?2 ORDER BY number DESC"},
     };
     const struct question question = {.reader = reader,

@@ -78,43 +78,67 @@ static int write_alert(struct sqlite_store *store, const struct alert_row *row, 
     return update_run(store, &b);
 }
 
-static int write_incident(struct sqlite_store *store, const struct incident_row *row, bool insert)
+/* The parameters of all incident queries; `uuid` has to last until the run. */
+static void bind_incident(struct binding *b, const struct incident_row *row,
+                          char uuid[ID_TEXT_BYTES])
+{
+    bind_u64(b, row->number);
+    bind_uuid(b, row->uuid, uuid);
+    bind_text(b, row->policy);
+    bind_text(b, row->policy_hash);
+    bind_text(b, row->group_key);
+    bind_text(b, row->title);
+    bind_text(b, incident_state_name(row->state));
+    bind_text(b, severity_name(row->severity));
+    bind_i64(b, row->priority);
+    bind_i64(b, row->priority_set);
+    bind_i64(b, row->live);
+    bind_i64(b, row->opened_at_ms);
+    bind_i64(b, row->acked_at_ms);
+    bind_i64(b, row->resolved_at_ms);
+    bind_text(b, row->owner);
+    bind_i64(b, row->ack_until_ms);
+    bind_i64(b, row->eta_at_ms);
+    bind_i64(b, row->slip_count);
+    bind_i64(b, row->known);
+    bind_i64(b, row->cleared);
+    bind_text(b, row->cause);
+    bind_u64(b, row->linked);
+    bind_i64(b, row->firing_count);
+    bind_i64(b, row->next_due_at_ms);
+    bind_i64(b, row->updated_at_ms);
+    bind_text(b, row->ladder);
+    bind_i64(b, row->state != INCIDENT_RESOLVED);
+}
+
+static int update_incident(struct sqlite_store *store, const struct incident_row *row)
 {
     char uuid[ID_TEXT_BYTES];
-    struct binding b = binding_start(store, insert ? QUERY_INCIDENT_INSERT : QUERY_INCIDENT_UPDATE);
-    bind_u64(&b, row->number);
-    bind_uuid(&b, row->uuid, uuid);
-    bind_text(&b, row->policy);
-    bind_text(&b, row->policy_hash);
-    bind_text(&b, row->group_key);
-    bind_text(&b, row->title);
-    bind_text(&b, incident_state_name(row->state));
-    bind_text(&b, severity_name(row->severity));
-    bind_i64(&b, row->priority);
-    bind_i64(&b, row->priority_set);
-    bind_i64(&b, row->live);
-    bind_i64(&b, row->opened_at_ms);
-    bind_i64(&b, row->acked_at_ms);
-    bind_i64(&b, row->resolved_at_ms);
-    bind_text(&b, row->owner);
-    bind_i64(&b, row->ack_until_ms);
-    bind_i64(&b, row->eta_at_ms);
-    bind_i64(&b, row->slip_count);
-    bind_i64(&b, row->known);
-    bind_i64(&b, row->cleared);
-    bind_text(&b, row->cause);
-    bind_u64(&b, row->linked);
-    bind_i64(&b, row->firing_count);
-    bind_i64(&b, row->next_due_at_ms);
-    bind_i64(&b, row->updated_at_ms);
-    bind_text(&b, row->ladder);
-    int rc = insert ? binding_run(&b) : update_run(store, &b);
-    if (rc == SQLITE_OK && !insert && !row->live) {
+    struct binding b = binding_start(store, QUERY_INCIDENT_UPDATE);
+    bind_incident(&b, row, uuid);
+    int rc = update_run(store, &b);
+    if (rc == SQLITE_NOTFOUND) {
+        b = binding_start(store, QUERY_INCIDENT_TURN);
+        bind_incident(&b, row, uuid);
+        rc = update_run(store, &b);
+    }
+    if (rc == SQLITE_OK && !row->live) {
         b = binding_start(store, QUERY_INCIDENT_OVER);
         bind_u64(&b, row->number);
         rc = binding_run(&b);
     }
     return rc;
+}
+
+static int write_incident(struct sqlite_store *store, const struct incident_row *row, bool insert)
+{
+    if (!insert) {
+        return update_incident(store, row);
+    }
+    char uuid[ID_TEXT_BYTES];
+    struct binding b = binding_start(store, QUERY_INCIDENT_INSERT);
+    bind_incident(&b, row, uuid);
+    return binding_run(&b);
 }
 
 static int write_notification(struct sqlite_store *store, const struct notification_row *row)

@@ -18,6 +18,10 @@ int secret_read(const char *path, struct secret *out_secret, struct err *err)
     }
     if (count > 0 && text[count - 1] == '\n') {
         text[--count] = '\0';
+        /* A file written on Windows; the sender's copy has no such byte. */
+        if (count > 0 && text[count - 1] == '\r') {
+            text[--count] = '\0';
+        }
     }
     if (count == 0) {
         free(text);

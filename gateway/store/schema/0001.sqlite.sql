@@ -51,10 +51,12 @@ CREATE TABLE incidents (
     firing_count   INTEGER NOT NULL,
     next_due_at_ms INTEGER NOT NULL,
     updated_at_ms  INTEGER NOT NULL,
+    open           INTEGER NOT NULL, -- state is not 'resolved'
     ladder         TEXT NOT NULL
 ) STRICT;
-CREATE UNIQUE INDEX incidents_open ON incidents (policy, group_key) WHERE state <> 'resolved';
-CREATE INDEX incidents_live ON incidents (number) WHERE live = 1;
+-- Of a column of their own, so that a change of state or of anything else leaves both indexes alone.
+CREATE UNIQUE INDEX incidents_open ON incidents (policy, group_key) WHERE open = 1;
+CREATE INDEX incidents_live ON incidents (live) WHERE live = 1;
 CREATE INDEX incidents_policy ON incidents (policy);
 
 CREATE TABLE alerts (

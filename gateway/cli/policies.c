@@ -1,0 +1,194 @@
+/* escalate check and simulate: a configuration proved before it is needed; no daemon, no network. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/base/json.h"
+#include "gateway/cli/cli.h"
+#include "gateway/cli/simulation.h"
+#include "gateway/cli/table.h"
+#include "gateway/config/config.h"
+#include "gateway/system/file.h"
+
+enum {
+    PROBLEMS_BYTES_MAX = 256 * 1024,
+    SCENARIO_BYTES_MAX = 64 * 1024 * 1024,
+    OUTPUT_BYTES_MAX = 256 * 1024 * 1024,
+};
+
+struct policy_arguments {
+    const char *config;
+    const char *expect;
+    bool table;
+};
+
+static bool parse_arguments(int argc, char **argv, struct policy_arguments *out)
+{
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"expect", required_argument, NULL, 'e'},
+        {"table", no_argument, NULL, 't'},
+        {NULL, 0, NULL, 0},
+    };
+    *out = (struct policy_arguments){0};
+    for (int c; (c = getopt_long(argc, argv, "c:", options, NULL)) != -1;) {
+        if (c == 'c')
+            out->config = optarg;
+        else if (c == 'e')
+            out->expect = optarg;
+        else if (c == 't')
+            out->table = true;
+        else
+            return false;
+    }
+    return optind == argc && out->config != NULL;
+}
+
+static struct config *load(const char *folder)
+{
+    struct strbuf problems;
+    struct config *config = NULL;
+    strbuf_init(&problems, PROBLEMS_BYTES_MAX);
+    if (config_load(folder, NULL, &config, &problems) != 0)
+        (void)fputs(strbuf_text(&problems), stderr);
+    strbuf_clear(&problems);
+    return config;
+}
+
+int cli_check(const struct cli *cli, int argc, char **argv)
+{
+    (void)cli; /* needs no daemon */
+    struct policy_arguments arguments;
+    if (!parse_arguments(argc, argv, &arguments) || arguments.expect != NULL || arguments.table)
+        return cli_usage("check");
+    struct config *config = load(arguments.config);
+    if (config == NULL)
+        return CLI_EXIT_CONFIG;
+    (void)printf("%s: %zu policies, %zu contacts, %zu sources, %zu channels: good\n", arguments.config,
+                 config->rulebook.policy_count, config->rulebook.contact_count, config->source_count,
+                 config->channel_count);
+    config_release(config);
+    return 0;
+}
+
+/* The first line in which two texts differ. */
+static int print_difference(const char *got, const char *want, const char *expect_path)
+{
+    size_t line = 1;
+    const char *got_at = got, *want_at = want;
+    for (;;) {
+        size_t got_length = strcspn(got_at, "\n"), want_length = strcspn(want_at, "\n");
+        if (got_length != want_length || memcmp(got_at, want_at, got_length) != 0) {
+            (void)fprintf(stderr, "%s:%zu:\n  want %.*s\n  got  %.*s\n", expect_path, line, (int)want_length,
+                          want_at, (int)got_length, got_at);
+            return CLI_EXIT_DIFFERENT;
+        }
+        if (got_at[got_length] == '\0' && want_at[want_length] == '\0')
+            return 0;
+        got_at += got_length + (got_at[got_length] != '\0');
+        want_at += want_length + (want_at[want_length] != '\0');
+        line++;
+    }
+}
+
+static int compare(const struct strbuf *output, const char *expect_path)
+{
+    char *want = NULL;
+    size_t count;
+    struct err err = {0};
+    if (file_read(expect_path, OUTPUT_BYTES_MAX, &want, &count, &err) != 0)
+        return cli_fail(CLI_EXIT_USAGE, "%s", err.text);
+    int exit_code = print_difference(strbuf_text(output), want, expect_path);
+    free(want);
+    return exit_code;
+}
+
+static const char *member(const struct json *object, const char *key)
+{
+    return json_string(json_get(object, key));
+}
+
+static int add_table_row(struct table *table, const struct json *line)
+{
+    char number[32], what[256], who[512];
+    (void)snprintf(number, sizeof(number), "#%lld", (long long)json_integer(json_get(line, "incident")));
+    const char *kind = member(line, "kind");
+    const char *state = member(line, "state");
+    if (kind[0] != '\0')
+        (void)snprintf(what, sizeof(what), "%s (%s)", kind, member(line, "step"));
+    else
+        (void)snprintf(what, sizeof(what), "%s", state[0] != '\0' ? state : member(line, "timeline"));
+    if (kind[0] != '\0')
+        (void)snprintf(who, sizeof(who), "%s via %s", member(line, "to"), member(line, "via"));
+    else
+        (void)snprintf(who, sizeof(who), "%s%s%s%s", member(line, "policy"), member(line, "by"),
+                       member(line, "eta")[0] != '\0' ? " until " : "", member(line, "eta"));
+    const char *cells[] = {member(line, "at"), number, what, who};
+    return table_row(table, cells);
+}
+
+static int print_table(const char *lines)
+{
+    static const char *const headings[] = {"AT", "#", "WHAT", "WHO"};
+    struct table *table = table_create(headings, sizeof(headings) / sizeof(headings[0]));
+    int failed = table == NULL;
+    while (!failed && *lines != '\0') {
+        size_t length = strcspn(lines, "\n");
+        struct json *line = NULL;
+        failed = json_parse(lines, length, &line, NULL) != 0 || add_table_row(table, line) != 0;
+        json_free(line);
+        lines += length + (lines[length] == '\n');
+    }
+    if (!failed)
+        failed = table_print(table) != 0;
+    table_destroy(table);
+    return failed ? cli_fail(CLI_EXIT_UNAVAILABLE, "the table could not be printed") : 0;
+}
+
+static int read_stdin(struct strbuf *out)
+{
+    char buffer[65536];
+    size_t count;
+    strbuf_init(out, SCENARIO_BYTES_MAX);
+    while ((count = fread(buffer, 1, sizeof(buffer), stdin)) > 0)
+        strbuf_add_bytes(out, buffer, count);
+    if (ferror(stdin))
+        return cli_fail(CLI_EXIT_USAGE, "the scenario could not be read");
+    return out->overflowed ? cli_fail(CLI_EXIT_USAGE, "the scenario is larger than 64 MB") : 0;
+}
+
+static int simulate(const struct policy_arguments *arguments, struct config *config)
+{
+    struct strbuf scenario, output;
+    struct err err = {0};
+    const struct simulation_options options = {.rulebook = &config->rulebook, .parse_policy = config_policy_parse};
+    strbuf_init(&output, OUTPUT_BYTES_MAX);
+    int exit_code = read_stdin(&scenario);
+    if (exit_code == 0 &&
+        simulation_run(&options, strbuf_text(&scenario), scenario.length, &output, &err) != 0)
+        exit_code = cli_fail(CLI_EXIT_REFUSED, "%s", err.text);
+    if (exit_code == 0 && arguments->expect != NULL)
+        exit_code = compare(&output, arguments->expect);
+    else if (exit_code == 0 && arguments->table)
+        exit_code = print_table(strbuf_text(&output));
+    else if (exit_code == 0 && fputs(strbuf_text(&output), stdout) < 0)
+        exit_code = cli_fail(CLI_EXIT_UNAVAILABLE, "the output could not be written");
+    strbuf_clear(&scenario);
+    strbuf_clear(&output);
+    return exit_code;
+}
+
+int cli_simulate(const struct cli *cli, int argc, char **argv)
+{
+    (void)cli; /* needs no daemon */
+    struct policy_arguments arguments;
+    if (!parse_arguments(argc, argv, &arguments))
+        return cli_usage("simulate");
+    struct config *config = load(arguments.config);
+    if (config == NULL)
+        return CLI_EXIT_CONFIG;
+    int exit_code = simulate(&arguments, config);
+    config_release(config);
+    return exit_code;
+}

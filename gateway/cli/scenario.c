@@ -1,0 +1,185 @@
+#include "gateway/cli/scenario.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/base/json.h"
+#include "gateway/base/parse.h"
+
+static const int64_t longest_ms = (int64_t)3660 * 86400000;
+
+struct reader {
+    struct arena *arena;
+    struct scenario_line *lines;
+    size_t count;
+    int64_t last_at_ms;
+};
+
+static int read_instant(const struct json *value, int64_t base_ms, int64_t *out_at_ms, struct err *err)
+{
+    const char *text = json_string(value);
+    int64_t offset_ms;
+    if (text[0] != '+')
+        return parse_rfc3339(text, out_at_ms, err);
+    if (parse_duration(text + 1, 0, longest_ms, &offset_ms, err) != 0)
+        return -1;
+    *out_at_ms = base_ms + offset_ms;
+    return 0;
+}
+
+static const char *copy(struct reader *reader, const struct json *value)
+{
+    return arena_strdup(reader->arena, json_string(value));
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct label *)a)->name, ((const struct label *)b)->name);
+}
+
+static int read_labels(struct reader *reader, const struct json *labels, struct event *event, struct err *err)
+{
+    size_t count = json_count(labels);
+    if (count > EVENT_LABELS_MAX)
+        return err_set(err, ERR_TOO_LARGE, "labels: got %zu, want at most %d", count, EVENT_LABELS_MAX);
+    if (count == 0)
+        return 0;
+    struct label *sorted = arena_alloc_array(reader->arena, count, sizeof(*sorted));
+    void *position = NULL;
+    const char *name;
+    const struct json *value;
+    for (size_t i = 0; json_next(labels, &position, &name, &value); i++) {
+        if (json_kind(value) != JSON_STRING)
+            return err_set(err, ERR_INVALID, "labels.%s: want a text", name);
+        sorted[i] = (struct label){.name = arena_strdup(reader->arena, name), .value = copy(reader, value)};
+    }
+    qsort(sorted, count, sizeof(*sorted), by_name);
+    event->labels = sorted;
+    event->label_count = count;
+    return 0;
+}
+
+static int read_event(struct reader *reader, const struct json *object, struct scenario_line *line, struct err *err)
+{
+    struct event *event = &line->event;
+    const char *action = json_string(json_get(object, "action"));
+    const char *severity = json_string(json_get(object, "severity"));
+    *event = (struct event){.severity = SEVERITY_ERROR, .details = "", .links = ""};
+    if (action[0] != '\0' && event_action_parse(action, &event->action) != 0)
+        return err_set(err, ERR_INVALID, "event.action: got '%s'", action);
+    if (severity[0] != '\0' && severity_parse(severity, &event->severity) != 0)
+        return err_set(err, ERR_INVALID, "event.severity: got '%s', want critical, error, warning or info", severity);
+    event->source = copy(reader, json_get(object, "source"));
+    event->key = copy(reader, json_get(object, "key"));
+    event->summary = copy(reader, json_get(object, "summary"));
+    if (event->source[0] == '\0')
+        return err_set(err, ERR_INVALID, "event.source is missing");
+    return read_labels(reader, json_get(object, "labels"), event, err);
+}
+
+static int read_reply(struct reader *reader, const struct json *object, struct scenario_line *line, struct err *err)
+{
+    line->from = copy(reader, json_get(object, "from"));
+    line->via = copy(reader, json_get(object, "via"));
+    line->text = copy(reader, json_get(object, "text"));
+    if (line->from[0] == '\0' || line->text[0] == '\0')
+        return err_set(err, ERR_INVALID, "a reply needs \"from\" and \"text\"");
+    return 0;
+}
+
+static int read_delivery(struct reader *reader, const struct json *object, struct scenario_line *line,
+                         struct err *err)
+{
+    const char *outcome = json_string(json_get(object, "outcome"));
+    const struct json *until = json_get(object, "until");
+    line->to = copy(reader, json_get(object, "to"));
+    line->via = copy(reader, json_get(object, "via"));
+    int found = OUTCOME_COUNT;
+    for (int i = 0; i < OUTCOME_COUNT; i++)
+        if (strcmp(outcome_name((enum outcome)i), outcome) == 0)
+            found = i;
+    if (found == OUTCOME_COUNT)
+        return err_set(err, ERR_INVALID, "delivery.outcome: got '%s', want accepted, temporary, unknown or failed",
+                       outcome);
+    line->outcome = (enum outcome)found;
+    if (until != NULL && read_instant(until, line->at_ms, &line->until_ms, err) != 0)
+        return err_wrap(err, "delivery.until");
+    return 0;
+}
+
+static int read_object(struct reader *reader, const struct json *root, struct scenario_line *line, struct err *err)
+{
+    if (json_kind(root) != JSON_OBJECT)
+        return err_set(err, ERR_INVALID, "want a JSON object");
+    if (read_instant(json_get(root, "at"), reader->last_at_ms, &line->at_ms, err) != 0)
+        return err_wrap(err, "at");
+    if (line->at_ms < reader->last_at_ms)
+        return err_set(err, ERR_INVALID, "at: earlier than the line before");
+    reader->last_at_ms = line->at_ms;
+    const struct json *event = json_get(root, "event");
+    const struct json *reply = json_get(root, "reply");
+    const struct json *delivery = json_get(root, "delivery");
+    if (event != NULL) {
+        line->kind = SCENARIO_EVENT;
+        return read_event(reader, event, line, err);
+    }
+    if (reply != NULL) {
+        line->kind = SCENARIO_REPLY;
+        return read_reply(reader, reply, line, err);
+    }
+    if (delivery != NULL) {
+        line->kind = SCENARIO_DELIVERY;
+        return read_delivery(reader, delivery, line, err);
+    }
+    if (!json_bool(json_get(root, "end")))
+        return err_set(err, ERR_INVALID, "want \"event\", \"reply\", \"delivery\" or \"end\": true");
+    line->kind = SCENARIO_END;
+    return 0;
+}
+
+static int read_line(struct reader *reader, const char *text, size_t length, struct err *err)
+{
+    struct json *root = NULL;
+    if (reader->count == SCENARIO_LINES_MAX)
+        return err_set(err, ERR_TOO_LARGE, "more than %d lines", SCENARIO_LINES_MAX);
+    if (json_parse(text, length, &root, err) != 0)
+        return -1;
+    struct scenario_line *line = &reader->lines[reader->count++];
+    *line = (struct scenario_line){.from = "", .via = "", .text = "", .to = ""};
+    int result = read_object(reader, root, line, err);
+    json_free(root);
+    return result;
+}
+
+static size_t count_lines(const char *text, size_t count)
+{
+    size_t lines = 1;
+    for (size_t i = 0; i < count; i++)
+        lines += text[i] == '\n';
+    return lines;
+}
+
+int scenario_read(const char *text, size_t count, struct arena *arena, struct scenario *out_scenario,
+                  struct err *err)
+{
+    struct reader reader = {.arena = arena};
+    size_t capacity = count_lines(text, count);
+    reader.lines = arena_alloc_array(arena, capacity, sizeof(*reader.lines));
+    size_t number = 0;
+    for (size_t at = 0; at < count;) {
+        const char *newline = memchr(text + at, '\n', count - at);
+        size_t length = newline != NULL ? (size_t)(newline - text) - at : count - at;
+        number++;
+        size_t blanks = 0;
+        while (blanks < length && (text[at + blanks] == ' ' || text[at + blanks] == '\t' || text[at + blanks] == '\r'))
+            blanks++;
+        /* Blank lines and comments keep a scenario readable. */
+        if (blanks < length && text[at + blanks] != '#' && read_line(&reader, text + at, length, err) != 0)
+            return err_wrap(err, "line %zu", number);
+        at += length + 1;
+    }
+    if (reader.count == 0)
+        return err_set(err, ERR_INVALID, "the scenario has no lines");
+    *out_scenario = (struct scenario){.lines = reader.lines, .count = reader.count};
+    return 0;
+}

@@ -1,0 +1,41 @@
+/*
+ * scenario - the lines of a simulation, read and checked.
+ *
+ * Owns:    lines and texts lie in the arena.
+ * Fails:   -1: "line 3: reply.from: …".
+ */
+#ifndef ESCALATED_CLI_SCENARIO_H
+#define ESCALATED_CLI_SCENARIO_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gateway/base/arena.h"
+#include "gateway/base/err.h"
+#include "policies/input.h"
+
+#define SCENARIO_LINES_MAX 100000
+
+enum scenario_kind { SCENARIO_EVENT, SCENARIO_REPLY, SCENARIO_DELIVERY, SCENARIO_END };
+
+struct scenario_line {
+    enum scenario_kind kind;
+    int64_t at_ms;
+    struct event event;
+    const char *from; /* reply */
+    const char *via;  /* reply, delivery; "" any for a delivery */
+    const char *text;
+    const char *to; /* delivery */
+    enum outcome outcome;
+    int64_t until_ms; /* 0: the latest message, or else the next; otherwise all that start before it */
+};
+
+struct scenario {
+    const struct scenario_line *lines;
+    size_t count;
+};
+
+int scenario_read(const char *text, size_t count, struct arena *arena, struct scenario *out_scenario,
+                  struct err *err);
+
+#endif

@@ -1,0 +1,350 @@
+#include "gateway/cli/simulation.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/base/assert.h"
+#include "gateway/base/json.h"
+#include "gateway/cli/scenario.h"
+#include "gateway/engine/engine.h"
+#include "gateway/reply/grammar.h"
+#include "gateway/store/store.h"
+
+enum {
+    /* A ladder that never rests within one instant is a bug; this many steps at one time end the run. */
+    STEPS_AT_ONCE_MAX = 100000,
+};
+
+/* A message that was sent, for receipts and for what a reply answers. */
+struct sent {
+    uint64_t notification;
+    uint64_t incident;
+    enum notification_kind kind;
+    const char *to;
+    const char *via;
+    bool accepted;
+};
+
+struct simulation {
+    const struct simulation_options *options;
+    struct arena arena; /* lives as long as the run */
+    struct store *store;
+    struct engine *engine;
+    struct scenario scenario;
+    size_t at_line;
+    int64_t now_ms;
+    struct input **waiting; /* of this instant, in order */
+    size_t waiting_count, waiting_capacity;
+    struct sent *sent;
+    size_t sent_count, sent_capacity;
+    const struct scenario_line **rules;
+    size_t rule_count;
+    uint64_t input_count;
+    struct strbuf *out;
+};
+
+static void *grown(void *items, size_t count, size_t *capacity, size_t size)
+{
+    if (count < *capacity)
+        return items;
+    *capacity = *capacity == 0 ? 64 : *capacity * 2;
+    return heap_realloc(items, *capacity * size);
+}
+
+static struct input *add_input(struct simulation *s, enum input_kind kind, const char *actor)
+{
+    struct input *input = arena_alloc(&s->arena, sizeof(*input));
+    input->kind = kind;
+    input->actor = actor;
+    input->credential = "scenario";
+    /* Ids count up, so that the same scenario gives the same bytes. */
+    uint64_t number = ++s->input_count;
+    for (int i = 0; i < 8; i++)
+        input->id[15 - i] = (unsigned char)(number >> (8 * i));
+    s->waiting = grown(s->waiting, s->waiting_count, &s->waiting_capacity, sizeof(struct input *));
+    s->waiting[s->waiting_count++] = input;
+    return input;
+}
+
+static void print_begin(struct simulation *s, struct json_out *out, int64_t at_ms, uint64_t incident)
+{
+    json_out_begin(out, s->out);
+    json_add_object_begin(out, NULL);
+    json_add_time(out, "at", at_ms);
+    json_add_integer(out, "incident", (int64_t)incident);
+}
+
+static void print_end(struct simulation *s, struct json_out *out)
+{
+    json_add_object_end(out);
+    strbuf_add_char(s->out, '\n');
+}
+
+/* The ladder's own words; what people did and what messages say is told by other lines. */
+static bool is_ladder_fact(const char *kind)
+{
+    static const char *const kinds[] = {"eta-missed", "eta-slipped", "ack-timeout", "no-answer",
+                                        "nobody",     "unreached",   "exhausted",   "fallback-unreachable",
+                                        "climb",      "reopened",    "cleared"};
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        if (strcmp(kinds[i], kind) == 0)
+            return true;
+    return false;
+}
+
+static void add_fact(struct json_out *out, const struct json *facts, const char *key)
+{
+    const struct json *value = json_get(facts, key);
+    if (json_kind(value) == JSON_STRING)
+        json_add_string(out, key, json_string(value));
+    else if (json_kind(value) == JSON_INTEGER)
+        json_add_integer(out, key, json_integer(value));
+}
+
+static void print_timeline(struct simulation *s, const struct timeline_row *row)
+{
+    struct json *facts = NULL;
+    struct json_out out;
+    if (row->data[0] != '\0')
+        ASSERT(json_parse(row->data, strlen(row->data), &facts, NULL) == 0);
+    bool is_state = json_get(facts, "state") != NULL;
+    if (is_state || is_ladder_fact(row->kind)) {
+        print_begin(s, &out, row->at_ms, row->incident);
+        if (is_state)
+            add_fact(&out, facts, "state");
+        else
+            json_add_string(&out, "timeline", row->kind);
+        static const char *const keys[] = {"policy", "step", "by", "eta", "slips"};
+        for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+            add_fact(&out, facts, keys[i]);
+        print_end(s, &out);
+    }
+    json_free(facts);
+}
+
+static void print_message(struct simulation *s, uint64_t notification, int64_t at_ms)
+{
+    struct notification_row row;
+    const char *details, *links;
+    struct arena arena;
+    arena_init(&arena);
+    ASSERT(s->store->ops->notification(s->store->self, notification, &arena, &row, &details, &links, NULL) == 0);
+    struct json_out out;
+    print_begin(s, &out, at_ms, row.incident);
+    json_add_string(&out, "step", row.step);
+    json_add_string(&out, "kind", notification_kind_name(row.kind));
+    json_add_string(&out, "to", row.contact);
+    json_add_string(&out, "via", row.channel);
+    print_end(s, &out);
+    s->sent = grown(s->sent, s->sent_count, &s->sent_capacity, sizeof(*s->sent));
+    s->sent[s->sent_count++] = (struct sent){.notification = notification,
+                                             .incident = row.incident,
+                                             .kind = row.kind,
+                                             .to = arena_strdup(&s->arena, row.contact),
+                                             .via = arena_strdup(&s->arena, row.channel)};
+    arena_clear(&arena);
+}
+
+static void print_effects(struct simulation *s, const struct effects *effects)
+{
+    for (size_t i = 0; effects != NULL && i < effects->count; i++) {
+        const struct effect *effect = &effects->items[i];
+        if (effect->kind == EFFECT_TIMELINE)
+            print_timeline(s, effect->u.timeline);
+        else if (effect->kind == EFFECT_CLAIM && effect->u.claim->attempt == 1)
+            print_message(s, effect->u.claim->notification, effect->u.claim->at_ms);
+    }
+}
+
+static bool rule_fits(const struct scenario_line *rule, const struct order *order, int64_t now_ms)
+{
+    if (strcmp(rule->to, order->contact) != 0 || (rule->via[0] != '\0' && strcmp(rule->via, order->channel) != 0))
+        return false;
+    return rule->until_ms == 0 || now_ms < rule->until_ms;
+}
+
+/* What becomes of a send: accepted, unless a rule says otherwise; a rule without an end serves once. */
+static enum outcome outcome_of(struct simulation *s, const struct order *order)
+{
+    for (size_t i = s->rule_count; i > 0; i--) {
+        const struct scenario_line *rule = s->rules[i - 1];
+        if (!rule_fits(rule, order, s->now_ms))
+            continue;
+        if (rule->until_ms == 0) {
+            s->rule_count--;
+            memmove(&s->rules[i - 1], &s->rules[i], (s->rule_count - (i - 1)) * sizeof(s->rules[0]));
+        }
+        return rule->outcome;
+    }
+    return OUTCOME_ACCEPTED;
+}
+
+static struct sent *find_sent(struct simulation *s, uint64_t notification)
+{
+    for (size_t i = s->sent_count; i > 0; i--)
+        if (s->sent[i - 1].notification == notification)
+            return &s->sent[i - 1];
+    return NULL;
+}
+
+static void obey(struct simulation *s, const struct order *order)
+{
+    if (order->kind == ORDER_OFFER) {
+        struct prepared *prepared = &add_input(s, INPUT_PREPARED, "delivery")->u.prepared;
+        *prepared = (struct prepared){.notification = order->notification,
+                                      .ready = true,
+                                      .reason = "",
+                                      .content_type = "text/plain",
+                                      .subject = ""};
+        if (!order->rendered) {
+            prepared->body = "simulated";
+            prepared->body_count = sizeof("simulated") - 1;
+        }
+    } else if (order->kind == ORDER_START) {
+        enum outcome outcome = outcome_of(s, order);
+        struct sent *sent = find_sent(s, order->notification);
+        ASSERT(sent != NULL);
+        sent->accepted = outcome == OUTCOME_ACCEPTED;
+        struct result *result = &add_input(s, INPUT_RESULT, "delivery")->u.result;
+        *result = (struct result){.notification = order->notification,
+                                  .attempt = order->attempt,
+                                  .outcome = outcome,
+                                  .reason = outcome == OUTCOME_ACCEPTED ? "" : "scenario",
+                                  .detail = "",
+                                  .provider_id = ""};
+    }
+}
+
+/* Everything that happens at this instant, until nothing more follows. */
+static int settle(struct simulation *s, struct err *err)
+{
+    for (int step = 0; step < STEPS_AT_ONCE_MAX; step++) {
+        struct engine_out out = {0};
+        struct input *batch[ENGINE_BATCH_MAX];
+        size_t count = s->waiting_count < ENGINE_BATCH_MAX ? s->waiting_count : ENGINE_BATCH_MAX;
+        if (count == 0 && engine_next_due_ms(s->engine) > s->now_ms)
+            return 0;
+        if (count > 0)
+            memcpy(batch, s->waiting, count * sizeof(batch[0]));
+        s->waiting_count -= count;
+        if (s->waiting_count > 0)
+            memmove(s->waiting, s->waiting + count, s->waiting_count * sizeof(s->waiting[0]));
+        if (engine_step(s->engine, batch, count, s->now_ms, s->now_ms, &out, err) != STORE_COMMITTED)
+            return err_wrap(err, "the engine");
+        print_effects(s, out.effects);
+        for (size_t i = 0; i < out.order_count; i++)
+            obey(s, &out.orders[i]);
+    }
+    return err_set(err, ERR_INVALID, "the ladder never rests at this instant");
+}
+
+static const struct sent *last_sent_to(const struct simulation *s, const char *to, const char *via)
+{
+    for (size_t i = s->sent_count; i > 0; i--)
+        if (strcmp(s->sent[i - 1].to, to) == 0 && (via[0] == '\0' || strcmp(s->sent[i - 1].via, via) == 0))
+            return &s->sent[i - 1];
+    return NULL;
+}
+
+/* A reply through the medium of a message answers that message, as its token would say. */
+static void add_reply(struct simulation *s, const struct scenario_line *line)
+{
+    const struct sent *answers = last_sent_to(s, line->from, line->via);
+    enum grammar_context context = answers != NULL ? grammar_context_of(answers->kind) : GRAMMAR_UNBOUND;
+    struct reply reply = {.via = line->via[0] != '\0' ? line->via : "scenario"};
+    grammar_parse(line->text, context, &s->arena, &reply);
+    bool is_contact = rulebook_contact(s->options->rulebook, line->from) != NULL;
+    reply.from = is_contact ? line->from : "";
+    if (answers != NULL && is_contact) {
+        reply.notification = answers->notification;
+        if (reply.incident == 0)
+            reply.incident = answers->incident;
+    }
+    const char *actor = arena_printf(&s->arena, "%s %s", is_contact ? "contact" : "stranger", line->from);
+    add_input(s, INPUT_REPLY, actor)->u.reply = reply;
+}
+
+static void add_delivery(struct simulation *s, const struct scenario_line *line)
+{
+    const struct sent *sent = last_sent_to(s, line->to, line->via);
+    if (line->until_ms != 0 || sent == NULL || !sent->accepted) {
+        s->rules[s->rule_count++] = line;
+        return;
+    }
+    struct receipt *receipt = &add_input(s, INPUT_RECEIPT, "delivery")->u.receipt;
+    *receipt = (struct receipt){.notification = sent->notification,
+                                .channel = sent->via,
+                                .provider_id = "",
+                                .delivered = line->outcome == OUTCOME_ACCEPTED,
+                                .reason = "scenario"};
+}
+
+static void apply_line(struct simulation *s, const struct scenario_line *line)
+{
+    switch (line->kind) {
+    case SCENARIO_EVENT:
+        add_input(s, INPUT_EVENT, arena_printf(&s->arena, "source %s", line->event.source))->u.event = line->event;
+        break;
+    case SCENARIO_REPLY:
+        add_reply(s, line);
+        break;
+    case SCENARIO_DELIVERY:
+        add_delivery(s, line);
+        break;
+    case SCENARIO_END:
+        break;
+    }
+}
+
+static int run(struct simulation *s, struct err *err)
+{
+    while (s->at_line < s->scenario.count) {
+        const struct scenario_line *line = &s->scenario.lines[s->at_line];
+        int64_t due_ms = engine_next_due_ms(s->engine);
+        if (due_ms < line->at_ms) {
+            s->now_ms = due_ms > s->now_ms ? due_ms : s->now_ms;
+        } else {
+            s->now_ms = line->at_ms;
+            /* What was due at this very time happened before the line was said. */
+            if (settle(s, err) != 0)
+                return -1;
+            apply_line(s, line);
+            s->at_line++;
+        }
+        if (settle(s, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static void simulation_clear(struct simulation *s)
+{
+    engine_destroy(s->engine);
+    store_close(s->store);
+    free(s->waiting);
+    free(s->sent);
+    arena_clear(&s->arena);
+}
+
+int simulation_run(const struct simulation_options *options, const char *scenario, size_t count, struct strbuf *out,
+                   struct err *err)
+{
+    struct simulation s = {.options = options, .out = out};
+    int result = -1;
+    arena_init(&s.arena);
+    if (scenario_read(scenario, count, &s.arena, &s.scenario, err) != 0 || store_memory_open(&s.store, err) != 0)
+        goto done;
+    s.rules = arena_alloc_array(&s.arena, s.scenario.count, sizeof(*s.rules));
+    s.now_ms = s.scenario.lines[0].at_ms;
+    const struct engine_options engine = {.store = s.store,
+                                          .rulebook = options->rulebook,
+                                          .boot_id = "simulation",
+                                          .parse_policy = options->parse_policy};
+    if (engine_create(&engine, s.now_ms, &s.engine, err) == 0)
+        result = run(&s, err);
+    if (result == 0 && out->overflowed)
+        result = err_set(err, ERR_TOO_LARGE, "the output is longer than %zu bytes", out->max_length);
+done:
+    simulation_clear(&s);
+    return result;
+}

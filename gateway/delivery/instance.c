@@ -1,0 +1,368 @@
+#include "gateway/delivery/instance.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/base/arena.h"
+#include "gateway/base/assert.h"
+#include "gateway/base/text.h"
+#include "gateway/system/clock.h"
+#include "gateway/system/log.h"
+
+#define WHY_BYTES 256
+
+enum ticket_state { TICKET_FREE, TICKET_SENT, TICKET_ENDED, TICKET_TAKEN };
+
+struct channel_ticket {
+    enum ticket_state state;        /* tickets_lock */
+    struct channel_ticket *next;    /* tickets_lock: in `ended` */
+    struct attempt attempt;         /* its outcome under tickets_lock until TICKET_TAKEN, the rest delivery's thread */
+    struct channel_message message; /* constant while the plugin has it */
+};
+
+struct instance {
+    struct config *config;
+    const struct config_channel *channel;
+    struct channel_host host;
+    const struct channel_ops *ops;
+    void *self; /* the plugin's */
+    void *waker;
+    void (*wake)(void *waker);
+    struct limits limits;
+    size_t ticket_count;
+    size_t used_count;
+
+    pthread_mutex_t tickets_lock;
+    struct channel_ticket *tickets;
+    struct channel_ticket *ended_first, *ended_last; /* tickets_lock */
+};
+
+static void lock_tickets(struct instance *instance)
+{
+    ASSERT(pthread_mutex_lock(&instance->tickets_lock) == 0);
+}
+
+static void unlock_tickets(struct instance *instance)
+{
+    ASSERT(pthread_mutex_unlock(&instance->tickets_lock) == 0);
+}
+
+/* --- what the plugin calls --- */
+
+static void host_log(void *self, enum channel_log_level level, const char *text)
+{
+    static const enum log_level levels[] = {[CHANNEL_LOG_ERROR] = LOG_ERROR,
+                                            [CHANNEL_LOG_WARNING] = LOG_WARNING,
+                                            [CHANNEL_LOG_INFO] = LOG_INFO,
+                                            [CHANNEL_LOG_DEBUG] = LOG_DEBUG};
+    const struct instance *instance = self;
+    bool known = (unsigned)level <= CHANNEL_LOG_DEBUG;
+    log_line(known ? levels[level] : LOG_WARNING, "channel says", "channel", instance->channel->name, "text",
+             text == NULL ? "" : text, NULL);
+}
+
+static int64_t host_wall_ms(void *self)
+{
+    (void)self;
+    return clock_wall_ms();
+}
+
+static int64_t host_mono_ms(void *self)
+{
+    (void)self;
+    return clock_mono_ms();
+}
+
+/* Outside text, possibly from a peer: cut, and anything that is not plain text becomes a question mark. */
+static void copy_text(const char *text, char *out, size_t out_size)
+{
+    size_t count = text == NULL ? 0 : strnlen(text, out_size - 1);
+    bool cut = text != NULL && text[count] != '\0';
+    while (cut && count > 0 && ((unsigned char)text[count] & 0xc0) == 0x80) {
+        count--;
+    }
+    bool utf8 = text_is_utf8(text == NULL ? "" : text, count);
+    for (size_t i = 0; i < count; i++) {
+        unsigned char c = (unsigned char)text[i];
+        out[i] = c < 0x20 || c == 0x7f || (c >= 0x80 && !utf8) ? '?' : text[i];
+    }
+    out[count] = '\0';
+}
+
+static struct channel_ticket *find_ticket(const struct instance *instance, const struct channel_ticket *ticket)
+{
+    for (size_t i = 0; i < instance->ticket_count; i++) {
+        if (&instance->tickets[i] == ticket) {
+            return &instance->tickets[i];
+        }
+    }
+    return NULL;
+}
+
+static void read_result(struct attempt *attempt, const struct channel_result *result)
+{
+    bool known = result != NULL && (unsigned)result->outcome <= CHANNEL_REJECTED &&
+                 result->size >= offsetof(struct channel_result, retry_after_ms) + sizeof result->retry_after_ms;
+    if (!known) {
+        attempt->outcome = CHANNEL_UNKNOWN;
+        copy_text("bad-result", attempt->reason, sizeof attempt->reason);
+        copy_text("the plugin's answer cannot be read", attempt->detail, sizeof attempt->detail);
+        return;
+    }
+    int64_t wait_ms = result->retry_after_ms;
+    attempt->outcome = result->outcome;
+    attempt->retry_after_ms = wait_ms < 0                             ? 0
+                              : wait_ms < INSTANCE_RETRY_AFTER_MAX_MS ? wait_ms
+                                                                      : INSTANCE_RETRY_AFTER_MAX_MS;
+    copy_text(result->reason, attempt->reason, sizeof attempt->reason);
+    copy_text(result->detail, attempt->detail, sizeof attempt->detail);
+    copy_text(result->provider_id, attempt->provider_id, sizeof attempt->provider_id);
+}
+
+static void host_finish(void *self, struct channel_ticket *given, const struct channel_result *result)
+{
+    struct instance *instance = self;
+    struct channel_ticket *ticket = find_ticket(instance, given);
+    bool mine = false;
+
+    lock_tickets(instance);
+    if (ticket != NULL && ticket->state == TICKET_SENT) {
+        mine = true;
+        read_result(&ticket->attempt, result);
+        ticket->state = TICKET_ENDED;
+        ticket->next = NULL;
+        if (instance->ended_last != NULL) {
+            instance->ended_last->next = ticket;
+        } else {
+            instance->ended_first = ticket;
+        }
+        instance->ended_last = ticket;
+    }
+    unlock_tickets(instance);
+    if (mine) {
+        instance->wake(instance->waker);
+    } else {
+        log_line(LOG_ERROR, "a plugin finished what it was not given, ignored", "channel", instance->channel->name,
+                 NULL);
+    }
+}
+
+/* --- delivery's side --- */
+
+static int create_self(struct instance *instance, struct err *err)
+{
+    char why[WHY_BYTES] = "";
+    const struct channel_config config = {
+        .size = sizeof config,
+        .name = instance->channel->name,
+        .values = instance->channel->values,
+        .value_count = instance->channel->value_count,
+    };
+    if (instance->ops->create(&instance->host, &config, &instance->self, why, sizeof why) != 0) {
+        why[sizeof why - 1] = '\0';
+        return err_set(err, ERR_INVALID, "[channel %s] plugin %s: %s", instance->channel->name,
+                       instance->channel->plugin, why[0] != '\0' ? why : "no reason given");
+    }
+    return 0;
+}
+
+int instance_create(const struct instance_options *options, struct instance **out_instance, struct err *err)
+{
+    const struct config_channel *channel = options->channel;
+    if (channel->ops == NULL) {
+        return err_set(err, ERR_NOT_FOUND, "[channel %s] plugin %s is not loaded", channel->name, channel->plugin);
+    }
+    struct instance *instance = heap_alloc(sizeof *instance);
+    size_t in_flight = channel->in_flight > 0 ? (size_t)channel->in_flight : 1;
+    instance->config = config_retain(options->config);
+    instance->channel = channel;
+    instance->ops = channel->ops;
+    instance->waker = options->waker;
+    instance->wake = options->wake;
+    instance->ticket_count = in_flight < channel->ops->in_flight_max ? in_flight : channel->ops->in_flight_max;
+    instance->tickets = heap_alloc(instance->ticket_count * sizeof *instance->tickets);
+    limits_init(&instance->limits, instance->ticket_count, channel->per_target > 0 ? (size_t)channel->per_target : 1);
+    ASSERT(pthread_mutex_init(&instance->tickets_lock, NULL) == 0);
+    instance->host = (struct channel_host){
+        .abi = CHANNEL_ABI,
+        .size = sizeof instance->host,
+        .self = instance,
+        .log = host_log,
+        .wall_ms = host_wall_ms,
+        .mono_ms = host_mono_ms,
+        .state_dir = options->state_dir,
+        .finish = host_finish,
+    };
+    if (create_self(instance, err) != 0) {
+        instance->self = NULL;
+        instance_destroy(instance);
+        return -1;
+    }
+    *out_instance = instance;
+    return 0;
+}
+
+void instance_destroy(struct instance *instance)
+{
+    if (instance == NULL) {
+        return;
+    }
+    /* NULL where `create` failed: the contract allows it, but there is nothing to end. */
+    if (instance->self != NULL) {
+        instance->ops->destroy(instance->self);
+    }
+    for (size_t i = 0; i < instance->ticket_count; i++) {
+        if (instance->tickets[i].state != TICKET_FREE) {
+            order_free(instance->tickets[i].attempt.order);
+        }
+    }
+    limits_clear(&instance->limits);
+    ASSERT(pthread_mutex_destroy(&instance->tickets_lock) == 0);
+    free(instance->tickets);
+    config_release(instance->config);
+    free(instance);
+}
+
+const char *instance_name(const struct instance *instance)
+{
+    return instance->channel->name;
+}
+
+const struct config_channel *instance_channel(const struct instance *instance)
+{
+    return instance->channel;
+}
+
+struct limits *instance_limits(struct instance *instance)
+{
+    return &instance->limits;
+}
+
+const char *instance_format(const struct instance *instance)
+{
+    return instance->ops->format;
+}
+
+struct destination *instance_destination(struct instance *instance, const char *address)
+{
+    char name[LIMITS_NAME_BYTES] = "";
+    if (instance->ops->destination != NULL) {
+        instance->ops->destination(instance->self, address, name, sizeof name);
+        name[sizeof name - 1] = '\0';
+    }
+    return limits_destination(&instance->limits, name[0] != '\0' ? name : address);
+}
+
+static struct channel_ticket *free_ticket(struct instance *instance)
+{
+    struct channel_ticket *found = NULL;
+    lock_tickets(instance);
+    for (size_t i = 0; i < instance->ticket_count && found == NULL; i++) {
+        if (instance->tickets[i].state == TICKET_FREE) {
+            found = &instance->tickets[i];
+        }
+    }
+    unlock_tickets(instance);
+    return found;
+}
+
+static void fill_ticket(struct channel_ticket *ticket, struct order *order, struct destination *destination, bool was_probe,
+                        int64_t deadline_mono_ms)
+{
+    ticket->attempt = (struct attempt){
+        .order = order,
+        .destination = destination,
+        .was_probe = was_probe,
+        .give_up_mono_ms = deadline_mono_ms + INSTANCE_PATIENCE_MS,
+    };
+    ticket->message = (struct channel_message){
+        .size = sizeof ticket->message,
+        .notification = order->notification,
+        .attempt = order->attempt,
+        .deadline_mono_ms = deadline_mono_ms,
+        .key = order->key,
+        .kind = notification_kind_name(order->notification_kind),
+        .severity = severity_name(order->severity),
+        .incident = order->incident,
+        .contact = order->contact,
+        .address = order->address,
+        .subject = order->subject,
+        .content_type = order->content_type,
+        .body = order->body == NULL ? "" : order->body,
+        .body_count = order->body_count,
+    };
+}
+
+bool instance_send(struct instance *instance, struct order *order, struct destination *destination, bool was_probe,
+                   int64_t deadline_mono_ms)
+{
+    struct channel_ticket *ticket = free_ticket(instance);
+    if (ticket == NULL) {
+        return false;
+    }
+    fill_ticket(ticket, order, destination, was_probe, deadline_mono_ms);
+    lock_tickets(instance);
+    ticket->state = TICKET_SENT;
+    unlock_tickets(instance);
+    instance->used_count++;
+    if (instance->ops->send(instance->self, &ticket->message, ticket) == CHANNEL_TAKEN) {
+        return true;
+    }
+    lock_tickets(instance);
+    /* A plugin that finished it all the same has taken it, whatever it returned. */
+    bool taken = ticket->state != TICKET_SENT;
+    if (!taken) {
+        ticket->state = TICKET_FREE;
+    }
+    unlock_tickets(instance);
+    instance->used_count -= taken ? 0 : 1;
+    return taken;
+}
+
+static struct channel_ticket *ticket_of(struct attempt *attempt)
+{
+    return (struct channel_ticket *)(void *)((char *)attempt - offsetof(struct channel_ticket, attempt));
+}
+
+struct attempt *instance_take_ended(struct instance *instance)
+{
+    lock_tickets(instance);
+    struct channel_ticket *ticket = instance->ended_first;
+    if (ticket != NULL) {
+        instance->ended_first = ticket->next;
+        instance->ended_last = ticket->next == NULL ? NULL : instance->ended_last;
+        ticket->state = TICKET_TAKEN;
+    }
+    unlock_tickets(instance);
+    return ticket == NULL ? NULL : &ticket->attempt;
+}
+
+void instance_forget(struct instance *instance, struct attempt *attempt)
+{
+    struct channel_ticket *ticket = ticket_of(attempt);
+    order_free(attempt->order);
+    lock_tickets(instance);
+    ASSERT(ticket->state == TICKET_TAKEN);
+    ticket->state = TICKET_FREE;
+    unlock_tickets(instance);
+    instance->used_count--;
+}
+
+struct attempt *instance_next_attempt(struct instance *instance, size_t *position)
+{
+    struct attempt *found = NULL;
+    lock_tickets(instance);
+    while (*position < instance->ticket_count && found == NULL) {
+        struct channel_ticket *ticket = &instance->tickets[(*position)++];
+        found = ticket->state == TICKET_SENT ? &ticket->attempt : NULL;
+    }
+    unlock_tickets(instance);
+    return found;
+}
+
+size_t instance_attempt_count(const struct instance *instance)
+{
+    return instance->used_count;
+}

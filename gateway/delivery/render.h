@@ -1,0 +1,63 @@
+/*
+ * render - one notification's snapshot into the bytes a channel sends, once, before its first attempt.
+ *
+ * Shape:   snapshot JSON + details + links -> body, content type, subject. Two formats: "text" (plain text for people) and
+ *          "webhook" (the Standard Webhooks envelope).
+ * Owns:    render_clear frees what render_make filled.
+ * Threads: any; pure.
+ * Limits:  a body of RENDER_BODY_MAX bytes, a subject of RENDER_SUBJECT_BYTES - 1. Outside texts are cut where a person reads
+ *          them, visibly, and never where a machine does.
+ * Fails:   -1 when the snapshot is no JSON object or the body would be larger: the notification cannot be rendered at all.
+ *
+ * Snapshot keys, each of which may be absent: incident uuid title summary severity priority state policy step kind climb
+ * labels key source owner ack_until eta_at cause firing_count opened_at text reply_hint; owner_name and local.* (instants in
+ * the reader's zone) are preferred for people. Instants are milliseconds or texts.
+ *
+ * The token is given only to contacts and channels, never to an audience: its addresses belong to outsiders.
+ */
+#ifndef ESCALATED_DELIVERY_RENDER_H
+#define ESCALATED_DELIVERY_RENDER_H
+
+#include "gateway/base/err.h"
+#include "gateway/base/json.h"
+#include "gateway/base/text.h"
+#include "gateway/handoff/outbox.h"
+#include "gateway/system/secret.h"
+
+#define RENDER_BODY_MAX (256 * 1024)
+#define RENDER_SUBJECT_BYTES 256
+
+struct render_context {
+    const char *format;     /* of the channel's plugin */
+    const char *public_url; /* without trailing slash; "": no links to us */
+    const char *site_name;
+    const struct secret *token_key;
+    int64_t now_ms;
+};
+
+struct rendered {
+    struct strbuf body;
+    const char *content_type; /* static */
+    char subject[RENDER_SUBJECT_BYTES];
+};
+
+bool render_knows_format(const char *format);
+int render_make(const struct render_context *context, const struct order *order, struct rendered *out_rendered,
+                struct err *err);
+void render_clear(struct rendered *rendered);
+
+/* What the formats share; used by render_text.c and render_webhook.c. */
+struct render_view {
+    const struct render_context *context;
+    const struct order *order;
+    const struct json *snapshot;
+    const struct json *details; /* NULL: none */
+    const struct json *links;   /* NULL: none */
+    const char *subject;
+    const char *token;          /* "": this reader gets none */
+};
+
+void render_text(const struct render_view *view, struct strbuf *out);
+void render_webhook(const struct render_view *view, struct strbuf *out);
+
+#endif
