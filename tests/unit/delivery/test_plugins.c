@@ -106,7 +106,7 @@ static void test_odd_plugins(void **state)
     static const struct odd_case cases[] = {
         {.built = "ODD_NO_SYMBOL", .sentence = "exports no symbol escalated_channel"},
         {.built = "ODD_FUNCTION", .sentence = "is no variable"},
-        {.built = "ODD_SMALL", .sentence = "has 8 bytes"},
+        {.built = "ODD_SMALL", .sentence = "want a struct channel_ops of at least"},
         {.built = "ODD_ABI", .sentence = "channel ABI 2, want 1"},
         {.built = "ODD_SIZE", .sentence = "says size 4096"},
         {.built = "ODD_NAME", .sentence = "calls itself 'another'"},
