@@ -1,9 +1,9 @@
 /*
  * shout - the smallest useful plugin: every message becomes one line of the daemon's log.
  *
- * It is built outside the project against the installed header, and it shows the whole contract: check the values, take a
- * message, finish it exactly once, refuse what can never work. A plugin that has to wait for something does so on a thread
- * of its own and calls `finish` from there.
+ * It is built outside the project against the installed header, and it shows the whole contract:
+ * check the values, take a message, finish it exactly once, refuse what can never work. A plugin
+ * that has to wait for something does so on a thread of its own and calls `finish` from there.
  */
 #include <escalated/channel.h>
 
@@ -28,8 +28,8 @@ struct shout {
     const char *prefix; /* valid until destroy */
 };
 
-static int shout_create(const struct channel_host *host, const struct channel_config *config, void **out_self,
-                        char *why, size_t why_size)
+static int shout_create(const struct channel_host *host, const struct channel_config *config,
+                        void **out_self, char *why, size_t why_size)
 {
     if (strchr(config->values[OPTION_PREFIX], '%') != NULL) {
         snprintf(why, why_size, "prefix: a percent sign looks like a mistake");
@@ -50,7 +50,8 @@ static enum channel_accept shout_send(void *self, const struct channel_message *
                                       struct channel_ticket *ticket)
 {
     struct shout *shout = self;
-    struct channel_result result = {.size = sizeof result, .outcome = CHANNEL_SENT, .reason = "shouted"};
+    struct channel_result result = {
+        .size = sizeof result, .outcome = CHANNEL_SENT, .reason = "shouted"};
     char line[512];
 
     if (message->address[0] == '\0') {

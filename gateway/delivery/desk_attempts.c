@@ -17,7 +17,8 @@ static struct attempt *walk_next(struct walk *walk)
     for (; walk->set != NULL; walk->set = walk->set->next, walk->index = 0) {
         for (; walk->index < walk->set->instance_count; walk->index++, walk->position = 0) {
             struct attempt *attempt;
-            while ((attempt = instance_next_attempt(walk->set->instances[walk->index], &walk->position)) != NULL) {
+            while ((attempt = instance_next_attempt(walk->set->instances[walk->index],
+                                                    &walk->position)) != NULL) {
                 if (!attempt->answered) {
                     return attempt;
                 }
@@ -31,16 +32,19 @@ static void say_result(struct desk *desk, const struct order *order, const struc
 {
     int64_t late_ms = clock_engine_ms(desk->options.clock) - order->due_at_ms;
     bool fine = result->outcome == OUTCOME_ACCEPTED;
-    log_line(fine ? LOG_DEBUG : LOG_WARNING, fine ? "attempt accepted" : "attempt not accepted, the engine decides on",
-             "notification", log_i64((int64_t)order->notification), "incident", log_i64((int64_t)order->incident),
-             "channel", order->channel, "attempt", log_i64(order->attempt), "outcome", outcome_name(result->outcome),
-             "reason", result->reason, "detail", result->detail, NULL);
+    log_line(fine ? LOG_DEBUG : LOG_WARNING,
+             fine ? "attempt accepted" : "attempt not accepted, the engine decides on",
+             "notification", log_i64((int64_t)order->notification), "incident",
+             log_i64((int64_t)order->incident), "channel", order->channel, "attempt",
+             log_i64(order->attempt), "outcome", outcome_name(result->outcome), "reason",
+             result->reason, "detail", result->detail, NULL);
     metric_add(desk->attempts[result->outcome], 1);
     metric_observe_ns(desk->seconds, late_ms > 0 ? late_ms * 1000000 : 0);
     (void)answer_result(desk->options.inbox, result); /* a stopped inbox has no engine behind it */
 }
 
-static void say_not_started(struct desk *desk, const struct order *order, const char *reason, const char *detail)
+static void say_not_started(struct desk *desk, const struct order *order, const char *reason,
+                            const char *detail)
 {
     const struct result result = {
         .notification = order->notification,
@@ -59,15 +63,16 @@ struct reservation {
     bool is_probe;
 };
 
-/* The slot that the offer got; without one (it was freed, or lost in a reload) a slot is taken above the limits, because the
- * claim is committed and somebody waits for this page. */
+/* The slot that the offer got; without one (it was freed, or lost in a reload) a slot is taken
+ * above the limits, because the claim is committed and somebody waits for this page. */
 static bool find_reservation(struct desk *desk, const struct order *order, int64_t now_mono_ms,
                              struct reservation *out)
 {
     struct offer *offer = offers_find(desk, order->notification);
     if (offer != NULL && offer->state == OFFER_READY) {
-        *out = (struct reservation){
-            .instance = offer->instance, .destination = offer->destination, .is_probe = offer->is_probe};
+        *out = (struct reservation){.instance = offer->instance,
+                                    .destination = offer->destination,
+                                    .is_probe = offer->is_probe};
         offers_remove(desk, offer);
         return true;
     }
@@ -75,7 +80,8 @@ static bool find_reservation(struct desk *desk, const struct order *order, int64
     if (instance == NULL) {
         return false;
     }
-    *out = (struct reservation){.instance = instance, .destination = instance_destination(instance, order->address)};
+    *out = (struct reservation){.instance = instance,
+                                .destination = instance_destination(instance, order->address)};
     limits_force(instance_limits(instance), out->destination, now_mono_ms);
     return true;
 }
@@ -85,7 +91,8 @@ void attempts_start(struct desk *desk, struct order *order, int64_t now_mono_ms)
     struct reservation place;
     const char *reason = NULL;
     if (!find_reservation(desk, order, now_mono_ms, &place)) {
-        say_not_started(desk, order, "no-channel", "the configuration has no channel of this name any more");
+        say_not_started(desk, order, "no-channel",
+                        "the configuration has no channel of this name any more");
         order_free(order);
         return;
     }
@@ -100,7 +107,8 @@ void attempts_start(struct desk *desk, struct order *order, int64_t now_mono_ms)
         }
         reason = "busy";
     }
-    desk_give_back(desk, place.instance, place.destination, place.is_probe, LIMITS_NOTHING, 0, now_mono_ms);
+    desk_give_back(desk, place.instance, place.destination, place.is_probe, LIMITS_NOTHING, 0,
+                   now_mono_ms);
     say_not_started(desk, order, reason, "the attempt did not start");
     order_free(order);
 }
@@ -119,7 +127,8 @@ static enum limits_ending ending_of(const struct attempt *attempt)
     return LIMITS_FAILED;
 }
 
-static void end_attempt(struct desk *desk, struct instance *instance, struct attempt *attempt, int64_t now_mono_ms)
+static void end_attempt(struct desk *desk, struct instance *instance, struct attempt *attempt,
+                        int64_t now_mono_ms)
 {
     static const enum outcome outcomes[] = {[CHANNEL_SENT] = OUTCOME_ACCEPTED,
                                             [CHANNEL_RETRY] = OUTCOME_TEMPORARY,
@@ -142,14 +151,15 @@ static void end_attempt(struct desk *desk, struct instance *instance, struct att
         .provider_id = attempt->provider_id,
         .retry_after_ms = attempt->retry_after_ms,
     };
-    desk_give_back(desk, instance, attempt->destination, attempt->was_probe, ending, pause_ms, now_mono_ms);
+    desk_give_back(desk, instance, attempt->destination, attempt->was_probe, ending, pause_ms,
+                   now_mono_ms);
     say_result(desk, attempt->order, &result);
     instance_forget(instance, attempt);
 }
 
 /* The plugin still has the message; its late word will only free the ticket. */
-static void abandon(struct desk *desk, struct instance *instance, struct attempt *attempt, const char *reason,
-                    int64_t now_mono_ms)
+static void abandon(struct desk *desk, struct instance *instance, struct attempt *attempt,
+                    const char *reason, int64_t now_mono_ms)
 {
     const struct result result = {
         .notification = attempt->order->notification,
@@ -160,7 +170,8 @@ static void abandon(struct desk *desk, struct instance *instance, struct attempt
         .provider_id = "",
     };
     attempt->answered = true;
-    desk_give_back(desk, instance, attempt->destination, attempt->was_probe, LIMITS_FAILED, 0, now_mono_ms);
+    desk_give_back(desk, instance, attempt->destination, attempt->was_probe, LIMITS_FAILED, 0,
+                   now_mono_ms);
     limits_shrink(instance_limits(instance));
     say_result(desk, attempt->order, &result);
 }
@@ -216,7 +227,8 @@ size_t attempts_owed_count(const struct desk *desk)
     size_t count = 0;
     for (const struct channel_set *set = desk->sets; set != NULL; set = set->next) {
         for (size_t i = 0; i < set->instance_count; i++) {
-            /* What has ended but was not picked up is owed too, so what was given up is subtracted. */
+            /* What has ended but was not picked up is owed too, so what was given up is subtracted.
+             */
             count += instance_attempt_count(set->instances[i]);
             size_t position = 0;
             const struct attempt *attempt;

@@ -11,9 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BASICS                                      \
-    "[contact ann]\nemail = ann@example.com\n"      \
-    "[channel email]\nplugin = fake\n"              \
+#define BASICS                                                                                     \
+    "[contact ann]\nemail = ann@example.com\n"                                                     \
+    "[channel email]\nplugin = fake\n"                                                             \
     "[policy default]\npage = ann\n"
 
 void world_init(struct world *world)
@@ -22,7 +22,7 @@ void world_init(struct world *world)
     const char *base = getenv("TMPDIR");
     memset(world, 0, sizeof *world);
     (void)snprintf(world->state_dir, sizeof world->state_dir, "%.60s/escalated-delivery-XXXXXX",
-                   base != NULL ? base : "/tmp");
+                   base != NULL ? base : P_tmpdir);
     assert_non_null(mkdtemp(world->state_dir));
     assert_int_equal(inbox_create(INBOX_CAPACITY_DEFAULT, &world->inbox, &err), 0);
     assert_int_equal(outbox_create(1024, &world->outbox, &err), 0);
@@ -91,7 +91,8 @@ struct order world_offer(uint64_t notification, const char *channel, const char 
     };
 }
 
-struct order world_start(uint64_t notification, int64_t attempt, const char *channel, const char *address)
+struct order world_start(uint64_t notification, int64_t attempt, const char *channel,
+                         const char *address)
 {
     struct order order = world_offer(notification, channel, address);
     order.kind = ORDER_START;

@@ -14,8 +14,8 @@ extern const int escalated_channel[2];
 const int escalated_channel[2] = {CHANNEL_ABI, 4096};
 #else
 
-static int odd_create(const struct channel_host *host, const struct channel_config *config, void **out_self, char *why,
-                      size_t why_size)
+static int odd_create(const struct channel_host *host, const struct channel_config *config,
+                      void **out_self, char *why, size_t why_size)
 {
     (void)config;
     (void)why;
@@ -24,7 +24,8 @@ static int odd_create(const struct channel_host *host, const struct channel_conf
     return 0;
 }
 
-static enum channel_accept odd_send(void *self, const struct channel_message *message, struct channel_ticket *ticket)
+static enum channel_accept odd_send(void *self, const struct channel_message *message,
+                                    struct channel_ticket *ticket)
 {
     (void)self;
     (void)message;

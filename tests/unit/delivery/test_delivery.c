@@ -1,4 +1,5 @@
-/* Delivery's thread with the real webhook plugin and peers that answer badly; the test plays the engine. */
+/* Delivery's thread with the real webhook plugin and peers that answer badly; the test plays the
+ * engine. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,10 +18,10 @@
 #include "tests/support/fake_http.h"
 
 #define WAIT_MS 20000
-#define CHANNELS                                                                        \
-    "[channel hook]\nplugin = webhook\nin_flight = 8\nper_target = 2\n"                 \
-    "attempt_timeout = 500ms\n"                                                         \
-    "[channel slow]\nplugin = webhook\nin_flight = 8\nper_target = 2\n"                 \
+#define CHANNELS                                                                                   \
+    "[channel hook]\nplugin = webhook\nin_flight = 8\nper_target = 2\n"                            \
+    "attempt_timeout = 500ms\n"                                                                    \
+    "[channel slow]\nplugin = webhook\nin_flight = 8\nper_target = 2\n"                            \
     "attempt_timeout = 60s\n"
 
 struct stage {
@@ -97,10 +98,10 @@ static void offer(struct stage *stage, uint64_t notification, const char *channe
     outbox_put(stage->world.outbox, &order);
 }
 
-/* The engine's part: every ready one starts, with the bytes it was given. Fills the next result for `notification`; results
- * of others count into *out_others when given. */
-static void run_until_result(struct stage *stage, uint64_t notification, const char *channel, const char *url,
-                             struct result *out_result)
+/* The engine's part: every ready one starts, with the bytes it was given. Fills the next result for
+ * `notification`; results of others count into *out_others when given. */
+static void run_until_result(struct stage *stage, uint64_t notification, const char *channel,
+                             const char *url, struct result *out_result)
 {
     int64_t deadline_ms = clock_mono_ms() + WAIT_MS;
     while (clock_mono_ms() < deadline_ms) {
@@ -147,7 +148,10 @@ static const struct peer_case peer_cases[] = {
     {.path = "/hang", .want = OUTCOME_UNKNOWN, .reason = "timeout"},
     {.path = "/drip", .want = OUTCOME_ACCEPTED, .reason = "http-200"},
     {.path = "/huge", .want = OUTCOME_ACCEPTED, .reason = "http-200"},
-    {.path = "/status/429?after=3", .want = OUTCOME_TEMPORARY, .reason = "http-429", .retry_after_ms = 3000},
+    {.path = "/status/429?after=3",
+     .want = OUTCOME_TEMPORARY,
+     .reason = "http-429",
+     .retry_after_ms = 3000},
 };
 
 static void test_peers(void **state)
@@ -184,11 +188,13 @@ static void test_the_envelope_arrives(void **state)
     assert_string_equal(json_string(json_get(data, "title")), "Disk full");
     token_make(&stage->world.token_key, 7, "ann", 0, token);
     assert_string_equal(json_string(json_get(data, "token")), token);
-    assert_string_equal(fake_header(request, "webhook-id", value, sizeof value), "142_1_lead_ann_hook_0");
+    assert_string_equal(fake_header(request, "webhook-id", value, sizeof value),
+                        "142_1_lead_ann_hook_0");
     json_free(root);
 }
 
-/* Two attempts hang; those for another destination, on the same channel and thread, go through meanwhile. */
+/* Two attempts hang; those for another destination, on the same channel and thread, go through
+ * meanwhile. */
 static void test_a_dead_destination_delays_nobody(void **state)
 {
     struct stage *stage = *state;
@@ -279,7 +285,8 @@ static void test_refused_reload(void **state)
     struct err err = {0};
     struct result got;
     struct config *config = world_config(
-        &stage->world, "[channel hook]\nplugin = file\n[channel bad]\nplugin = webhook\nsecret = tooshort\n");
+        &stage->world,
+        "[channel hook]\nplugin = file\n[channel bad]\nplugin = webhook\nsecret = tooshort\n");
     assert_int_equal(delivery_reload(stage->delivery, config, &err), -1);
     config_release(config);
     assert_non_null(strstr(err.text, "[channel bad] plugin webhook: secret"));

@@ -46,7 +46,8 @@ static int make_folder(void **state)
 {
     (void)state;
     const char *base = getenv("TMPDIR");
-    (void)snprintf(folder, sizeof folder, "%.60s/escalated-plugins-XXXXXX", base != NULL ? base : "/tmp");
+    (void)snprintf(folder, sizeof folder, "%.60s/escalated-plugins-XXXXXX",
+                   base != NULL ? base : P_tmpdir);
     return mkdtemp(folder) != NULL ? 0 : -1;
 }
 
@@ -182,7 +183,8 @@ static void test_refused_folders(void **state)
     assert_int_equal(plugins_open(path, &plugins, &err), -1);
 }
 
-/* Another file under the same name and, after a close, the same descriptor number is another plugin. */
+/* Another file under the same name and, after a close, the same descriptor number is another
+ * plugin. */
 static void test_replaced_file(void **state)
 {
     (void)state;
@@ -203,8 +205,8 @@ static void test_replaced_file(void **state)
 
 /* --- tables --- */
 
-static int no_create(const struct channel_host *host, const struct channel_config *config, void **out_self, char *why,
-                     size_t why_size)
+static int no_create(const struct channel_host *host, const struct channel_config *config,
+                     void **out_self, char *why, size_t why_size)
 {
     (void)host;
     (void)config;
@@ -214,7 +216,8 @@ static int no_create(const struct channel_host *host, const struct channel_confi
     return -1;
 }
 
-static enum channel_accept no_send(void *self, const struct channel_message *message, struct channel_ticket *ticket)
+static enum channel_accept no_send(void *self, const struct channel_message *message,
+                                   struct channel_ticket *ticket)
 {
     (void)self;
     (void)message;
@@ -245,32 +248,70 @@ struct option_case {
     const char *sentence; /* "": accepted */
 };
 
-#define ROW(...) {.row = {__VA_ARGS__}
-static const struct option_case option_cases[] = {
-    ROW(.key = "url", .max = 10, .default_text = "", .help = "h"), .sentence = ""},
-    ROW(.key = "url", .max = 10, .help = "h"), .sentence = ""},
-    ROW(.key = "a1_b", .type = CHANNEL_OPTION_INTEGER, .min = -5, .max = 5, .default_text = "-5", .help = "h"), .sentence = ""},
-    ROW(.key = "t", .type = CHANNEL_OPTION_DURATION, .max = 60000, .default_text = "1m", .help = "h"), .sentence = ""},
-    ROW(.key = "s", .type = CHANNEL_OPTION_SIZE, .max = 65536, .default_text = "64k", .help = "h"), .sentence = ""},
-    ROW(.key = "b", .type = CHANNEL_OPTION_BOOL, .max = 1, .default_text = "yes", .help = "h"), .sentence = ""},
-    ROW(.key = "Url", .max = 10, .help = "h"), .sentence = "characters"},
-    ROW(.key = "", .max = 10, .help = "h"), .sentence = "characters"},
-    ROW(.key = "a-b", .max = 10, .help = "h"), .sentence = "characters"},
-    ROW(.key = "1a", .max = 10, .help = "h"), .sentence = "characters"},
-    ROW(.key = "plugin", .max = 10, .help = "h"), .sentence = "belongs to the daemon"},
-    ROW(.key = "attempt_timeout", .max = 10, .help = "h"), .sentence = "belongs to the daemon"},
-    ROW(.key = "x", .type = (enum channel_option_type)99, .max = 10, .help = "h"), .sentence = "type 99"},
-    ROW(.key = "x", .min = 2, .max = 1, .help = "h"), .sentence = "bounds"},
-    ROW(.key = "x", .min = -1, .max = 1, .help = "h"), .sentence = "bounds"},
-    ROW(.key = "x", .max = 10), .sentence = "help"},
-    ROW(.key = "x", .max = 10, .help = ""), .sentence = "help"},
-    ROW(.key = "x", .max = 2, .default_text = "abc", .help = "h"), .sentence = "its default"},
-    ROW(.key = "x", .type = CHANNEL_OPTION_INTEGER, .max = 5, .default_text = "6", .help = "h"), .sentence = "its default"},
-    ROW(.key = "x", .type = CHANNEL_OPTION_INTEGER, .max = 5, .default_text = "", .help = "h"), .sentence = "its default"},
-    ROW(.key = "x", .type = CHANNEL_OPTION_DURATION, .max = 5, .default_text = "soon", .help = "h"), .sentence = "its default"},
-    ROW(.key = "x", .type = CHANNEL_OPTION_BOOL, .max = 1, .default_text = "2", .help = "h"), .sentence = "its default"},
-    ROW(.key = "token_file", .type = CHANNEL_OPTION_SECRET, .max = 10, .help = "h"), .sentence = ""},
-};
+#define ROW(...)                                                                                   \
+    {                                                                                              \
+        .row = { __VA_ARGS__ }
+static const struct option_case option_cases[] = {ROW(.key = "url", .max = 10, .default_text = "",
+                                                      .help = "h"),
+                                                  .sentence = ""},
+                                ROW(.key = "url", .max = 10, .help = "h"), .sentence = ""
+}
+,
+    ROW(.key = "a1_b", .type = CHANNEL_OPTION_INTEGER, .min = -5, .max = 5, .default_text = "-5",
+        .help = "h"),
+    .sentence = ""
+}
+, ROW(.key = "t", .type = CHANNEL_OPTION_DURATION, .max = 60000, .default_text = "1m", .help = "h"),
+    .sentence = ""
+}
+, ROW(.key = "s", .type = CHANNEL_OPTION_SIZE, .max = 65536, .default_text = "64k", .help = "h"),
+    .sentence = ""
+}
+, ROW(.key = "b", .type = CHANNEL_OPTION_BOOL, .max = 1, .default_text = "yes", .help = "h"),
+    .sentence = ""
+}
+, ROW(.key = "Url", .max = 10, .help = "h"), .sentence = "characters"
+}
+, ROW(.key = "", .max = 10, .help = "h"), .sentence = "characters"
+}
+, ROW(.key = "a-b", .max = 10, .help = "h"), .sentence = "characters"
+}
+, ROW(.key = "1a", .max = 10, .help = "h"), .sentence = "characters"
+}
+, ROW(.key = "plugin", .max = 10, .help = "h"), .sentence = "belongs to the daemon"
+}
+, ROW(.key = "attempt_timeout", .max = 10, .help = "h"), .sentence = "belongs to the daemon"
+}
+, ROW(.key = "x", .type = (enum channel_option_type)99, .max = 10, .help = "h"),
+    .sentence = "type 99"
+}
+, ROW(.key = "x", .min = 2, .max = 1, .help = "h"), .sentence = "bounds"
+}
+, ROW(.key = "x", .min = -1, .max = 1, .help = "h"), .sentence = "bounds"
+}
+, ROW(.key = "x", .max = 10), .sentence = "help"
+}
+, ROW(.key = "x", .max = 10, .help = ""), .sentence = "help"
+}
+, ROW(.key = "x", .max = 2, .default_text = "abc", .help = "h"), .sentence = "its default"
+}
+, ROW(.key = "x", .type = CHANNEL_OPTION_INTEGER, .max = 5, .default_text = "6", .help = "h"),
+    .sentence = "its default"
+}
+, ROW(.key = "x", .type = CHANNEL_OPTION_INTEGER, .max = 5, .default_text = "", .help = "h"),
+    .sentence = "its default"
+}
+, ROW(.key = "x", .type = CHANNEL_OPTION_DURATION, .max = 5, .default_text = "soon", .help = "h"),
+    .sentence = "its default"
+}
+, ROW(.key = "x", .type = CHANNEL_OPTION_BOOL, .max = 1, .default_text = "2", .help = "h"),
+    .sentence = "its default"
+}
+, ROW(.key = "token_file", .type = CHANNEL_OPTION_SECRET, .max = 10, .help = "h"), .sentence = ""
+}
+,
+}
+;
 
 static void test_option_tables(void **state)
 {
@@ -282,7 +323,8 @@ static void test_option_tables(void **state)
         int got = plugin_check_ops(&ops, "odd", &err);
         if (got != (option_cases[i].sentence[0] == '\0' ? 0 : -1) ||
             strstr(err.text, option_cases[i].sentence) == NULL) {
-            fail_msg("case %zu: got %d, '%s', want '%s'", i, got, err.text, option_cases[i].sentence);
+            fail_msg("case %zu: got %d, '%s', want '%s'", i, got, err.text,
+                     option_cases[i].sentence);
         }
     }
 }
@@ -292,9 +334,10 @@ static void test_keys_that_clash(void **state)
     (void)state;
     const struct channel_option twice[] = {
         {.key = "a", .max = 1, .help = "h"}, {.key = "a", .max = 1, .help = "h"}, {.key = NULL}};
-    const struct channel_option secret[] = {{.key = "token", .type = CHANNEL_OPTION_SECRET, .max = 1, .help = "h"},
-                                            {.key = "token_file", .max = 1, .help = "h"},
-                                            {.key = NULL}};
+    const struct channel_option secret[] = {
+        {.key = "token", .type = CHANNEL_OPTION_SECRET, .max = 1, .help = "h"},
+        {.key = "token_file", .max = 1, .help = "h"},
+        {.key = NULL}};
     static struct channel_option endless[PLUGIN_OPTIONS_MAX + 1];
     struct channel_ops ops = good_ops(twice);
     struct err err = {0};
@@ -316,8 +359,9 @@ static void test_incomplete_tables(void **state)
     (void)state;
     const struct channel_option none[] = {{.key = NULL}};
     struct err err = {0};
-    struct channel_ops cases[] = {good_ops(none), good_ops(none), good_ops(none), good_ops(none), good_ops(none),
-                                  good_ops(none), good_ops(none), good_ops(none), good_ops(NULL)};
+    struct channel_ops cases[] = {good_ops(none), good_ops(none), good_ops(none),
+                                  good_ops(none), good_ops(none), good_ops(none),
+                                  good_ops(none), good_ops(none), good_ops(NULL)};
     cases[0].name = NULL;
     cases[1].format = NULL;
     cases[2].format = "html";

@@ -1,4 +1,5 @@
-/* The example plugin, built outside the tree against the installed header: loaded, configured and used. */
+/* The example plugin, built outside the tree against the installed header: loaded, configured and
+ * used. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +19,8 @@ static const struct channel_ops *find_plugin(void *self, const char *plugin, str
     return plugins_find(self, strcmp(plugin, "fake") == 0 ? "shout" : plugin, err);
 }
 
-static void send_one(struct world *world, const char *address, enum outcome want, const char *reason)
+static void send_one(struct world *world, const char *address, enum outcome want,
+                     const char *reason)
 {
     struct order start = world_start(1, 1, "loud", address);
     outbox_put(world->outbox, &start);
@@ -89,7 +91,8 @@ static void test_refusal_names_the_section(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_use), cmocka_unit_test(test_refusal_names_the_section)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_use),
+                                       cmocka_unit_test(test_refusal_names_the_section)};
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     metrics_clear();
     return failed;
