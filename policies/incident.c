@@ -84,7 +84,7 @@ static void impossible(struct incident *incident, const struct move *move, struc
     (void)incident;
     (void)move;
     (void)moment;
-    ASSERT(!"a move that this state cannot meet");
+    ASSERT(incident == NULL); /* a move that this state cannot meet: always a bug */
 }
 
 /* Also a reopening: everything starts over but the climb number and the history. */
@@ -475,7 +475,6 @@ static void hear_failed(struct incident *incident, const struct move *move, stru
 static transition *const transitions[INCIDENT_STATE_COUNT][MOVE_KIND_COUNT] = {
     [INCIDENT_HELD][MOVE_OPEN] = open_incident,
     [INCIDENT_HELD][MOVE_FIRE] = add_alert,
-    [INCIDENT_HELD][MOVE_COUNT] = ignored,
     [INCIDENT_HELD][MOVE_RISE] = note_severity,
     [INCIDENT_HELD][MOVE_CLEAR] = clear_held,
     [INCIDENT_HELD][MOVE_TIME] = pass_time,
@@ -490,7 +489,6 @@ static transition *const transitions[INCIDENT_STATE_COUNT][MOVE_KIND_COUNT] = {
 
     [INCIDENT_TRIGGERED][MOVE_OPEN] = impossible,
     [INCIDENT_TRIGGERED][MOVE_FIRE] = add_alert,
-    [INCIDENT_TRIGGERED][MOVE_COUNT] = ignored,
     [INCIDENT_TRIGGERED][MOVE_RISE] = note_severity,
     [INCIDENT_TRIGGERED][MOVE_CLEAR] = clear,
     [INCIDENT_TRIGGERED][MOVE_TIME] = pass_time,
@@ -505,7 +503,6 @@ static transition *const transitions[INCIDENT_STATE_COUNT][MOVE_KIND_COUNT] = {
 
     [INCIDENT_ACKNOWLEDGED][MOVE_OPEN] = impossible,
     [INCIDENT_ACKNOWLEDGED][MOVE_FIRE] = add_alert,
-    [INCIDENT_ACKNOWLEDGED][MOVE_COUNT] = ignored,
     [INCIDENT_ACKNOWLEDGED][MOVE_RISE] = page_owner,
     [INCIDENT_ACKNOWLEDGED][MOVE_CLEAR] = clear,
     [INCIDENT_ACKNOWLEDGED][MOVE_TIME] = pass_time,
@@ -520,7 +517,6 @@ static transition *const transitions[INCIDENT_STATE_COUNT][MOVE_KIND_COUNT] = {
 
     [INCIDENT_RESOLVED][MOVE_OPEN] = open_incident,
     [INCIDENT_RESOLVED][MOVE_FIRE] = impossible,
-    [INCIDENT_RESOLVED][MOVE_COUNT] = ignored,
     [INCIDENT_RESOLVED][MOVE_RISE] = ignored,
     [INCIDENT_RESOLVED][MOVE_CLEAR] = ignored,
     [INCIDENT_RESOLVED][MOVE_TIME] = pass_time,

@@ -33,12 +33,14 @@ struct alert {
     int64_t last_at_ms;
     int64_t resolved_at_ms;
     uint64_t count;
-    uint16_t summary_offset;
-    bool firing;
-    bool dirty; /* changed in this batch */
-    uint8_t severity;
+    uint32_t summary_offset;
     uint32_t labels_offset;
     uint32_t details_hash; /* of details and links as last written; 0: unknown */
+    uint32_t batch_slot;   /* changed in this batch: its place there, from 1 */
+    bool firing;
+    bool fresh; /* new in this batch */
+    bool text_changed;
+    uint8_t severity;
 };
 
 const char *alert_key(const struct alert *alert);
@@ -89,7 +91,7 @@ struct incident {
     uint32_t timer_mark;   /* generation of that entry */
     uint32_t firing[SEVERITY_COUNT]; /* firing alerts by severity */
     uint32_t slip_count;
-    uint16_t title_offset;
+    uint32_t title_offset;
     uint8_t state;
     uint8_t severity;
     uint8_t priority;
@@ -112,8 +114,7 @@ int incident_default_priority(enum severity severity);
 /* What can happen to an incident: the columns of the table. */
 enum move_kind {
     MOVE_OPEN,       /* its first alert fires; also after `reopen` */
-    MOVE_FIRE,       /* a further alert, or one of its own again */
-    MOVE_COUNT,      /* one more occurrence of a firing alert */
+    MOVE_FIRE,       /* a further alert, or one of its own again; a repeated one only counts and is no move */
     MOVE_RISE,       /* the severity rose */
     MOVE_CLEAR,      /* its last firing alert resolved */
     MOVE_TIME,       /* something may be due */

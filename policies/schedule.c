@@ -25,23 +25,24 @@ static int64_t turn_day(const struct schedule *schedule, int64_t at_ms)
     return at_ms >= zone_instant(schedule->zone, &change) ? day : day - 1;
 }
 
-/* Number of the running turn, counted from the first change on or after 1970-01-01. */
+/* The day on which turn 0, the first member's, began: 1970-01-01, for weekly turns their weekday on or before it. */
+static int64_t first_day(const struct schedule *schedule)
+{
+    if (schedule->rotate_days % DAYS_A_WEEK != 0)
+        return 0;
+    int64_t distance = schedule->rotate_weekday - EPOCH_WEEKDAY;
+    return distance > 0 ? distance - DAYS_A_WEEK : distance;
+}
+
 static int64_t turn_number(const struct schedule *schedule, int64_t at_ms)
 {
-    int64_t day = turn_day(schedule, at_ms);
-    if (schedule->rotate_days % DAYS_A_WEEK != 0)
-        return floor_divide(day, schedule->rotate_days);
-    int64_t first = (schedule->rotate_weekday - EPOCH_WEEKDAY + DAYS_A_WEEK) % DAYS_A_WEEK;
-    return floor_divide(day - first, schedule->rotate_days);
+    return floor_divide(turn_day(schedule, at_ms) - first_day(schedule), schedule->rotate_days);
 }
 
 static int64_t turn_start_ms(const struct schedule *schedule, int64_t turn)
 {
-    int64_t first = 0;
-    if (schedule->rotate_days % DAYS_A_WEEK == 0)
-        first = (schedule->rotate_weekday - EPOCH_WEEKDAY + DAYS_A_WEEK) % DAYS_A_WEEK;
     struct civil civil = {.hour = schedule->rotate_hour, .minute = schedule->rotate_minute};
-    civil_from_days(turn * schedule->rotate_days + first, &civil.year, &civil.month, &civil.day);
+    civil_from_days(turn * schedule->rotate_days + first_day(schedule), &civil.year, &civil.month, &civil.day);
     return zone_instant(schedule->zone, &civil);
 }
 

@@ -40,7 +40,7 @@ static const struct option gateway_options[] = {
      .help = "Key of the reply tokens; without it token.key in the state folder, made at first "
              "start."},
     {.key = "control_group", .type = OPTION_TEXT, AT(gateway_values, control_group), .max = 32,
-     .default_text = "escalated", .help = "Group that may use the control socket."},
+     .default_text = "", .help = "Group that may use the control socket; absent: the group the daemon runs with."},
     {.key = NULL},
 };
 

@@ -39,6 +39,8 @@ struct engine_options {
     /* Parses canonical policy text back (gateway/config); NULL in tests that never reload. */
     int (*parse_policy)(const char *name, const char *text, struct arena *arena,
                         struct policy *out_policy, struct err *err);
+    /* Frees what a parsed policy owns besides the arena (compiled patterns); NULL: nothing. */
+    void (*clear_policy)(struct policy *policy);
 };
 
 struct engine_completed { /* in input order; to be told after engine_step returned */

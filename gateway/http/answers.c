@@ -96,7 +96,7 @@ void answers_stop(struct answers *answers, int64_t grace_ms)
 
 bool answers_abandon(struct http_request *request)
 {
-    struct answers *answers = request->server->answers;
+    struct answers *answers = request->answers;
     ASSERT(request->is_deferred && !request->abandoned);
     answers_lock(answers);
     /* `settled` of a living request: its answer is in the list. */
@@ -111,7 +111,7 @@ bool answers_abandon(struct http_request *request)
 
 bool answers_settle(struct http_request *request)
 {
-    struct answers *answers = request->server->answers;
+    struct answers *answers = request->answers;
     answers_lock(answers);
     bool is_last = request->settled;
     request->settled = true;
@@ -156,7 +156,7 @@ void http_defer(struct http_request *request)
 void http_answer(struct http_request *request, const struct http_response *response)
 {
     ASSERT(!request->has_answer);
-    struct answers *answers = request->is_deferred ? request->server->answers : NULL;
+    struct answers *answers = request->is_deferred ? request->answers : NULL;
     request_set_answer(request, response);
     if (answers) {
         (void)answers_put(answers, request); /* given up: the client was told 503 */
@@ -169,5 +169,5 @@ bool http_resume(struct http_request *request,
     ASSERT(request->is_deferred && !request->has_answer);
     request->resume = answer;
     request->resume_self = self;
-    return answers_put(request->server->answers, request);
+    return answers_put(request->answers, request);
 }

@@ -21,6 +21,7 @@ struct http_request *request_open(struct connection *connection, const char *tar
         strbuf_init(&request->body, 0);
     }
     request->server = server;
+    request->answers = server->answers;
     request->connection = connection;
     size_t length = strnlen(target, HTTP_TARGET_BYTES_MAX + 1);
     request->target = arena_strndup(&request->arena, target, length);
@@ -311,6 +312,9 @@ int request_fail(struct http_request *request, int status, const char *text, con
     request_set_answer(request, &response);
     return status;
 }
+
+static const char *format_text(struct http_request *request, const char *format, va_list values)
+    __attribute__((format(printf, 2, 0)));
 
 static const char *format_text(struct http_request *request, const char *format, va_list values)
 {

@@ -1,0 +1,529 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/base/assert.h"
+#include "gateway/base/text.h"
+#include "gateway/engine/engine_state.h"
+#include "gateway/system/digest.h"
+#include "policies/message.h"
+#include "policies/reach.h"
+
+void attempts_queue(struct engine *engine, struct notification *notification)
+{
+    notification->queue_mark++;
+    if (notification->state != NOTIFICATION_PENDING)
+        return;
+    int64_t look_at_ms = notification->expires_at_ms;
+    if (notification->next_at_ms > engine->now_ms)
+        look_at_ms = notification->next_at_ms < look_at_ms ? notification->next_at_ms : look_at_ms;
+    else if (!notification->offered)
+        offers_ready(engine, notification);
+    heap_push(&engine->timers, (struct heap_entry){.key = look_at_ms,
+                                                   .id = notification->id,
+                                                   .mark = notification->queue_mark,
+                                                   .kind = TIMER_NOTIFICATION});
+}
+
+void attempts_send(struct engine *engine, struct incident *incident, const struct message *message)
+{
+    struct batch *batch = &engine->batch;
+    struct notification_row *row = arena_alloc(&engine->arena, sizeof(*row));
+    char key[NOTIFICATION_KEY_BYTES];
+    message_key(incident, message, key);
+    message_write(incident, message, &engine->moment, &engine->scratch);
+    *row = (struct notification_row){
+        .id = engine->meta.next_notification++,
+        .incident = incident->number,
+        .kind = message->kind,
+        .climb = message->climb,
+        .step = message->step,
+        .repetition = message->repetition,
+        .contact = message->contact,
+        .channel = message->channel,
+        .address = message->address,
+        .key = arena_strdup(&engine->arena, key),
+        .severity = (enum severity)incident->severity,
+        .state = NOTIFICATION_PENDING,
+        .reason = "",
+        .created_at_ms = engine->now_ms,
+        .due_at_ms = message->due_at_ms,
+        .next_at_ms = message->due_at_ms,
+        .expires_at_ms = message->due_at_ms + ENGINE_HORIZON_MS,
+        .token_expires_at_ms = engine->now_ms + ENGINE_TOKEN_LIFE_MS,
+        .provider_id = "",
+        .snapshot = arena_strndup(&engine->arena, strbuf_text(&engine->scratch),
+                                  engine->scratch.length),
+        .body_hash = "",
+        .content_type = "",
+        .subject = "",
+    };
+    batch->notifications =
+        batch_grow(&engine->arena, batch->notifications, batch->notification_count,
+                   &batch->notification_capacity, sizeof(*batch->notifications));
+    batch->notifications[batch->notification_count++] = row;
+    effects_add(&batch->tail, (struct effect){.kind = EFFECT_NOTIFICATION, .u.notification = row});
+    attempts_queue(engine, world_add_notification(&engine->world, incident, row));
+}
+
+static struct outcome_row *add_outcome(struct engine *engine, struct notification *n,
+                                       enum notification_state state, const char *reason)
+{
+    struct outcome_row *row = arena_alloc(&engine->arena, sizeof(*row));
+    world_set_state(&engine->world, n, state);
+    *row = (struct outcome_row){.notification = n->id,
+                                .state = state,
+                                .reason = reason,
+                                .at_ms = engine->now_ms,
+                                .next_at_ms = n->next_at_ms,
+                                .outcome = OUTCOME_UNKNOWN,
+                                .detail = "",
+                                .provider_id = ""};
+    effects_add(&engine->batch.tail, (struct effect){.kind = EFFECT_OUTCOME, .u.outcome = row});
+    attempts_queue(engine, n);
+    return row;
+}
+
+static bool is_over(const struct notification *n)
+{
+    return n->state != NOTIFICATION_PENDING && n->state != NOTIFICATION_CLAIMED;
+}
+
+/* What follows from an end: a resolved incident may now be forgotten, an orphaned notification leaves the world. */
+static void note_end(struct engine *engine, struct notification *n)
+{
+    struct batch *batch = &engine->batch;
+    if (!is_over(n))
+        return;
+    if (n->incident != NULL) {
+        if (n->incident->state == INCIDENT_RESOLVED)
+            engine_set_timer(engine, n->incident);
+        return;
+    }
+    batch->ended = batch_grow(&engine->arena, batch->ended, batch->ended_count,
+                              &batch->ended_capacity, sizeof(*batch->ended));
+    batch->ended[batch->ended_count++] = n;
+}
+
+void attempts_end(struct engine *engine, struct notification *notification,
+                  enum notification_state state, const char *reason)
+{
+    ASSERT(notification->state == NOTIFICATION_PENDING);
+    (void)add_outcome(engine, notification, state, reason);
+    note_end(engine, notification);
+}
+
+void attempts_hasten(struct engine *engine, struct notification *notification, const char *reason)
+{
+    ASSERT(notification->state == NOTIFICATION_PENDING);
+    notification->next_at_ms = engine->now_ms;
+    (void)add_outcome(engine, notification, NOTIFICATION_PENDING, reason);
+}
+
+/* The incident hears that a message ended without being taken: rule 6 decides what follows. */
+static void tell_failed(struct engine *engine, struct notification *n, const char *reason)
+{
+    struct incident *incident = n->incident;
+    if (incident == NULL)
+        return;
+    const char *text =
+        arena_printf(&engine->arena, "%s to %s by %s did not go through: %s",
+                     notification_kind_name((enum notification_kind)n->kind), n->contact, n->channel,
+                     reason[0] != '\0' ? reason : "no reason given");
+    batch_note(engine, incident->number, &(struct note){.kind = "not-sent",
+                                                        .actor = "engine",
+                                                        .credential = "",
+                                                        .text = text,
+                                                        .data = ""});
+    engine_move(engine, incident, &(struct move){.kind = MOVE_FAILED,
+                                                 .actor = "engine",
+                                                 .credential = "",
+                                                 .by = "",
+                                                 .notification = n});
+}
+
+static void end_as_failed(struct engine *engine, struct notification *n,
+                          enum notification_state state, const char *reason)
+{
+    attempts_end(engine, n, state, reason);
+    tell_failed(engine, n, reason);
+}
+
+/* Nothing is claimed that the incident's state has made pointless: no page after an ack, no reminder after its end. */
+static bool is_wanted(const struct notification *n)
+{
+    const struct incident *incident = n->incident;
+    if (n->kind != KIND_PAGE && n->kind != KIND_REMINDER)
+        return true;
+    if (incident == NULL)
+        return false;
+    if (n->kind == KIND_REMINDER)
+        return incident->state == INCIDENT_ACKNOWLEDGED;
+    if (incident->state == INCIDENT_TRIGGERED)
+        return true;
+    /* The page to the owner about a higher severity. */
+    return incident->state == INCIDENT_ACKNOWLEDGED && incident->ladder.answer_until_ms != 0 &&
+           n->repetition > 0 && text_equal(n->contact, incident->owner);
+}
+
+/* Pages of one incident start in the order of its steps: what an upper step has not started by now will not start. */
+static void cancel_overtaken(struct engine *engine, const struct notification *claimed)
+{
+    if (claimed->kind != KIND_PAGE || claimed->repetition > 0 || claimed->incident == NULL)
+        return;
+    for (struct notification *n = claimed->incident->notifications; n != NULL && n->id < claimed->id;
+         n = n->next) {
+        bool other_run = n->climb != claimed->climb || !text_equal(n->step, claimed->step);
+        if (n->kind == KIND_PAGE && n->repetition == 0 && other_run &&
+            n->state == NOTIFICATION_PENDING && n->attempt_count == 0)
+            attempts_end(engine, n, NOTIFICATION_CANCELLED, "overtaken by a later step");
+    }
+}
+
+struct body {
+    const void *bytes;
+    size_t count;
+    const char *content_type;
+    const char *subject;
+    struct notification_row row; /* of a retry: as stored */
+};
+
+/* The first attempt's bytes come from the renderer, all later ones from the store. */
+static int find_body(struct engine *engine, const struct notification *n,
+                     const struct prepared *prepared, struct body *out_body)
+{
+    const struct store *store = engine->options.store;
+    const char *details = "";
+    const char *links = "";
+    if (n->attempt_count == 0) {
+        *out_body = (struct body){.bytes = prepared->body,
+                                  .count = prepared->body_count,
+                                  .content_type = prepared->content_type,
+                                  .subject = prepared->subject};
+        return prepared->body != NULL ? 0 : -1;
+    }
+    if (store->ops->notification(store->self, n->id, &engine->arena, &out_body->row, &details, &links,
+                                 NULL) != 0)
+        return -1;
+    out_body->bytes = out_body->row.body;
+    out_body->count = out_body->row.body_count;
+    out_body->content_type = out_body->row.content_type;
+    out_body->subject = out_body->row.subject;
+    return out_body->bytes != NULL ? 0 : -1;
+}
+
+static const char *text_or_empty(const char *text_or_null)
+{
+    return text_or_null != NULL ? text_or_null : "";
+}
+
+static void order_start(struct engine *engine, const struct notification *n, const struct body *body,
+                        int64_t deadline_mono_ms)
+{
+    struct order *order = batch_order(engine, ORDER_START, n->id);
+    order->attempt = n->attempt_count;
+    order->due_at_ms = n->due_at_ms;
+    order->deadline_mono_ms = deadline_mono_ms;
+    order->rendered = true;
+    order->expires_at_ms = n->expires_at_ms;
+    order->incident = n->incident != NULL ? n->incident->number : 0;
+    order->notification_kind = (enum notification_kind)n->kind;
+    order->severity = (enum severity)n->severity;
+    order->channel = n->channel;
+    order->contact = n->contact;
+    const struct offer *offer = offers_entry(engine, n->id);
+    ASSERT(offer != NULL);
+    order->key = arena_strdup(&engine->arena, offer->key);
+    order->address = arena_strdup(&engine->arena, offer->address);
+    order->body = body->bytes;
+    order->body_count = body->count;
+    order->content_type = text_or_empty(body->content_type);
+    order->subject = text_or_empty(body->subject);
+}
+
+static void claim(struct engine *engine, struct notification *n, const struct body *body)
+{
+    struct claim_row *row = arena_alloc(&engine->arena, sizeof(*row));
+    char hash[DIGEST_HEX_BYTES];
+    bool first = n->attempt_count == 0;
+    n->attempt_count++;
+    n->offered = false;
+    *row = (struct claim_row){
+        .notification = n->id,
+        .attempt = n->attempt_count,
+        .at_ms = engine->now_ms,
+        .deadline_mono_ms = engine->mono_ms + ENGINE_CLAIM_START_MS,
+        .boot_id = engine->options.boot_id,
+        .body = first ? body->bytes : NULL,
+        .body_count = first ? body->count : 0,
+        .body_hash = first ? arena_strdup(&engine->arena,
+                                          digest_sha256_hex(body->bytes, body->count, hash))
+                           : "",
+        .content_type = first ? text_or_empty(body->content_type) : "",
+        .subject = first ? text_or_empty(body->subject) : "",
+    };
+    world_set_state(&engine->world, n, NOTIFICATION_CLAIMED);
+    n->queue_mark++;
+    effects_add(&engine->batch.tail, (struct effect){.kind = EFFECT_CLAIM, .u.claim = row});
+    batch_after(engine, (struct after){.kind = AFTER_CLAIM_START,
+                                       .id = n->id,
+                                       .attempt = row->attempt,
+                                       .deadline_ms = engine->now_ms + ENGINE_CLAIM_SILENT_MS});
+    cancel_overtaken(engine, n);
+    order_start(engine, n, body, row->deadline_mono_ms);
+}
+
+/* Not now: delivery is asked again at the time it named, which nothing but memory needs to know. */
+static void defer(struct engine *engine, struct notification *n, int64_t retry_at_ms)
+{
+    n->queue_mark++;
+    if (retry_at_ms <= engine->now_ms)
+        retry_at_ms = engine->now_ms + 1;
+    heap_push(&engine->timers,
+              (struct heap_entry){.key = retry_at_ms < n->expires_at_ms ? retry_at_ms
+                                                                        : n->expires_at_ms,
+                                  .id = n->id,
+                                  .mark = n->queue_mark,
+                                  .kind = TIMER_NOTIFICATION});
+}
+
+static void start_or_drop(struct engine *engine, struct notification *n_or_null,
+                          const struct prepared *prepared)
+{
+    struct body body = {0};
+    struct notification *n = n_or_null;
+    bool stands = n != NULL && n->state == NOTIFICATION_PENDING && is_wanted(n) &&
+                  offers_is_open(engine, n->id);
+    if (stands && n->expires_at_ms > engine->now_ms && n->next_at_ms <= engine->now_ms &&
+        find_body(engine, n, prepared, &body) == 0) {
+        claim(engine, n, &body);
+        return;
+    }
+    (void)batch_order(engine, ORDER_DROP, prepared->notification);
+    if (n == NULL || n->state != NOTIFICATION_PENDING)
+        return;
+    if (!is_wanted(n))
+        attempts_end(engine, n, NOTIFICATION_CANCELLED, "no longer wanted");
+    else if (n->expires_at_ms <= engine->now_ms)
+        end_as_failed(engine, n, NOTIFICATION_EXPIRED, "its time was over");
+    else
+        defer(engine, n, n->next_at_ms > engine->now_ms ? n->next_at_ms : engine->now_ms + 1000);
+}
+
+void attempts_prepared(struct engine *engine, const struct input *input)
+{
+    const struct prepared *prepared = &input->u.prepared;
+    struct notification *n = world_notification(&engine->world, prepared->notification);
+    batch_after(engine, (struct after){.kind = AFTER_OFFER_END, .id = prepared->notification});
+    if (n != NULL)
+        n->offered = false;
+    if (prepared->ready && !prepared->failed) {
+        start_or_drop(engine, n, prepared);
+        return;
+    }
+    if (n == NULL || n->state != NOTIFICATION_PENDING)
+        return;
+    if (prepared->failed)
+        end_as_failed(engine, n, NOTIFICATION_FAILED, text_or_empty(prepared->reason));
+    else
+        defer(engine, n, prepared->retry_at_ms);
+}
+
+/* Exponential with full jitter. The jitter is a hash, so that a replay of the same inputs decides the same. */
+static int64_t backoff_ms(const struct notification *n, int64_t retry_after_ms)
+{
+    int64_t ceiling_ms = ENGINE_BACKOFF_FIRST_MS;
+    for (uint32_t i = 1; i < n->attempt_count && ceiling_ms < ENGINE_BACKOFF_MAX_MS; i++)
+        ceiling_ms *= 2;
+    if (ceiling_ms > ENGINE_BACKOFF_MAX_MS)
+        ceiling_ms = ENGINE_BACKOFF_MAX_MS;
+    uint64_t dice = text_hash(n->attempt_count, &n->id, sizeof(n->id));
+    int64_t wait_ms = (int64_t)(dice % (uint64_t)(ceiling_ms + 1));
+    if (retry_after_ms > ENGINE_RETRY_AFTER_MAX_MS)
+        retry_after_ms = ENGINE_RETRY_AFTER_MAX_MS;
+    return wait_ms > retry_after_ms ? wait_ms : retry_after_ms;
+}
+
+static void complete_outcome(struct outcome_row *row, const struct notification *n,
+                             const struct result *result)
+{
+    row->attempt = n->attempt_count;
+    row->outcome = result->outcome;
+    row->detail = text_or_empty(result->detail);
+    row->provider_id = text_or_empty(result->provider_id);
+}
+
+static void try_again(struct engine *engine, struct notification *n, const struct result *result)
+{
+    const char *reason = text_or_empty(result->reason);
+    int64_t next_at_ms = engine->now_ms + backoff_ms(n, result->retry_after_ms);
+    enum notification_state state = NOTIFICATION_PENDING;
+    if (!is_wanted(n))
+        state = NOTIFICATION_CANCELLED;
+    else if (n->attempt_count >= ENGINE_ATTEMPTS_MAX)
+        state = NOTIFICATION_FAILED;
+    else if (next_at_ms >= n->expires_at_ms)
+        state = NOTIFICATION_EXPIRED;
+    else
+        n->next_at_ms = next_at_ms;
+    complete_outcome(add_outcome(engine, n, state, reason), n, result);
+    note_end(engine, n);
+    if (state == NOTIFICATION_FAILED || state == NOTIFICATION_EXPIRED)
+        tell_failed(engine, n, reason);
+}
+
+static void apply_result(struct engine *engine, struct notification *n, const struct result *result)
+{
+    const char *reason = text_or_empty(result->reason);
+    switch (result->outcome) {
+    case OUTCOME_ACCEPTED:
+        complete_outcome(add_outcome(engine, n, NOTIFICATION_ACCEPTED, reason), n, result);
+        note_end(engine, n);
+        if (n->incident != NULL && n->kind == KIND_PAGE)
+            engine_move(engine, n->incident, &(struct move){.kind = MOVE_ACCEPTED,
+                                                            .actor = "engine",
+                                                            .credential = "",
+                                                            .by = "",
+                                                            .notification = n});
+        break;
+    case OUTCOME_TEMPORARY:
+    case OUTCOME_UNKNOWN:
+        try_again(engine, n, result);
+        break;
+    case OUTCOME_FAILED:
+        complete_outcome(add_outcome(engine, n, NOTIFICATION_FAILED, reason), n, result);
+        note_end(engine, n);
+        tell_failed(engine, n, reason);
+        break;
+    case OUTCOME_COUNT:
+        break;
+    }
+}
+
+void attempts_result(struct engine *engine, const struct input *input)
+{
+    const struct result *result = &input->u.result;
+    struct notification *n = world_notification(&engine->world, result->notification);
+    batch_after(engine, (struct after){.kind = AFTER_CLAIM_END,
+                                       .id = result->notification,
+                                       .attempt = result->attempt});
+    /* A late result of an attempt that was given up says nothing about the current one. */
+    if (n == NULL || n->state != NOTIFICATION_CLAIMED || n->attempt_count != result->attempt ||
+        result->outcome >= OUTCOME_COUNT)
+        return;
+    apply_result(engine, n, result);
+}
+
+static void lose_claim(struct engine *engine, struct notification *n, const char *reason)
+{
+    struct result lost = {.notification = n->id,
+                          .attempt = n->attempt_count,
+                          .outcome = OUTCOME_UNKNOWN,
+                          .reason = reason,
+                          .detail = "the answer to this attempt never came"};
+    batch_after(engine, (struct after){.kind = AFTER_CLAIM_END, .id = n->id, .attempt = lost.attempt});
+    apply_result(engine, n, &lost);
+}
+
+void attempts_orphans(struct engine *engine)
+{
+    for (size_t i = 0; i < engine->orphan_count; i++) {
+        struct notification *n = world_notification(&engine->world, engine->orphans[i]);
+        if (n != NULL && n->state == NOTIFICATION_CLAIMED)
+            lose_claim(engine, n, "restart");
+    }
+    engine->orphan_count = 0;
+}
+
+void attempts_due(struct engine *engine, const struct heap_entry *entry)
+{
+    struct notification *n = world_notification(&engine->world, entry->id);
+    if (n == NULL)
+        return;
+    if (entry->kind == TIMER_CLAIM) {
+        const struct claim *open = offers_claim(engine, n->id);
+        if (n->state == NOTIFICATION_CLAIMED && open != NULL &&
+            (uint32_t)open->attempt == entry->mark && open->deadline_ms <= engine->now_ms)
+            lose_claim(engine, n, "silent");
+        return;
+    }
+    if (n->queue_mark != entry->mark || n->state != NOTIFICATION_PENDING)
+        return;
+    if (n->expires_at_ms <= engine->now_ms)
+        end_as_failed(engine, n, NOTIFICATION_EXPIRED, "its time was over");
+    else
+        attempts_queue(engine, n);
+}
+
+/* A receipt for a notification that has left memory still belongs in its row. */
+static void record_receipt(struct engine *engine, uint64_t id, const struct receipt *receipt)
+{
+    struct notification_row stored;
+    const char *details = "";
+    const char *links = "";
+    const struct store *store = engine->options.store;
+    if (store->ops->notification(store->self, id, &engine->arena, &stored, &details, &links, NULL) !=
+            0 ||
+        stored.state != NOTIFICATION_ACCEPTED)
+        return;
+    struct outcome_row *row = arena_alloc(&engine->arena, sizeof(*row));
+    *row = (struct outcome_row){
+        .notification = id,
+        .state = receipt->delivered ? NOTIFICATION_DELIVERED : NOTIFICATION_FAILED,
+        .reason = text_or_empty(receipt->reason),
+        .at_ms = engine->now_ms,
+        .next_at_ms = stored.next_at_ms,
+        .outcome = OUTCOME_ACCEPTED,
+        .detail = "",
+        .provider_id = ""};
+    effects_add(&engine->batch.tail, (struct effect){.kind = EFFECT_OUTCOME, .u.outcome = row});
+}
+
+enum answer_status attempts_receipt(struct engine *engine, const struct input *input)
+{
+    const struct receipt *receipt = &input->u.receipt;
+    const struct store *store = engine->options.store;
+    uint64_t id = receipt->notification;
+    if (id == 0 && store->ops->find_provider_id(store->self, receipt->channel, receipt->provider_id,
+                                                &id, NULL) != 0)
+        return ANSWER_UNKNOWN;
+    struct notification *n = world_notification(&engine->world, id);
+    if (n == NULL) {
+        record_receipt(engine, id, receipt);
+        return ANSWER_DONE;
+    }
+    /* Only forwards: what is delivered or failed stays so, what is still under way hears its result first. */
+    if (n->state != NOTIFICATION_ACCEPTED)
+        return ANSWER_DONE;
+    enum notification_state state =
+        receipt->delivered ? NOTIFICATION_DELIVERED : NOTIFICATION_FAILED;
+    (void)add_outcome(engine, n, state, text_or_empty(receipt->reason));
+    if (!receipt->delivered)
+        tell_failed(engine, n, text_or_empty(receipt->reason));
+    return ANSWER_DONE;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    uint64_t left = *(const uint64_t *)a;
+    uint64_t right = *(const uint64_t *)b;
+    return (left > right) - (left < right);
+}
+
+void attempts_drop_channels(struct engine *engine)
+{
+    size_t count = 0;
+    size_t slot = 0;
+    uint64_t *ids = arena_alloc_array(&engine->arena, engine->world.notifications.count + 1,
+                                      sizeof(*ids));
+    for (struct notification *n = table_each(&engine->world.notifications, &slot); n != NULL;
+         n = table_each(&engine->world.notifications, &slot)) {
+        if (n->state == NOTIFICATION_PENDING && !rulebook_has_channel(engine->book, n->channel))
+            ids[count++] = n->id;
+    }
+    qsort(ids, count, sizeof(*ids), compare_ids);
+    for (size_t i = 0; i < count; i++) {
+        struct notification *n = world_notification(&engine->world, ids[i]);
+        if (n != NULL && n->state == NOTIFICATION_PENDING)
+            end_as_failed(engine, n, NOTIFICATION_FAILED, "its channel is no longer configured");
+    }
+}

@@ -1,0 +1,216 @@
+#include <string.h>
+
+#include "gateway/base/assert.h"
+#include "gateway/engine/engine_state.h"
+
+void *batch_grow(struct arena *arena, void *items, size_t count, size_t *capacity, size_t size)
+{
+    enum { FIRST_CAPACITY = 32 };
+    if (count < *capacity)
+        return items;
+    *capacity = *capacity == 0 ? FIRST_CAPACITY : *capacity * 2;
+    void *grown = arena_alloc_array(arena, *capacity, size);
+    if (count > 0)
+        memcpy(grown, items, count * size);
+    return grown;
+}
+
+void batch_begin(struct engine *engine, size_t input_count)
+{
+    struct batch *batch = &engine->batch;
+    arena_reset(&engine->arena);
+    *batch = (struct batch){.first_notification = engine->meta.next_notification};
+    effects_init(&batch->head, &engine->arena);
+    effects_init(&batch->tail, &engine->arena);
+    batch->completed =
+        arena_alloc_array(&engine->arena, input_count + 1, sizeof(*batch->completed));
+    moment_init(&engine->moment, engine->book, &engine->arena, engine->now_ms,
+                engine->wall_offset_ms);
+}
+
+void batch_touch_incident(struct engine *engine, struct incident *incident)
+{
+    struct batch *batch = &engine->batch;
+    if (incident->dirty)
+        return;
+    incident->dirty = true;
+    batch->incidents = batch_grow(&engine->arena, batch->incidents, batch->incident_count,
+                                  &batch->incident_capacity, sizeof(struct incident *));
+    batch->incidents[batch->incident_count++] = incident;
+}
+
+struct batch_alert *batch_touch_alert(struct engine *engine, struct alert *alert)
+{
+    struct batch *batch = &engine->batch;
+    if (alert->batch_slot != 0)
+        return &batch->alerts[alert->batch_slot - 1];
+    batch->alerts = batch_grow(&engine->arena, batch->alerts, batch->alert_count,
+                               &batch->alert_capacity, sizeof(*batch->alerts));
+    struct batch_alert *entry = &batch->alerts[batch->alert_count++];
+    *entry = (struct batch_alert){.alert = alert, .details = "", .links = ""};
+    alert->batch_slot = (uint32_t)batch->alert_count;
+    return entry;
+}
+
+void batch_note(struct engine *engine, uint64_t incident, const struct note *note)
+{
+    struct timeline_row *row = arena_alloc(&engine->arena, sizeof(*row));
+    *row = (struct timeline_row){.incident = incident,
+                                 .at_ms = engine->now_ms,
+                                 .kind = note->kind,
+                                 .actor = note->actor,
+                                 .credential = note->credential,
+                                 .text = note->text,
+                                 .data = note->data};
+    effects_add(&engine->batch.tail, (struct effect){.kind = EFFECT_TIMELINE, .u.timeline = row});
+}
+
+void batch_policy(struct engine *engine, const struct policy *policy)
+{
+    struct policy_row *row = arena_alloc(&engine->arena, sizeof(*row));
+    *row = (struct policy_row){.hash = policy->hash, .name = policy->name, .text = policy->text};
+    effects_add(&engine->batch.head, (struct effect){.kind = EFFECT_POLICY, .u.policy = row});
+}
+
+void batch_event(struct engine *engine, const struct input *input, const char *key,
+                 enum disposition disposition, uint64_t incident)
+{
+    const struct event *event = &input->u.event;
+    struct event_row *row = arena_alloc(&engine->arena, sizeof(*row));
+    *row = (struct event_row){.at_ms = engine->now_ms,
+                              .source = event->source,
+                              .key = key,
+                              .action = event->action,
+                              .severity = event->severity,
+                              .disposition = disposition,
+                              .incident = incident};
+    memcpy(row->id, input->id, sizeof(row->id));
+    effects_add(&engine->batch.head, (struct effect){.kind = EFFECT_EVENT, .u.event = row});
+}
+
+void batch_after(struct engine *engine, struct after after)
+{
+    struct batch *batch = &engine->batch;
+    batch->afters = batch_grow(&engine->arena, batch->afters, batch->after_count,
+                               &batch->after_capacity, sizeof(after));
+    batch->afters[batch->after_count++] = after;
+}
+
+struct order *batch_order(struct engine *engine, enum order_kind kind, uint64_t notification)
+{
+    struct batch *batch = &engine->batch;
+    batch->orders = batch_grow(&engine->arena, batch->orders, batch->order_count,
+                               &batch->order_capacity, sizeof(struct order));
+    struct order *order = &batch->orders[batch->order_count++];
+    *order = (struct order){.kind = kind,
+                            .notification = notification,
+                            .channel = "",
+                            .contact = "",
+                            .address = "",
+                            .key = "",
+                            .snapshot = "",
+                            .details = "",
+                            .links = "",
+                            .content_type = "",
+                            .subject = ""};
+    return order;
+}
+
+static const struct incident_row *incident_to_row(struct engine *engine,
+                                                  const struct incident *incident)
+{
+    struct incident_row *row = arena_alloc(&engine->arena, sizeof(*row));
+    int64_t next_due_ms = incident->live ? incident_next_due_ms(incident) : INT64_MAX;
+    strbuf_reset(&engine->scratch);
+    ladder_write(&incident->ladder, &engine->scratch);
+    *row = (struct incident_row){
+        .number = incident->number,
+        .policy = incident->policy->name,
+        .policy_hash = incident->policy->hash,
+        .group_key = incident_group_key(incident),
+        .title = incident_title(incident),
+        .state = (enum incident_state)incident->state,
+        .severity = (enum severity)incident->severity,
+        .priority = incident->priority,
+        .priority_set = incident->priority_set,
+        .live = incident->live,
+        .opened_at_ms = incident->opened_at_ms,
+        .acked_at_ms = incident->acked_at_ms,
+        .resolved_at_ms = incident->resolved_at_ms,
+        .owner = incident->owner,
+        .ack_until_ms = incident->ack_until_ms,
+        .eta_at_ms = incident->eta_at_ms,
+        .slip_count = incident->slip_count,
+        .known = incident->known,
+        .cleared = incident->cleared,
+        .cause = incident->cause,
+        .linked = incident->linked,
+        .firing_count = incident_firing_count(incident),
+        .next_due_at_ms = next_due_ms == INT64_MAX ? 0 : next_due_ms,
+        .ladder = arena_strndup(&engine->arena, strbuf_text(&engine->scratch),
+                                engine->scratch.length),
+        .updated_at_ms = incident->updated_at_ms,
+    };
+    memcpy(row->uuid, incident->uuid, sizeof(row->uuid));
+    return row;
+}
+
+static const struct alert_row *alert_to_row(struct engine *engine, const struct batch_alert *entry)
+{
+    struct alert_row *row = arena_alloc(&engine->arena, sizeof(*row));
+    const struct alert *alert = entry->alert;
+    *row = (struct alert_row){
+        .id = alert->id,
+        .incident = alert->incident->number,
+        .source = alert->source,
+        .key = alert_key(alert),
+        .firing = alert->firing,
+        .severity = (enum severity)alert->severity,
+        .first_at_ms = alert->first_at_ms,
+        .last_at_ms = alert->last_at_ms,
+        .resolved_at_ms = alert->resolved_at_ms,
+        .count = alert->count,
+        .text_unchanged = !alert->text_changed,
+        .summary = alert_summary(alert),
+        .labels = alert_labels(alert),
+        .details = entry->details,
+        .links = entry->links,
+    };
+    return row;
+}
+
+static void add_incidents(struct engine *engine, struct effects *effects)
+{
+    for (size_t i = 0; i < engine->batch.incident_count; i++) {
+        struct incident *incident = engine->batch.incidents[i];
+        effects_add(effects, (struct effect){.kind = EFFECT_INCIDENT,
+                                             .insert = incident->fresh,
+                                             .u.incident = incident_to_row(engine, incident)});
+        incident->dirty = false;
+        incident->fresh = false;
+        engine_set_timer(engine, incident);
+    }
+}
+
+static void add_alerts(struct engine *engine, struct effects *effects)
+{
+    for (size_t i = 0; i < engine->batch.alert_count; i++) {
+        const struct batch_alert *entry = &engine->batch.alerts[i];
+        struct alert *alert = entry->alert;
+        effects_add(effects, (struct effect){.kind = EFFECT_ALERT,
+                                             .insert = alert->fresh,
+                                             .u.alert = alert_to_row(engine, entry)});
+        alert->fresh = false;
+        alert->text_changed = false;
+    }
+}
+
+struct effects *batch_finish(struct engine *engine)
+{
+    struct effects *effects = &engine->batch.head;
+    add_incidents(engine, effects);
+    add_alerts(engine, effects);
+    for (size_t i = 0; i < engine->batch.tail.count; i++)
+        effects_add(effects, engine->batch.tail.items[i]);
+    return effects->count > 0 ? effects : NULL;
+}

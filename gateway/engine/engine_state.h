@@ -1,0 +1,162 @@
+/*
+ * engine_state - the inside of the engine, shared by its own files only.
+ *
+ * Shape:   engine.c drives a step; events.c, replies.c and attempts.c apply inputs; moves.c turns decisions into rows;
+ *          batch.c gathers the rows; load.c and hash.c read the world in and sum it up.
+ * Owns:    the engine; what is valid for one step lies in `arena`.
+ * Threads: one at a time.
+ */
+#ifndef ESCALATED_ENGINE_STATE_H
+#define ESCALATED_ENGINE_STATE_H
+
+#include "gateway/engine/engine.h"
+#include "gateway/engine/heap.h"
+#include "gateway/engine/world.h"
+#include "policies/act.h"
+
+#define ENGINE_CLAIM_START_MS 20000 /* no first byte later than this after the claim */
+/* A claim without a result for so long (start, longest attempt, and some) has an unknown outcome. */
+#define ENGINE_CLAIM_SILENT_MS 90000
+#define ENGINE_ATTEMPTS_MAX 8
+#define ENGINE_HORIZON_MS INT64_C(1800000)
+#define ENGINE_BACKOFF_FIRST_MS INT64_C(1000)
+#define ENGINE_BACKOFF_MAX_MS INT64_C(60000)
+#define ENGINE_RETRY_AFTER_MAX_MS INT64_C(300000)
+#define ENGINE_TOKEN_LIFE_MS (INT64_C(7) * 86400000)
+
+enum timer_kind { TIMER_INCIDENT, TIMER_NOTIFICATION, TIMER_CLAIM };
+
+struct channel_queue {
+    char *name;
+    struct heap ready;   /* due notifications without an offer; most severe, then longest due, first */
+    uint32_t offer_count; /* unanswered offers: at most OUTBOX_CREDITS_PER_CHANNEL */
+};
+
+/* Offers and claims outlive a reload of the world: they mirror what delivery has been told. */
+struct offer {
+    uint64_t id;
+    size_t queue;
+    char *key; /* with its address behind it: what a START names and memory does not keep otherwise */
+    const char *address;
+};
+
+struct claim {
+    uint64_t id;
+    int64_t attempt;
+    int64_t deadline_ms; /* engine time */
+};
+
+/* What may change only once the commit has worked. */
+enum after_kind { AFTER_OFFER_END, AFTER_CLAIM_START, AFTER_CLAIM_END };
+
+struct after {
+    enum after_kind kind;
+    uint64_t id;
+    int64_t attempt;
+    int64_t deadline_ms;
+};
+
+struct batch_alert {
+    struct alert *alert;
+    bool written;                /* an event of this batch set the texts */
+    const char *details, *links; /* as that event gave them */
+};
+
+struct batch {
+    struct effects head; /* policies, events; then incidents and alerts as they are at the end */
+    struct effects tail; /* timeline, notifications, claims, outcomes in the order they were decided */
+    struct incident **incidents;
+    size_t incident_count, incident_capacity;
+    struct batch_alert *alerts;
+    size_t alert_count, alert_capacity;
+    const struct notification_row **notifications; /* made in this batch, ids without gaps */
+    size_t notification_count, notification_capacity;
+    struct notification **ended; /* of incidents no longer live: leave the world after the commit */
+    size_t ended_count, ended_capacity;
+    struct after *afters;
+    size_t after_count, after_capacity;
+    struct order *orders;
+    size_t order_count, order_capacity;
+    struct engine_completed *completed;
+    size_t completed_count;
+    uint64_t first_notification;
+};
+
+struct engine {
+    struct engine_options options;
+    const struct rulebook *book;
+    int64_t wall_offset_ms;
+    bool is_loaded;
+    int64_t now_ms;
+    int64_t mono_ms;
+    struct store_meta meta;
+    struct world world;
+    struct heap timers;
+    struct heap resolved; /* resolved incidents, the oldest first */
+    uint64_t resolved_count;
+    int64_t store_retry_at_ms; /* offers wait until then: the store did not answer */
+    struct channel_queue **queues;
+    size_t queue_count;
+    struct offer *offers;
+    size_t offer_count, offer_capacity;
+    struct claim *claims;
+    size_t claim_count, claim_capacity;
+    uint64_t *orphans; /* claims that nobody works on: their outcome is unknown */
+    size_t orphan_count, orphan_capacity;
+    struct arena arena;
+    struct strbuf scratch;
+    struct batch batch;
+    struct moment moment;
+};
+
+/* batch.c */
+void batch_begin(struct engine *engine, size_t input_count);
+void *batch_grow(struct arena *arena, void *items, size_t count, size_t *capacity, size_t size);
+void batch_touch_incident(struct engine *engine, struct incident *incident);
+struct batch_alert *batch_touch_alert(struct engine *engine, struct alert *alert);
+void batch_note(struct engine *engine, uint64_t incident, const struct note *note);
+void batch_policy(struct engine *engine, const struct policy *policy);
+void batch_event(struct engine *engine, const struct input *input, const char *key,
+                 enum disposition disposition, uint64_t incident);
+void batch_after(struct engine *engine, struct after after);
+struct order *batch_order(struct engine *engine, enum order_kind kind, uint64_t notification);
+/* One list in the order the store writes it; NULL when the batch changed nothing. */
+struct effects *batch_finish(struct engine *engine);
+
+/* moves.c */
+void engine_move(struct engine *engine, struct incident *incident, const struct move *move);
+void engine_set_timer(struct engine *engine, struct incident *incident);
+void engine_pass_time(struct engine *engine, struct incident *incident);
+/* Let go of the oldest resolved incidents where there are more than the limit of open ones. */
+void engine_evict(struct engine *engine);
+
+/* attempts.c */
+void attempts_send(struct engine *engine, struct incident *incident, const struct message *message);
+void attempts_queue(struct engine *engine, struct notification *notification);
+void attempts_end(struct engine *engine, struct notification *notification,
+                  enum notification_state state, const char *reason);
+void attempts_hasten(struct engine *engine, struct notification *notification, const char *reason);
+void attempts_prepared(struct engine *engine, const struct input *input);
+void attempts_result(struct engine *engine, const struct input *input);
+enum answer_status attempts_receipt(struct engine *engine, const struct input *input);
+void attempts_due(struct engine *engine, const struct heap_entry *entry);
+void attempts_orphans(struct engine *engine);
+void attempts_drop_channels(struct engine *engine); /* after a new configuration */
+
+/* offers.c */
+struct channel_queue *offers_queue(struct engine *engine, const char *channel, size_t *out_index);
+void offers_ready(struct engine *engine, struct notification *notification);
+void offers_make(struct engine *engine);
+void offers_settle(struct engine *engine); /* after the commit */
+bool offers_is_open(const struct engine *engine, uint64_t notification);
+const struct offer *offers_entry(const struct engine *engine, uint64_t notification); /* or NULL */
+const struct claim *offers_claim(const struct engine *engine, uint64_t notification);
+
+/* events.c, replies.c */
+void events_take(struct engine *engine, const struct input *input, struct answer *out_answer);
+void replies_take(struct engine *engine, const struct input *input, struct answer *out_answer);
+
+/* load.c */
+int engine_load(struct engine *engine, struct err *err);
+
+#endif

@@ -1,0 +1,414 @@
+/* Events: which alert and incident they are about, and what they do to them (DESIGN section 4, rules 1, 2, 11, 12). */
+#include <string.h>
+
+#include "gateway/base/assert.h"
+#include "gateway/base/text.h"
+#include "gateway/engine/engine_state.h"
+#include "policies/route.h"
+
+enum { DETAILS_SEED = 0x6474, GROUP_KEY_BYTES_MAX = 1 << 20 };
+
+/* What one trigger is about. */
+struct firing {
+    struct engine *engine;
+    const struct input *input;
+    const struct event *event;
+    const char *key;
+    const char *labels; /* JSON, built when first needed */
+    bool unlimited;     /* our own overflow incident opens past every limit */
+};
+
+static const char *labels_json(struct firing *firing)
+{
+    const struct event *event = firing->event;
+    struct strbuf *text = &firing->engine->scratch;
+    if (firing->labels != NULL)
+        return firing->labels;
+    strbuf_reset(text);
+    strbuf_add_char(text, '{');
+    for (size_t i = 0; i < event->label_count; i++) {
+        if (i > 0)
+            strbuf_add_char(text, ',');
+        strbuf_add_json_string(text, event->labels[i].name);
+        strbuf_add_char(text, ':');
+        strbuf_add_json_string(text, event->labels[i].value);
+    }
+    strbuf_add_char(text, '}');
+    ASSERT(!text->overflowed);
+    firing->labels = arena_strndup(&firing->engine->arena, strbuf_text(text), text->length);
+    return firing->labels;
+}
+
+static uint32_t details_hash(const struct event *event)
+{
+    uint64_t hash = text_hash(DETAILS_SEED, event->details, strlen(event->details) + 1);
+    hash = text_hash(hash, event->links, strlen(event->links));
+    return (uint32_t)(hash ^ hash >> 32) | 1;
+}
+
+/* Takes over the event's texts unless they are what is known already; an equal repetition writes only counts. */
+static void update_text(struct firing *firing, struct alert *alert)
+{
+    const struct event *event = firing->event;
+    bool bare = event->details[0] == '\0' && event->links[0] == '\0';
+    uint32_t hash = details_hash(event);
+    struct batch_alert *entry = batch_touch_alert(firing->engine, alert);
+    bool same = text_equal(alert_summary(alert), event->summary) &&
+                text_equal(alert_labels(alert), labels_json(firing));
+    if (same && !alert->fresh && (bare || hash == alert->details_hash))
+        return;
+    if (!same)
+        world_set_alert_text(alert, firing->key, event->summary, labels_json(firing));
+    alert->details_hash = hash;
+    alert->text_changed = true;
+    *entry = (struct batch_alert){
+        .alert = alert, .written = true, .details = event->details, .links = event->links};
+}
+
+static struct move event_move(const struct firing *firing, enum move_kind kind)
+{
+    const char *by =
+        arena_printf(&firing->engine->arena, "source %s", firing->event->source);
+    return (struct move){.kind = kind,
+                         .actor = firing->input->actor,
+                         .credential = firing->input->credential,
+                         .by = by,
+                         .by_source = true,
+                         .text = firing->event->summary};
+}
+
+/* The incident's severity is that of its worst firing alert and stays when nothing fires. True: it rose. */
+static bool refresh_severity(struct engine *engine, struct incident *incident)
+{
+    enum severity before = (enum severity)incident->severity;
+    enum severity worst = before;
+    for (int i = SEVERITY_COUNT - 1; i >= 0; i--) {
+        if (incident->firing[i] > 0) {
+            worst = (enum severity)i;
+            break;
+        }
+    }
+    if (worst == before)
+        return false;
+    incident->severity = (uint8_t)worst;
+    if (!incident->priority_set)
+        incident->priority = (uint8_t)incident_default_priority(worst);
+    batch_touch_incident(engine, incident);
+    return worst > before;
+}
+
+static void rise(struct firing *firing, struct incident *incident)
+{
+    if (!refresh_severity(firing->engine, incident) || !incident_is_open(incident))
+        return;
+    struct move move = event_move(firing, MOVE_RISE);
+    engine_move(firing->engine, incident, &move);
+}
+
+static void fire_alert(struct firing *firing, struct alert *alert)
+{
+    struct engine *engine = firing->engine;
+    alert->count++;
+    alert->last_at_ms = engine->now_ms;
+    alert->resolved_at_ms = 0;
+    if (!alert->firing || alert->severity != firing->event->severity)
+        world_set_firing(&engine->world, alert, true, firing->event->severity);
+    update_text(firing, alert);
+}
+
+/* One more occurrence of what is firing already: only the alert changes, unless the severity does. */
+static void count_alert(struct firing *firing, struct alert *alert)
+{
+    fire_alert(firing, alert);
+    rise(firing, alert->incident);
+}
+
+static struct alert *add_alert(struct firing *firing, struct incident *incident)
+{
+    struct engine *engine = firing->engine;
+    struct alert *alert =
+        world_add_alert(&engine->world, engine->meta.next_alert++, incident, firing->event->source,
+                        firing->key, firing->event->summary, labels_json(firing));
+    alert->fresh = true;
+    alert->first_at_ms = engine->now_ms;
+    return alert;
+}
+
+static struct alert *alert_in(const struct firing *firing, const struct incident *incident)
+{
+    struct alert *alert = world_alert(&firing->engine->world, firing->event->source, firing->key);
+    while (alert != NULL && alert->incident != incident)
+        alert = alert->twin;
+    return alert;
+}
+
+static void join_incident(struct firing *firing, struct incident *incident)
+{
+    struct alert *alert = alert_in(firing, incident);
+    if (alert == NULL)
+        alert = add_alert(firing, incident);
+    fire_alert(firing, alert);
+    struct move move = event_move(firing, MOVE_FIRE);
+    engine_move(firing->engine, incident, &move);
+    rise(firing, incident);
+}
+
+static struct incident *open_incident(struct firing *firing, const struct policy *policy,
+                                      const char *group_key, uint64_t linked)
+{
+    struct engine *engine = firing->engine;
+    const struct policy *frozen = frozen_keep(&engine->world.frozen, policy->hash);
+    if (frozen == NULL) {
+        frozen = frozen_add(&engine->world.frozen, policy);
+        batch_policy(engine, frozen);
+    }
+    struct incident *incident =
+        world_add_incident(&engine->world, engine->meta.next_incident++, frozen,
+                           firing->event->source, group_key, firing->event->summary);
+    memcpy(incident->uuid, firing->input->id, sizeof(incident->uuid));
+    incident->fresh = true;
+    incident->state = INCIDENT_HELD;
+    incident->opened_at_ms = engine->now_ms;
+    incident->updated_at_ms = engine->now_ms;
+    incident->linked = linked;
+    world_reindex(&engine->world, incident, false);
+    fire_alert(firing, add_alert(firing, incident));
+    (void)refresh_severity(engine, incident);
+    incident->priority =
+        (uint8_t)incident_default_priority((enum severity)incident->severity);
+    struct move move = event_move(firing, MOVE_OPEN);
+    engine_move(engine, incident, &move);
+    return incident;
+}
+
+static void reopen_incident(struct firing *firing, struct alert *alert)
+{
+    fire_alert(firing, alert);
+    (void)refresh_severity(firing->engine, alert->incident);
+    struct move move = event_move(firing, MOVE_OPEN);
+    engine_move(firing->engine, alert->incident, &move);
+}
+
+static bool past_limits(const struct firing *firing)
+{
+    const struct engine *engine = firing->engine;
+    const struct source_rule *rule = rulebook_source(engine->book, firing->event->source);
+    if (firing->unlimited)
+        return false;
+    if (engine->world.open_count >= (uint64_t)engine->book->incidents_max)
+        return true;
+    return rule != NULL && world_open_of(&engine->world, firing->event->source) >=
+                               (uint64_t)rule->incidents_max;
+}
+
+struct verdict {
+    enum disposition disposition;
+    uint64_t incident;
+};
+
+static struct verdict trigger(struct firing *firing);
+
+static uint64_t linked_to(const struct firing *firing)
+{
+    const struct alert *alert =
+        world_alert(&firing->engine->world, firing->event->source, firing->key);
+    return alert != NULL ? alert->incident->number : 0;
+}
+
+/* Past the limit nothing new opens but one incident for the source that says so; what it counts is answered like any other. */
+static struct verdict overflow(struct firing *firing)
+{
+    struct engine *engine = firing->engine;
+    const char *source = firing->event->source;
+    struct event event = {
+        .action = EVENT_TRIGGER,
+        .severity = SEVERITY_CRITICAL,
+        .source = "escalated",
+        .key = arena_printf(&engine->arena, "overflow %s", source),
+        .summary = arena_printf(&engine->arena,
+                                "Source %s has too many open incidents: new alerts are only counted here",
+                                source),
+        .details = "",
+        .links = ""};
+    struct firing ours = {.engine = engine,
+                          .input = firing->input,
+                          .event = &event,
+                          .key = event.key,
+                          .unlimited = true};
+    struct verdict verdict = trigger(&ours);
+    verdict.disposition = DISPOSITION_OVERFLOW;
+    return verdict;
+}
+
+static struct verdict open_or_join(struct firing *firing, const struct policy *policy,
+                                   uint64_t linked)
+{
+    struct engine *engine = firing->engine;
+    struct strbuf group;
+    strbuf_init(&group, GROUP_KEY_BYTES_MAX);
+    if (firing->unlimited)
+        strbuf_add(&group, firing->key);
+    else
+        route_group_key(policy, firing->event, firing->key, &group);
+    ASSERT(!group.overflowed);
+    const char *group_key = strbuf_text(&group);
+    struct verdict verdict = {.disposition = DISPOSITION_JOINED};
+    struct incident *incident = world_group(&engine->world, policy->name, group_key);
+    if (incident != NULL) {
+        join_incident(firing, incident);
+        verdict.incident = incident->number;
+    } else if (past_limits(firing)) {
+        verdict = overflow(firing);
+    } else {
+        incident = open_incident(firing, policy, group_key, linked);
+        verdict = (struct verdict){DISPOSITION_OPENED, incident->number};
+    }
+    strbuf_clear(&group);
+    return verdict;
+}
+
+static struct verdict route_new(struct firing *firing)
+{
+    struct engine *engine = firing->engine;
+    struct route route = {.policies = {engine->book->default_policy}, .count = 1};
+    if (!firing->unlimited)
+        route_find(engine->book, firing->event, firing->key, &route);
+    uint64_t linked = linked_to(firing);
+    struct verdict first = {.incident = 0};
+    for (size_t i = 0; i < route.count; i++) {
+        struct verdict verdict = open_or_join(firing, route.policies[i], linked);
+        if (i == 0)
+            first = verdict;
+    }
+    return first;
+}
+
+static bool within_reopening(const struct engine *engine, const struct incident *incident)
+{
+    return engine->now_ms - incident->resolved_at_ms <= incident->policy->reopen_within_ms;
+}
+
+/* Alerts this event is about that need no routing: firing in an open incident, or still under a person's resolve. */
+static bool count_known(struct firing *firing, struct verdict *out_verdict)
+{
+    struct engine *engine = firing->engine;
+    bool found = false;
+    struct alert *alert = world_alert(&engine->world, firing->event->source, firing->key);
+    for (; alert != NULL; alert = alert->twin) {
+        struct incident *incident = alert->incident;
+        bool stays = incident_is_open(incident) && alert->firing;
+        bool settled = !incident_is_open(incident) && incident->ladder.by_person &&
+                       within_reopening(engine, incident);
+        if (!stays && !settled)
+            continue;
+        count_alert(firing, alert);
+        found = true;
+        *out_verdict = (struct verdict){DISPOSITION_COUNTED, incident->number};
+    }
+    return found;
+}
+
+static bool reopen_known(struct firing *firing, struct verdict *out_verdict)
+{
+    struct engine *engine = firing->engine;
+    struct alert *alert = world_alert(&engine->world, firing->event->source, firing->key);
+    for (; alert != NULL; alert = alert->twin) {
+        struct incident *incident = alert->incident;
+        if (incident_is_open(incident) || incident->ladder.by_person ||
+            !within_reopening(engine, incident))
+            continue;
+        /* Another alert has opened the group again meanwhile: there is one open incident for each. */
+        if (world_group(&engine->world, incident->policy->name, incident_group_key(incident)) != NULL)
+            continue;
+        reopen_incident(firing, alert);
+        *out_verdict = (struct verdict){DISPOSITION_REOPENED, incident->number};
+        return true;
+    }
+    return false;
+}
+
+static struct verdict trigger(struct firing *firing)
+{
+    struct verdict verdict = {.incident = 0};
+    if (count_known(firing, &verdict) || reopen_known(firing, &verdict))
+        return verdict;
+    return route_new(firing);
+}
+
+static void clear_alert(struct firing *firing, struct alert *alert)
+{
+    struct engine *engine = firing->engine;
+    struct incident *incident = alert->incident;
+    world_set_firing(&engine->world, alert, false, (enum severity)alert->severity);
+    alert->resolved_at_ms = engine->now_ms;
+    (void)batch_touch_alert(engine, alert);
+    batch_touch_incident(engine, incident);
+    (void)refresh_severity(engine, incident);
+    if (incident_firing_count(incident) > 0 || !incident_is_open(incident))
+        return;
+    struct move move = event_move(firing, MOVE_CLEAR);
+    engine_move(engine, incident, &move);
+}
+
+static struct verdict resolve(struct firing *firing)
+{
+    struct verdict verdict = {.disposition = DISPOSITION_UNKNOWN_KEY};
+    struct alert *alert =
+        world_alert(&firing->engine->world, firing->event->source, firing->key);
+    for (; alert != NULL; alert = alert->twin) {
+        if (!alert->firing)
+            continue;
+        clear_alert(firing, alert);
+        if (verdict.incident == 0) /* the newest one is the answer */
+            verdict = (struct verdict){DISPOSITION_RESOLVED, alert->incident->number};
+    }
+    return verdict;
+}
+
+static struct verdict acknowledge(struct firing *firing)
+{
+    struct verdict verdict = {.disposition = DISPOSITION_UNKNOWN_KEY};
+    struct alert *alert =
+        world_alert(&firing->engine->world, firing->event->source, firing->key);
+    for (; alert != NULL; alert = alert->twin) {
+        if (!alert->firing || !incident_is_open(alert->incident))
+            continue;
+        struct move move = event_move(firing, MOVE_ACK);
+        engine_move(firing->engine, alert->incident, &move);
+        if (verdict.incident == 0)
+            verdict = (struct verdict){DISPOSITION_ACKED, alert->incident->number};
+    }
+    return verdict;
+}
+
+void events_take(struct engine *engine, const struct input *input, struct answer *out_answer)
+{
+    const struct event *event = &input->u.event;
+    char derived[EVENT_DERIVED_KEY_BYTES];
+    struct firing firing = {.engine = engine, .input = input, .event = event, .key = event->key};
+    struct verdict verdict = {.disposition = DISPOSITION_CHANGE};
+    if (event->key[0] == '\0') {
+        event_derive_key(event->labels, event->label_count, derived);
+        firing.key = arena_strdup(&engine->arena, derived);
+    }
+    switch (event->action) {
+    case EVENT_TRIGGER:
+        verdict = trigger(&firing);
+        break;
+    case EVENT_ACKNOWLEDGE:
+        verdict = acknowledge(&firing);
+        break;
+    case EVENT_RESOLVE:
+        verdict = resolve(&firing);
+        break;
+    case EVENT_HEARTBEAT:
+        verdict.disposition = DISPOSITION_HEARTBEAT;
+        break;
+    case EVENT_CHANGE:
+    case EVENT_ACTION_COUNT:
+        break;
+    }
+    batch_event(engine, input, firing.key, verdict.disposition, verdict.incident);
+    *out_answer = (struct answer){
+        .status = ANSWER_DONE, .incident = verdict.incident, .text = ""};
+}

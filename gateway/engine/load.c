@@ -1,0 +1,217 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/base/assert.h"
+#include "gateway/base/text.h"
+#include "gateway/engine/engine_state.h"
+
+/* Policies of stored incidents stay alive during the load; each is given back at its end. */
+struct loader {
+    struct engine *engine;
+    const struct policy **policies;
+    size_t policy_count;
+    int verdict;
+    struct err *err;
+};
+
+static void load_meta(void *self, const struct store_meta *meta)
+{
+    struct loader *loader = self;
+    loader->engine->meta = *meta;
+}
+
+static const struct policy *find_in_rulebook(const struct rulebook *book, const char *hash)
+{
+    for (size_t i = 0; i < book->policy_count; i++) {
+        if (text_equal(book->policies[i].hash, hash))
+            return &book->policies[i];
+    }
+    return text_equal(book->default_policy->hash, hash) ? book->default_policy : NULL;
+}
+
+static const struct policy *parse_policy(struct loader *loader, const struct policy_row *row)
+{
+    const struct engine_options *options = &loader->engine->options;
+    struct policy parsed = {.name = row->name};
+    struct arena arena;
+    if (options->parse_policy == NULL) {
+        loader->verdict = err_set(loader->err, ERR_CORRUPT, "policy %s: its version is not known here",
+                                  row->name);
+        return NULL;
+    }
+    arena_init(&arena);
+    const struct policy *kept = NULL;
+    if (options->parse_policy(row->name, row->text, &arena, &parsed, loader->err) != 0) {
+        loader->verdict = err_wrap(loader->err, "stored policy %s", row->name);
+    } else {
+        (void)memccpy(parsed.hash, row->hash, '\0', sizeof(parsed.hash));
+        parsed.hash[sizeof(parsed.hash) - 1] = '\0';
+        parsed.text = row->text;
+        kept = frozen_add(&loader->engine->world.frozen, &parsed);
+        if (options->clear_policy != NULL)
+            options->clear_policy(&parsed);
+    }
+    arena_clear(&arena);
+    return kept;
+}
+
+static void load_policy(void *self, const struct policy_row *row)
+{
+    struct loader *loader = self;
+    struct engine *engine = loader->engine;
+    if (loader->verdict != 0)
+        return;
+    const struct policy *current = find_in_rulebook(engine->book, row->hash);
+    const struct policy *kept = current != NULL ? frozen_add(&engine->world.frozen, current)
+                                                : parse_policy(loader, row);
+    if (kept == NULL)
+        return;
+    loader->policies = heap_realloc(loader->policies,
+                                    (loader->policy_count + 1) * sizeof(*loader->policies));
+    loader->policies[loader->policy_count++] = kept;
+}
+
+static void load_incident(void *self, const struct incident_row *row)
+{
+    struct loader *loader = self;
+    struct engine *engine = loader->engine;
+    if (loader->verdict != 0)
+        return;
+    struct ladder ladder;
+    const struct policy *policy = frozen_keep(&engine->world.frozen, row->policy_hash);
+    if (policy == NULL) {
+        loader->verdict = err_set(loader->err, ERR_CORRUPT, "incident %llu: policy %s is not stored",
+                                  (unsigned long long)row->number, row->policy);
+        return;
+    }
+    if (ladder_read(row->ladder, &ladder, loader->err) != 0) {
+        frozen_drop(&engine->world.frozen, policy);
+        loader->verdict = err_wrap(loader->err, "incident %llu", (unsigned long long)row->number);
+        return;
+    }
+    struct incident *incident = world_add_incident(&engine->world, row->number, policy, "",
+                                                   row->group_key, row->title);
+    memcpy(incident->uuid, row->uuid, sizeof(incident->uuid));
+    incident->opened_at_ms = row->opened_at_ms;
+    incident->acked_at_ms = row->acked_at_ms;
+    incident->resolved_at_ms = row->resolved_at_ms;
+    incident->ack_until_ms = row->ack_until_ms;
+    incident->eta_at_ms = row->eta_at_ms;
+    incident->updated_at_ms = row->updated_at_ms;
+    incident->linked = row->linked;
+    incident->slip_count = (uint32_t)row->slip_count;
+    incident->state = (uint8_t)row->state;
+    incident->severity = (uint8_t)row->severity;
+    incident->priority = (uint8_t)row->priority;
+    incident->priority_set = row->priority_set;
+    incident->known = row->known;
+    incident->cleared = row->cleared;
+    incident->ladder = ladder;
+    world_set_owner(&engine->world, incident, row->owner);
+    world_set_cause(incident, row->cause);
+}
+
+static void load_alert(void *self, const struct alert_row *row)
+{
+    struct loader *loader = self;
+    struct engine *engine = loader->engine;
+    struct incident *incident = world_incident(&engine->world, row->incident);
+    if (loader->verdict != 0 || incident == NULL)
+        return;
+    if (incident->alerts == NULL)
+        incident->source = names_keep(&engine->world.names, row->source);
+    struct alert *alert = world_add_alert(&engine->world, row->id, incident, row->source, row->key,
+                                          row->summary, row->labels);
+    alert->first_at_ms = row->first_at_ms;
+    alert->last_at_ms = row->last_at_ms;
+    alert->resolved_at_ms = row->resolved_at_ms;
+    alert->count = row->count;
+    world_set_firing(&engine->world, alert, row->firing, row->severity);
+}
+
+static void add_orphan(struct engine *engine, uint64_t id)
+{
+    if (engine->orphan_count == engine->orphan_capacity) {
+        engine->orphan_capacity = engine->orphan_capacity == 0 ? 64 : engine->orphan_capacity * 2;
+        engine->orphans =
+            heap_realloc(engine->orphans, engine->orphan_capacity * sizeof(*engine->orphans));
+    }
+    engine->orphans[engine->orphan_count++] = id;
+}
+
+static void load_notification(void *self, const struct notification_row *row)
+{
+    struct loader *loader = self;
+    struct engine *engine = loader->engine;
+    if (loader->verdict != 0)
+        return;
+    struct notification *n = world_add_notification(
+        &engine->world, world_incident(&engine->world, row->incident), row);
+    n->offered = offers_is_open(engine, n->id);
+    if (n->state != NOTIFICATION_CLAIMED) {
+        attempts_queue(engine, n);
+        return;
+    }
+    const struct claim *claim = offers_claim(engine, n->id);
+    if (claim == NULL || claim->attempt != (int64_t)n->attempt_count) {
+        add_orphan(engine, n->id);
+        return;
+    }
+    heap_push(&engine->timers, (struct heap_entry){.key = claim->deadline_ms,
+                                                   .id = n->id,
+                                                   .mark = (uint32_t)claim->attempt,
+                                                   .kind = TIMER_CLAIM});
+}
+
+static void forget_world(struct engine *engine)
+{
+    world_clear(&engine->world);
+    heap_clear(&engine->timers);
+    heap_clear(&engine->resolved);
+    engine->resolved_count = 0;
+    engine->orphan_count = 0;
+    for (size_t i = 0; i < engine->queue_count; i++)
+        heap_clear(&engine->queues[i]->ready);
+}
+
+/* Counts, groups and timers, once every incident has its alerts and notifications. */
+static void start_incident(struct engine *engine, struct incident *incident)
+{
+    world_reindex(&engine->world, incident, false);
+    if (!incident_is_open(incident)) {
+        engine->resolved_count++;
+        heap_push(&engine->resolved, (struct heap_entry){.key = incident->resolved_at_ms,
+                                                         .id = incident->number});
+    }
+    engine_set_timer(engine, incident);
+}
+
+int engine_load(struct engine *engine, struct err *err)
+{
+    struct loader loader = {.engine = engine, .err = err};
+    const struct store_sink sink = {.self = &loader,
+                                    .meta = load_meta,
+                                    .policy = load_policy,
+                                    .incident = load_incident,
+                                    .alert = load_alert,
+                                    .notification = load_notification};
+    const struct store *store = engine->options.store;
+    forget_world(engine);
+    engine->is_loaded = false;
+    int verdict = store->ops->load(store->self, &sink, err);
+    if (verdict == 0)
+        verdict = loader.verdict;
+    for (size_t i = 0; i < loader.policy_count; i++)
+        frozen_drop(&engine->world.frozen, loader.policies[i]);
+    free(loader.policies);
+    if (verdict != 0) {
+        forget_world(engine);
+        return -1;
+    }
+    size_t slot = 0;
+    for (struct incident *incident = table_each(&engine->world.incidents, &slot); incident != NULL;
+         incident = table_each(&engine->world.incidents, &slot))
+        start_incident(engine, incident);
+    engine->is_loaded = true;
+    return 0;
+}

@@ -1,0 +1,123 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/base/assert.h"
+#include "gateway/engine/engine_state.h"
+
+/* One entry an incident is enough: an earlier due time makes a new one, a later one waits for the old to come up. */
+void engine_set_timer(struct engine *engine, struct incident *incident)
+{
+    int64_t due_ms = incident->live ? incident_next_due_ms(incident) : INT64_MAX;
+    if (due_ms >= incident->timer_due_ms)
+        return;
+    incident->timer_due_ms = due_ms;
+    incident->timer_mark++;
+    heap_push(&engine->timers, (struct heap_entry){.key = due_ms,
+                                                   .id = incident->number,
+                                                   .mark = incident->timer_mark,
+                                                   .kind = TIMER_INCIDENT});
+}
+
+static void perform(struct engine *engine, struct incident *incident, const struct act *act)
+{
+    switch (act->kind) {
+    case ACT_NOTE:
+        batch_note(engine, incident->number, &act->u.note);
+        break;
+    case ACT_SEND:
+        attempts_send(engine, incident, &act->u.message);
+        break;
+    case ACT_CANCEL:
+        attempts_end(engine, act->u.end.notification, NOTIFICATION_CANCELLED, act->u.end.reason);
+        break;
+    case ACT_HASTEN:
+        attempts_hasten(engine, act->u.end.notification, act->u.end.reason);
+        break;
+    case ACT_KIND_COUNT:
+        break;
+    }
+}
+
+/* The move may have put borrowed texts into the incident: it gets copies of its own. */
+static void keep_texts(struct engine *engine, struct incident *incident, const char *owner,
+                       const char *cause)
+{
+    if (incident->owner != owner) {
+        world_set_owner(&engine->world, incident, incident->owner);
+        names_drop(&engine->world.names, owner);
+    }
+    if (incident->cause != cause) {
+        world_set_cause(incident, incident->cause);
+        if (cause[0] != '\0')
+            free((char *)(uintptr_t)cause);
+    }
+}
+
+void engine_move(struct engine *engine, struct incident *incident, const struct move *move)
+{
+    struct moment *moment = &engine->moment;
+    bool was_open = incident_is_open(incident);
+    const char *owner = incident->owner;
+    const char *cause = incident->cause;
+    moment_next(moment);
+    incident_apply(incident, move, moment);
+    keep_texts(engine, incident, owner, cause);
+    world_reindex(&engine->world, incident, was_open);
+    if (was_open && !incident_is_open(incident)) {
+        engine->resolved_count++;
+        heap_push(&engine->resolved, (struct heap_entry){.key = incident->resolved_at_ms,
+                                                         .id = incident->number});
+    } else if (!was_open && incident_is_open(incident) && !incident->fresh) {
+        engine->resolved_count--;
+    }
+    batch_touch_incident(engine, incident);
+    /* Performing an act can make no further acts: the list is complete. */
+    for (size_t i = 0; i < moment->act_count; i++)
+        perform(engine, incident, &moment->acts[i]);
+}
+
+void engine_pass_time(struct engine *engine, struct incident *incident)
+{
+    engine_move(engine, incident,
+                &(struct move){.kind = MOVE_TIME, .actor = "engine", .credential = "", .by = ""});
+}
+
+static bool is_stale(const struct engine *engine, const struct heap_entry *entry)
+{
+    const struct incident *incident = world_incident(&engine->world, entry->id);
+    return incident == NULL || incident_is_open(incident) || !incident->live ||
+           incident->resolved_at_ms != entry->key;
+}
+
+static void let_go(struct engine *engine, struct incident *incident)
+{
+    incident->live = false;
+    batch_touch_incident(engine, incident);
+    batch_note(engine, incident->number,
+               &(struct note){.kind = "forgotten",
+                              .actor = "engine",
+                              .credential = "",
+                              .text = "too many resolved incidents: this one can no longer reopen",
+                              .data = ""});
+}
+
+void engine_evict(struct engine *engine)
+{
+    uint64_t limit = (uint64_t)engine->book->incidents_max;
+    uint64_t excess = engine->resolved_count > limit ? engine->resolved_count - limit : 0;
+    for (;;) {
+        const struct heap_entry *oldest = heap_top(&engine->resolved);
+        if (oldest == NULL)
+            return;
+        if (is_stale(engine, oldest)) {
+            (void)heap_pop(&engine->resolved);
+            continue;
+        }
+        struct incident *incident = world_incident(&engine->world, oldest->id);
+        if (excess == 0 || incident->unfinished > 0)
+            return;
+        let_go(engine, incident);
+        excess--;
+        (void)heap_pop(&engine->resolved);
+    }
+}

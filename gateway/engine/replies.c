@@ -1,0 +1,380 @@
+/* Replies and commands: which incident they mean, who may, and the answer (DESIGN section 4, rules 7 to 9; section 7). */
+#include <stdlib.h>
+
+#include "gateway/base/assert.h"
+#include "gateway/base/text.h"
+#include "gateway/engine/engine_state.h"
+#include "policies/answer.h"
+#include "policies/follow.h"
+#include "policies/reach.h"
+
+enum { LISTED_MAX = 8, RECENT_MS = 86400000 };
+
+/* One reply being applied. */
+struct saying {
+    struct engine *engine;
+    const struct input *input;
+    const struct reply *reply;
+    const char *by;
+    struct incident *incident;
+    const struct notification *answers; /* the notification replied to, when it is still in memory */
+    bool acks;                          /* ack, known, eta or snooze is among the commands */
+    bool known;
+    int64_t eta_at_ms;
+    bool refused;
+    const char *text; /* the answer so far */
+};
+
+static void say(struct saying *saying, const char *text)
+{
+    if (text[0] == '\0')
+        return;
+    if (saying->text[0] == '\0')
+        saying->text = text;
+    else
+        saying->text = arena_printf(&saying->engine->arena, "%s %s", saying->text, text);
+}
+
+/* An ETA in engine time: a duration from now, a clock time in the person's zone, or an instant of the wall clock. */
+static int64_t eta_of(const struct saying *saying, const struct reply_command *command)
+{
+    const struct engine *engine = saying->engine;
+    if (command->at_ms != 0)
+        return command->at_ms - engine->wall_offset_ms;
+    if (command->clock_minute >= 0 && command->duration_ms == 0) {
+        const struct zone *zone = moment_zone_of(&engine->moment, saying->by);
+        int64_t wall_ms = engine->now_ms + engine->wall_offset_ms;
+        return zone_next_clock(zone, wall_ms, command->clock_minute / 60, command->clock_minute % 60) -
+               engine->wall_offset_ms;
+    }
+    return engine->now_ms + command->duration_ms;
+}
+
+/* All that acknowledges in one message is one acknowledgement. */
+static void gather(struct saying *saying)
+{
+    for (size_t i = 0; i < saying->reply->command_count; i++) {
+        const struct reply_command *command = &saying->reply->commands[i];
+        if (command->verb == VERB_ACK || command->verb == VERB_KNOWN || command->verb == VERB_ETA ||
+            command->verb == VERB_SNOOZE)
+            saying->acks = true;
+        if (command->verb == VERB_KNOWN)
+            saying->known = true;
+        if (command->verb == VERB_ETA || command->verb == VERB_SNOOZE)
+            saying->eta_at_ms = eta_of(saying, command);
+    }
+}
+
+static void move_incident(struct saying *saying, struct move move)
+{
+    struct engine *engine = saying->engine;
+    move.actor = saying->input->actor;
+    move.credential = saying->input->credential;
+    move.by = saying->by;
+    move.answers = saying->answers;
+    if (move.text == NULL)
+        move.text = "";
+    engine_move(engine, saying->incident, &move);
+    saying->refused = saying->refused || engine->moment.refused;
+    say(saying, engine->moment.answer);
+}
+
+/* What this build cannot do is said and kept, not swallowed. */
+static void refuse_verb(struct saying *saying, enum verb verb)
+{
+    struct engine *engine = saying->engine;
+    const char *text = arena_printf(&engine->arena, "%s: \"%s\" was asked for, which is not possible here",
+                                    saying->by, verb_name(verb));
+    batch_note(engine, saying->incident->number,
+               &(struct note){.kind = "note",
+                              .actor = saying->input->actor,
+                              .credential = saying->input->credential,
+                              .text = text,
+                              .data = ""});
+    saying->refused = true;
+    say(saying, arena_printf(&engine->arena, "#%llu: \"%s\" is not possible here; it was noted.",
+                             (unsigned long long)saying->incident->number, verb_name(verb)));
+}
+
+static void apply_command(struct saying *saying, const struct reply_command *command)
+{
+    switch (command->verb) {
+    case VERB_ACK:
+    case VERB_KNOWN:
+    case VERB_ETA:
+    case VERB_SNOOZE:
+        break; /* one move for all of them, before */
+    case VERB_PRIORITY:
+        if (command->priority < 1 || command->priority > 5) {
+            saying->refused = true;
+            say(saying, "A priority is p1 to p5.");
+            break;
+        }
+        move_incident(saying, (struct move){.kind = MOVE_FIELD,
+                                            .verb = VERB_PRIORITY,
+                                            .priority = command->priority});
+        break;
+    case VERB_CAUSE:
+    case VERB_LOSS:
+    case VERB_RESTORED:
+    case VERB_NOTE:
+        move_incident(saying, (struct move){.kind = MOVE_FIELD,
+                                            .verb = command->verb,
+                                            .text = command->text});
+        break;
+    case VERB_ESCALATE:
+        move_incident(saying, (struct move){.kind = MOVE_ESCALATE});
+        break;
+    case VERB_PASS:
+        move_incident(saying, (struct move){.kind = MOVE_PASS});
+        break;
+    case VERB_TAKE:
+        move_incident(saying, (struct move){.kind = MOVE_TAKE});
+        break;
+    case VERB_RESOLVE:
+        move_incident(saying, (struct move){.kind = MOVE_RESOLVE});
+        break;
+    case VERB_STATUS:
+        say(saying, answer_status(saying->incident, &saying->engine->moment, saying->by));
+        break;
+    case VERB_HELP:
+        say(saying, answer_help());
+        break;
+    case VERB_NONE:
+    case VERB_WHAT:
+    case VERB_DOING:
+    case VERB_AVOID:
+    case VERB_APPROVE:
+    case VERB_REJECT:
+    case VERB_ALL_ACK:
+    case VERB_STOP:
+    case VERB_START:
+    case VERB_COUNT:
+        refuse_verb(saying, command->verb);
+        break;
+    }
+}
+
+static void apply_reply(struct saying *saying)
+{
+    const struct reply *reply = saying->reply;
+    gather(saying);
+    if (saying->acks)
+        move_incident(saying, (struct move){.kind = MOVE_ACK,
+                                            .known = saying->known,
+                                            .eta_at_ms = saying->eta_at_ms});
+    for (size_t i = 0; i < reply->command_count; i++)
+        apply_command(saying, &reply->commands[i]);
+    if (reply->command_count > 0)
+        return;
+    move_incident(saying,
+                  (struct move){.kind = MOVE_FIELD, .verb = VERB_NONE, .text = reply->raw});
+    if (saying->incident->state == INCIDENT_TRIGGERED || saying->incident->state == INCIDENT_HELD)
+        say(saying, "It did not acknowledge: reply \"ack\" for that.");
+}
+
+/* Which incidents an unbound reply may mean, by how the sender stands to them. */
+struct standing {
+    uint64_t paged[LISTED_MAX]; /* unacknowledged, the sender was paged for it */
+    size_t paged_count;
+    uint64_t owned[LISTED_MAX];
+    size_t owned_count;
+    uint64_t told[LISTED_MAX];
+    size_t told_count;
+    uint64_t last; /* the last one they were notified of */
+    uint64_t last_notification;
+    int64_t last_at_ms;
+};
+
+/* Keeps the newest, whatever order the world is walked in. */
+static void add_listed(uint64_t *list, size_t *count, uint64_t number)
+{
+    size_t lowest = 0;
+    if (*count < LISTED_MAX) {
+        list[(*count)++] = number;
+        return;
+    }
+    for (size_t i = 1; i < *count; i++) {
+        if (list[i] < list[lowest])
+            lowest = i;
+    }
+    if (number > list[lowest])
+        list[lowest] = number;
+}
+
+static void look_at(struct standing *standing, const struct incident *incident, const char *by)
+{
+    bool paged = false;
+    bool told = false;
+    for (const struct notification *n = incident->notifications; n != NULL; n = n->next) {
+        if (!text_equal(n->contact, by) || !reach_was_handed_over(n))
+            continue;
+        told = true;
+        paged = paged || n->kind == KIND_PAGE;
+        if (n->id > standing->last_notification) {
+            standing->last_notification = n->id;
+            standing->last = incident->number;
+            standing->last_at_ms = n->due_at_ms;
+        }
+    }
+    if (!incident_is_open(incident))
+        return;
+    if (paged && incident->state != INCIDENT_ACKNOWLEDGED)
+        add_listed(standing->paged, &standing->paged_count, incident->number);
+    if (text_equal(incident->owner, by))
+        add_listed(standing->owned, &standing->owned_count, incident->number);
+    if (told)
+        add_listed(standing->told, &standing->told_count, incident->number);
+}
+
+static bool wants_unacknowledged(const struct reply *reply)
+{
+    for (size_t i = 0; i < reply->command_count; i++) {
+        enum verb verb = reply->commands[i].verb;
+        if (verb == VERB_ACK || verb == VERB_KNOWN || verb == VERB_PASS || verb == VERB_ESCALATE)
+            return true;
+    }
+    return false;
+}
+
+static const char *list_text(struct engine *engine, const uint64_t *numbers, size_t count)
+{
+    const char *text = "Which one? Put its number first:";
+    for (size_t i = 0; i < count; i++) {
+        const struct incident *incident = world_incident(&engine->world, numbers[i]);
+        text = arena_printf(&engine->arena, "%s%s #%llu %.80s", text, i > 0 ? ";" : "",
+                            (unsigned long long)numbers[i], incident_title(incident));
+    }
+    return text;
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+    uint64_t left = *(const uint64_t *)a;
+    uint64_t right = *(const uint64_t *)b;
+    return (left > right) - (left < right);
+}
+
+/* One: that. None: the last they were notified of within a day. Several: the list is the answer, nothing is guessed. */
+static uint64_t guess_incident(struct saying *saying)
+{
+    struct engine *engine = saying->engine;
+    struct standing standing = {.last = 0};
+    size_t slot = 0;
+    for (struct incident *incident = table_each(&engine->world.incidents, &slot); incident != NULL;
+         incident = table_each(&engine->world.incidents, &slot))
+        look_at(&standing, incident, saying->by);
+    bool first = wants_unacknowledged(saying->reply);
+    uint64_t *list = first ? standing.paged : standing.owned;
+    size_t count = first ? standing.paged_count : standing.owned_count;
+    if (count == 0) {
+        list = first ? standing.owned : standing.told;
+        count = first ? standing.owned_count : standing.told_count;
+    }
+    if (count == 0 && standing.last != 0 && engine->now_ms - standing.last_at_ms <= RECENT_MS)
+        return standing.last;
+    if (count == 1)
+        return list[0];
+    qsort(list, count, sizeof(*list), compare_numbers);
+    saying->text = count > 0 ? list_text(engine, list, count)
+                             : "No open incident of yours was found; put #N first to name one.";
+    return 0;
+}
+
+static uint64_t bound_incident(struct saying *saying)
+{
+    struct engine *engine = saying->engine;
+    const struct reply *reply = saying->reply;
+    const struct store *store = engine->options.store;
+    saying->answers = world_notification(&engine->world, reply->notification);
+    if (reply->incident != 0)
+        return reply->incident;
+    if (saying->answers != NULL)
+        return saying->answers->incident != NULL ? saying->answers->incident->number : 0;
+    struct notification_row row;
+    const char *details = "";
+    const char *links = "";
+    if (reply->notification != 0 &&
+        store->ops->notification(store->self, reply->notification, &engine->arena, &row, &details,
+                                 &links, NULL) == 0)
+        return row.incident;
+    return 0;
+}
+
+static uint64_t find_number(struct saying *saying)
+{
+    const struct reply *reply = saying->reply;
+    if (reply->incident != 0 || reply->notification != 0)
+        return bound_incident(saying);
+    if (saying->input->kind == INPUT_COMMAND)
+        return 0;
+    return guess_incident(saying);
+}
+
+/* The answer by message, where no ticket carries it back. */
+static void answer_by_message(struct saying *saying)
+{
+    struct engine *engine = saying->engine;
+    struct incident *incident = saying->incident;
+    if (saying->input->kind != INPUT_REPLY || saying->input->ticket != NULL || incident == NULL ||
+        saying->text[0] == '\0')
+        return;
+    moment_next(&engine->moment);
+    if (!follow_answer(incident, &engine->moment, saying->by, saying->reply->via, saying->text))
+        return;
+    ASSERT(engine->moment.act_count == 1);
+    batch_touch_incident(engine, incident);
+    attempts_send(engine, incident, &engine->moment.acts[0].u.message);
+}
+
+static bool asks_only_for_help(const struct reply *reply)
+{
+    return reply->command_count == 1 && reply->commands[0].verb == VERB_HELP;
+}
+
+static void finish_without(struct saying *saying, uint64_t number, struct answer *out_answer)
+{
+    struct engine *engine = saying->engine;
+    enum answer_status status = ANSWER_UNKNOWN;
+    if (asks_only_for_help(saying->reply)) {
+        status = ANSWER_DONE;
+        saying->text = answer_help();
+    } else if (number != 0 && number < engine->meta.next_incident) {
+        saying->text = arena_printf(&engine->arena, "#%llu was resolved and is closed.",
+                                    (unsigned long long)number);
+    } else if (number != 0) {
+        saying->text = arena_printf(&engine->arena, "There is no incident #%llu.",
+                                    (unsigned long long)number);
+    } else if (saying->text[0] == '\0') {
+        saying->text = "That message names no incident; put #N first.";
+    }
+    *out_answer = (struct answer){.status = status, .incident = number, .text = saying->text};
+}
+
+void replies_take(struct engine *engine, const struct input *input, struct answer *out_answer)
+{
+    const struct reply *reply = &input->u.reply;
+    struct saying saying = {.engine = engine,
+                            .input = input,
+                            .reply = reply,
+                            .by = reply->from[0] != '\0' ? reply->from : input->actor,
+                            .text = ""};
+    /* A stranger changes nothing and hears nothing, so that probing tells nothing. */
+    if (input->kind == INPUT_REPLY && rulebook_contact(engine->book, reply->from) == NULL) {
+        *out_answer = (struct answer){.status = ANSWER_REFUSED, .text = ""};
+        return;
+    }
+    uint64_t number = find_number(&saying);
+    saying.incident = number != 0 ? world_incident(&engine->world, number) : NULL;
+    if (saying.incident == NULL) {
+        finish_without(&saying, number, out_answer);
+        return;
+    }
+    if (saying.answers != NULL && saying.answers->incident != saying.incident)
+        saying.answers = NULL;
+    apply_reply(&saying);
+    answer_by_message(&saying);
+    *out_answer = (struct answer){.status = saying.refused ? ANSWER_REFUSED : ANSWER_DONE,
+                                  .incident = number,
+                                  .text = saying.text};
+}

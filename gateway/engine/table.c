@@ -1,0 +1,128 @@
+#include "gateway/engine/table.h"
+
+#include <stdlib.h>
+
+#include "gateway/base/arena.h"
+#include "gateway/base/assert.h"
+
+enum { FIRST_CAPACITY = 64 };
+
+static uint32_t fold(uint64_t hash)
+{
+    return (uint32_t)(hash ^ hash >> 32);
+}
+
+void table_clear(struct table *table)
+{
+    free(table->items);
+    free(table->hashes);
+    *table = (struct table){0};
+}
+
+static void put(struct table *table, uint32_t hash, void *item)
+{
+    size_t mask = table->capacity - 1;
+    size_t slot = hash & mask;
+    while (table->items[slot] != NULL)
+        slot = (slot + 1) & mask;
+    table->items[slot] = item;
+    table->hashes[slot] = hash;
+}
+
+static void grow(struct table *table)
+{
+    struct table old = *table;
+    table->capacity = old.capacity == 0 ? FIRST_CAPACITY : old.capacity * 2;
+    ASSERT(table->capacity <= (size_t)1 << 31);
+    table->items = heap_alloc(table->capacity * sizeof(*table->items));
+    table->hashes = heap_alloc(table->capacity * sizeof(*table->hashes));
+    for (size_t i = 0; i < old.capacity; i++) {
+        if (old.items[i] != NULL)
+            put(table, old.hashes[i], old.items[i]);
+    }
+    free(old.items);
+    free(old.hashes);
+}
+
+void table_add(struct table *table, uint64_t hash, void *item)
+{
+    ASSERT(item != NULL);
+    if (table->count >= table->capacity / 4 * 3)
+        grow(table);
+    put(table, fold(hash), item);
+    table->count++;
+}
+
+static void *seek(const struct table *table, struct table_walk *walk)
+{
+    size_t mask = table->capacity - 1;
+    while (table->items[walk->slot] != NULL) {
+        if (table->hashes[walk->slot] == walk->hash)
+            return table->items[walk->slot];
+        walk->slot = (walk->slot + 1) & mask;
+    }
+    return NULL;
+}
+
+void *table_first(const struct table *table, uint64_t hash, struct table_walk *out_walk)
+{
+    *out_walk = (struct table_walk){.hash = fold(hash)};
+    if (table->capacity == 0)
+        return NULL;
+    out_walk->slot = out_walk->hash & (table->capacity - 1);
+    return seek(table, out_walk);
+}
+
+void *table_next(const struct table *table, struct table_walk *walk)
+{
+    walk->slot = (walk->slot + 1) & (table->capacity - 1);
+    return seek(table, walk);
+}
+
+/* Items behind the hole move up, so that no walk ends early and no tombstones pile up. */
+static void close_hole(struct table *table, size_t hole)
+{
+    size_t mask = table->capacity - 1;
+    size_t slot = hole;
+    table->items[hole] = NULL;
+    for (;;) {
+        slot = (slot + 1) & mask;
+        if (table->items[slot] == NULL)
+            return;
+        size_t home = table->hashes[slot] & mask;
+        if (((slot - home) & mask) < ((slot - hole) & mask))
+            continue;
+        table->items[hole] = table->items[slot];
+        table->hashes[hole] = table->hashes[slot];
+        table->items[slot] = NULL;
+        hole = slot;
+    }
+}
+
+void table_remove(struct table *table, uint64_t hash, const void *item)
+{
+    struct table_walk walk;
+    void *found = table_first(table, hash, &walk);
+    while (found != NULL && found != item)
+        found = table_next(table, &walk);
+    ASSERT(found == item);
+    close_hole(table, walk.slot);
+    table->count--;
+}
+
+void *table_each(const struct table *table, size_t *slot)
+{
+    while (*slot < table->capacity) {
+        void *item = table->items[(*slot)++];
+        if (item != NULL)
+            return item;
+    }
+    return NULL;
+}
+
+uint64_t table_hash_number(uint64_t number)
+{
+    number ^= number >> 31;
+    number *= UINT64_C(0x9e3779b97f4a7c15);
+    return number ^ number >> 29;
+}

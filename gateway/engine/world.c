@@ -1,0 +1,334 @@
+#include "gateway/engine/world.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/base/arena.h"
+#include "gateway/base/assert.h"
+#include "gateway/base/text.h"
+
+enum { SEED_ALERT = 0x616c, SEED_GROUP = 0x6772 };
+
+void world_init(struct world *world)
+{
+    *world = (struct world){0};
+    pool_init(&world->incident_pool, sizeof(struct incident));
+    pool_init(&world->notification_pool, sizeof(struct notification));
+}
+
+static void free_incident_texts(struct incident *incident)
+{
+    if (incident->cause[0] != '\0')
+        free((char *)(uintptr_t)incident->cause);
+    free(incident->text);
+    struct alert *alert = incident->alerts;
+    while (alert != NULL) {
+        struct alert *next = alert->next;
+        free(alert->text);
+        free(alert);
+        alert = next;
+    }
+}
+
+void world_clear(struct world *world)
+{
+    size_t slot = 0;
+    for (struct incident *incident = table_each(&world->incidents, &slot); incident != NULL;
+         incident = table_each(&world->incidents, &slot))
+        free_incident_texts(incident);
+    table_clear(&world->incidents);
+    table_clear(&world->groups);
+    table_clear(&world->alerts);
+    table_clear(&world->notifications);
+    pool_clear(&world->incident_pool);
+    pool_clear(&world->notification_pool);
+    frozen_clear(&world->frozen);
+    names_clear(&world->names);
+    free(world->sources);
+    world_init(world);
+}
+
+static uint64_t pair_hash(uint64_t seed, const char *a, const char *b)
+{
+    return text_hash(text_hash(seed, a, strlen(a) + 1), b, strlen(b));
+}
+
+struct incident *world_incident(const struct world *world, uint64_t number)
+{
+    struct table_walk walk;
+    struct incident *incident = table_first(&world->incidents, table_hash_number(number), &walk);
+    while (incident != NULL && incident->number != number)
+        incident = table_next(&world->incidents, &walk);
+    return incident;
+}
+
+struct incident *world_group(const struct world *world, const char *policy, const char *group_key)
+{
+    struct table_walk walk;
+    struct incident *incident =
+        table_first(&world->groups, pair_hash(SEED_GROUP, policy, group_key), &walk);
+    while (incident != NULL && !(text_equal(incident->policy->name, policy) &&
+                                 text_equal(incident_group_key(incident), group_key)))
+        incident = table_next(&world->groups, &walk);
+    return incident;
+}
+
+struct alert *world_alert(const struct world *world, const char *source, const char *key)
+{
+    struct table_walk walk;
+    struct alert *alert = table_first(&world->alerts, pair_hash(SEED_ALERT, source, key), &walk);
+    while (alert != NULL &&
+           !(text_equal(alert_key(alert), key) && text_equal(alert->source, source)))
+        alert = table_next(&world->alerts, &walk);
+    return alert;
+}
+
+struct notification *world_notification(const struct world *world, uint64_t id)
+{
+    struct table_walk walk;
+    struct notification *n = table_first(&world->notifications, table_hash_number(id), &walk);
+    while (n != NULL && n->id != id)
+        n = table_next(&world->notifications, &walk);
+    return n;
+}
+
+static struct source_count *count_of(struct world *world, const char *source)
+{
+    for (size_t i = 0; i < world->source_count; i++) {
+        if (text_equal(world->sources[i].source, source))
+            return &world->sources[i];
+    }
+    if (world->source_count == world->source_capacity) {
+        world->source_capacity = world->source_capacity == 0 ? 8 : world->source_capacity * 2;
+        world->sources =
+            heap_realloc(world->sources, world->source_capacity * sizeof(*world->sources));
+    }
+    struct source_count *count = &world->sources[world->source_count++];
+    *count = (struct source_count){.source = names_keep(&world->names, source)};
+    return count;
+}
+
+uint64_t world_open_of(const struct world *world, const char *source)
+{
+    for (size_t i = 0; i < world->source_count; i++) {
+        if (text_equal(world->sources[i].source, source))
+            return world->sources[i].open_count;
+    }
+    return 0;
+}
+
+struct incident *world_add_incident(struct world *world, uint64_t number, const struct policy *policy,
+                                    const char *source, const char *group_key, const char *title)
+{
+    struct incident *incident = pool_take(&world->incident_pool);
+    size_t group_bytes = strlen(group_key) + 1;
+    size_t title_bytes = strlen(title) + 1;
+    incident->number = number;
+    incident->policy = policy;
+    incident->source = names_keep(&world->names, source);
+    incident->owner = "";
+    incident->cause = "";
+    incident->text = heap_alloc(group_bytes + title_bytes);
+    memcpy(incident->text, group_key, group_bytes);
+    memcpy(incident->text + group_bytes, title, title_bytes);
+    incident->title_offset = (uint32_t)group_bytes;
+    incident->state = INCIDENT_RESOLVED;
+    incident->priority = 5;
+    incident->live = true;
+    incident->timer_due_ms = INT64_MAX;
+    table_add(&world->incidents, table_hash_number(number), incident);
+    return incident;
+}
+
+void world_reindex(struct world *world, struct incident *incident, bool was_open)
+{
+    bool is_open = incident_is_open(incident);
+    if (is_open == was_open)
+        return;
+    uint64_t hash = pair_hash(SEED_GROUP, incident->policy->name, incident_group_key(incident));
+    struct source_count *count = count_of(world, incident->source);
+    if (is_open) {
+        table_add(&world->groups, hash, incident);
+        count->open_count++;
+        world->open_count++;
+    } else {
+        table_remove(&world->groups, hash, incident);
+        ASSERT(count->open_count > 0 && world->open_count > 0);
+        count->open_count--;
+        world->open_count--;
+    }
+}
+
+/* Takes the alert out of its chain of twins; the next one takes its place in the table. */
+static void unlink_alert(struct world *world, struct alert *alert)
+{
+    uint64_t hash = pair_hash(SEED_ALERT, alert->source, alert_key(alert));
+    struct alert *head = world_alert(world, alert->source, alert_key(alert));
+    ASSERT(head != NULL);
+    if (head == alert) {
+        table_remove(&world->alerts, hash, alert);
+        if (alert->twin != NULL)
+            table_add(&world->alerts, hash, alert->twin);
+        return;
+    }
+    while (head->twin != alert) {
+        head = head->twin;
+        ASSERT(head != NULL);
+    }
+    head->twin = alert->twin;
+}
+
+static void forget_notification(struct world *world, struct notification *n)
+{
+    table_remove(&world->notifications, table_hash_number(n->id), n);
+    names_drop(&world->names, n->contact);
+    names_drop(&world->names, n->channel);
+    names_drop(&world->names, n->step);
+    pool_give(&world->notification_pool, n);
+}
+
+void world_drop_incident(struct world *world, struct incident *incident)
+{
+    ASSERT(!incident_is_open(incident) && incident->unfinished == 0);
+    for (struct alert *alert = incident->alerts; alert != NULL; alert = alert->next) {
+        world->firing_count -= alert->firing ? 1 : 0;
+        unlink_alert(world, alert);
+        names_drop(&world->names, alert->source);
+    }
+    struct notification *n = incident->notifications;
+    while (n != NULL) {
+        struct notification *next = n->next;
+        forget_notification(world, n);
+        n = next;
+    }
+    table_remove(&world->incidents, table_hash_number(incident->number), incident);
+    free_incident_texts(incident);
+    names_drop(&world->names, incident->source);
+    names_drop(&world->names, incident->owner);
+    frozen_drop(&world->frozen, incident->policy);
+    pool_give(&world->incident_pool, incident);
+}
+
+void world_drop_notification(struct world *world, struct notification *notification)
+{
+    ASSERT(notification->incident == NULL && notification->state != NOTIFICATION_PENDING &&
+           notification->state != NOTIFICATION_CLAIMED);
+    forget_notification(world, notification);
+}
+
+void world_set_owner(struct world *world, struct incident *incident, const char *owner)
+{
+    incident->owner = names_keep(&world->names, owner);
+}
+
+void world_set_cause(struct incident *incident, const char *cause)
+{
+    incident->cause = cause[0] == '\0' ? "" : heap_strdup(cause);
+}
+
+void world_set_alert_text(struct alert *alert, const char *key, const char *summary,
+                          const char *labels)
+{
+    size_t key_bytes = strlen(key) + 1;
+    size_t summary_bytes = strlen(summary) + 1;
+    size_t labels_bytes = strlen(labels) + 1;
+    char *text = heap_alloc(key_bytes + summary_bytes + labels_bytes);
+    memcpy(text, key, key_bytes);
+    memcpy(text + key_bytes, summary, summary_bytes);
+    memcpy(text + key_bytes + summary_bytes, labels, labels_bytes);
+    free(alert->text);
+    alert->text = text;
+    alert->summary_offset = (uint32_t)key_bytes;
+    alert->labels_offset = (uint32_t)(key_bytes + summary_bytes);
+}
+
+struct alert *world_add_alert(struct world *world, uint64_t id, struct incident *incident,
+                              const char *source, const char *key, const char *summary,
+                              const char *labels)
+{
+    struct alert *twin = world_alert(world, source, key);
+    struct alert *alert = heap_alloc(sizeof(*alert));
+    uint64_t hash = pair_hash(SEED_ALERT, source, key);
+    alert->id = id;
+    alert->incident = incident;
+    alert->source = names_keep(&world->names, source);
+    world_set_alert_text(alert, key, summary, labels);
+    if (twin != NULL) {
+        table_remove(&world->alerts, hash, twin);
+        alert->twin = twin;
+    }
+    table_add(&world->alerts, hash, alert);
+    if (incident->last_alert != NULL)
+        incident->last_alert->next = alert;
+    else
+        incident->alerts = alert;
+    incident->last_alert = alert;
+    return alert;
+}
+
+void world_set_firing(struct world *world, struct alert *alert, bool firing, enum severity severity)
+{
+    struct incident *incident = alert->incident;
+    if (alert->firing) {
+        ASSERT(incident->firing[alert->severity] > 0);
+        incident->firing[alert->severity]--;
+        world->firing_count--;
+    }
+    alert->firing = firing;
+    alert->severity = (uint8_t)severity;
+    if (firing) {
+        incident->firing[severity]++;
+        world->firing_count++;
+    }
+}
+
+static void count_state(struct world *world, struct notification *n, uint64_t amount)
+{
+    bool unfinished = n->state == NOTIFICATION_PENDING || n->state == NOTIFICATION_CLAIMED;
+    if (n->state == NOTIFICATION_PENDING)
+        world->pending_count += amount;
+    if (n->state == NOTIFICATION_CLAIMED)
+        world->claimed_count += amount;
+    if (unfinished && n->incident != NULL)
+        n->incident->unfinished += (uint32_t)amount;
+}
+
+struct notification *world_add_notification(struct world *world, struct incident *incident,
+                                            const struct notification_row *row)
+{
+    struct notification *n = pool_take(&world->notification_pool);
+    *n = (struct notification){
+        .id = row->id,
+        .incident = incident,
+        .contact = names_keep(&world->names, row->contact),
+        .channel = names_keep(&world->names, row->channel),
+        .step = names_keep(&world->names, row->step),
+        .due_at_ms = row->due_at_ms,
+        .next_at_ms = row->next_at_ms,
+        .expires_at_ms = row->expires_at_ms,
+        .climb = (int32_t)row->climb,
+        .repetition = (int32_t)row->repetition,
+        .attempt_count = (uint32_t)row->attempt_count,
+        .kind = (uint8_t)row->kind,
+        .state = (uint8_t)row->state,
+        .severity = (uint8_t)row->severity,
+    };
+    table_add(&world->notifications, table_hash_number(n->id), n);
+    if (incident != NULL) {
+        if (incident->last_notification != NULL)
+            incident->last_notification->next = n;
+        else
+            incident->notifications = n;
+        incident->last_notification = n;
+    }
+    count_state(world, n, 1);
+    return n;
+}
+
+void world_set_state(struct world *world, struct notification *notification,
+                     enum notification_state state)
+{
+    count_state(world, notification, (uint64_t)-1);
+    notification->state = (uint8_t)state;
+    count_state(world, notification, 1);
+}

@@ -1,0 +1,75 @@
+/*
+ * world - what the engine keeps in memory: live incidents, their alerts and notifications, and how to find them.
+ *
+ * Shape:   rows of the store -> items; items are found by number, by (policy, group), by (source, key), by id.
+ * Owns:    every item and text in it; world_clear frees all.
+ * Threads: one at a time.
+ * Limits:  the engine bounds the incidents; about 900 bytes each with one alert and one notification.
+ */
+#ifndef ESCALATED_ENGINE_WORLD_H
+#define ESCALATED_ENGINE_WORLD_H
+
+#include "gateway/engine/frozen.h"
+#include "gateway/engine/names.h"
+#include "gateway/engine/pool.h"
+#include "gateway/engine/table.h"
+#include "policies/incident.h"
+
+struct source_count {
+    const char *source;
+    uint64_t open_count;
+};
+
+struct world {
+    struct names names;
+    struct frozen frozen;
+    struct pool incident_pool;
+    struct pool notification_pool;
+    struct table incidents;     /* by number */
+    struct table groups;        /* open ones, by policy name and group key */
+    struct table alerts;        /* by source and key: the newest, others behind it through `twin` */
+    struct table notifications; /* by id */
+    struct source_count *sources;
+    size_t source_count;
+    size_t source_capacity;
+    uint64_t open_count;
+    uint64_t firing_count;
+    uint64_t pending_count;
+    uint64_t claimed_count;
+};
+
+void world_init(struct world *world);
+void world_clear(struct world *world);
+
+struct incident *world_incident(const struct world *world, uint64_t number);
+struct incident *world_group(const struct world *world, const char *policy, const char *group_key);
+struct alert *world_alert(const struct world *world, const char *source, const char *key);
+struct notification *world_notification(const struct world *world, uint64_t id);
+uint64_t world_open_of(const struct world *world, const char *source);
+
+/* A new incident takes over one use of `policy`. It counts as resolved until world_reindex. */
+struct incident *world_add_incident(struct world *world, uint64_t number, const struct policy *policy,
+                                    const char *source, const char *group_key, const char *title);
+/* After the state changed from or to resolved: keeps the group table and the counts right. */
+void world_reindex(struct world *world, struct incident *incident, bool was_open);
+void world_drop_incident(struct world *world, struct incident *incident); /* with all it has */
+void world_set_owner(struct world *world, struct incident *incident, const char *owner);
+void world_set_cause(struct incident *incident, const char *cause);
+
+struct alert *world_add_alert(struct world *world, uint64_t id, struct incident *incident,
+                              const char *source, const char *key, const char *summary,
+                              const char *labels);
+void world_set_alert_text(struct alert *alert, const char *key, const char *summary,
+                          const char *labels);
+/* Keeps the incident's counts right. */
+void world_set_firing(struct world *world, struct alert *alert, bool firing, enum severity severity);
+
+/* `incident` may be NULL: its incident is no longer live. */
+struct notification *world_add_notification(struct world *world, struct incident *incident,
+                                            const struct notification_row *row);
+void world_set_state(struct world *world, struct notification *notification,
+                     enum notification_state state);
+/* One whose incident is no longer live and that has ended. */
+void world_drop_notification(struct world *world, struct notification *notification);
+
+#endif

@@ -1,0 +1,139 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "policies/ladder.h"
+
+enum { MINUTE = 60000 };
+
+static const struct step steps[] = {
+    {.name = "lead", .kind = STEP_PAGE, .wait_ms = 5 * MINUTE},
+    {.name = "tell", .kind = STEP_INFORM, .wait_ms = MINUTE},
+    {.name = "vp", .kind = STEP_PAGE, .wait_ms = 10 * MINUTE},
+    {.name = "late", .kind = STEP_ASK, .wait_ms = 0},
+};
+static const struct policy policy = {.name = "p", .steps = steps, .step_count = 4, .repeat = 2};
+
+static void steps_stand_at_the_waits_above_them(void **state)
+{
+    (void)state;
+    struct ladder ladder = {0};
+    ladder_open(&ladder, &policy, 1000);
+    assert_int_equal(ladder.climb, 1);
+    assert_int_equal(ladder_due_ms(&ladder, &policy, 0), 1000);
+    assert_int_equal(ladder_due_ms(&ladder, &policy, 1), 1000 + 5 * MINUTE);
+    assert_int_equal(ladder_due_ms(&ladder, &policy, 2), 1000 + 6 * MINUTE);
+    assert_int_equal(ladder_due_ms(&ladder, &policy, 3), 1000 + 16 * MINUTE);
+    assert_int_equal(ladder_repeat_ms(&ladder, &policy), 1000 + 16 * MINUTE);
+    assert_int_equal(ladder_page_after(&policy, 0), 0);
+    assert_int_equal(ladder_page_after(&policy, 1), 2);
+    assert_int_equal(ladder_page_after(&policy, 3), LADDER_NOBODY);
+}
+
+static void an_early_page_moves_pages_only(void **state)
+{
+    (void)state;
+    struct ladder ladder = {0};
+    ladder_open(&ladder, &policy, 0);
+    ladder_move_pages(&ladder, &policy, 2, MINUTE);
+    assert_int_equal(ladder_due_ms(&ladder, &policy, 2), MINUTE);
+    assert_int_equal(ladder_repeat_ms(&ladder, &policy), 11 * MINUTE);
+    assert_int_equal(ladder_due_ms(&ladder, &policy, 1), 5 * MINUTE);
+    ladder_shift(&ladder, MINUTE);
+    assert_int_equal(ladder_repeat_ms(&ladder, &policy), 12 * MINUTE);
+    assert_int_equal(ladder_due_ms(&ladder, &policy, 1), 6 * MINUTE);
+}
+
+static void a_climb_keeps_the_distances(void **state)
+{
+    (void)state;
+    struct ladder ladder = {0};
+    ladder_open(&ladder, &policy, 0);
+    ladder_climb(&ladder, &policy, 16 * MINUTE);
+    assert_int_equal(ladder.climb, 2);
+    assert_int_equal(ladder_due_ms(&ladder, &policy, 0), 16 * MINUTE);
+    assert_int_equal(ladder_due_ms(&ladder, &policy, 2), 22 * MINUTE);
+    assert_int_equal(ladder_due_ms(&ladder, &policy, 1), 5 * MINUTE);
+}
+
+static void a_reopening_goes_on_counting(void **state)
+{
+    (void)state;
+    struct ladder ladder = {0};
+    ladder_open(&ladder, &policy, 0);
+    ladder.serial = 7;
+    ladder_mark_run(&ladder, 1);
+    ladder_open(&ladder, &policy, 5);
+    assert_int_equal(ladder.climb, 2);
+    assert_int_equal(ladder.first_climb, 2);
+    assert_int_equal(ladder.serial, 7);
+    assert_false(ladder_has_run(&ladder, 1));
+    assert_int_equal(ladder.climbs_left, 2);
+}
+
+static void waits_of_zero_do_not_repeat_at_once(void **state)
+{
+    (void)state;
+    static const struct step step = {.name = "s", .kind = STEP_PAGE};
+    const struct policy quick = {.name = "q", .steps = &step, .step_count = 1};
+    const struct policy silent = {.name = "r"};
+    struct ladder ladder = {0};
+    ladder_open(&ladder, &quick, 0);
+    assert_int_equal(ladder_repeat_ms(&ladder, &quick), LADDER_REPEAT_MIN_MS);
+    assert_true(ladder_repeat_ms(&ladder, &silent) == INT64_MAX);
+}
+
+static void text_reads_back(void **state)
+{
+    (void)state;
+    struct ladder ladder = {0};
+    struct ladder copy = {0};
+    struct strbuf text;
+    struct strbuf again;
+    strbuf_init(&text, 10000);
+    strbuf_init(&again, 10000);
+    ladder_open(&ladder, &policy, 1772330400000);
+    ladder.latest = LADDER_FALLBACK;
+    ladder.exhausted = true;
+    ladder.by_person = true;
+    ladder.serial = 12;
+    ladder_mark_run(&ladder, 63);
+    ladder_write(&ladder, &text);
+    assert_int_equal(ladder_read(strbuf_text(&text), &copy, NULL), 0);
+    assert_memory_equal(&ladder, &copy, sizeof(ladder));
+    ladder_write(&copy, &again);
+    assert_string_equal(strbuf_text(&text), strbuf_text(&again));
+    strbuf_clear(&text);
+    strbuf_clear(&again);
+}
+
+static void bad_text_is_refused(void **state)
+{
+    (void)state;
+    static const char *const cases[] = {
+        "", "{", "[]x", "{}", "{\"climb\":0}", "{\"climb\":\"1\"}", "{\"climb\":99999999999}",
+        "{\"climb\":1,\"exhausted\":2}", "{\"climb\":1,\"latest\":64}", "{\"climb\":1,\"page_from\":-1}"};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct ladder ladder = {.climb = 77};
+        struct err err;
+        if (ladder_read(cases[i], &ladder, &err) == 0 || ladder.climb != 77)
+            fail_msg("accepted %s", cases[i]);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(steps_stand_at_the_waits_above_them),
+        cmocka_unit_test(an_early_page_moves_pages_only),
+        cmocka_unit_test(a_climb_keeps_the_distances),
+        cmocka_unit_test(a_reopening_goes_on_counting),
+        cmocka_unit_test(waits_of_zero_do_not_repeat_at_once),
+        cmocka_unit_test(text_reads_back),
+        cmocka_unit_test(bad_text_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
