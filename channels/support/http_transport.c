@@ -140,7 +140,6 @@ static bool set_network_options(struct transfer *transfer, CURL *easy, long left
     code |= curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     code |= curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     code |= curl_easy_setopt(easy, CURLOPT_PROXY, "");
-    code |= curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
     code |= curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     code |= curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     code |= curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, left_ms);
