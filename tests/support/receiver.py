@@ -20,7 +20,11 @@ class Receiver:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self):
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                length = int(self.headers.get("Content-Length", 0))
+                body = self.rfile.read(length)
+                if len(body) < length:
+                    self.close_connection = True  # the sender was killed half way: nothing arrived
+                    return
                 request = {"path": self.path, "headers": {k.lower(): v for k, v in self.headers.items()},
                            "body": body, "at": time.time()}
                 receiver.requests.append(request)
