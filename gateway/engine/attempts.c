@@ -48,7 +48,7 @@ void attempts_send(struct engine *engine, struct incident *incident, const struc
         .created_at_ms = engine->now_ms,
         .due_at_ms = message->due_at_ms,
         .next_at_ms = message->due_at_ms,
-        .expires_at_ms = message->due_at_ms + ENGINE_HORIZON_MS,
+        .expires_at_ms = message->due_at_ms + rulebook_channel_rule(engine->book, message->channel).horizon_ms,
         .token_expires_at_ms = engine->now_ms + ENGINE_TOKEN_LIFE_MS,
         .provider_id = "",
         .snapshot = arena_strndup(&engine->arena, strbuf_text(&engine->scratch),
@@ -328,12 +328,13 @@ void attempts_prepared(struct engine *engine, const struct input *input)
         defer(engine, n, prepared->retry_at_ms);
 }
 
-/* Exponential with full jitter. The jitter is a hash, so that a replay of the same inputs decides the same. */
+/* Exponential with full jitter; the eight attempts reach over a quarter of an hour, so that a provider that is gone for
+ * minutes costs no page. The jitter is a hash, so that a replay of the same inputs decides the same. */
 static int64_t backoff_ms(const struct notification *n, int64_t retry_after_ms)
 {
     int64_t ceiling_ms = ENGINE_BACKOFF_FIRST_MS;
     for (uint32_t i = 1; i < n->attempt_count && ceiling_ms < ENGINE_BACKOFF_MAX_MS; i++)
-        ceiling_ms *= 2;
+        ceiling_ms *= 3;
     if (ceiling_ms > ENGINE_BACKOFF_MAX_MS)
         ceiling_ms = ENGINE_BACKOFF_MAX_MS;
     uint64_t dice = text_hash(n->attempt_count, &n->id, sizeof(n->id));
@@ -357,9 +358,11 @@ static void try_again(struct engine *engine, struct notification *n, const struc
     const char *reason = text_or_empty(result->reason);
     int64_t next_at_ms = engine->now_ms + backoff_ms(n, result->retry_after_ms);
     enum notification_state state = NOTIFICATION_PENDING;
+    int64_t attempts_max =
+        rulebook_channel_rule(engine->book, n->channel).attempts_max;
     if (!is_wanted(n))
         state = NOTIFICATION_CANCELLED;
-    else if (n->attempt_count >= ENGINE_ATTEMPTS_MAX)
+    else if (n->attempt_count >= attempts_max)
         state = NOTIFICATION_FAILED;
     else if (next_at_ms >= n->expires_at_ms)
         state = NOTIFICATION_EXPIRED;
