@@ -57,59 +57,71 @@ static void say_not_started(struct desk *desk, const struct order *order, const 
     say_result(desk, order, &result);
 }
 
-struct reservation {
+struct place {
     struct instance *instance;
-    struct destination *destination;
-    bool is_probe;
+    struct launch launch;
 };
 
-/* The slot that the offer got; without one (it was freed, or lost in a reload) a slot is taken
- * above the limits, because the claim is committed and somebody waits for this page. */
-static bool find_reservation(struct desk *desk, const struct order *order, int64_t now_mono_ms,
-                             struct reservation *out)
+/*
+ * The slot that the offer got. Without one (it was freed, or lost in a reload) a slot is taken
+ * above the limits, because the claim is committed and somebody waits for this page; but only where
+ * the START itself names its key. NULL, or the reason why there is no place.
+ */
+static const char *find_place(struct desk *desk, struct order *order, int64_t now_mono_ms,
+                              struct place *out)
 {
     struct offer *offer = offers_find(desk, order->notification);
-    if (offer != NULL && offer->state == OFFER_READY) {
-        *out = (struct reservation){.instance = offer->instance,
-                                    .destination = offer->destination,
-                                    .is_probe = offer->is_probe};
-        offers_remove(desk, offer);
-        return true;
-    }
     struct instance *instance = desk_find_instance(desk, order->channel);
-    if (instance == NULL) {
-        return false;
+    *out = (struct place){.launch = {.order = order}};
+    if (offer != NULL && offer->state == OFFER_READY) {
+        out->instance = offer->instance;
+        out->launch.destination = offer->destination;
+        out->launch.was_probe = offer->is_probe;
+        out->launch.offered_or_null = offer->order;
+        offer->order = NULL;
+        offers_remove(desk, offer);
+        return NULL;
     }
-    *out = (struct reservation){.instance = instance,
-                                .destination = instance_destination(instance, order->address)};
-    limits_force(instance_limits(instance), out->destination, now_mono_ms);
-    return true;
+    if (instance == NULL) {
+        return "no-channel";
+    }
+    if (order->key[0] == '\0') {
+        return "no-reservation";
+    }
+    out->instance = instance;
+    out->launch.destination = instance_destination(instance, order->address);
+    limits_force(instance_limits(instance), out->launch.destination, now_mono_ms);
+    return NULL;
+}
+
+/* NULL: the attempt is under way, else why not. */
+static const char *launch(struct desk *desk, struct place *place, int64_t now_mono_ms)
+{
+    if (desk->closed) {
+        return "stopping";
+    }
+    if (now_mono_ms >= place->launch.order->deadline_mono_ms) {
+        return "late";
+    }
+    place->launch.deadline_mono_ms =
+        now_mono_ms + instance_channel(place->instance)->attempt_timeout_ms;
+    return instance_send(place->instance, &place->launch) ? NULL : "busy";
 }
 
 void attempts_start(struct desk *desk, struct order *order, int64_t now_mono_ms)
 {
-    struct reservation place;
-    const char *reason = NULL;
-    if (!find_reservation(desk, order, now_mono_ms, &place)) {
-        say_not_started(desk, order, "no-channel",
-                        "the configuration has no channel of this name any more");
-        order_free(order);
-        return;
-    }
-    if (desk->closed) {
-        reason = "stopping";
-    } else if (now_mono_ms >= order->deadline_mono_ms) {
-        reason = "late";
-    } else {
-        int64_t deadline_ms = now_mono_ms + instance_channel(place.instance)->attempt_timeout_ms;
-        if (instance_send(place.instance, order, place.destination, place.is_probe, deadline_ms)) {
+    struct place place;
+    const char *reason = find_place(desk, order, now_mono_ms, &place);
+    if (reason == NULL) {
+        reason = launch(desk, &place, now_mono_ms);
+        if (reason == NULL) {
             return;
         }
-        reason = "busy";
+        desk_give_back(desk, place.instance, place.launch.destination, place.launch.was_probe,
+                       LIMITS_NOTHING, 0, now_mono_ms);
     }
-    desk_give_back(desk, place.instance, place.destination, place.is_probe, LIMITS_NOTHING, 0,
-                   now_mono_ms);
     say_not_started(desk, order, reason, "the attempt did not start");
+    order_free(place.launch.offered_or_null);
     order_free(order);
 }
 

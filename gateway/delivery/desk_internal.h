@@ -17,7 +17,7 @@ enum offer_state { OFFER_WAITING, OFFER_READY };
 struct offer {
     uint64_t notification;
     enum offer_state state;
-    struct order *order; /* NULL once it is ready: the engine has the rendered bytes */
+    struct order *order;
     struct instance *instance;
     struct destination *destination;
     bool is_probe;

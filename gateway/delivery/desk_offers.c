@@ -105,10 +105,7 @@ static void ready_offer(struct desk *desk, struct offer *offer, bool is_probe, i
     offer->since_mono_ms = now_mono_ms;
     if (!render_offer(desk, offer)) {
         cancel_offer(desk, offer, now_mono_ms);
-        return;
     }
-    order_free(offer->order);
-    offer->order = NULL;
 }
 
 /* Ask for a slot and do what the limits say. `waits`: the offer has a waiting place. */

@@ -225,6 +225,7 @@ void instance_destroy(struct instance *instance)
     for (size_t i = 0; i < instance->ticket_count; i++) {
         if (instance->tickets[i].state != TICKET_FREE) {
             order_free(instance->tickets[i].attempt.order);
+            order_free(instance->tickets[i].attempt.offered_or_null);
         }
     }
     limits_clear(&instance->limits);
@@ -277,26 +278,33 @@ static struct channel_ticket *free_ticket(struct instance *instance)
     return found;
 }
 
-static void fill_ticket(struct channel_ticket *ticket, struct order *order,
-                        struct destination *destination, bool was_probe, int64_t deadline_mono_ms)
+static const char *first_text(const char *text, const char *else_text)
 {
+    return text[0] != '\0' ? text : else_text;
+}
+
+static void fill_ticket(struct channel_ticket *ticket, const struct launch *launch)
+{
+    const struct order *order = launch->order;
+    const struct order *offered = launch->offered_or_null != NULL ? launch->offered_or_null : order;
     ticket->attempt = (struct attempt){
-        .order = order,
-        .destination = destination,
-        .was_probe = was_probe,
-        .give_up_mono_ms = deadline_mono_ms + INSTANCE_PATIENCE_MS,
+        .order = launch->order,
+        .offered_or_null = launch->offered_or_null,
+        .destination = launch->destination,
+        .was_probe = launch->was_probe,
+        .give_up_mono_ms = launch->deadline_mono_ms + INSTANCE_PATIENCE_MS,
     };
     ticket->message = (struct channel_message){
         .size = sizeof ticket->message,
         .notification = order->notification,
         .attempt = order->attempt,
-        .deadline_mono_ms = deadline_mono_ms,
-        .key = order->key,
+        .deadline_mono_ms = launch->deadline_mono_ms,
+        .key = first_text(order->key, offered->key),
         .kind = notification_kind_name(order->notification_kind),
         .severity = severity_name(order->severity),
         .incident = order->incident,
-        .contact = order->contact,
-        .address = order->address,
+        .contact = first_text(order->contact, offered->contact),
+        .address = first_text(order->address, offered->address),
         .subject = order->subject,
         .content_type = order->content_type,
         .body = order->body == NULL ? "" : order->body,
@@ -304,14 +312,13 @@ static void fill_ticket(struct channel_ticket *ticket, struct order *order,
     };
 }
 
-bool instance_send(struct instance *instance, struct order *order, struct destination *destination,
-                   bool was_probe, int64_t deadline_mono_ms)
+bool instance_send(struct instance *instance, const struct launch *launch)
 {
     struct channel_ticket *ticket = free_ticket(instance);
     if (ticket == NULL) {
         return false;
     }
-    fill_ticket(ticket, order, destination, was_probe, deadline_mono_ms);
+    fill_ticket(ticket, launch);
     lock_tickets(instance);
     ticket->state = TICKET_SENT;
     unlock_tickets(instance);
@@ -353,6 +360,7 @@ void instance_forget(struct instance *instance, struct attempt *attempt)
 {
     struct channel_ticket *ticket = ticket_of(attempt);
     order_free(attempt->order);
+    order_free(attempt->offered_or_null);
     lock_tickets(instance);
     ASSERT(ticket->state == TICKET_TAKEN);
     ticket->state = TICKET_FREE;

@@ -41,6 +41,7 @@ struct instance_options {
 /* One attempt from its start to the plugin's last word. */
 struct attempt {
     struct order *order; /* the START, with the message's bytes */
+    struct order *offered_or_null;
     struct destination *destination;
     bool was_probe;
     bool answered; /* the engine has its result already */
@@ -63,13 +64,22 @@ const char *instance_format(const struct instance *instance);
 /* The destination behind an address, for its limits. */
 struct destination *instance_destination(struct instance *instance, const char *address);
 
+/* What one attempt needs. A START says what to send; where to and under which key may stand only in
+ * the OFFER before it. */
+struct launch {
+    struct order *order;            /* the START */
+    struct order *offered_or_null;  /* the OFFER */
+    struct destination *destination;
+    bool was_probe;
+    int64_t deadline_mono_ms;
+};
+
 /*
- * Start one attempt. True: it is under way, the order belongs to the instance; its end comes
+ * Start one attempt. True: it is under way, both orders belong to the instance; its end comes
  * through instance_take_ended (also when the plugin finished it inside this call). False: the
- * plugin is full; the order stays the caller's.
+ * plugin is full; the orders stay the caller's.
  */
-bool instance_send(struct instance *instance, struct order *order, struct destination *destination,
-                   bool was_probe, int64_t deadline_mono_ms);
+bool instance_send(struct instance *instance, const struct launch *launch);
 
 /* The next attempt the plugin has finished, or NULL. Give it back with instance_forget. */
 struct attempt *instance_take_ended(struct instance *instance);

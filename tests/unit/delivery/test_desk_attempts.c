@@ -111,6 +111,30 @@ static void test_a_late_claim_starts_nothing(void **state)
     assert_int_equal(desk_busy_count(stage->desk), 0);
 }
 
+/* A START may leave to its OFFER where to send, to whom and under which key. */
+static void test_the_offer_completes_the_claim(void **state)
+{
+    struct stage *stage = *state;
+    struct order order = world_start(1, 2, "hook", "");
+    order.key = "";
+    order.contact = "";
+    stage_offer(stage, 1, "a/b");
+    (void)stage_expect_prepared(stage, 1, "");
+    stage_give(stage, order);
+    const struct channel_message *message = fake.sends[0].message;
+    assert_string_equal(message->address, "a/b");
+    assert_string_equal(message->key, "k");
+    assert_string_equal(message->contact, "ann");
+    assert_int_equal(message->attempt, 2);
+    stage_finish(0, CHANNEL_SENT, "ok", 0);
+    stage_turn(stage, 0);
+    stage_expect_result(stage, 1, OUTCOME_ACCEPTED, "ok");
+    /* Without the offer it must not go out under no key. */
+    stage_give(stage, order);
+    stage_expect_result(stage, 1, OUTCOME_TEMPORARY, "no-reservation");
+    assert_int_equal(fake.send_count, 1);
+}
+
 static void test_a_claim_without_a_reservation_is_carried_out(void **state)
 {
     struct stage *stage = *state;
@@ -240,6 +264,7 @@ int main(void)
         CASE(test_all_slots_lost),
         CASE(test_odd_plugins),
         CASE(test_a_late_claim_starts_nothing),
+        CASE(test_the_offer_completes_the_claim),
         CASE(test_a_claim_without_a_reservation_is_carried_out),
         CASE(test_offers_that_come_again),
         CASE(test_a_forgotten_reservation_is_freed),
