@@ -90,7 +90,7 @@ static const struct option channel_options[] = {
      .max = 7 * DAY, .default_text = "30m",
      .help = "No attempt starts when a notification has been due for longer."},
     {.key = "attempt_timeout", .type = OPTION_DURATION, AT(channel_values, attempt_timeout_ms),
-     .min = SECOND / 10, .max = 10 * MINUTE, .default_text = "20s",
+     .min = SECOND / 10, .max = MINUTE, .default_text = "20s",
      .help = "Longest one attempt may take (plugin email: 60s)."},
     {.key = NULL},
 };
