@@ -1,8 +1,9 @@
 /*
  * file - each message as a readable text file: STATE/messages/CHANNEL/NUMBER-KEY.txt.
  *
- * For trying things out, for tests, and for a last resort on disk. The name starts with the notification's number, so that
- * names sort by time, and holds its key: an attempt that is repeated replaces its own file, never another's.
+ * For trying things out, for tests, and for a last resort on disk. The name starts with the
+ * notification's number, so that names sort by time, and holds its key: an attempt that is repeated
+ * replaces its own file, never another's.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -97,23 +98,27 @@ static int write_all(int fd, const char *bytes, size_t count)
     return 0;
 }
 
-/* 0, or the error number of the step that failed. The name without its leading dot appears only with all of its content. */
+/* 0, or the error number of the step that failed. The name without its leading dot appears only
+ * with all of its content. */
 static int write_file(int folder_fd, const char *hidden_name, const struct strbuf *head,
                       const struct channel_message *message)
 {
     int failed = 0;
-    int fd = openat(folder_fd, hidden_name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    int fd =
+        openat(folder_fd, hidden_name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0) {
         return errno;
     }
     if (write_all(fd, strbuf_text(head), head->length) != 0 ||
-        write_all(fd, message->body, message->body_count) != 0 || write_all(fd, "\n", 1) != 0 || fsync(fd) != 0) {
+        write_all(fd, message->body, message->body_count) != 0 || write_all(fd, "\n", 1) != 0 ||
+        fsync(fd) != 0) {
         failed = errno;
     }
     if (close(fd) != 0 && failed == 0) {
         failed = errno;
     }
-    if (failed == 0 && (renameat(folder_fd, hidden_name, folder_fd, hidden_name + 1) != 0 || fsync(folder_fd) != 0)) {
+    if (failed == 0 && (renameat(folder_fd, hidden_name, folder_fd, hidden_name + 1) != 0 ||
+                        fsync(folder_fd) != 0)) {
         failed = errno;
     }
     if (failed != 0) {
@@ -122,7 +127,8 @@ static int write_file(int folder_fd, const char *hidden_name, const struct strbu
     return failed;
 }
 
-static void file_handle(void *context, const struct channel_message *message, struct channel_ticket *ticket)
+static void file_handle(void *context, const struct channel_message *message,
+                        struct channel_ticket *ticket)
 {
     struct file_channel *channel = context;
     char name[NAME_BYTES];
@@ -174,8 +180,8 @@ static int open_folder(struct file_channel *channel, const char *state_dir, stru
                : -1;
 }
 
-static int file_create(const struct channel_host *host, const struct channel_config *config, void **out_self,
-                       char *why, size_t why_size)
+static int file_create(const struct channel_host *host, const struct channel_config *config,
+                       void **out_self, char *why, size_t why_size)
 {
     struct err err = {0};
     if (!text_is_name(config->name)) {

@@ -1,8 +1,8 @@
 /*
  * webhook - each message as a signed POST to a URL (Standard Webhooks).
  *
- * A contact's address replaces the section's URL when it is an http(s) URL itself. The body is the stored envelope; only the
- * time and the signature are made anew for each attempt.
+ * A contact's address replaces the section's URL when it is an http(s) URL itself. The body is the
+ * stored envelope; only the time and the signature are made anew for each attempt.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -33,23 +33,50 @@ enum {
 };
 
 static const struct channel_option options[OPTION_COUNT + 1] = {
-    [OPTION_URL] = {.key = "url", .type = CHANNEL_OPTION_TEXT, .max = HTTP_URL_BYTES_MAX, .default_text = "",
-                    .help = "Where messages go; a contact whose address is an http(s) URL has its own."},
-    [OPTION_SIGNING_SECRET] = {.key = "secret", .type = CHANNEL_OPTION_SECRET, .max = 128, .default_text = "",
-                               .help = "Signs every message: whsec_ and base64 of 24 to 64 random bytes."},
-    [OPTION_OLD_SECRET] = {.key = "secret_old", .type = CHANNEL_OPTION_SECRET, .max = 128, .default_text = "",
-                           .help = "The secret before, which signs too until the receiver knows the new one."},
-    [OPTION_HEADER_NAME] = {.key = "header_name", .type = CHANNEL_OPTION_TEXT, .max = 128, .default_text = "",
+    [OPTION_URL] =
+        {.key = "url",
+         .type = CHANNEL_OPTION_TEXT,
+         .max = HTTP_URL_BYTES_MAX,
+         .default_text = "",
+         .help = "Where messages go; a contact whose address is an http(s) URL has its own."},
+    [OPTION_SIGNING_SECRET] =
+        {.key = "secret",
+         .type = CHANNEL_OPTION_SECRET,
+         .max = 128,
+         .default_text = "",
+         .help = "Signs every message: whsec_ and base64 of 24 to 64 random bytes."},
+    [OPTION_OLD_SECRET] =
+        {.key = "secret_old",
+         .type = CHANNEL_OPTION_SECRET,
+         .max = 128,
+         .default_text = "",
+         .help = "The secret before, which signs too until the receiver knows the new one."},
+    [OPTION_HEADER_NAME] = {.key = "header_name",
+                            .type = CHANNEL_OPTION_TEXT,
+                            .max = 128,
+                            .default_text = "",
                             .help = "One more header, for example Authorization."},
-    [OPTION_HEADER_VALUE] = {.key = "header_value", .type = CHANNEL_OPTION_SECRET, .max = 4096,
-                             .default_text = "", .help = "What stands in that header."},
-    [OPTION_CONNECT_TIMEOUT] = {.key = "connect_timeout", .type = CHANNEL_OPTION_DURATION, .min = 100,
-                                .max = 60000, .default_text = "5s",
+    [OPTION_HEADER_VALUE] = {.key = "header_value",
+                             .type = CHANNEL_OPTION_SECRET,
+                             .max = 4096,
+                             .default_text = "",
+                             .help = "What stands in that header."},
+    [OPTION_CONNECT_TIMEOUT] = {.key = "connect_timeout",
+                                .type = CHANNEL_OPTION_DURATION,
+                                .min = 100,
+                                .max = 60000,
+                                .default_text = "5s",
                                 .help = "How long a connection may take to open."},
-    [OPTION_ALLOW_PRIVATE] = {.key = "allow_private", .type = CHANNEL_OPTION_BOOL, .max = 1,
+    [OPTION_ALLOW_PRIVATE] = {.key = "allow_private",
+                              .type = CHANNEL_OPTION_BOOL,
+                              .max = 1,
                               .default_text = "yes",
-                              .help = "Whether the host may have an address inside a private network."},
-    [OPTION_CA_FILE] = {.key = "ca_file", .type = CHANNEL_OPTION_FILE, .max = 4096, .default_text = "",
+                              .help =
+                                  "Whether the host may have an address inside a private network."},
+    [OPTION_CA_FILE] = {.key = "ca_file",
+                        .type = CHANNEL_OPTION_FILE,
+                        .max = 4096,
+                        .default_text = "",
                         .help = "Certificates to trust instead of the system's."},
     [OPTION_COUNT] = {.key = NULL},
 };
@@ -65,7 +92,8 @@ struct webhook {
 
 static void webhook_destroy(void *self);
 
-static void webhook_done(void *context, struct channel_ticket *ticket, const struct http_reply *reply)
+static void webhook_done(void *context, struct channel_ticket *ticket,
+                         const struct http_reply *reply)
 {
     struct webhook *webhook = context;
     struct result_note note;
@@ -73,7 +101,8 @@ static void webhook_done(void *context, struct channel_ticket *ticket, const str
     webhook->host->finish(webhook->host->self, ticket, &note.result);
 }
 
-static int read_secrets(struct webhook *webhook, const char *const *values, char *why, size_t why_size)
+static int read_secrets(struct webhook *webhook, const char *const *values, char *why,
+                        size_t why_size)
 {
     static const int keys[] = {OPTION_SIGNING_SECRET, OPTION_OLD_SECRET};
     char reason[128];
@@ -91,10 +120,17 @@ static int read_secrets(struct webhook *webhook, const char *const *values, char
     return 0;
 }
 
-static int read_header(struct webhook *webhook, const char *const *values, char *why, size_t why_size)
+static int read_header(struct webhook *webhook, const char *const *values, char *why,
+                       size_t why_size)
 {
-    static const char *const ours[] = {"Content-Type", "Content-Length", "Host", "Expect", "Transfer-Encoding",
-                                       "webhook-id", "webhook-timestamp", "webhook-signature"};
+    static const char *const ours[] = {"Content-Type",
+                                       "Content-Length",
+                                       "Host",
+                                       "Expect",
+                                       "Transfer-Encoding",
+                                       "webhook-id",
+                                       "webhook-timestamp",
+                                       "webhook-signature"};
     const char *name = values[OPTION_HEADER_NAME];
     const char *value = values[OPTION_HEADER_VALUE];
     if (name[0] == '\0' && value[0] == '\0') {
@@ -102,7 +138,8 @@ static int read_header(struct webhook *webhook, const char *const *values, char 
         return 0;
     }
     if (!http_header_name_is_safe(name)) {
-        (void)snprintf(why, why_size, "header_name: want the name of one header, for example Authorization");
+        (void)snprintf(why, why_size,
+                       "header_name: want the name of one header, for example Authorization");
         return -1;
     }
     for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++) {
@@ -121,7 +158,8 @@ static int read_header(struct webhook *webhook, const char *const *values, char 
     return 0;
 }
 
-static int start_transport(struct webhook *webhook, const char *const *values, char *why, size_t why_size)
+static int start_transport(struct webhook *webhook, const char *const *values, char *why,
+                           size_t why_size)
 {
     struct err err = {0};
     struct http_transport_options transport = {
@@ -140,8 +178,8 @@ static int start_transport(struct webhook *webhook, const char *const *values, c
     return http_transport_create(&transport, &webhook->transport, why, why_size);
 }
 
-static int webhook_create(const struct channel_host *host, const struct channel_config *config, void **out_self,
-                          char *why, size_t why_size)
+static int webhook_create(const struct channel_host *host, const struct channel_config *config,
+                          void **out_self, char *why, size_t why_size)
 {
     if (config->value_count != OPTION_COUNT) {
         (void)snprintf(why, why_size, "got %zu values, want %d", config->value_count, OPTION_COUNT);
@@ -154,7 +192,8 @@ static int webhook_create(const struct channel_host *host, const struct channel_
     struct webhook *webhook = heap_alloc(sizeof *webhook);
     webhook->host = host;
     webhook->url = values[OPTION_URL];
-    if (read_secrets(webhook, values, why, why_size) != 0 || read_header(webhook, values, why, why_size) != 0 ||
+    if (read_secrets(webhook, values, why, why_size) != 0 ||
+        read_header(webhook, values, why, why_size) != 0 ||
         start_transport(webhook, values, why, why_size) != 0) {
         webhook_destroy(webhook);
         return -1;
@@ -170,7 +209,8 @@ static const char *url_for(const struct webhook *webhook, const char *address)
 }
 
 /* The transport copies the header lines before it returns. */
-static enum channel_accept post(struct webhook *webhook, const char *url, const struct channel_message *message,
+static enum channel_accept post(struct webhook *webhook, const char *url,
+                                const struct channel_message *message,
                                 struct channel_ticket *ticket)
 {
     char id[WEBHOOK_ID_BYTES];
@@ -189,8 +229,8 @@ static enum channel_accept post(struct webhook *webhook, const char *url, const 
     strbuf_init(&signature, HEADER_BYTES_MAX);
     if (webhook->secret_count > 0) {
         strbuf_add(&signature, "webhook-signature: ");
-        webhook_sign(webhook->secrets, webhook->secret_count, id, now_s, message->body, message->body_count,
-                     &signature);
+        webhook_sign(webhook->secrets, webhook->secret_count, id, now_s, message->body,
+                     message->body_count, &signature);
         headers[header_count++] = strbuf_text(&signature);
     }
     if (webhook->header[0] != '\0') {

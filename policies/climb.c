@@ -257,6 +257,8 @@ void climb_advance(struct incident *incident, struct moment *moment, const char 
     if (index < 0 && ladder->climbs_left > 0 && ladder_page_after(policy, 0) >= 0) {
         ladder->climbs_left--;
         ladder_climb(ladder, policy, moment->now_ms);
+        moment_notef(moment, "climb", &(struct facts){.climb = ladder->climb}, "climb %d starts",
+                     ladder->climb);
         index = ladder->page_from;
     }
     if (index < 0) {

@@ -84,7 +84,7 @@ static void impossible(struct incident *incident, const struct move *move, struc
     (void)incident;
     (void)move;
     (void)moment;
-    ASSERT(!"a move that this state cannot meet");
+    ASSERT(incident == NULL); /* a move that this state cannot meet: always a bug */
 }
 
 /* Also a reopening: everything starts over but the climb number and the history. */

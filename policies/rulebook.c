@@ -42,6 +42,16 @@ const struct policy *rulebook_policy(const struct rulebook *book, const char *na
     RULEBOOK_FIND(book->policies, book->policy_count, name);
 }
 
+struct channel_rule rulebook_channel_rule(const struct rulebook *book, const char *name)
+{
+    for (size_t i = 0; book->channel_rules != NULL && i < book->channel_count; i++) {
+        if (text_equal(book->channels[i], name))
+            return book->channel_rules[i];
+    }
+    return (struct channel_rule){.attempts_max = CHANNEL_ATTEMPTS_DEFAULT,
+                                 .horizon_ms = CHANNEL_HORIZON_DEFAULT_MS};
+}
+
 bool rulebook_has_channel(const struct rulebook *book, const char *name)
 {
     for (size_t i = 0; i < book->channel_count; i++) {

@@ -138,6 +138,14 @@ struct source_rule { /* what the engine needs to know of a [source] */
     int64_t incidents_max; /* open incidents of this source */
 };
 
+#define CHANNEL_ATTEMPTS_DEFAULT 8
+#define CHANNEL_HORIZON_DEFAULT_MS INT64_C(1800000)
+
+struct channel_rule { /* how long the engine tries on a [channel] */
+    int64_t attempts_max;
+    int64_t horizon_ms; /* no attempt starts later than this after a message was due */
+};
+
 struct rulebook {
     const struct contact *contacts;
     size_t contact_count;
@@ -150,6 +158,7 @@ struct rulebook {
     const struct source_rule *sources;
     size_t source_count;
     const char *const *channels; /* names of the [channel] sections */
+    const struct channel_rule *channel_rules; /* one for each name; NULL: the defaults for all */
     size_t channel_count;
     const struct policy *policies; /* reading order; `default` is last */
     size_t policy_count;
@@ -167,6 +176,8 @@ const struct schedule *rulebook_schedule(const struct rulebook *book, const char
 const struct audience *rulebook_audience(const struct rulebook *book, const char *name);
 const struct source_rule *rulebook_source(const struct rulebook *book, const char *name);
 const struct policy *rulebook_policy(const struct rulebook *book, const char *name);
+/* The defaults for a channel that is not (or no longer) there. */
+struct channel_rule rulebook_channel_rule(const struct rulebook *book, const char *name);
 bool rulebook_has_channel(const struct rulebook *book, const char *name);
 
 #endif

@@ -48,7 +48,9 @@ done < <(grep -nE "(^|[^_a-zA-Z>.])($banned)\(" gateway/*.c gateway/*/*.c polici
 
 while IFS= read -r file; do
     lines=$(wc -l <"$file")
-    [ "$lines" -le 600 ] || breach "$file has $lines lines, want at most 600"
+    most=600
+    case $file in tests/unit/*) most=1000 ;; esac # tables of cases are long without being complicated
+    [ "$lines" -le $most ] || breach "$file has $lines lines, want at most $most"
 done < <(git ls-files '*.c' '*.h' '*.py' '*.mjs' '*.sh')
 
 while IFS= read -r file; do

@@ -39,13 +39,12 @@ static const struct block4 private4[] = {
 };
 
 static const struct block6 nowhere6[] = {
-    {.prefix = {0}, .bits = 128},
-    {.prefix = {0xff}, .bits = 8}, /* multicast */
+    {.prefix = {0}, .bits = 128}, {.prefix = {0xff}, .bits = 8}, /* multicast */
 };
 
 /* Everything outside 2000::/3 is refused before this list is read. */
 static const struct block6 private6[] = {
-    {.prefix = {0x20, 0x01}, .bits = 23},             /* protocol assignments, Teredo and ORCHID among them */
+    {.prefix = {0x20, 0x01}, .bits = 23}, /* protocol assignments, Teredo and ORCHID among them */
     {.prefix = {0x20, 0x01, 0x0d, 0xb8}, .bits = 32}, /* documentation */
     {.prefix = {0x20, 0x02}, .bits = 16},             /* 6to4: an IPv4 address in disguise */
     {.prefix = {0x3f, 0xff}, .bits = 20},             /* documentation */

@@ -46,7 +46,8 @@ struct http_transport {
     pthread_t thread;
     bool started;
     struct transfer *transfers;
-    size_t transfer_count; /* in_flight_max + 1: the last one finishes while its successor is already taken */
+    size_t transfer_count; /* in_flight_max + 1: the last one finishes while its successor is
+                              already taken */
 
     pthread_mutex_t pool_lock;
     struct transfer *free;                       /* pool_lock */
@@ -105,13 +106,14 @@ static size_t on_reply_header(char *bytes, size_t size, size_t count, void *cont
         return 0;
     }
     if (total > name_length && strncasecmp(bytes, name, name_length) == 0) {
-        transfer->retry_after_ms = retry_after_parse(bytes + name_length, total - name_length,
-                                                     host->wall_ms(host->self));
+        transfer->retry_after_ms =
+            retry_after_parse(bytes + name_length, total - name_length, host->wall_ms(host->self));
     }
     return total;
 }
 
-static curl_socket_t on_open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
+static curl_socket_t on_open_socket(void *context, curlsocktype purpose,
+                                    struct curl_sockaddr *address)
 {
     struct transfer *transfer = context;
     if (purpose != CURLSOCKTYPE_IPCXN ||
@@ -128,7 +130,8 @@ static curl_socket_t on_open_socket(void *context, curlsocktype purpose, struct 
 static bool set_network_options(struct transfer *transfer, CURL *easy, long left_ms)
 {
     const struct http_transport_options *options = &transfer->transport->options;
-    long connect_ms = options->connect_timeout_ms < left_ms ? (long)options->connect_timeout_ms : left_ms;
+    long connect_ms =
+        options->connect_timeout_ms < left_ms ? (long)options->connect_timeout_ms : left_ms;
     CURLcode code = CURLE_OK;
 
     code |= curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -137,7 +140,6 @@ static bool set_network_options(struct transfer *transfer, CURL *easy, long left
     code |= curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     code |= curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     code |= curl_easy_setopt(easy, CURLOPT_PROXY, "");
-    code |= curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
     code |= curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     code |= curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     code |= curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, left_ms);
@@ -152,8 +154,9 @@ static bool set_network_options(struct transfer *transfer, CURL *easy, long left
 }
 
 /*
- * The body goes through a read callback without a seek callback on purpose: when a kept connection dies after the
- * body was written, curl cannot rewind and tells us, where it would send fixed bytes a second time by itself.
+ * The body goes through a read callback without a seek callback on purpose: when a kept connection
+ * dies after the body was written, curl cannot rewind and tells us, where it would send fixed bytes
+ * a second time by itself.
  */
 static bool set_request_options(struct transfer *transfer, CURL *easy)
 {
@@ -211,7 +214,8 @@ static void transfer_start(struct transfer *transfer)
     int64_t left_ms = transfer->deadline_mono_ms - host->mono_ms(host->self);
 
     if (left_ms <= 0) {
-        transfer_fail(transfer, HTTP_TROUBLE_TIMEOUT, "the deadline passed before the request could start");
+        transfer_fail(transfer, HTTP_TROUBLE_TIMEOUT,
+                      "the deadline passed before the request could start");
         return;
     }
     if (transfer->easy == NULL) {
@@ -256,13 +260,15 @@ static enum http_trouble trouble_of(const struct transfer *transfer, CURLcode co
         return HTTP_TROUBLE_REFUSED;
     }
     /* The second code also stands for an answer that is no HTTP. */
-    if (code == CURLE_URL_MALFORMAT || (code == CURLE_UNSUPPORTED_PROTOCOL && !transfer_is_written(transfer))) {
+    if (code == CURLE_URL_MALFORMAT ||
+        (code == CURLE_UNSUPPORTED_PROTOCOL && !transfer_is_written(transfer))) {
         return HTTP_TROUBLE_REQUEST;
     }
     return code == CURLE_OPERATION_TIMEDOUT ? HTTP_TROUBLE_TIMEOUT : HTTP_TROUBLE_NETWORK;
 }
 
-static const char *trouble_text(const struct transfer *transfer, enum http_trouble trouble, CURLcode code)
+static const char *trouble_text(const struct transfer *transfer, enum http_trouble trouble,
+                                CURLcode code)
 {
     if (trouble == HTTP_TROUBLE_NONE) {
         return "";
@@ -353,7 +359,8 @@ static void *transport_run(void *context)
     struct http_transport *transport = context;
     while (start_queued(transport)) {
         int running = 0;
-        /* New handles are driven once before the poll, which else would sleep past their first timer. */
+        /* New handles are driven once before the poll, which else would sleep past their first
+         * timer. */
         ASSERT(curl_multi_perform(transport->multi, &running) == CURLM_OK);
         collect_ended(transport);
         ASSERT(curl_multi_poll(transport->multi, NULL, 0, POLL_MS, NULL) == CURLM_OK);
@@ -405,7 +412,8 @@ int http_transport_create(const struct http_transport_options *options,
     if (transport->multi == NULL) {
         assert_out_of_memory(0);
     }
-    if (curl_multi_setopt(transport->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING) != CURLM_OK ||
+    if (curl_multi_setopt(transport->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING) !=
+            CURLM_OK ||
         curl_multi_setopt(transport->multi, CURLMOPT_MAXCONNECTS, (long)options->in_flight_max) !=
             CURLM_OK ||
         start_thread(transport) != 0) {
@@ -430,7 +438,8 @@ static bool fill_transfer(struct transfer *transfer, const struct http_request *
     transfer->retry_after_ms = 0;
     transfer->refused = false;
     transfer->cut = false;
-    /* Without it curl asks for permission to send larger bodies and waits a second for an answer. */
+    /* Without it curl asks for permission to send larger bodies and waits a second for an answer.
+     */
     transfer->headers = curl_slist_append(NULL, "Expect:");
     for (size_t i = 0; i < request->header_count && transfer->headers != NULL; i++) {
         struct curl_slist *longer = curl_slist_append(transfer->headers, request->headers[i]);

@@ -3,11 +3,14 @@
  *
  * Shape:   POST request in, `done` with the reply out, later and exactly once.
  * Units:   deadlines on the host's mono_ms clock.
- * Owns:    the request's body is borrowed until `done` returned (it is the daemon's stored message); all else is copied.
- * Threads: send from any one thread at a time; `done` runs on the transport's thread and must not block.
- * Limits:  `in_flight_max` transfers, one more is CHANNEL_BUSY; a reply body is cut at 64 KB, its headers at 64 KB;
- *          connect and total time by deadline; HTTP/1.1 only; no redirects, no proxies, http and https only. A request
- *          is written once at most: when a kept connection dies under it, that is told, not tried again.
+ * Owns:    the request's body is borrowed until `done` returned (it is the daemon's stored
+ *          message); all else is copied.
+ * Threads: send from any one thread at a time; `done` runs on the transport's thread and must not
+ *          block.
+ * Limits:  `in_flight_max` transfers, one more is CHANNEL_BUSY; a reply body is cut at 64 KB, its
+ *          headers at 64 KB; connect and total time by deadline; HTTP/1.1 only; no redirects, no
+ *          proxies, http and https only. A request is written once at most: when a kept connection
+ *          dies under it, that is told, not tried again.
  * Fails:   create: -1 with a sentence. Everything later through the reply.
  * Source:  RFC 9110, RFC 9112; libcurl 7.88.
  */
@@ -40,8 +43,8 @@ struct http_reply {
     int status; /* 0: none came */
     enum http_trouble trouble;
     const char *trouble_text; /* "" without trouble */
-    bool written;             /* all of the request was handed to the network: the peer may have acted on it */
-    bool body_cut;            /* longer than the limit, or lost half-way */
+    bool written;  /* all of the request was handed to the network: the peer may have acted on it */
+    bool body_cut; /* longer than the limit, or lost half-way */
     int64_t retry_after_ms;
     const char *body;
     size_t body_count;

@@ -11,7 +11,8 @@
 
 static const int transient_statuses[] = {408, 425, 429, 500, 502, 503, 504};
 
-/* Copy at most out_size - 1 bytes as one line; an ellipsis shows a cut, which never splits a character. */
+/* Copy at most out_size - 1 bytes as one line; an ellipsis shows a cut, which never splits a
+ * character. */
 static void copy_line(const char *text, size_t length, char *out, size_t out_size)
 {
     bool cut = length > out_size - 1;
@@ -64,7 +65,8 @@ static void set_status(struct result_note *out_note, const struct http_reply *re
     copy_line(reply->body, reply->body_count, excerpt, sizeof excerpt);
     (void)snprintf(reason, sizeof reason, "http-%d", reply->status);
     (void)snprintf(detail, sizeof detail, "the peer answered HTTP %d%s%s%s", reply->status,
-                   reply->status >= 300 && reply->status <= 399 ? "; redirects are not followed" : "",
+                   reply->status >= 300 && reply->status <= 399 ? "; redirects are not followed"
+                                                                : "",
                    outcome != CHANNEL_SENT && excerpt[0] != '\0' ? ": " : "",
                    outcome != CHANNEL_SENT ? excerpt : "");
     result_set(out_note, outcome, reason, detail);
@@ -92,9 +94,9 @@ void result_set_http(struct result_note *out_note, const struct http_reply *repl
         break;
     }
     static const char *const reasons[] = {
-        [HTTP_TROUBLE_NONE] = "no-status",   [HTTP_TROUBLE_NETWORK] = "network",
-        [HTTP_TROUBLE_TIMEOUT] = "timeout",  [HTTP_TROUBLE_STOPPED] = "stopped",
-        [HTTP_TROUBLE_REFUSED] = "refused",  [HTTP_TROUBLE_REQUEST] = "request",
+        [HTTP_TROUBLE_NONE] = "no-status",  [HTTP_TROUBLE_NETWORK] = "network",
+        [HTTP_TROUBLE_TIMEOUT] = "timeout", [HTTP_TROUBLE_STOPPED] = "stopped",
+        [HTTP_TROUBLE_REFUSED] = "refused", [HTTP_TROUBLE_REQUEST] = "request",
     };
     result_set(out_note, reply->written ? CHANNEL_UNKNOWN : CHANNEL_RETRY, reasons[reply->trouble],
                reply->trouble_text);

@@ -1,7 +1,8 @@
 /*
  * result - writing what came of one message, in the words the daemon expects.
  *
- * Owns:    `struct result_note` carries the texts its `result` points to; it must live until `finish` has returned.
+ * Owns:    `struct result_note` carries the texts its `result` points to; it must live until
+ *          `finish` has returned.
  * Threads: any.
  */
 #ifndef ESCALATED_CHANNELS_SUPPORT_RESULT_H
@@ -25,8 +26,9 @@ void result_set(struct result_note *out_note, enum channel_outcome outcome, cons
                 const char *detail);
 
 /*
- * The usual judgement over HTTP: 2xx is sent; 408, 425, 429, 500, 502, 503, 504 and trouble before the request was
- * written wait; trouble after it was written is unknown; everything else is rejected.
+ * The usual judgement over HTTP: 2xx is sent; 408, 425, 429, 500, 502, 503, 504 and trouble before
+ * the request was written wait; trouble after it was written is unknown; everything else is
+ * rejected.
  */
 void result_set_http(struct result_note *out_note, const struct http_reply *reply);
 

@@ -37,7 +37,8 @@ static bool read_digits(struct cursor *cursor, int count, int *out_value)
 static bool read_word(struct cursor *cursor)
 {
     const char *from = cursor->at;
-    while (cursor->at != cursor->end && ((*cursor->at | 0x20) >= 'a' && (*cursor->at | 0x20) <= 'z')) {
+    while (cursor->at != cursor->end &&
+           ((*cursor->at | 0x20) >= 'a' && (*cursor->at | 0x20) <= 'z')) {
         cursor->at++;
     }
     return cursor->at - from >= 3;
@@ -74,7 +75,8 @@ static bool read_time(struct cursor *cursor, struct civil *out)
     if (!read_digits(cursor, 2, &out->hour) || cursor->at == cursor->end || *cursor->at++ != ':') {
         return false;
     }
-    if (!read_digits(cursor, 2, &out->minute) || cursor->at == cursor->end || *cursor->at++ != ':') {
+    if (!read_digits(cursor, 2, &out->minute) || cursor->at == cursor->end ||
+        *cursor->at++ != ':') {
         return false;
     }
     return read_digits(cursor, 2, &out->second);
@@ -106,7 +108,8 @@ static bool read_field(struct cursor *cursor, char field, int this_year, struct 
     }
 }
 
-static bool read_pattern(const char *pattern, struct cursor cursor, int this_year, struct civil *out)
+static bool read_pattern(const char *pattern, struct cursor cursor, int this_year,
+                         struct civil *out)
 {
     /* The literal GMT would be read as fields, so it is compared as a whole. */
     for (const char *p = pattern; *p != '\0'; p++) {

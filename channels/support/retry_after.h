@@ -1,7 +1,8 @@
 /*
  * retry_after - what a peer's Retry-After header asks for, as a wait.
  *
- * Shape:   seconds, or an HTTP-date in any of its three forms, against the wall clock -> milliseconds from now.
+ * Shape:   seconds, or an HTTP-date in any of its three forms, against the wall clock ->
+ *          milliseconds from now.
  * Limits:  0 .. RETRY_AFTER_MAX_MS: a longer wish is cut, so that no peer stalls an escalation.
  * Fails:   0 (no wish) for anything else, a date in the past included.
  * Source:  RFC 9110 sections 5.6.7 and 10.2.3.

@@ -11,7 +11,8 @@
 /* The id, two dots and twenty digits in front of the body. */
 #define HEAD_BYTES_MAX (WEBHOOK_ID_BYTES + 32)
 
-int webhook_secret_parse(const char *text, struct webhook_secret *out_secret, char *why, size_t why_size)
+int webhook_secret_parse(const char *text, struct webhook_secret *out_secret, char *why,
+                         size_t why_size)
 {
     struct webhook_secret secret = {.key_count = 0};
     const char *encoded = text_starts_with(text, PREFIX) ? text + strlen(PREFIX) : text;
@@ -61,7 +62,8 @@ void webhook_sign(const struct webhook_secret *secrets, size_t secret_count, con
     strbuf_add_bytes(&text, body, body_count);
     ASSERT(!text.overflowed);
     for (size_t i = 0; i < secret_count; i++) {
-        digest_hmac_sha256(secrets[i].key, secrets[i].key_count, strbuf_text(&text), text.length, mac);
+        digest_hmac_sha256(secrets[i].key, secrets[i].key_count, strbuf_text(&text), text.length,
+                           mac);
         strbuf_add(out, i == 0 ? "v1," : " v1,");
         digest_base64(mac, sizeof mac, out);
     }

@@ -26,11 +26,13 @@ struct webhook_secret {
 };
 
 /* "whsec_" (may be left out) and base64. */
-int webhook_secret_parse(const char *text, struct webhook_secret *out_secret, char *why, size_t why_size);
+int webhook_secret_parse(const char *text, struct webhook_secret *out_secret, char *why,
+                         size_t why_size);
 void webhook_secret_clear(struct webhook_secret *secret);
 
-/* A notification's key as a webhook-id: itself where it has only letters, digits, "-", "_", "~" and ":" and fits; else a digest of
- * it, because a dot would end the id in the signed text and other bytes do not belong into a header. */
+/* A notification's key as a webhook-id: itself where it has only letters, digits, "-", "_", "~" and
+ * ":" and fits; else a digest of it, because a dot would end the id in the signed text and other
+ * bytes do not belong into a header. */
 void webhook_id(const char *key, char out[WEBHOOK_ID_BYTES]);
 
 /* Adds the value of `webhook-signature` to `out`. */

@@ -64,13 +64,15 @@ static void *worker_run(void *context)
         worker->options.handle(worker->options.context, job.message, job.ticket);
     }
     while (job.ticket != NULL) {
-        result_finish(worker->options.host, job.ticket, CHANNEL_RETRY, "stopped", "the channel was stopped");
+        result_finish(worker->options.host, job.ticket, CHANNEL_RETRY, "stopped",
+                      "the channel was stopped");
         (void)take_job(worker, &job); /* stopping, so that it only hands out what is left */
     }
     return NULL;
 }
 
-int worker_create(const struct worker_options *options, struct worker **out_worker, char *why, size_t why_size)
+int worker_create(const struct worker_options *options, struct worker **out_worker, char *why,
+                  size_t why_size)
 {
     sigset_t all, before;
     struct worker *worker = heap_alloc(sizeof *worker);
@@ -96,7 +98,8 @@ enum channel_accept worker_send(struct worker *worker, const struct channel_mess
                                 struct channel_ticket *ticket)
 {
     lock_ring(worker);
-    /* The one being handled is not counted: its `finish` may already have told the daemon of a free place. */
+    /* The one being handled is not counted: its `finish` may already have told the daemon of a free
+     * place. */
     bool room = !worker->stopping && worker->count < worker->options.in_flight_max;
     if (room) {
         size_t place = (worker->head + worker->count) % worker->options.in_flight_max;

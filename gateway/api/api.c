@@ -197,7 +197,6 @@ void api_submit(struct api *api, struct http_request *request, enum input_kind k
     s->ticket.complete = submission_complete;
     s->input.ticket = &s->ticket;
     struct input *input = &s->input;
-    http_defer(request);
     if (inbox_put(api->options.inbox, &input, 1) == INBOX_TAKEN)
         return;
     const struct answer busy = {.status = ANSWER_BUSY, .text = "too much is waiting; try again"};

@@ -41,8 +41,8 @@ struct api_caller {
 };
 bool api_authorize(struct api *api, struct http_request *request, bool to_write, struct api_caller *out_caller);
 
-/* Put one reply or command into the inbox; `answered` runs on the engine's thread with what came of it and must answer the
- * request. reply's texts must live in the request's arena. */
+/* Put one reply or command of a deferred request into the inbox; `answered` runs on the engine's thread with what came of it and must answer the
+ * request. Everything is copied. */
 typedef void api_answered_fn(struct http_request *request, const struct answer *answer);
 void api_submit(struct api *api, struct http_request *request, enum input_kind kind, const struct reply *reply,
                 const struct api_caller *caller, api_answered_fn *answered);

@@ -198,6 +198,7 @@ static void handle_command(void *self, struct http_request *request)
         http_answer_error(request, 400, "%s", err.text);
     } else {
         reply.raw = arena_strndup(http_arena(request), count > 0 ? bytes : "", count);
+        http_defer(request);
         api_submit(api, request, INPUT_COMMAND, &reply, &caller, answered);
     }
     json_free(body);

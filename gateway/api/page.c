@@ -138,8 +138,19 @@ static void handle_style(void *self, struct http_request *request)
     http_answer(request, &response);
 }
 
+/* Browsers ask for it unbidden; an empty answer keeps their consoles and our logs quiet. */
+static void handle_icon(void *self, struct http_request *request)
+{
+    (void)self; /* there is none */
+    const struct http_response response = {.status = 204, .content_type = "image/x-icon", .body = ""};
+    http_answer(request, &response);
+}
+
 int page_register(struct http_server *server, struct err *err)
 {
-    const struct http_route route = {.method = HTTP_GET, .path = "/style.css", .handle = handle_style};
-    return http_server_route(server, &route, err);
+    const struct http_route sheet = {.method = HTTP_GET, .path = "/style.css", .handle = handle_style};
+    const struct http_route icon = {.method = HTTP_GET, .path = "/favicon.ico", .handle = handle_icon};
+    if (http_server_route(server, &sheet, err) != 0)
+        return -1;
+    return http_server_route(server, &icon, err);
 }

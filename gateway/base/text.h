@@ -34,7 +34,7 @@ void strbuf_printf(struct strbuf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void strbuf_add_i64(struct strbuf *buf, int64_t number); /* decimal, without printf: the hot path uses it */
 
-/* One JSON string with its quotes, escaped (also <, > and & so that it may stand in HTML). */
+/* One JSON string with its quotes, escaped (also <, so that no text can end a script element). */
 void strbuf_add_json_string(struct strbuf *buf, const char *text);
 /* Escaped for HTML text and for quoted attribute values. */
 void strbuf_add_html(struct strbuf *buf, const char *text);

@@ -79,7 +79,7 @@ static struct piece json_piece(const char *text, size_t left, char scratch[8])
     if (c >= 0x80) {
         return utf8_piece(text, left, "\\ufffd");
     }
-    bool keep = c >= 0x20 && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&';
+    bool keep = c >= 0x20 && c != '"' && c != '\\' && c != '<';
     return (struct piece){.step = 1, .with = keep ? NULL : control_escape(c, scratch)};
 }
 

@@ -215,6 +215,26 @@ static void obey(struct simulation *s, const struct order *order)
     }
 }
 
+static int by_notification(const void *a, const void *b)
+{
+    const struct input *left = *(struct input *const *)a, *right = *(struct input *const *)b;
+    uint64_t left_id = left->u.prepared.notification, right_id = right->u.prepared.notification;
+    return (left_id > right_id) - (left_id < right_id);
+}
+
+/* Channels are offered work one after the other; people read a ladder in the order in which its messages were made. */
+static void order_prepared(struct simulation *s, size_t from)
+{
+    size_t first = from;
+    while (first < s->waiting_count && s->waiting[first]->kind != INPUT_PREPARED)
+        first++;
+    size_t end = first;
+    while (end < s->waiting_count && s->waiting[end]->kind == INPUT_PREPARED)
+        end++;
+    if (end > first)
+        qsort(s->waiting + first, end - first, sizeof(struct input *), by_notification);
+}
+
 /* Everything that happens at this instant, until nothing more follows. */
 static int settle(struct simulation *s, struct err *err)
 {
@@ -232,8 +252,10 @@ static int settle(struct simulation *s, struct err *err)
         if (engine_step(s->engine, batch, count, s->now_ms, s->now_ms, &out, err) != STORE_COMMITTED)
             return err_wrap(err, "the engine");
         print_effects(s, out.effects);
+        size_t before = s->waiting_count;
         for (size_t i = 0; i < out.order_count; i++)
             obey(s, &out.orders[i]);
+        order_prepared(s, before);
     }
     return err_set(err, ERR_INVALID, "the ladder never rests at this instant");
 }

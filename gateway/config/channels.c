@@ -264,14 +264,18 @@ void build_channels(struct build *build)
     size_t count = document_count(build->document, "channel");
     struct config_channel *channels = arena_alloc_array(build->arena, count, sizeof(*channels));
     const char **names = arena_alloc_array(build->arena, count, sizeof(*names));
+    struct channel_rule *rules = arena_alloc_array(build->arena, count, sizeof(*rules));
     const struct ini_section *section = NULL;
     for (size_t i = 0; i < count; i++) {
         section = document_next(build->document, section, "channel");
         build_channel(build, section, &channels[i]);
         names[i] = channels[i].name;
+        rules[i] = (struct channel_rule){.attempts_max = channels[i].attempts,
+                                         .horizon_ms = channels[i].horizon_ms};
     }
     build->config->channels = channels;
     build->config->channel_count = count;
     build->config->rulebook.channels = names;
+    build->config->rulebook.channel_rules = rules;
     build->config->rulebook.channel_count = count;
 }

@@ -40,7 +40,7 @@ static const struct option gateway_options[] = {
      .help = "Key of the reply tokens; without it token.key in the state folder, made at first "
              "start."},
     {.key = "control_group", .type = OPTION_TEXT, AT(gateway_values, control_group), .max = 32,
-     .default_text = "escalated", .help = "Group that may use the control socket."},
+     .default_text = "", .help = "Group that may use the control socket; absent: the group the daemon runs with."},
     {.key = NULL},
 };
 
@@ -90,7 +90,7 @@ static const struct option channel_options[] = {
      .max = 7 * DAY, .default_text = "30m",
      .help = "No attempt starts when a notification has been due for longer."},
     {.key = "attempt_timeout", .type = OPTION_DURATION, AT(channel_values, attempt_timeout_ms),
-     .min = SECOND / 10, .max = 10 * MINUTE, .default_text = "20s",
+     .min = SECOND / 10, .max = MINUTE, .default_text = "20s",
      .help = "Longest one attempt may take (plugin email: 60s)."},
     {.key = NULL},
 };

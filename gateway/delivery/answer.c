@@ -16,12 +16,14 @@ struct answer_block {
 
 static void answer_release(struct input *input)
 {
-    _Static_assert(offsetof(struct answer_block, input) == 0, "the input is the block's first member");
+    _Static_assert(offsetof(struct answer_block, input) == 0,
+                   "the input is the block's first member");
     free(input);
 }
 
 /* Replaces each text by a copy behind the input. */
-static struct answer_block *make_block(const char **texts, size_t text_count, const void **body, size_t body_count)
+static struct answer_block *make_block(const char **texts, size_t text_count, const void **body,
+                                       size_t body_count)
 {
     size_t sizes[TEXTS_MAX];
     size_t total = body_count;

@@ -1,7 +1,8 @@
 /*
  * answer - what delivery tells the engine, as inputs for the inbox.
  *
- * Owns:    every text and the body are copied; success hands the input to the engine, a stopped inbox frees it.
+ * Owns:    every text and the body are copied; success hands the input to the engine, a stopped
+ *          inbox frees it.
  * Threads: any.
  */
 #ifndef ESCALATED_DELIVERY_ANSWER_H

@@ -35,14 +35,15 @@ bool breaker_failed(struct breaker *breaker, bool was_probe, int64_t now_mono_ms
     if (!was_open && breaker->failures < BREAKER_FAILURES) {
         return false;
     }
-    /* Attempts that were under way when it opened fail after it; only the probe makes the wait longer. */
+    /* Attempts that were under way when it opened fail after it; only the probe makes the wait
+     * longer. */
     if (was_open && !was_probe) {
         return false;
     }
     int64_t longer_ms = breaker->open_ms * 2;
-    breaker->open_ms = !was_open                          ? BREAKER_OPEN_FIRST_MS
+    breaker->open_ms = !was_open                         ? BREAKER_OPEN_FIRST_MS
                        : longer_ms < BREAKER_OPEN_MAX_MS ? longer_ms
-                                                          : BREAKER_OPEN_MAX_MS;
+                                                         : BREAKER_OPEN_MAX_MS;
     breaker->open = true;
     breaker->probing = false;
     breaker->probe_mono_ms = now_mono_ms + breaker->open_ms;

@@ -3,8 +3,8 @@
 #include "gateway/base/arena.h"
 #include "gateway/delivery/desk.h"
 
-int channel_set_create(struct config *config, const char *state_dir, void *waker, void (*wake)(void *waker),
-                       struct channel_set **out_set, struct err *err)
+int channel_set_create(struct config *config, const char *state_dir, void *waker,
+                       void (*wake)(void *waker), struct channel_set **out_set, struct err *err)
 {
     struct channel_set *set = heap_alloc(sizeof *set);
     set->config = config_retain(config);

@@ -1,4 +1,5 @@
-/* The delivery thread: orders from the outbox, news from the plugins, both to the desk (see desk.h). */
+/* The delivery thread: orders from the outbox, news from the plugins, both to the desk (see
+ * desk.h). */
 #include "gateway/delivery/delivery.h"
 
 #include <pthread.h>
@@ -12,7 +13,8 @@
 #include "gateway/system/log.h"
 
 #define ORDERS_AT_ONCE 64
-/* Reservations are started or dropped by the engine within a batch; an engine that has gone must not hold the stop for long. */
+/* Reservations are started or dropped by the engine within a batch; an engine that has gone must
+ * not hold the stop for long. */
 #define LAST_TURN_MS 100
 
 struct delivery {
@@ -122,7 +124,8 @@ static void drain(struct delivery *delivery)
         if (desk_busy_count(delivery->desk) == 0 || now_ms >= stop_mono_ms) {
             break;
         }
-        wait_for_news(delivery, stop_mono_ms - now_ms < LAST_TURN_MS ? stop_mono_ms - now_ms : LAST_TURN_MS);
+        wait_for_news(delivery,
+                      stop_mono_ms - now_ms < LAST_TURN_MS ? stop_mono_ms - now_ms : LAST_TURN_MS);
     }
     desk_give_up(delivery->desk, clock_mono_ms());
     /* What ended in between was not given up and is told now. */
@@ -139,7 +142,8 @@ static void *delivery_run(void *context)
         int64_t timeout_ms = desk_next_mono_ms(delivery->desk, now_ms) - now_ms;
         timeout_ms = timeout_ms > 0 ? timeout_ms : 0;
         if (take_orders(delivery, timeout_ms) == 0 && clock_mono_ms() == now_ms) {
-            /* An outbox that was stopped returns at once, for ever: wait here instead of spinning. */
+            /* An outbox that was stopped returns at once, for ever: wait here instead of spinning.
+             */
             wait_for_news(delivery, timeout_ms < LAST_TURN_MS ? timeout_ms : LAST_TURN_MS);
         }
     }
@@ -183,7 +187,8 @@ static int start_thread(struct delivery *delivery, struct err *err)
     return 0;
 }
 
-int delivery_start(const struct delivery_options *options, struct delivery **out_delivery, struct err *err)
+int delivery_start(const struct delivery_options *options, struct delivery **out_delivery,
+                   struct err *err)
 {
     struct channel_set *set = NULL;
     struct delivery *delivery = heap_alloc(sizeof *delivery);

@@ -27,14 +27,17 @@ void desk_show_breakers(struct desk *desk)
     metric_set(desk->breaker_open, (int64_t)count);
 }
 
-void desk_give_back(struct desk *desk, struct instance *instance, struct destination *destination, bool was_probe,
-                    enum limits_ending ending, int64_t pause_ms, int64_t now_mono_ms)
+void desk_give_back(struct desk *desk, struct instance *instance, struct destination *destination,
+                    bool was_probe, enum limits_ending ending, int64_t pause_ms,
+                    int64_t now_mono_ms)
 {
-    if (!limits_give_back(instance_limits(instance), destination, was_probe, ending, pause_ms, now_mono_ms)) {
+    if (!limits_give_back(instance_limits(instance), destination, was_probe, ending, pause_ms,
+                          now_mono_ms)) {
         return;
     }
     log_line(destination->breaker.open ? LOG_WARNING : LOG_INFO,
-             destination->breaker.open ? "destination fails, it is left alone and probed" : "destination works again",
+             destination->breaker.open ? "destination fails, it is left alone and probed"
+                                       : "destination works again",
              "channel", instance_name(instance), "destination", destination->name, NULL);
     desk_show_breakers(desk);
 }
@@ -111,11 +114,14 @@ struct desk *desk_create(const struct desk_options *options, struct channel_set 
     desk->options = *options;
     desk->sets = set;
     for (int outcome = 0; outcome < OUTCOME_COUNT; outcome++) {
-        desk->attempts[outcome] = metric_counter("escalated_attempts_total", "Attempts that ended, by outcome.",
-                                                 "outcome", outcome_name((enum outcome)outcome));
+        desk->attempts[outcome] =
+            metric_counter("escalated_attempts_total", "Attempts that ended, by outcome.",
+                           "outcome", outcome_name((enum outcome)outcome));
     }
-    desk->seconds = metric_histogram("escalated_delivery_seconds", "From due to the outcome of an attempt.", NULL, NULL);
-    desk->breaker_open = metric_gauge("escalated_breaker_open", "Destinations left alone because they fail.", NULL, NULL);
+    desk->seconds = metric_histogram("escalated_delivery_seconds",
+                                     "From due to the outcome of an attempt.", NULL, NULL);
+    desk->breaker_open = metric_gauge("escalated_breaker_open",
+                                      "Destinations left alone because they fail.", NULL, NULL);
     return desk;
 }
 

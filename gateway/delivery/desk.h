@@ -1,13 +1,16 @@
 /*
- * desk - delivery's work without its thread: takes orders, keeps offers and attempts, answers the engine.
+ * desk - delivery's work without its thread: takes orders, keeps offers and attempts, answers the
+ * engine.
  *
- * Shape:   desk_order for each order; desk_turn when something has ended or time has passed; answers go to the inbox.
+ * Shape:   desk_order for each order; desk_turn when something has ended or time has passed;
+ *          answers go to the inbox.
  * Units:   now_mono_ms on the boot clock.
- * Owns:    the channel sets given to it, until desk_take_retired hands an old one back; orders from desk_order on.
+ * Owns:    the channel sets given to it, until desk_take_retired hands an old one back; orders from
+ *          desk_order on.
  * Threads: delivery's own.
- * Limits:  an offer waits at most DESK_WAIT_MAX_MS for a slot, then it is answered "not now"; a reservation that nobody
- *          starts or drops is freed after DESK_READY_MAX_MS. A START without a reservation is carried out all the same:
- *          its claim is committed.
+ * Limits:  an offer waits at most DESK_WAIT_MAX_MS for a slot, then it is answered "not now"; a
+ *          reservation that nobody starts or drops is freed after DESK_READY_MAX_MS. A START
+ *          without a reservation is carried out all the same: its claim is committed.
  */
 #ifndef ESCALATED_DELIVERY_DESK_H
 #define ESCALATED_DELIVERY_DESK_H
@@ -29,8 +32,8 @@ struct channel_set {
     struct channel_set *next;
 };
 
-int channel_set_create(struct config *config, const char *state_dir, void *waker, void (*wake)(void *waker),
-                       struct channel_set **out_set, struct err *err);
+int channel_set_create(struct config *config, const char *state_dir, void *waker,
+                       void (*wake)(void *waker), struct channel_set **out_set, struct err *err);
 void channel_set_destroy(struct channel_set *set);
 
 struct desk;
@@ -52,7 +55,8 @@ int64_t desk_next_mono_ms(const struct desk *desk, int64_t now_mono_ms);
 
 /* New offers go to this set; what is reserved or under way stays with the old one. */
 void desk_swap(struct desk *desk, struct channel_set *set, int64_t now_mono_ms);
-/* Old sets that nothing uses any more, as a list; their destruction may block, so it is not done here. */
+/* Old sets that nothing uses any more, as a list; their destruction may block, so it is not done
+ * here. */
 struct channel_set *desk_take_retired(struct desk *desk);
 
 /* From now on nothing new is started: offers hear "not now", claims a temporary failure. */

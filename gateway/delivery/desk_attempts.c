@@ -17,7 +17,8 @@ static struct attempt *walk_next(struct walk *walk)
     for (; walk->set != NULL; walk->set = walk->set->next, walk->index = 0) {
         for (; walk->index < walk->set->instance_count; walk->index++, walk->position = 0) {
             struct attempt *attempt;
-            while ((attempt = instance_next_attempt(walk->set->instances[walk->index], &walk->position)) != NULL) {
+            while ((attempt = instance_next_attempt(walk->set->instances[walk->index],
+                                                    &walk->position)) != NULL) {
                 if (!attempt->answered) {
                     return attempt;
                 }
@@ -31,16 +32,19 @@ static void say_result(struct desk *desk, const struct order *order, const struc
 {
     int64_t late_ms = clock_engine_ms(desk->options.clock) - order->due_at_ms;
     bool fine = result->outcome == OUTCOME_ACCEPTED;
-    log_line(fine ? LOG_DEBUG : LOG_WARNING, fine ? "attempt accepted" : "attempt not accepted, the engine decides on",
-             "notification", log_i64((int64_t)order->notification), "incident", log_i64((int64_t)order->incident),
-             "channel", order->channel, "attempt", log_i64(order->attempt), "outcome", outcome_name(result->outcome),
-             "reason", result->reason, "detail", result->detail, NULL);
+    log_line(fine ? LOG_DEBUG : LOG_WARNING,
+             fine ? "attempt accepted" : "attempt not accepted, the engine decides on",
+             "notification", log_i64((int64_t)order->notification), "incident",
+             log_i64((int64_t)order->incident), "channel", order->channel, "attempt",
+             log_i64(order->attempt), "outcome", outcome_name(result->outcome), "reason",
+             result->reason, "detail", result->detail, NULL);
     metric_add(desk->attempts[result->outcome], 1);
     metric_observe_ns(desk->seconds, late_ms > 0 ? late_ms * 1000000 : 0);
     (void)answer_result(desk->options.inbox, result); /* a stopped inbox has no engine behind it */
 }
 
-static void say_not_started(struct desk *desk, const struct order *order, const char *reason, const char *detail)
+static void say_not_started(struct desk *desk, const struct order *order, const char *reason,
+                            const char *detail)
 {
     const struct result result = {
         .notification = order->notification,
@@ -53,55 +57,71 @@ static void say_not_started(struct desk *desk, const struct order *order, const 
     say_result(desk, order, &result);
 }
 
-struct reservation {
+struct place {
     struct instance *instance;
-    struct destination *destination;
-    bool is_probe;
+    struct launch launch;
 };
 
-/* The slot that the offer got; without one (it was freed, or lost in a reload) a slot is taken above the limits, because the
- * claim is committed and somebody waits for this page. */
-static bool find_reservation(struct desk *desk, const struct order *order, int64_t now_mono_ms,
-                             struct reservation *out)
+/*
+ * The slot that the offer got. Without one (it was freed, or lost in a reload) a slot is taken
+ * above the limits, because the claim is committed and somebody waits for this page; but only where
+ * the START itself names its key. NULL, or the reason why there is no place.
+ */
+static const char *find_place(struct desk *desk, struct order *order, int64_t now_mono_ms,
+                              struct place *out)
 {
     struct offer *offer = offers_find(desk, order->notification);
-    if (offer != NULL && offer->state == OFFER_READY) {
-        *out = (struct reservation){
-            .instance = offer->instance, .destination = offer->destination, .is_probe = offer->is_probe};
-        offers_remove(desk, offer);
-        return true;
-    }
     struct instance *instance = desk_find_instance(desk, order->channel);
-    if (instance == NULL) {
-        return false;
+    *out = (struct place){.launch = {.order = order}};
+    if (offer != NULL && offer->state == OFFER_READY) {
+        out->instance = offer->instance;
+        out->launch.destination = offer->destination;
+        out->launch.was_probe = offer->is_probe;
+        out->launch.offered_or_null = offer->order;
+        offer->order = NULL;
+        offers_remove(desk, offer);
+        return NULL;
     }
-    *out = (struct reservation){.instance = instance, .destination = instance_destination(instance, order->address)};
-    limits_force(instance_limits(instance), out->destination, now_mono_ms);
-    return true;
+    if (instance == NULL) {
+        return "no-channel";
+    }
+    if (order->key[0] == '\0') {
+        return "no-reservation";
+    }
+    out->instance = instance;
+    out->launch.destination = instance_destination(instance, order->address);
+    limits_force(instance_limits(instance), out->launch.destination, now_mono_ms);
+    return NULL;
+}
+
+/* NULL: the attempt is under way, else why not. */
+static const char *launch(struct desk *desk, struct place *place, int64_t now_mono_ms)
+{
+    if (desk->closed) {
+        return "stopping";
+    }
+    if (now_mono_ms >= place->launch.order->deadline_mono_ms) {
+        return "late";
+    }
+    place->launch.deadline_mono_ms =
+        now_mono_ms + instance_channel(place->instance)->attempt_timeout_ms;
+    return instance_send(place->instance, &place->launch) ? NULL : "busy";
 }
 
 void attempts_start(struct desk *desk, struct order *order, int64_t now_mono_ms)
 {
-    struct reservation place;
-    const char *reason = NULL;
-    if (!find_reservation(desk, order, now_mono_ms, &place)) {
-        say_not_started(desk, order, "no-channel", "the configuration has no channel of this name any more");
-        order_free(order);
-        return;
-    }
-    if (desk->closed) {
-        reason = "stopping";
-    } else if (now_mono_ms >= order->deadline_mono_ms) {
-        reason = "late";
-    } else {
-        int64_t deadline_ms = now_mono_ms + instance_channel(place.instance)->attempt_timeout_ms;
-        if (instance_send(place.instance, order, place.destination, place.is_probe, deadline_ms)) {
+    struct place place;
+    const char *reason = find_place(desk, order, now_mono_ms, &place);
+    if (reason == NULL) {
+        reason = launch(desk, &place, now_mono_ms);
+        if (reason == NULL) {
             return;
         }
-        reason = "busy";
+        desk_give_back(desk, place.instance, place.launch.destination, place.launch.was_probe,
+                       LIMITS_NOTHING, 0, now_mono_ms);
     }
-    desk_give_back(desk, place.instance, place.destination, place.is_probe, LIMITS_NOTHING, 0, now_mono_ms);
     say_not_started(desk, order, reason, "the attempt did not start");
+    order_free(place.launch.offered_or_null);
     order_free(order);
 }
 
@@ -119,7 +139,8 @@ static enum limits_ending ending_of(const struct attempt *attempt)
     return LIMITS_FAILED;
 }
 
-static void end_attempt(struct desk *desk, struct instance *instance, struct attempt *attempt, int64_t now_mono_ms)
+static void end_attempt(struct desk *desk, struct instance *instance, struct attempt *attempt,
+                        int64_t now_mono_ms)
 {
     static const enum outcome outcomes[] = {[CHANNEL_SENT] = OUTCOME_ACCEPTED,
                                             [CHANNEL_RETRY] = OUTCOME_TEMPORARY,
@@ -142,14 +163,15 @@ static void end_attempt(struct desk *desk, struct instance *instance, struct att
         .provider_id = attempt->provider_id,
         .retry_after_ms = attempt->retry_after_ms,
     };
-    desk_give_back(desk, instance, attempt->destination, attempt->was_probe, ending, pause_ms, now_mono_ms);
+    desk_give_back(desk, instance, attempt->destination, attempt->was_probe, ending, pause_ms,
+                   now_mono_ms);
     say_result(desk, attempt->order, &result);
     instance_forget(instance, attempt);
 }
 
 /* The plugin still has the message; its late word will only free the ticket. */
-static void abandon(struct desk *desk, struct instance *instance, struct attempt *attempt, const char *reason,
-                    int64_t now_mono_ms)
+static void abandon(struct desk *desk, struct instance *instance, struct attempt *attempt,
+                    const char *reason, int64_t now_mono_ms)
 {
     const struct result result = {
         .notification = attempt->order->notification,
@@ -160,7 +182,8 @@ static void abandon(struct desk *desk, struct instance *instance, struct attempt
         .provider_id = "",
     };
     attempt->answered = true;
-    desk_give_back(desk, instance, attempt->destination, attempt->was_probe, LIMITS_FAILED, 0, now_mono_ms);
+    desk_give_back(desk, instance, attempt->destination, attempt->was_probe, LIMITS_FAILED, 0,
+                   now_mono_ms);
     limits_shrink(instance_limits(instance));
     say_result(desk, attempt->order, &result);
 }
@@ -216,7 +239,8 @@ size_t attempts_owed_count(const struct desk *desk)
     size_t count = 0;
     for (const struct channel_set *set = desk->sets; set != NULL; set = set->next) {
         for (size_t i = 0; i < set->instance_count; i++) {
-            /* What has ended but was not picked up is owed too, so what was given up is subtracted. */
+            /* What has ended but was not picked up is owed too, so what was given up is subtracted.
+             */
             count += instance_attempt_count(set->instances[i]);
             size_t position = 0;
             const struct attempt *attempt;

@@ -1,7 +1,8 @@
 /*
  * desk_internal - what the files of the desk share; nobody else includes it.
  *
- * Shape:   desk.c: orders, turns, sets. desk_offers.c: from OFFER to a reservation. desk_attempts.c: from START to a result.
+ * Shape:   desk.c: orders, turns, sets. desk_offers.c: from OFFER to a reservation.
+ *          desk_attempts.c: from START to a result.
  */
 #ifndef ESCALATED_DELIVERY_DESK_INTERNAL_H
 #define ESCALATED_DELIVERY_DESK_INTERNAL_H
@@ -16,7 +17,7 @@ enum offer_state { OFFER_WAITING, OFFER_READY };
 struct offer {
     uint64_t notification;
     enum offer_state state;
-    struct order *order; /* NULL once it is ready: the engine has the rendered bytes */
+    struct order *order;
     struct instance *instance;
     struct destination *destination;
     bool is_probe;
@@ -37,23 +38,27 @@ struct desk {
 /* desk.c */
 struct instance *desk_find_instance(const struct desk *desk, const char *channel);
 void desk_show_breakers(struct desk *desk);
-/* Free a slot and tell its destination how the attempt ended; logs when that opens or closes the breaker. */
-void desk_give_back(struct desk *desk, struct instance *instance, struct destination *destination, bool was_probe,
-                    enum limits_ending ending, int64_t pause_ms, int64_t now_mono_ms);
+/* Free a slot and tell its destination how the attempt ended; logs when that opens or closes the
+ * breaker. */
+void desk_give_back(struct desk *desk, struct instance *instance, struct destination *destination,
+                    bool was_probe, enum limits_ending ending, int64_t pause_ms,
+                    int64_t now_mono_ms);
 
 /* desk_offers.c */
 void offers_take(struct desk *desk, struct order *order, int64_t now_mono_ms);
 void offers_drop(struct desk *desk, struct order *order, int64_t now_mono_ms);
 struct offer *offers_find(const struct desk *desk, uint64_t notification);
-void offers_remove(struct desk *desk, struct offer *offer); /* what it held must have been given back or passed on */
+void offers_remove(struct desk *desk,
+                   struct offer *offer); /* what it held must have been given back or passed on */
 void offers_turn(struct desk *desk, int64_t now_mono_ms);
-void offers_move(struct desk *desk, int64_t now_mono_ms); /* those that wait, to the newest set */
+void offers_move(struct desk *desk, int64_t now_mono_ms);   /* those that wait, to the newest set */
 void offers_refuse(struct desk *desk, int64_t now_mono_ms); /* those that wait, while stopping */
 
 /* desk_attempts.c */
 void attempts_start(struct desk *desk, struct order *order, int64_t now_mono_ms);
 void attempts_turn(struct desk *desk, int64_t now_mono_ms);
-bool attempts_has(const struct desk *desk, uint64_t notification); /* under way, its result still owed */
+bool attempts_has(const struct desk *desk,
+                  uint64_t notification); /* under way, its result still owed */
 size_t attempts_owed_count(const struct desk *desk);
 int64_t attempts_next_mono_ms(const struct desk *desk, int64_t latest_mono_ms);
 

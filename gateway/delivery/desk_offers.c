@@ -11,23 +11,26 @@ static int64_t engine_time(const struct desk *desk, int64_t at_mono_ms, int64_t 
     return clock_engine_ms(desk->options.clock) + (at_mono_ms - now_mono_ms);
 }
 
-static void say_later(struct desk *desk, uint64_t notification, const char *reason, int64_t retry_mono_ms,
-                      int64_t now_mono_ms)
+static void say_later(struct desk *desk, uint64_t notification, const char *reason,
+                      int64_t retry_mono_ms, int64_t now_mono_ms)
 {
     const struct prepared prepared = {
         .notification = notification,
         .retry_at_ms = engine_time(desk, retry_mono_ms, now_mono_ms),
         .reason = reason,
     };
-    (void)answer_prepared(desk->options.inbox, &prepared); /* a stopped inbox has no engine behind it */
+    (void)answer_prepared(desk->options.inbox,
+                          &prepared); /* a stopped inbox has no engine behind it */
 }
 
-static void say_failed(struct desk *desk, const struct order *order, const char *reason, const char *detail)
+static void say_failed(struct desk *desk, const struct order *order, const char *reason,
+                       const char *detail)
 {
-    const struct prepared prepared = {.notification = order->notification, .failed = true, .reason = reason};
+    const struct prepared prepared = {
+        .notification = order->notification, .failed = true, .reason = reason};
     log_line(LOG_ERROR, "notification cannot be prepared, it fails", "notification",
-             log_i64((int64_t)order->notification), "channel", order->channel, "reason", reason, "detail", detail,
-             NULL);
+             log_i64((int64_t)order->notification), "channel", order->channel, "reason", reason,
+             "detail", detail, NULL);
     (void)answer_prepared(desk->options.inbox, &prepared);
 }
 
@@ -56,7 +59,8 @@ struct offer *offers_find(const struct desk *desk, uint64_t notification)
 static void cancel_offer(struct desk *desk, struct offer *offer, int64_t now_mono_ms)
 {
     if (offer->state == OFFER_READY) {
-        desk_give_back(desk, offer->instance, offer->destination, offer->is_probe, LIMITS_NOTHING, 0, now_mono_ms);
+        desk_give_back(desk, offer->instance, offer->destination, offer->is_probe, LIMITS_NOTHING,
+                       0, now_mono_ms);
     } else {
         limits_stop_waiting(offer->destination);
     }
@@ -101,10 +105,7 @@ static void ready_offer(struct desk *desk, struct offer *offer, bool is_probe, i
     offer->since_mono_ms = now_mono_ms;
     if (!render_offer(desk, offer)) {
         cancel_offer(desk, offer, now_mono_ms);
-        return;
     }
-    order_free(offer->order);
-    offer->order = NULL;
 }
 
 /* Ask for a slot and do what the limits say. `waits`: the offer has a waiting place. */
@@ -136,8 +137,8 @@ void offers_take(struct desk *desk, struct order *order, int64_t now_mono_ms)
         cancel_offer(desk, before, now_mono_ms);
     }
     if (desk->closed || attempts_has(desk, order->notification)) {
-        say_later(desk, order->notification, desk->closed ? "stopping" : "under-way", now_mono_ms + DESK_SOON_MS,
-                  now_mono_ms);
+        say_later(desk, order->notification, desk->closed ? "stopping" : "under-way",
+                  now_mono_ms + DESK_SOON_MS, now_mono_ms);
         order_free(order);
         return;
     }
@@ -178,14 +179,16 @@ static void turn_offer(struct desk *desk, struct offer *offer, size_t rank, int6
     int64_t age_ms = now_mono_ms - offer->since_mono_ms;
     if (offer->state == OFFER_READY) {
         if (age_ms >= DESK_READY_MAX_MS) {
-            log_line(LOG_WARNING, "nobody started or dropped a prepared notification, its slot is freed",
+            log_line(LOG_WARNING,
+                     "nobody started or dropped a prepared notification, its slot is freed",
                      "notification", log_i64((int64_t)offer->notification), NULL);
             cancel_offer(desk, offer, now_mono_ms);
         }
         return;
     }
     if (age_ms >= DESK_WAIT_MAX_MS || rank >= limits_waiting_max(offer->destination, now_mono_ms)) {
-        say_later(desk, offer->notification, "busy", now_mono_ms + LIMITS_CROWDED_RETRY_MS, now_mono_ms);
+        say_later(desk, offer->notification, "busy", now_mono_ms + LIMITS_CROWDED_RETRY_MS,
+                  now_mono_ms);
         cancel_offer(desk, offer, now_mono_ms);
         return;
     }
@@ -205,13 +208,15 @@ void offers_turn(struct desk *desk, int64_t now_mono_ms)
     }
 }
 
-/* One that waited is offered to the new channel of its name; if that is gone it can never be sent. */
+/* One that waited is offered to the new channel of its name; if that is gone it can never be sent.
+ */
 static void move_offer(struct desk *desk, struct offer *offer, int64_t now_mono_ms)
 {
     struct instance *instance = desk_find_instance(desk, offer->order->channel);
     limits_stop_waiting(offer->destination);
     if (instance == NULL) {
-        say_failed(desk, offer->order, "no-channel", "the new configuration has no channel of this name");
+        say_failed(desk, offer->order, "no-channel",
+                   "the new configuration has no channel of this name");
         offers_remove(desk, offer);
         return;
     }
@@ -235,7 +240,8 @@ void offers_refuse(struct desk *desk, int64_t now_mono_ms)
     for (struct offer *offer = desk->offers, *next; offer != NULL; offer = next) {
         next = offer->next;
         if (offer->state == OFFER_WAITING) {
-            say_later(desk, offer->notification, "stopping", now_mono_ms + DESK_SOON_MS, now_mono_ms);
+            say_later(desk, offer->notification, "stopping", now_mono_ms + DESK_SOON_MS,
+                      now_mono_ms);
             cancel_offer(desk, offer, now_mono_ms);
         }
     }

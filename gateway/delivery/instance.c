@@ -16,9 +16,10 @@
 enum ticket_state { TICKET_FREE, TICKET_SENT, TICKET_ENDED, TICKET_TAKEN };
 
 struct channel_ticket {
-    enum ticket_state state;        /* tickets_lock */
-    struct channel_ticket *next;    /* tickets_lock: in `ended` */
-    struct attempt attempt;         /* its outcome under tickets_lock until TICKET_TAKEN, the rest delivery's thread */
+    enum ticket_state state;     /* tickets_lock */
+    struct channel_ticket *next; /* tickets_lock: in `ended` */
+    struct attempt
+        attempt; /* its outcome under tickets_lock until TICKET_TAKEN, the rest delivery's thread */
     struct channel_message message; /* constant while the plugin has it */
 };
 
@@ -59,8 +60,8 @@ static void host_log(void *self, enum channel_log_level level, const char *text)
                                             [CHANNEL_LOG_DEBUG] = LOG_DEBUG};
     const struct instance *instance = self;
     bool known = (unsigned)level <= CHANNEL_LOG_DEBUG;
-    log_line(known ? levels[level] : LOG_WARNING, "channel says", "channel", instance->channel->name, "text",
-             text == NULL ? "" : text, NULL);
+    log_line(known ? levels[level] : LOG_WARNING, "channel says", "channel",
+             instance->channel->name, "text", text == NULL ? "" : text, NULL);
 }
 
 static int64_t host_wall_ms(void *self)
@@ -75,7 +76,8 @@ static int64_t host_mono_ms(void *self)
     return clock_mono_ms();
 }
 
-/* Outside text, possibly from a peer: cut, and anything that is not plain text becomes a question mark. */
+/* Outside text, possibly from a peer: cut, and anything that is not plain text becomes a question
+ * mark. */
 static void copy_text(const char *text, char *out, size_t out_size)
 {
     size_t count = text == NULL ? 0 : strnlen(text, out_size - 1);
@@ -91,7 +93,8 @@ static void copy_text(const char *text, char *out, size_t out_size)
     out[count] = '\0';
 }
 
-static struct channel_ticket *find_ticket(const struct instance *instance, const struct channel_ticket *ticket)
+static struct channel_ticket *find_ticket(const struct instance *instance,
+                                          const struct channel_ticket *ticket)
 {
     for (size_t i = 0; i < instance->ticket_count; i++) {
         if (&instance->tickets[i] == ticket) {
@@ -104,7 +107,8 @@ static struct channel_ticket *find_ticket(const struct instance *instance, const
 static void read_result(struct attempt *attempt, const struct channel_result *result)
 {
     bool known = result != NULL && (unsigned)result->outcome <= CHANNEL_REJECTED &&
-                 result->size >= offsetof(struct channel_result, retry_after_ms) + sizeof result->retry_after_ms;
+                 result->size >= offsetof(struct channel_result, retry_after_ms) +
+                                     sizeof result->retry_after_ms;
     if (!known) {
         attempt->outcome = CHANNEL_UNKNOWN;
         copy_text("bad-result", attempt->reason, sizeof attempt->reason);
@@ -121,7 +125,8 @@ static void read_result(struct attempt *attempt, const struct channel_result *re
     copy_text(result->provider_id, attempt->provider_id, sizeof attempt->provider_id);
 }
 
-static void host_finish(void *self, struct channel_ticket *given, const struct channel_result *result)
+static void host_finish(void *self, struct channel_ticket *given,
+                        const struct channel_result *result)
 {
     struct instance *instance = self;
     struct channel_ticket *ticket = find_ticket(instance, given);
@@ -144,8 +149,8 @@ static void host_finish(void *self, struct channel_ticket *given, const struct c
     if (mine) {
         instance->wake(instance->waker);
     } else {
-        log_line(LOG_ERROR, "a plugin finished what it was not given, ignored", "channel", instance->channel->name,
-                 NULL);
+        log_line(LOG_ERROR, "a plugin finished what it was not given, ignored", "channel",
+                 instance->channel->name, NULL);
     }
 }
 
@@ -168,11 +173,13 @@ static int create_self(struct instance *instance, struct err *err)
     return 0;
 }
 
-int instance_create(const struct instance_options *options, struct instance **out_instance, struct err *err)
+int instance_create(const struct instance_options *options, struct instance **out_instance,
+                    struct err *err)
 {
     const struct config_channel *channel = options->channel;
     if (channel->ops == NULL) {
-        return err_set(err, ERR_NOT_FOUND, "[channel %s] plugin %s is not loaded", channel->name, channel->plugin);
+        return err_set(err, ERR_NOT_FOUND, "[channel %s] plugin %s is not loaded", channel->name,
+                       channel->plugin);
     }
     struct instance *instance = heap_alloc(sizeof *instance);
     size_t in_flight = channel->in_flight > 0 ? (size_t)channel->in_flight : 1;
@@ -181,9 +188,11 @@ int instance_create(const struct instance_options *options, struct instance **ou
     instance->ops = channel->ops;
     instance->waker = options->waker;
     instance->wake = options->wake;
-    instance->ticket_count = in_flight < channel->ops->in_flight_max ? in_flight : channel->ops->in_flight_max;
+    instance->ticket_count =
+        in_flight < channel->ops->in_flight_max ? in_flight : channel->ops->in_flight_max;
     instance->tickets = heap_alloc(instance->ticket_count * sizeof *instance->tickets);
-    limits_init(&instance->limits, instance->ticket_count, channel->per_target > 0 ? (size_t)channel->per_target : 1);
+    limits_init(&instance->limits, instance->ticket_count,
+                channel->per_target > 0 ? (size_t)channel->per_target : 1);
     ASSERT(pthread_mutex_init(&instance->tickets_lock, NULL) == 0);
     instance->host = (struct channel_host){
         .abi = CHANNEL_ABI,
@@ -216,6 +225,7 @@ void instance_destroy(struct instance *instance)
     for (size_t i = 0; i < instance->ticket_count; i++) {
         if (instance->tickets[i].state != TICKET_FREE) {
             order_free(instance->tickets[i].attempt.order);
+            order_free(instance->tickets[i].attempt.offered_or_null);
         }
     }
     limits_clear(&instance->limits);
@@ -268,26 +278,33 @@ static struct channel_ticket *free_ticket(struct instance *instance)
     return found;
 }
 
-static void fill_ticket(struct channel_ticket *ticket, struct order *order, struct destination *destination, bool was_probe,
-                        int64_t deadline_mono_ms)
+static const char *first_text(const char *text, const char *else_text)
 {
+    return text[0] != '\0' ? text : else_text;
+}
+
+static void fill_ticket(struct channel_ticket *ticket, const struct launch *launch)
+{
+    const struct order *order = launch->order;
+    const struct order *offered = launch->offered_or_null != NULL ? launch->offered_or_null : order;
     ticket->attempt = (struct attempt){
-        .order = order,
-        .destination = destination,
-        .was_probe = was_probe,
-        .give_up_mono_ms = deadline_mono_ms + INSTANCE_PATIENCE_MS,
+        .order = launch->order,
+        .offered_or_null = launch->offered_or_null,
+        .destination = launch->destination,
+        .was_probe = launch->was_probe,
+        .give_up_mono_ms = launch->deadline_mono_ms + INSTANCE_PATIENCE_MS,
     };
     ticket->message = (struct channel_message){
         .size = sizeof ticket->message,
         .notification = order->notification,
         .attempt = order->attempt,
-        .deadline_mono_ms = deadline_mono_ms,
-        .key = order->key,
+        .deadline_mono_ms = launch->deadline_mono_ms,
+        .key = first_text(order->key, offered->key),
         .kind = notification_kind_name(order->notification_kind),
         .severity = severity_name(order->severity),
         .incident = order->incident,
-        .contact = order->contact,
-        .address = order->address,
+        .contact = first_text(order->contact, offered->contact),
+        .address = first_text(order->address, offered->address),
         .subject = order->subject,
         .content_type = order->content_type,
         .body = order->body == NULL ? "" : order->body,
@@ -295,14 +312,13 @@ static void fill_ticket(struct channel_ticket *ticket, struct order *order, stru
     };
 }
 
-bool instance_send(struct instance *instance, struct order *order, struct destination *destination, bool was_probe,
-                   int64_t deadline_mono_ms)
+bool instance_send(struct instance *instance, const struct launch *launch)
 {
     struct channel_ticket *ticket = free_ticket(instance);
     if (ticket == NULL) {
         return false;
     }
-    fill_ticket(ticket, order, destination, was_probe, deadline_mono_ms);
+    fill_ticket(ticket, launch);
     lock_tickets(instance);
     ticket->state = TICKET_SENT;
     unlock_tickets(instance);
@@ -323,7 +339,8 @@ bool instance_send(struct instance *instance, struct order *order, struct destin
 
 static struct channel_ticket *ticket_of(struct attempt *attempt)
 {
-    return (struct channel_ticket *)(void *)((char *)attempt - offsetof(struct channel_ticket, attempt));
+    return (struct channel_ticket *)(void *)((char *)attempt -
+                                             offsetof(struct channel_ticket, attempt));
 }
 
 struct attempt *instance_take_ended(struct instance *instance)
@@ -343,6 +360,7 @@ void instance_forget(struct instance *instance, struct attempt *attempt)
 {
     struct channel_ticket *ticket = ticket_of(attempt);
     order_free(attempt->order);
+    order_free(attempt->offered_or_null);
     lock_tickets(instance);
     ASSERT(ticket->state == TICKET_TAKEN);
     ticket->state = TICKET_FREE;

@@ -1,14 +1,17 @@
 /*
  * instance - one created channel: its plugin's state, its tickets, its limits.
  *
- * Shape:   instance_send hands one message to the plugin; what the plugin finishes is picked up with instance_take_ended.
- * Owns:    the plugin's state; a ticket and its message live until the plugin has finished it or was destroyed, also when the
- *          attempt was given up before. The configuration is retained.
- * Threads: create and destroy on the thread that starts and stops delivery; the rest on delivery's own thread; the plugin's
- *          `finish` on any.
- * Limits:  as many tickets as the smaller of the section's `in_flight` and the plugin's in_flight_max. A ticket that was
- *          given up still counts: the plugin is still busy with it.
- * Fails:   create: -1 with the plugin's reason. A plugin that finishes twice, or what it was not given, is logged and ignored.
+ * Shape:   instance_send hands one message to the plugin; what the plugin finishes is picked up
+ *          with instance_take_ended.
+ * Owns:    the plugin's state; a ticket and its message live until the plugin has finished it or
+ *          was destroyed, also when the attempt was given up before. The configuration is retained.
+ * Threads: create and destroy on the thread that starts and stops delivery; the rest on delivery's
+ *          own thread; the plugin's `finish` on any.
+ * Limits:  as many tickets as the smaller of the section's `in_flight` and the plugin's
+ *          in_flight_max. A ticket that was given up still counts: the plugin is still busy with
+ *          it.
+ * Fails:   create: -1 with the plugin's reason. A plugin that finishes twice, or what it was not
+ *          given, is logged and ignored.
  */
 #ifndef ESCALATED_DELIVERY_INSTANCE_H
 #define ESCALATED_DELIVERY_INSTANCE_H
@@ -38,6 +41,7 @@ struct instance_options {
 /* One attempt from its start to the plugin's last word. */
 struct attempt {
     struct order *order; /* the START, with the message's bytes */
+    struct order *offered_or_null;
     struct destination *destination;
     bool was_probe;
     bool answered; /* the engine has its result already */
@@ -49,7 +53,8 @@ struct attempt {
     char provider_id[INSTANCE_PROVIDER_ID_BYTES];
 };
 
-int instance_create(const struct instance_options *options, struct instance **out_instance, struct err *err);
+int instance_create(const struct instance_options *options, struct instance **out_instance,
+                    struct err *err);
 void instance_destroy(struct instance *instance);
 
 const char *instance_name(const struct instance *instance);
@@ -59,12 +64,22 @@ const char *instance_format(const struct instance *instance);
 /* The destination behind an address, for its limits. */
 struct destination *instance_destination(struct instance *instance, const char *address);
 
+/* What one attempt needs. A START says what to send; where to and under which key may stand only in
+ * the OFFER before it. */
+struct launch {
+    struct order *order;            /* the START */
+    struct order *offered_or_null;  /* the OFFER */
+    struct destination *destination;
+    bool was_probe;
+    int64_t deadline_mono_ms;
+};
+
 /*
- * Start one attempt. True: it is under way, the order belongs to the instance; its end comes through instance_take_ended
- * (also when the plugin finished it inside this call). False: the plugin is full; the order stays the caller's.
+ * Start one attempt. True: it is under way, both orders belong to the instance; its end comes
+ * through instance_take_ended (also when the plugin finished it inside this call). False: the
+ * plugin is full; the orders stay the caller's.
  */
-bool instance_send(struct instance *instance, struct order *order, struct destination *destination, bool was_probe,
-                   int64_t deadline_mono_ms);
+bool instance_send(struct instance *instance, const struct launch *launch);
 
 /* The next attempt the plugin has finished, or NULL. Give it back with instance_forget. */
 struct attempt *instance_take_ended(struct instance *instance);
@@ -72,6 +87,7 @@ void instance_forget(struct instance *instance, struct attempt *attempt);
 
 /* The attempts still with the plugin; start with *position = 0; NULL at the end. */
 struct attempt *instance_next_attempt(struct instance *instance, size_t *position);
-size_t instance_attempt_count(const struct instance *instance); /* those still with the plugin or not taken yet */
+size_t instance_attempt_count(
+    const struct instance *instance); /* those still with the plugin or not taken yet */
 
 #endif

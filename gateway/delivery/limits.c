@@ -34,8 +34,8 @@ static bool has_memory(const struct destination *destination)
     return destination->breaker.failures > 0 || destination->not_before_mono_ms > 0;
 }
 
-/* Forget one destination: of those not in use, one without memory, else with a closed breaker, else any. All in use is
- * possible only below the limit, because slots and waiting places are fewer. */
+/* Forget one destination: of those not in use, one without memory, else with a closed breaker, else
+ * any. All in use is possible only below the limit, because slots and waiting places are fewer. */
 static void forget_one(struct limits *limits)
 {
     struct destination **best = NULL;
@@ -58,8 +58,10 @@ static void forget_one(struct limits *limits)
 struct destination *limits_destination(struct limits *limits, const char *name)
 {
     uint64_t hash = text_hash(0, name, strlen(name));
-    for (struct destination *destination = limits->destinations; destination != NULL; destination = destination->next) {
-        if (destination->hash == hash && strncmp(destination->name, name, sizeof destination->name - 1) == 0) {
+    for (struct destination *destination = limits->destinations; destination != NULL;
+         destination = destination->next) {
+        if (destination->hash == hash &&
+            strncmp(destination->name, name, sizeof destination->name - 1) == 0) {
             return destination;
         }
     }
@@ -78,7 +80,8 @@ struct destination *limits_destination(struct limits *limits, const char *name)
 static bool is_slow(const struct destination *destination, int64_t now_mono_ms)
 {
     return destination->breaker.failures > 0 ||
-           (destination->slot_count > 0 && now_mono_ms - destination->moved_mono_ms > LIMITS_SLOW_AFTER_MS);
+           (destination->slot_count > 0 &&
+            now_mono_ms - destination->moved_mono_ms > LIMITS_SLOW_AFTER_MS);
 }
 
 size_t limits_waiting_max(const struct destination *destination, int64_t now_mono_ms)
@@ -105,17 +108,20 @@ static struct limits_answer ask_for_rest(const struct destination *destination, 
                                       .reason = "asked-to-wait"};
     }
     if (breaker->open && (breaker->probing || now_mono_ms < breaker->probe_mono_ms)) {
-        int64_t retry = breaker->probing ? now_mono_ms + LIMITS_PROBING_RETRY_MS : breaker->probe_mono_ms;
+        int64_t retry =
+            breaker->probing ? now_mono_ms + LIMITS_PROBING_RETRY_MS : breaker->probe_mono_ms;
         return (struct limits_answer){
             .word = LIMITS_LATER, .retry_mono_ms = retry, .reason = "breaker-open"};
     }
     return (struct limits_answer){.word = LIMITS_NOW};
 }
 
-struct limits_answer limits_ask(struct limits *limits, struct destination *destination, bool waits, int64_t now_mono_ms)
+struct limits_answer limits_ask(struct limits *limits, struct destination *destination, bool waits,
+                                int64_t now_mono_ms)
 {
     struct limits_answer answer = ask_for_rest(destination, now_mono_ms);
-    bool full = limits->slot_count >= limits->in_flight_max || destination->slot_count >= limits->per_target_max;
+    bool full = limits->slot_count >= limits->in_flight_max ||
+                destination->slot_count >= limits->per_target_max;
 
     if (answer.word == LIMITS_NOW && full) {
         size_t others = destination->waiting_count - (waits ? 1 : 0);
@@ -127,7 +133,9 @@ struct limits_answer limits_ask(struct limits *limits, struct destination *desti
         }
     }
     if (answer.word == LIMITS_NOW) {
-        answer.word = breaker_ask(&destination->breaker, now_mono_ms) == BREAKER_PROBE ? LIMITS_PROBE : LIMITS_NOW;
+        answer.word = breaker_ask(&destination->breaker, now_mono_ms) == BREAKER_PROBE
+                          ? LIMITS_PROBE
+                          : LIMITS_NOW;
         take_slot(limits, destination, now_mono_ms);
     }
     if (answer.word == LIMITS_WAIT && !waits) {
@@ -149,8 +157,8 @@ void limits_force(struct limits *limits, struct destination *destination, int64_
     take_slot(limits, destination, now_mono_ms);
 }
 
-bool limits_give_back(struct limits *limits, struct destination *destination, bool was_probe, enum limits_ending ending,
-                      int64_t pause_ms, int64_t now_mono_ms)
+bool limits_give_back(struct limits *limits, struct destination *destination, bool was_probe,
+                      enum limits_ending ending, int64_t pause_ms, int64_t now_mono_ms)
 {
     ASSERT(destination->slot_count > 0 && limits->slot_count > 0);
     destination->slot_count--;
@@ -192,7 +200,8 @@ void limits_grow(struct limits *limits)
 size_t limits_open_count(const struct limits *limits)
 {
     size_t count = 0;
-    for (const struct destination *destination = limits->destinations; destination != NULL; destination = destination->next) {
+    for (const struct destination *destination = limits->destinations; destination != NULL;
+         destination = destination->next) {
         count += destination->breaker.open ? 1 : 0;
     }
     return count;

@@ -1,13 +1,16 @@
 /*
  * limits - the slots of one channel and of each destination behind it.
  *
- * Shape:   limits_ask -> now (a slot is taken), wait (queue it, ask again when a slot is free) or later (try at `retry`).
- *          limits_give_back frees a slot. A destination is remembered while it is in use or has something to remember.
+ * Shape:   limits_ask -> now (a slot is taken), wait (queue it, ask again when a slot is free) or
+ *          later (try at `retry`). limits_give_back frees a slot. A destination is remembered while
+ *          it is in use or has something to remember.
  * Units:   *_mono_ms on the boot clock.
- * Owns:    destinations belong to the limits; a pointer is valid while the caller holds a slot or a waiting place of it.
+ * Owns:    destinations belong to the limits; a pointer is valid while the caller holds a slot or a
+ *          waiting place of it.
  * Threads: one at a time; pure.
- * Limits:  in_flight_max slots in all, per_target_max for one destination; waiting places as below; LIMITS_DESTINATIONS_MAX
- *          destinations remembered, past which those with the least to remember are forgotten.
+ * Limits:  in_flight_max slots in all, per_target_max for one destination; waiting places as below;
+ *          LIMITS_DESTINATIONS_MAX destinations remembered, past which those with the least to
+ *          remember are forgotten.
  */
 #ifndef ESCALATED_DELIVERY_LIMITS_H
 #define ESCALATED_DELIVERY_LIMITS_H
@@ -19,8 +22,8 @@
 #include "gateway/delivery/breaker.h"
 
 #define LIMITS_DESTINATIONS_MAX 1024
-/* How many may wait for one destination: while its attempts succeed, and while they fail or none has ended for a while. The
- * second keeps a dead destination from holding the channel's credits. */
+/* How many may wait for one destination: while its attempts succeed, and while they fail or none
+ * has ended for a while. The second keeps a dead destination from holding the channel's credits. */
 #define LIMITS_WAITING_MAX 48
 #define LIMITS_WAITING_SLOW_MAX 8
 #define LIMITS_SLOW_AFTER_MS 1000
@@ -65,8 +68,10 @@ void limits_clear(struct limits *limits);
 
 struct destination *limits_destination(struct limits *limits, const char *name);
 
-/* waits: the asker has a waiting place already, which NOW, PROBE and LATER give up and WAIT keeps. */
-struct limits_answer limits_ask(struct limits *limits, struct destination *destination, bool waits, int64_t now_mono_ms);
+/* waits: the asker has a waiting place already, which NOW, PROBE and LATER give up and WAIT keeps.
+ */
+struct limits_answer limits_ask(struct limits *limits, struct destination *destination, bool waits,
+                                int64_t now_mono_ms);
 
 /* The waiting asker goes away. */
 void limits_stop_waiting(struct destination *destination);
@@ -77,10 +82,11 @@ size_t limits_waiting_max(const struct destination *destination, int64_t now_mon
 /* An attempt begins without having asked (its claim was committed all the same). */
 void limits_force(struct limits *limits, struct destination *destination, int64_t now_mono_ms);
 
-/* A slot is free again. pause_ms: the destination asked to be left alone that long (0: it did not); with LIMITS_PAUSED it does
- * so without having failed. True when the breaker changed between open and closed. */
-bool limits_give_back(struct limits *limits, struct destination *destination, bool was_probe, enum limits_ending ending,
-                      int64_t pause_ms, int64_t now_mono_ms);
+/* A slot is free again. pause_ms: the destination asked to be left alone that long (0: it did not);
+ * with LIMITS_PAUSED it does so without having failed. True when the breaker changed between open
+ * and closed. */
+bool limits_give_back(struct limits *limits, struct destination *destination, bool was_probe,
+                      enum limits_ending ending, int64_t pause_ms, int64_t now_mono_ms);
 
 /* A slot is lost for as long as the plugin does not end what was given up; and found again. */
 void limits_shrink(struct limits *limits);

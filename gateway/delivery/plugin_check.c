@@ -18,11 +18,13 @@ int plugin_check_file(const struct stat *status, mode_t want_type, struct err *e
         return err_set(err, ERR_DENIED, "is no %s", want_type == S_IFDIR ? "folder" : "plain file");
     }
     if (status->st_uid != 0 && status->st_uid != geteuid()) {
-        return err_set(err, ERR_DENIED, "belongs to user %u, want root or the user of this process (%u)",
+        return err_set(err, ERR_DENIED,
+                       "belongs to user %u, want root or the user of this process (%u)",
                        (unsigned)status->st_uid, (unsigned)geteuid());
     }
     if ((status->st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-        return err_set(err, ERR_DENIED, "has mode %04o, want one that group and others cannot write (0755)",
+        return err_set(err, ERR_DENIED,
+                       "has mode %04o, want one that group and others cannot write (0755)",
                        (unsigned)(status->st_mode & 07777));
     }
     return 0;
@@ -31,15 +33,17 @@ int plugin_check_file(const struct stat *status, mode_t want_type, struct err *e
 int plugin_check_abi(const struct channel_ops *ops, size_t symbol_bytes, struct err *err)
 {
     if (symbol_bytes < PLUGIN_OPS_BYTES) {
-        return err_set(err, ERR_INVALID, "its symbol %s has %zu bytes, want a struct channel_ops of at least %zu",
+        return err_set(err, ERR_INVALID,
+                       "its symbol %s has %zu bytes, want a struct channel_ops of at least %zu",
                        CHANNEL_SYMBOL, symbol_bytes, PLUGIN_OPS_BYTES);
     }
     if (ops->abi != CHANNEL_ABI) {
-        return err_set(err, ERR_INVALID, "it was built for channel ABI %u, want %u", ops->abi, CHANNEL_ABI);
+        return err_set(err, ERR_INVALID, "it was built for channel ABI %u, want %u", ops->abi,
+                       CHANNEL_ABI);
     }
     if (ops->size < PLUGIN_OPS_BYTES || ops->size > symbol_bytes) {
-        return err_set(err, ERR_INVALID, "its table says size %u, want %zu to %zu", ops->size, PLUGIN_OPS_BYTES,
-                       symbol_bytes);
+        return err_set(err, ERR_INVALID, "its table says size %u, want %zu to %zu", ops->size,
+                       PLUGIN_OPS_BYTES, symbol_bytes);
     }
     return 0;
 }
@@ -60,7 +64,8 @@ static bool is_reserved(const char *key)
 static bool is_key(const char *key)
 {
     static const char rest[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
-    return key[0] >= 'a' && key[0] <= 'z' && key[strspn(key, rest)] == '\0' && strlen(key) <= KEY_BYTES_MAX;
+    return key[0] >= 'a' && key[0] <= 'z' && key[strspn(key, rest)] == '\0' &&
+           strlen(key) <= KEY_BYTES_MAX;
 }
 
 static int check_default(const struct channel_option *option, struct err *err)
@@ -89,8 +94,8 @@ static int check_default(const struct channel_option *option, struct err *err)
     /* Absent is always allowed as a default; what is there must fit. */
     size_t length = strlen(text);
     if (length > 0 && ((int64_t)length < option->min || (int64_t)length > option->max)) {
-        return err_set(err, ERR_INVALID, "got %zu bytes, want %lld to %lld", length, (long long)option->min,
-                       (long long)option->max);
+        return err_set(err, ERR_INVALID, "got %zu bytes, want %lld to %lld", length,
+                       (long long)option->min, (long long)option->max);
     }
     return 0;
 }
@@ -103,8 +108,10 @@ static int check_unique(const struct channel_option *options, size_t index, stru
             return err_set(err, ERR_INVALID, "it stands in the table twice");
         }
         (void)snprintf(file_key, sizeof file_key, "%s_file", options[index].key);
-        if (options[index].type == CHANNEL_OPTION_SECRET && text_equal(options[other].key, file_key)) {
-            return err_set(err, ERR_INVALID, "a secret's %s is read by the daemon itself", file_key);
+        if (options[index].type == CHANNEL_OPTION_SECRET &&
+            text_equal(options[other].key, file_key)) {
+            return err_set(err, ERR_INVALID, "a secret's %s is read by the daemon itself",
+                           file_key);
         }
     }
     return 0;
@@ -114,20 +121,22 @@ static int check_option(const struct channel_option *options, size_t index, stru
 {
     const struct channel_option *option = &options[index];
     if (!is_key(option->key)) {
-        return err_set(err, ERR_INVALID, "its key has other characters than a-z, 0-9 and _, or more than %d",
+        return err_set(err, ERR_INVALID,
+                       "its key has other characters than a-z, 0-9 and _, or more than %d",
                        KEY_BYTES_MAX);
     }
     if (is_reserved(option->key)) {
-        return err_set(err, ERR_INVALID, "this key belongs to the daemon in every [channel] section");
+        return err_set(err, ERR_INVALID,
+                       "this key belongs to the daemon in every [channel] section");
     }
     /* The table comes from outside, so the type may be any number. */
     if ((unsigned)option->type > CHANNEL_OPTION_SECRET) {
-        return err_set(err, ERR_INVALID, "its type %u is unknown, want 0 to %u", (unsigned)option->type,
-                       (unsigned)CHANNEL_OPTION_SECRET);
+        return err_set(err, ERR_INVALID, "its type %u is unknown, want 0 to %u",
+                       (unsigned)option->type, (unsigned)CHANNEL_OPTION_SECRET);
     }
     if (option->min > option->max || (option->min < 0 && option->type != CHANNEL_OPTION_INTEGER)) {
-        return err_set(err, ERR_INVALID, "its bounds %lld to %lld make no sense", (long long)option->min,
-                       (long long)option->max);
+        return err_set(err, ERR_INVALID, "its bounds %lld to %lld make no sense",
+                       (long long)option->min, (long long)option->max);
     }
     if (option->help == NULL || option->help[0] == '\0') {
         return err_set(err, ERR_INVALID, "it has no help sentence");
@@ -145,7 +154,8 @@ static int check_options(const struct channel_option *options, struct err *err)
         count++;
     }
     if (count > PLUGIN_OPTIONS_MAX) {
-        return err_set(err, ERR_INVALID, "its option table has no end within %d rows", PLUGIN_OPTIONS_MAX);
+        return err_set(err, ERR_INVALID, "its option table has no end within %d rows",
+                       PLUGIN_OPTIONS_MAX);
     }
     for (size_t i = 0; i < count; i++) {
         if (check_option(options, i, err) != 0) {
@@ -166,13 +176,15 @@ int plugin_check_ops(const struct channel_ops *ops, const char *name, struct err
                        ops->format == NULL ? "" : ops->format);
     }
     if (ops->in_flight_max < 1 || ops->in_flight_max > IN_FLIGHT_MAX) {
-        return err_set(err, ERR_INVALID, "its in_flight_max is %u, want 1 to %d", ops->in_flight_max, IN_FLIGHT_MAX);
+        return err_set(err, ERR_INVALID, "its in_flight_max is %u, want 1 to %d",
+                       ops->in_flight_max, IN_FLIGHT_MAX);
     }
     if (ops->create == NULL || ops->send == NULL || ops->destroy == NULL) {
         return err_set(err, ERR_INVALID, "it lacks create, send or destroy");
     }
     if (ops->options == NULL) {
-        return err_set(err, ERR_INVALID, "it has no option table, want one that ends with a NULL key");
+        return err_set(err, ERR_INVALID,
+                       "it has no option table, want one that ends with a NULL key");
     }
     return check_options(ops->options, err);
 }

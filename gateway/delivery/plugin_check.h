@@ -1,5 +1,6 @@
 /*
- * plugin_check - whether a file may be loaded as a plugin, and whether what it exports keeps the contract of channel.h.
+ * plugin_check - whether a file may be loaded as a plugin, and whether what it exports keeps the
+ * contract of channel.h.
  *
  * Threads: any.
  * Fails:   -1 with a sentence that names what was got and what is wanted.
@@ -17,7 +18,8 @@
 /* Smallest table that has all of ABI 1. */
 #define PLUGIN_OPS_BYTES (offsetof(struct channel_ops, destination) + sizeof(void (*)(void)))
 
-/* Owned by root or by us, writable by nobody else; a folder or a plain file, as `want_type` (S_IFDIR, S_IFREG) says. */
+/* Owned by root or by us, writable by nobody else; a folder or a plain file, as `want_type`
+ * (S_IFDIR, S_IFREG) says. */
 int plugin_check_file(const struct stat *status, mode_t want_type, struct err *err);
 
 /* The exported object has `symbol_bytes` bytes, as the dynamic symbol table says. */

@@ -1,6 +1,6 @@
 /*
- * The plugin loader. Checks are made on descriptors and the checked descriptor is what gets loaded, so that nothing can be
- * swapped in between.
+ * The plugin loader. Checks are made on descriptors and the checked descriptor is what gets loaded,
+ * so that nothing can be swapped in between.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -25,7 +25,8 @@ struct plugin {
     struct plugin *next;
 };
 
-/* A file that was loaded and then refused: it stays loaded, so that looking at it again would only cost descriptors. */
+/* A file that was loaded and then refused: it stays loaded, so that looking at it again would only
+ * cost descriptors. */
 struct refusal {
     dev_t device;
     ino_t inode;
@@ -46,7 +47,8 @@ int plugins_open(const char *folder, struct plugins **out_plugins, struct err *e
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0) {
         int error_number = errno;
-        return err_set_errno(err, error_number, "plugin folder %s cannot be opened as a folder (a link is refused)",
+        return err_set_errno(err, error_number,
+                             "plugin folder %s cannot be opened as a folder (a link is refused)",
                              folder);
     }
     if (fstat(fd, &status) != 0) {
@@ -65,7 +67,8 @@ int plugins_open(const char *folder, struct plugins **out_plugins, struct err *e
     return 0;
 }
 
-static int open_file(const struct plugins *plugins, const char *name, struct stat *out_status, struct err *err)
+static int open_file(const struct plugins *plugins, const char *name, struct stat *out_status,
+                     struct err *err)
 {
     char file[PLUGIN_NAME_BYTES + 4];
     (void)snprintf(file, sizeof file, "%s.so", name);
@@ -95,7 +98,8 @@ static const struct channel_ops *find_table(void *handle, size_t *out_bytes, str
     Dl_info info;
     ElfW(Sym) *symbol = NULL;
     const void *table = dlsym(handle, CHANNEL_SYMBOL);
-    if (table == NULL || dladdr1(table, &info, (void **)&symbol, RTLD_DL_SYMENT) == 0 || symbol == NULL) {
+    if (table == NULL || dladdr1(table, &info, (void **)&symbol, RTLD_DL_SYMENT) == 0 ||
+        symbol == NULL) {
         (void)err_set(err, ERR_INVALID, "it exports no symbol %s", CHANNEL_SYMBOL);
         return NULL;
     }
@@ -124,10 +128,12 @@ static int read_table(void *handle, const char *name, struct channel_ops *out_op
 }
 
 /*
- * A loaded library is never unloaded, nor is its descriptor closed: a thread of a library it uses may still run in it, and
- * the loader remembers objects by the name /proc/self/fd/N, so that another file under the same number would be taken for it.
+ * A loaded library is never unloaded, nor is its descriptor closed: a thread of a library it uses
+ * may still run in it, and the loader remembers objects by the name /proc/self/fd/N, so that
+ * another file under the same number would be taken for it.
  */
-static int load_file(struct plugins *plugins, const char *name, struct channel_ops *out_ops, struct err *err)
+static int load_file(struct plugins *plugins, const char *name, struct channel_ops *out_ops,
+                     struct err *err)
 {
     char path[64];
     struct stat status;
@@ -136,7 +142,8 @@ static int load_file(struct plugins *plugins, const char *name, struct channel_o
     if (fd < 0) {
         return -1;
     }
-    for (const struct refusal *refusal = plugins->refused; refusal != NULL; refusal = refusal->next) {
+    for (const struct refusal *refusal = plugins->refused; refusal != NULL;
+         refusal = refusal->next) {
         if (refusal->device == status.st_dev && refusal->inode == status.st_ino) {
             (void)close(fd); /* only read */
             return err_set(err, refusal->err.code, "%s", refusal->err.text);
@@ -146,7 +153,8 @@ static int load_file(struct plugins *plugins, const char *name, struct channel_o
     void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (handle == NULL) {
         const char *reason = dlerror();
-        (void)err_set(err, ERR_INVALID, "it cannot be loaded: %.300s", reason == NULL ? "no reason given" : reason);
+        (void)err_set(err, ERR_INVALID, "it cannot be loaded: %.300s",
+                      reason == NULL ? "no reason given" : reason);
         (void)close(fd); /* nothing was loaded under its number */
         return -1;
     }

@@ -59,7 +59,8 @@ static const char *subject_word(const struct order *order, const struct json *sn
 }
 
 /* One line without control bytes, cut visibly between two characters. */
-static void make_subject(const struct order *order, const struct json *snapshot, char out[RENDER_SUBJECT_BYTES])
+static void make_subject(const struct order *order, const struct json *snapshot,
+                         char out[RENDER_SUBJECT_BYTES])
 {
     char head[96] = "";
     const char *title = json_string(json_get(snapshot, "title"));
@@ -69,8 +70,9 @@ static void make_subject(const struct order *order, const struct json *snapshot,
     if (order->incident != 0) {
         (void)snprintf(head, sizeof head, "#%" PRIu64 " ", order->incident);
     }
-    size_t head_length = (size_t)snprintf(out, RENDER_SUBJECT_BYTES, "%s%s%s", head,
-                                          subject_word(order, snapshot), title[0] != '\0' ? ": " : "");
+    size_t head_length =
+        (size_t)snprintf(out, RENDER_SUBJECT_BYTES, "%s%s%s", head, subject_word(order, snapshot),
+                         title[0] != '\0' ? ": " : "");
     ASSERT(head_length < RENDER_SUBJECT_BYTES / 2);
     size_t room = RENDER_SUBJECT_BYTES - 1 - head_length;
     size_t count = strlen(title);
@@ -88,7 +90,8 @@ static void make_subject(const struct order *order, const struct json *snapshot,
     memcpy(out + head_length + count, cut ? "..." : "", cut ? 4 : 1);
 }
 
-/* Details and links were checked at the edge; what cannot be read all the same is left out, not passed on. */
+/* Details and links were checked at the edge; what cannot be read all the same is left out, not
+ * passed on. */
 static struct json *parse_extra(const char *text, enum json_kind want)
 {
     struct json *root = NULL;
@@ -104,12 +107,13 @@ static struct json *parse_extra(const char *text, enum json_kind want)
 
 static bool gets_token(const struct order *order)
 {
-    bool answerable = order->notification_kind != KIND_NOTICE && order->notification_kind != KIND_ANSWER;
+    bool answerable =
+        order->notification_kind != KIND_NOTICE && order->notification_kind != KIND_ANSWER;
     return answerable && order->contact[0] != '&' && order->contact[0] != '\0';
 }
 
-int render_make(const struct render_context *context, const struct order *order, struct rendered *out_rendered,
-                struct err *err)
+int render_make(const struct render_context *context, const struct order *order,
+                struct rendered *out_rendered, struct err *err)
 {
     const struct format *format = find_format(context->format);
     char token[TOKEN_TEXT_BYTES] = "";
@@ -120,14 +124,16 @@ int render_make(const struct render_context *context, const struct order *order,
         return err_wrap(err, "snapshot");
     }
     if (json_kind(snapshot) != JSON_OBJECT) {
-        (void)err_set(err, ERR_CORRUPT, "snapshot: got %s, want an object", json_kind_name(json_kind(snapshot)));
+        (void)err_set(err, ERR_CORRUPT, "snapshot: got %s, want an object",
+                      json_kind_name(json_kind(snapshot)));
         json_free(snapshot);
         return -1;
     }
     struct json *details = parse_extra(order->details, JSON_OBJECT);
     struct json *links = parse_extra(order->links, JSON_ARRAY);
     if (gets_token(order)) {
-        token_make(context->token_key, order->notification, order->contact, order->token_expires_at_ms, token);
+        token_make(context->token_key, order->notification, order->contact,
+                   order->token_expires_at_ms, token);
     }
     struct rendered rendered = {.content_type = format->content_type};
     strbuf_init(&rendered.body, RENDER_BODY_MAX);

@@ -1,19 +1,23 @@
 /*
- * render - one notification's snapshot into the bytes a channel sends, once, before its first attempt.
+ * render - one notification's snapshot into the bytes a channel sends, once, before its first
+ * attempt.
  *
- * Shape:   snapshot JSON + details + links -> body, content type, subject. Two formats: "text" (plain text for people) and
- *          "webhook" (the Standard Webhooks envelope).
+ * Shape:   snapshot JSON + details + links -> body, content type, subject. Two formats: "text"
+ *          (plain text for people) and "webhook" (the Standard Webhooks envelope).
  * Owns:    render_clear frees what render_make filled.
  * Threads: any; pure.
- * Limits:  a body of RENDER_BODY_MAX bytes, a subject of RENDER_SUBJECT_BYTES - 1. Outside texts are cut where a person reads
- *          them, visibly, and never where a machine does.
- * Fails:   -1 when the snapshot is no JSON object or the body would be larger: the notification cannot be rendered at all.
+ * Limits:  a body of RENDER_BODY_MAX bytes, a subject of RENDER_SUBJECT_BYTES - 1. Outside texts
+ *          are cut where a person reads them, visibly, and never where a machine does.
+ * Fails:   -1 when the snapshot is no JSON object or the body would be larger: the notification
+ *          cannot be rendered at all.
  *
- * Snapshot keys, each of which may be absent: incident uuid title summary severity priority state policy step kind climb
- * labels key source owner ack_until eta_at cause firing_count opened_at text reply_hint; owner_name and local.* (instants in
- * the reader's zone) are preferred for people. Instants are milliseconds or texts.
+ * Snapshot keys, each of which may be absent: incident uuid title summary severity priority state
+ * policy step kind climb labels key source owner ack_until eta_at cause firing_count opened_at text
+ * reply_hint; owner_name and local.* (instants in the reader's zone) are preferred for people.
+ * Instants are milliseconds or texts.
  *
- * The token is given only to contacts and channels, never to an audience: its addresses belong to outsiders.
+ * The token is given only to contacts and channels, never to an audience: its addresses belong to
+ * outsiders.
  */
 #ifndef ESCALATED_DELIVERY_RENDER_H
 #define ESCALATED_DELIVERY_RENDER_H
@@ -42,8 +46,8 @@ struct rendered {
 };
 
 bool render_knows_format(const char *format);
-int render_make(const struct render_context *context, const struct order *order, struct rendered *out_rendered,
-                struct err *err);
+int render_make(const struct render_context *context, const struct order *order,
+                struct rendered *out_rendered, struct err *err);
 void render_clear(struct rendered *rendered);
 
 /* What the formats share; used by render_text.c and render_webhook.c. */
@@ -54,7 +58,7 @@ struct render_view {
     const struct json *details; /* NULL: none */
     const struct json *links;   /* NULL: none */
     const char *subject;
-    const char *token;          /* "": this reader gets none */
+    const char *token; /* "": this reader gets none */
 };
 
 void render_text(const struct render_view *view, struct strbuf *out);

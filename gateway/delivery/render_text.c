@@ -1,4 +1,5 @@
-/* The plain text of a notification: what is wanted first, then what is known, then how to answer. */
+/* The plain text of a notification: what is wanted first, then what is known, then how to answer.
+ */
 #include <inttypes.h>
 #include <string.h>
 
@@ -49,7 +50,8 @@ static void add_field(struct strbuf *out, const char *name, const char *value)
 }
 
 /* "" unless the snapshot has this instant; in the reader's own zone where it says so. */
-static const char *instant_of(const struct render_view *view, const char *key, char buffer[TEXT_RFC3339_BYTES])
+static const char *instant_of(const struct render_view *view, const char *key,
+                              char buffer[TEXT_RFC3339_BYTES])
 {
     const char *local = json_string(json_get(json_get(view->snapshot, "local"), key));
     if (local[0] != '\0') {
@@ -62,7 +64,8 @@ static const char *instant_of(const struct render_view *view, const char *key, c
     return json_string(value);
 }
 
-static void add_instant(struct strbuf *out, const struct render_view *view, const char *name, const char *key)
+static void add_instant(struct strbuf *out, const struct render_view *view, const char *name,
+                        const char *key)
 {
     char buffer[TEXT_RFC3339_BYTES];
     add_field(out, name, instant_of(view, key, buffer));
@@ -118,7 +121,8 @@ static void add_labels(struct strbuf *out, const struct render_view *view)
     const char *name;
     const struct json *value;
     size_t shown = 0;
-    while (json_kind(labels) == JSON_OBJECT && shown < LABELS_SHOWN && json_next(labels, &position, &name, &value)) {
+    while (json_kind(labels) == JSON_OBJECT && shown < LABELS_SHOWN &&
+           json_next(labels, &position, &name, &value)) {
         strbuf_add(out, shown == 0 ? "Labels: " : ", ");
         add_line_text(out, name);
         strbuf_add_char(out, '=');
@@ -174,9 +178,11 @@ static void add_links(struct strbuf *out, const struct render_view *view)
 static void add_answers(struct strbuf *out, const struct render_view *view)
 {
     const char *hint = string_of(view, "reply_hint");
-    bool page = view->order->notification_kind == KIND_PAGE || view->order->notification_kind == KIND_REMINDER;
+    bool page = view->order->notification_kind == KIND_PAGE ||
+                view->order->notification_kind == KIND_REMINDER;
     if (view->token[0] != '\0' && view->context->public_url[0] != '\0') {
-        strbuf_printf(out, "%s: %s/a/%s\n", page ? "Acknowledge" : "Answer", view->context->public_url, view->token);
+        strbuf_printf(out, "%s: %s/a/%s\n", page ? "Acknowledge" : "Answer",
+                      view->context->public_url, view->token);
     }
     if (hint[0] != '\0') {
         add_field(out, "Or reply", hint);

@@ -16,7 +16,8 @@ static bool is_own_key(const char *key)
     return false;
 }
 
-/* `data` itself is added raw, member by member, so that values keep the exact form they have in the snapshot. */
+/* `data` itself is added raw, member by member, so that values keep the exact form they have in the
+ * snapshot. */
 static void add_value(struct json_out *json, const char *key, const struct json *value)
 {
     struct strbuf text;
@@ -59,7 +60,8 @@ void render_webhook(const struct render_view *view, struct strbuf *out)
     char type[64];
     struct json_out json;
 
-    (void)snprintf(type, sizeof type, "incident.%s", notification_kind_name(order->notification_kind));
+    (void)snprintf(type, sizeof type, "incident.%s",
+                   notification_kind_name(order->notification_kind));
     json_out_begin(&json, out);
     json_add_object_begin(&json, NULL);
     json_add_string(&json, "type", type);

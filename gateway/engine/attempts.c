@@ -10,7 +10,8 @@
 
 int64_t attempts_expiry_ms(const struct engine *engine, const struct notification *notification)
 {
-    int64_t fair_ms = engine->started_at_ms + ENGINE_HORIZON_MS;
+    int64_t horizon_ms = notification->expires_at_ms - notification->due_at_ms;
+    int64_t fair_ms = engine->started_at_ms + horizon_ms;
     return fair_ms > notification->expires_at_ms ? fair_ms : notification->expires_at_ms;
 }
 
@@ -54,7 +55,8 @@ void attempts_send(struct engine *engine, struct incident *incident, const struc
         .created_at_ms = engine->now_ms,
         .due_at_ms = message->due_at_ms,
         .next_at_ms = message->due_at_ms,
-        .expires_at_ms = message->due_at_ms + ENGINE_HORIZON_MS,
+        .expires_at_ms = message->due_at_ms +
+                         rulebook_channel_rule(engine->book, message->channel).horizon_ms,
         .token_expires_at_ms = engine->now_ms + ENGINE_TOKEN_LIFE_MS,
         .provider_id = "",
         .snapshot = arena_strndup(&engine->arena, strbuf_text(&engine->scratch),
@@ -236,6 +238,10 @@ static void order_start(struct engine *engine, const struct notification *n, con
     order->severity = (enum severity)n->severity;
     order->channel = n->channel;
     order->contact = n->contact;
+    const struct offer *offer = offers_entry(engine, n->id);
+    ASSERT(offer != NULL);
+    order->key = arena_strdup(&engine->arena, offer->key);
+    order->address = arena_strdup(&engine->arena, offer->address);
     order->body = body->bytes;
     order->body_count = body->count;
     order->content_type = text_or_empty(body->content_type);
@@ -293,7 +299,8 @@ static void start_or_drop(struct engine *engine, struct notification *n_or_null,
 {
     struct body body = {0};
     struct notification *n = n_or_null;
-    bool stands = n != NULL && n->state == NOTIFICATION_PENDING && is_wanted(n);
+    bool stands = n != NULL && n->state == NOTIFICATION_PENDING && is_wanted(n) &&
+                  offers_is_open(engine, n->id);
     if (stands && attempts_expiry_ms(engine, n) > engine->now_ms && n->next_at_ms <= engine->now_ms &&
         find_body(engine, n, prepared, &body) == 0) {
         claim(engine, n, &body);
@@ -329,12 +336,13 @@ void attempts_prepared(struct engine *engine, const struct input *input)
         defer(engine, n, prepared->retry_at_ms);
 }
 
-/* Exponential with full jitter. The jitter is a hash, so that a replay of the same inputs decides the same. */
+/* Exponential with full jitter; the eight attempts reach over a quarter of an hour, so that a provider that is gone for
+ * minutes costs no page. The jitter is a hash, so that a replay of the same inputs decides the same. */
 static int64_t backoff_ms(const struct notification *n, int64_t retry_after_ms)
 {
     int64_t ceiling_ms = ENGINE_BACKOFF_FIRST_MS;
     for (uint32_t i = 1; i < n->attempt_count && ceiling_ms < ENGINE_BACKOFF_MAX_MS; i++)
-        ceiling_ms *= 2;
+        ceiling_ms *= 3;
     if (ceiling_ms > ENGINE_BACKOFF_MAX_MS)
         ceiling_ms = ENGINE_BACKOFF_MAX_MS;
     uint64_t dice = text_hash(n->attempt_count, &n->id, sizeof(n->id));
@@ -358,9 +366,11 @@ static void try_again(struct engine *engine, struct notification *n, const struc
     const char *reason = text_or_empty(result->reason);
     int64_t next_at_ms = engine->now_ms + backoff_ms(n, result->retry_after_ms);
     enum notification_state state = NOTIFICATION_PENDING;
+    int64_t attempts_max =
+        rulebook_channel_rule(engine->book, n->channel).attempts_max;
     if (!is_wanted(n))
         state = NOTIFICATION_CANCELLED;
-    else if (n->attempt_count >= ENGINE_ATTEMPTS_MAX)
+    else if (n->attempt_count >= attempts_max)
         state = NOTIFICATION_FAILED;
     else if (next_at_ms >= attempts_expiry_ms(engine, n))
         state = NOTIFICATION_EXPIRED;

@@ -64,6 +64,8 @@ void engine_destroy(struct engine *engine)
         free(engine->queues[i]);
     }
     free(engine->queues);
+    for (size_t i = 0; i < engine->offer_count; i++)
+        free(engine->offers[i].key);
     free(engine->offers);
     free(engine->claims);
     free(engine->orphans);

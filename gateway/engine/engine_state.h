@@ -17,10 +17,8 @@
 #define ENGINE_CLAIM_START_MS 20000 /* no first byte later than this after the claim */
 /* A claim without a result for so long (start, longest attempt, and some) has an unknown outcome. */
 #define ENGINE_CLAIM_SILENT_MS 90000
-#define ENGINE_ATTEMPTS_MAX 8
-#define ENGINE_HORIZON_MS INT64_C(1800000)
-#define ENGINE_BACKOFF_FIRST_MS INT64_C(1000)
-#define ENGINE_BACKOFF_MAX_MS INT64_C(60000)
+#define ENGINE_BACKOFF_FIRST_MS INT64_C(2000)
+#define ENGINE_BACKOFF_MAX_MS INT64_C(600000)
 #define ENGINE_RETRY_AFTER_MAX_MS INT64_C(300000)
 #define ENGINE_TOKEN_LIFE_MS (INT64_C(7) * 86400000)
 
@@ -36,6 +34,8 @@ struct channel_queue {
 struct offer {
     uint64_t id;
     size_t queue;
+    char *key; /* with its address behind it: what a START names and memory does not keep otherwise */
+    const char *address;
 };
 
 struct claim {
@@ -149,6 +149,7 @@ void offers_ready(struct engine *engine, struct notification *notification);
 void offers_make(struct engine *engine);
 void offers_settle(struct engine *engine); /* after the commit */
 bool offers_is_open(const struct engine *engine, uint64_t notification);
+const struct offer *offers_entry(const struct engine *engine, uint64_t notification); /* or NULL */
 const struct claim *offers_claim(const struct engine *engine, uint64_t notification);
 
 /* events.c, replies.c */

@@ -209,7 +209,8 @@ static bool step(struct engine_thread *t, struct input **inputs, size_t count, i
         for (size_t i = 0; i < out.order_count; i++)
             outbox_put(t->options.outbox, &out.orders[i]);
         release_all(inputs, count);
-        if (!inbox_door_is_open(t->options.inbox))
+        /* Work that is under way may be recorded on the last reserve; new work waits until there is space again. */
+        if (!inbox_door_is_open(t->options.inbox) && store_has_room(t->options.engine.store))
             inbox_open_door(t->options.inbox);
     } else {
         go_on = handle_refusal(t, verdict, &out, inputs, count, &err);

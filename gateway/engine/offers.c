@@ -36,13 +36,18 @@ void offers_ready(struct engine *engine, struct notification *notification)
                                   .mark = notification->queue_mark});
 }
 
-bool offers_is_open(const struct engine *engine, uint64_t notification)
+const struct offer *offers_entry(const struct engine *engine, uint64_t notification)
 {
     for (size_t i = 0; i < engine->offer_count; i++) {
         if (engine->offers[i].id == notification)
-            return true;
+            return &engine->offers[i];
     }
-    return false;
+    return NULL;
+}
+
+bool offers_is_open(const struct engine *engine, uint64_t notification)
+{
+    return offers_entry(engine, notification) != NULL;
 }
 
 const struct claim *offers_claim(const struct engine *engine, uint64_t notification)
@@ -54,14 +59,20 @@ const struct claim *offers_claim(const struct engine *engine, uint64_t notificat
     return NULL;
 }
 
-static void add_offer(struct engine *engine, uint64_t id, size_t queue)
+static void add_offer(struct engine *engine, const struct notification_row *row, size_t queue)
 {
+    size_t key_bytes = strlen(row->key) + 1;
+    size_t address_bytes = strlen(row->address) + 1;
     if (engine->offer_count == engine->offer_capacity) {
         engine->offer_capacity = engine->offer_capacity == 0 ? 64 : engine->offer_capacity * 2;
         engine->offers =
             heap_realloc(engine->offers, engine->offer_capacity * sizeof(*engine->offers));
     }
-    engine->offers[engine->offer_count++] = (struct offer){.id = id, .queue = queue};
+    char *key = heap_alloc(key_bytes + address_bytes);
+    memcpy(key, row->key, key_bytes);
+    memcpy(key + key_bytes, row->address, address_bytes);
+    engine->offers[engine->offer_count++] = (struct offer){
+        .id = row->id, .queue = queue, .key = key, .address = key + key_bytes};
     engine->queues[queue]->offer_count++;
 }
 
@@ -73,6 +84,7 @@ static void end_offer(struct engine *engine, uint64_t id)
         struct channel_queue *queue = engine->queues[engine->offers[i].queue];
         ASSERT(queue->offer_count > 0);
         queue->offer_count--;
+        free(engine->offers[i].key);
         engine->offers[i] = engine->offers[--engine->offer_count];
         return;
     }
@@ -177,7 +189,7 @@ static bool make_offer(struct engine *engine, struct notification *n, size_t que
     order->details = order->rendered ? "" : details;
     order->links = order->rendered ? "" : links;
     n->offered = true;
-    add_offer(engine, n->id, queue);
+    add_offer(engine, &row, queue);
     return true;
 }
 

@@ -6,7 +6,7 @@
 #include "gateway/http/parts.h"
 #include "gateway/system/id.h"
 
-void limits_init(struct http_server *server)
+void limits_prepare(struct http_server *server)
 {
     const int64_t timeouts_ms[DEADLINE_KIND_COUNT] = {
         [DEADLINE_HEADER] = server->options.header_timeout_ms,

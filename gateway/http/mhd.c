@@ -184,7 +184,7 @@ static int refuse_by_route(struct http_request *request, const char *method)
 {
     const char *allow = NULL;
     bool is_known = method_read(method, &request->method);
-    int status = route_find(request->server, request->method, is_known, request, &allow);
+    int status = routes_find(request->server, request->method, is_known, request, &allow);
     if (status) {
         return request_fail(request, status,
                             status == 404 ? "there is nothing at this path"
@@ -233,12 +233,14 @@ static bool add_field(struct MHD_Response *response, const char *name, const cha
 
 static bool add_fields(struct MHD_Response *response, const struct http_response *answer)
 {
-    bool is_good = add_field(response, MHD_HTTP_HEADER_CONTENT_TYPE,
-                             answer->content_type ? answer->content_type : "application/json") &&
-                   add_field(response, MHD_HTTP_HEADER_RETRY_AFTER, answer->retry_after) &&
-                   add_field(response, MHD_HTTP_HEADER_LOCATION, answer->location) &&
-                   add_field(response, MHD_HTTP_HEADER_ALLOW, answer->allow) &&
-                   add_field(response, "X-Content-Type-Options", "nosniff");
+    bool is_good =
+        add_field(response, MHD_HTTP_HEADER_CONTENT_TYPE,
+                  answer->content_type ? answer->content_type : "application/json") &&
+        add_field(response, MHD_HTTP_HEADER_RETRY_AFTER, answer->retry_after) &&
+        add_field(response, MHD_HTTP_HEADER_LOCATION, answer->location) &&
+        add_field(response, MHD_HTTP_HEADER_ALLOW, answer->allow) &&
+        /* JSON is never guessed to be anything else. */
+        add_field(response, "X-Content-Type-Options", answer->content_type ? "nosniff" : NULL);
     if (is_good && answer->is_page) {
         is_good = add_field(response, "Content-Security-Policy", PAGE_POLICY) &&
                   add_field(response, "Referrer-Policy", "no-referrer") &&

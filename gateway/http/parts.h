@@ -162,7 +162,7 @@ int listener_bind_unix(const char *path, const char *group, struct listener *lis
 void listener_close(struct listener *listener);
 
 /* limits.c: who may stay, and for how long. */
-void limits_init(struct http_server *server);
+void limits_prepare(struct http_server *server);
 struct connection *connection_open(struct listener *listener, void *handle, int fd,
                                    const struct sockaddr *address);
 void connection_close(struct connection *connection);
@@ -172,7 +172,7 @@ struct connection *deadline_due(struct http_server *server); /* NULL: none is du
 int64_t deadline_wait_ms(const struct http_server *server);  /* -1: none */
 
 /* routes.c: which handler. 0, or the status (404, 405 with *out_allow in the arena). */
-int route_find(const struct http_server *server, enum http_method method, bool is_known_method,
+int routes_find(const struct http_server *server, enum http_method method, bool is_known_method,
                struct http_request *request, const char **out_allow);
 
 /* request.c: one request from its first header to its end. */

@@ -84,7 +84,7 @@ static const char *allow_text(unsigned methods, struct arena *arena)
     return copy;
 }
 
-int route_find(const struct http_server *server, enum http_method method, bool is_known_method,
+int routes_find(const struct http_server *server, enum http_method method, bool is_known_method,
                struct http_request *request, const char **out_allow)
 {
     const struct http_route *found = NULL; /* with this method */

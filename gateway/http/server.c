@@ -23,7 +23,7 @@ int http_server_create(const struct http_server_options *options, struct http_se
     server->options = *options;
     server->answers = answers;
     server->now_ms = clock_mono_ms();
-    limits_init(server);
+    limits_prepare(server);
     *out_server = server;
     return 0;
 }

@@ -149,13 +149,12 @@ static void fill_input(struct batch *batch, size_t index, const struct event *ev
     struct id id = id_make();
     struct input *input = &batch->inputs[index];
     _Static_assert(sizeof(input->id) == sizeof(id.bytes), "an input's id is a UUID");
-    *input = (struct input){
-        .kind = INPUT_EVENT,
-        .ticket = &batch->ticket,
-        .ticket_index = (uint32_t)index,
-        .release = release,
-        .u.event = *event,
-    };
+    /* The block is zero already, and an input is large: only what is not zero is written. */
+    input->kind = INPUT_EVENT;
+    input->ticket = &batch->ticket;
+    input->ticket_index = (uint32_t)index;
+    input->release = release;
+    input->u.event = *event;
     memcpy(input->id, id.bytes, sizeof(input->id));
 }
 
@@ -231,7 +230,7 @@ int64_t batch_elapsed_ns(const struct batch *batch)
     return clock_mono_ns() - batch->started_at_ns;
 }
 
-const struct event *batch_event(const struct batch *batch, size_t index)
+const struct event *batch_event_at(const struct batch *batch, size_t index)
 {
     ASSERT(index < batch->count);
     return &batch->inputs[index].u.event;

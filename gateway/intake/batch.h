@@ -41,7 +41,7 @@ size_t batch_count(const struct batch *batch);
 enum answer_status
 batch_status(const struct batch *batch); /* the worst: busy, full, over limit, else done */
 int64_t batch_elapsed_ns(const struct batch *batch);
-const struct event *batch_event(const struct batch *batch, size_t index);
+const struct event *batch_event_at(const struct batch *batch, size_t index);
 uint64_t batch_incident(const struct batch *batch, size_t index); /* 0: none */
 const char *batch_id(const struct batch *batch, size_t index, char out[ID_TEXT_BYTES]);
 

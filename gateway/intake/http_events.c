@@ -14,6 +14,7 @@
 
 #define RESULT_BYTES_MAX                                                                           \
     (6 * EVENT_KEY_BYTES_MAX + 128) /* a key of nothing but escapes, id, number */
+#define RESULTS_KEPT_BYTES_MAX 65536
 #define ERROR_BYTES_MAX 4096
 #define SECONDS_TEXT_BYTES 24
 #define OVERLIMIT_RETRY_S 60
@@ -40,6 +41,7 @@ struct intake_http {
     struct metric *events[EVENT_ACTION_COUNT];
     struct metric *refused[REFUSED_COUNT];
     struct metric *commit_seconds;
+    struct strbuf results; /* of answers, on the I/O thread; kept for its memory */
 };
 
 /* What `begin` found out, for `handle`. */
@@ -223,7 +225,7 @@ static void answer_invalid(struct intake_http *intake, struct http_request *requ
 
 static void add_result(struct json_out *out, const struct batch *batch, size_t index)
 {
-    const struct event *event = batch_event(batch, index);
+    const struct event *event = batch_event_at(batch, index);
     uint64_t incident = batch_incident(batch, index);
     char id[ID_TEXT_BYTES];
     char derived[EVENT_DERIVED_KEY_BYTES];
@@ -244,24 +246,27 @@ static void add_result(struct json_out *out, const struct batch *batch, size_t i
 static void answer_accepted(struct intake_http *intake, struct http_request *request,
                             const struct batch *batch)
 {
-    struct strbuf body;
+    struct strbuf *body = &intake->results;
     struct json_out out;
-    strbuf_init(&body, batch_count(batch) * RESULT_BYTES_MAX + 128);
-    json_out_begin(&out, &body);
+    body->max_length = batch_count(batch) * RESULT_BYTES_MAX + 128;
+    json_out_begin(&out, body);
     json_add_object_begin(&out, NULL);
     json_add_string(&out, "status", "accepted");
     json_add_array_begin(&out, "results");
     for (size_t i = 0; i < batch_count(batch); i++) {
         add_result(&out, batch, i);
-        metric_add(intake->events[batch_event(batch, i)->action], 1);
+        metric_add(intake->events[batch_event_at(batch, i)->action], 1);
     }
     json_add_array_end(&out);
     json_add_object_end(&out);
-    strbuf_add_char(&body, '\n');
+    strbuf_add_char(body, '\n');
     const struct http_response response = {
-        .status = 202, .body = strbuf_text(&body), .body_count = body.length};
+        .status = 202, .body = strbuf_text(body), .body_count = body->length};
     http_answer(request, &response);
-    strbuf_clear(&body);
+    if (body->capacity > RESULTS_KEPT_BYTES_MAX) {
+        strbuf_clear(body);
+    }
+    strbuf_reset(body);
 }
 
 /* Every event has its answer: on the I/O thread. */
@@ -355,6 +360,7 @@ int intake_http_create(const struct intake_http_options *options, struct intake_
     struct intake_http *intake = heap_alloc(sizeof(*intake));
     intake->inbox = options->inbox;
     intake->sources = sources_create();
+    strbuf_init(&intake->results, 0);
     metrics_make(intake);
     intake_http_reload(intake, options->config);
     *out_intake = intake;
@@ -381,6 +387,7 @@ void intake_http_destroy(struct intake_http *intake)
 {
     if (intake) {
         sources_destroy(intake->sources);
+        strbuf_clear(&intake->results);
         free(intake);
     }
 }

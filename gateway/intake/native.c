@@ -11,32 +11,22 @@
 #include "gateway/base/parse.h"
 #include "gateway/base/text.h"
 
-#define WHERE_BYTES 32
+/* Sixteen links of the largest kind with every byte escaped; details are cut off before. */
+#define SCRATCH_BYTES_MAX                                                                          \
+    (EVENT_LINKS_MAX * 6 * (NATIVE_HREF_BYTES_MAX + NATIVE_LINK_TEXT_BYTES_MAX + 8))
 #define GOT_BYTES_MAX 60 /* of a wrong value, as shown in an error */
 
+#define NO_INDEX SIZE_MAX
+
+/* Where we are is kept as numbers and names; words are made of it only when something is wrong. */
 struct reader {
     struct arena *arena;
     struct native_error *error;
-    char where[WHERE_BYTES]; /* "events[3]", or "" for a single object */
+    struct strbuf scratch; /* for details and links */
+    size_t event;          /* index in an array or on lines; NO_INDEX for a single object */
+    const char *group;     /* "labels" or "links" while inside, else "" */
+    size_t item;           /* of links; NO_INDEX elsewhere */
 };
-
-/* "events[3].labels.host: <text>"; always -1. */
-static int fail(struct reader *reader, const char *field, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static int fail(struct reader *reader, const char *field, const char *format, ...)
-{
-    char text[ERR_TEXT_BYTES];
-    struct native_error *error = reader->error;
-    va_list values;
-    va_start(values, format);
-    (void)vsnprintf(text, sizeof(text), format, values); /* the parts are short */
-    va_end(values);
-    (void)snprintf(error->field, sizeof(error->field), "%s%s%s", reader->where,
-                   reader->where[0] && field[0] ? "." : "", field);
-    return err_set(&error->err, ERR_INVALID, "%s%s%s", error->field, error->field[0] ? ": " : "",
-                   text);
-}
 
 /* At most GOT_BYTES_MAX bytes of a text, cut visibly between two characters. */
 static const char *cut(struct reader *reader, const char *text, size_t count)
@@ -47,6 +37,42 @@ static const char *cut(struct reader *reader, const char *text, size_t count)
         length += step ? step : 1;
     }
     return arena_printf(reader->arena, "%.*s%s", (int)length, text, length < count ? "..." : "");
+}
+
+static void add_part(struct strbuf *place, const char *name, size_t index)
+{
+    if (name[0]) {
+        strbuf_add(place, place->length ? "." : "");
+        strbuf_add(place, name);
+    }
+    if (index != NO_INDEX) {
+        strbuf_printf(place, "[%zu]", index);
+    }
+}
+
+/* "events[3].labels.host: <text>"; always -1. */
+static int fail(struct reader *reader, const char *field, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static int fail(struct reader *reader, const char *field, const char *format, ...)
+{
+    char text[ERR_TEXT_BYTES];
+    struct native_error *error = reader->error;
+    struct strbuf place;
+    va_list values;
+    va_start(values, format);
+    (void)vsnprintf(text, sizeof(text), format, values); /* the parts are short */
+    va_end(values);
+    strbuf_init(&place, NATIVE_FIELD_BYTES - 1); /* every part is short, too */
+    if (reader->event != NO_INDEX) {
+        add_part(&place, "events", reader->event);
+    }
+    add_part(&place, reader->group, reader->item);
+    add_part(&place, cut(reader, field, strlen(field)), NO_INDEX);
+    (void)snprintf(error->field, sizeof(error->field), "%s", strbuf_text(&place));
+    strbuf_clear(&place);
+    return err_set(&error->err, ERR_INVALID, "%s%s%s", error->field, error->field[0] ? ": " : "",
+                   text);
 }
 
 /* The value as JSON, for an error. */
@@ -145,7 +171,7 @@ static int read_label(struct reader *reader, const char *name, const struct json
 {
     size_t length = strlen(name);
     if (length > EVENT_LABEL_BYTES_MAX) {
-        return fail(reader, "labels", "got a name of %zu bytes, want at most %d", length,
+        return fail(reader, "", "got a name of %zu bytes, want at most %d", length,
                     EVENT_LABEL_BYTES_MAX);
     }
     if (!is_label_name(name)) {
@@ -153,14 +179,13 @@ static int read_label(struct reader *reader, const char *name, const struct json
         struct strbuf shown;
         strbuf_init(&shown, 8 * EVENT_LABEL_BYTES_MAX);
         strbuf_add_json_string(&shown, name);
-        (void)fail(reader, "labels", "got the name %s, want letters, digits and _, no digit first",
+        (void)fail(reader, "", "got the name %s, want letters, digits and _, no digit first",
                    cut(reader, strbuf_text(&shown), shown.length));
         strbuf_clear(&shown);
         return -1;
     }
-    const char *field = arena_printf(reader->arena, "labels.%s", cut(reader, name, length));
     out_label->name = arena_strndup(reader->arena, name, length);
-    return read_text(reader, field, value, EVENT_LABEL_BYTES_MAX, &out_label->value);
+    return read_text(reader, name, value, EVENT_LABEL_BYTES_MAX, &out_label->value);
 }
 
 static int read_labels(struct reader *reader, const struct json *value, struct event *event)
@@ -176,14 +201,16 @@ static int read_labels(struct reader *reader, const struct json *value, struct e
     void *position = NULL;
     const char *name;
     const struct json *text;
+    reader->group = "labels";
     for (size_t i = 0; json_next(value, &position, &name, &text); i++) {
         ASSERT(i < count);
         if (read_label(reader, name, text, &labels[i]) < 0) {
             return -1;
         }
     }
-    qsort(labels, count, sizeof(*labels),
-          label_compare); /* unique: the parser refuses the same name twice */
+    reader->group = "";
+    /* The names are unique: the parser refuses the same one twice. */
+    qsort(labels, count, sizeof(*labels), label_compare);
     event->labels = labels;
     event->label_count = count;
     return 0;
@@ -194,18 +221,15 @@ static int read_details(struct reader *reader, const struct json *value, struct 
     if (want_kind(reader, "details", value, JSON_OBJECT) < 0) {
         return -1;
     }
-    struct strbuf text;
-    strbuf_init(&text, EVENT_DETAILS_BYTES_MAX);
-    json_write(value, &text);
-    int result = text.overflowed
-                     ? fail(reader, "details", "got more than %d bytes of JSON, want at most that",
-                            EVENT_DETAILS_BYTES_MAX)
-                     : 0;
-    if (result == 0) {
-        event->details = arena_strndup(reader->arena, strbuf_text(&text), text.length);
+    struct strbuf *text = &reader->scratch;
+    strbuf_reset(text);
+    json_write(value, text);
+    if (text->overflowed || text->length > EVENT_DETAILS_BYTES_MAX) {
+        return fail(reader, "details", "got more than %d bytes of JSON, want at most that",
+                    EVENT_DETAILS_BYTES_MAX);
     }
-    strbuf_clear(&text);
-    return result;
+    event->details = arena_strndup(reader->arena, strbuf_text(text), text->length);
+    return 0;
 }
 
 /* An address that is safe to show as a link: http or https, a host, nothing that ends an attribute.
@@ -226,37 +250,31 @@ static bool is_link(const char *href)
     return true;
 }
 
-static int read_link(struct reader *reader, const char *field, const struct json *value,
-                     struct json_out *out)
+static int read_link(struct reader *reader, const struct json *value, struct json_out *out)
 {
     const char *href = "";
     const char *text = "";
     void *position = NULL;
     const char *name;
     const struct json *member;
-    const char *href_field = arena_printf(reader->arena, "%s.href", field);
-    if (want_kind(reader, field, value, JSON_OBJECT) < 0) {
+    if (want_kind(reader, "", value, JSON_OBJECT) < 0) {
         return -1;
     }
     while (json_next(value, &position, &name, &member)) {
         int result = 0;
         if (text_equal(name, "href")) {
-            result = read_text(reader, href_field, member, NATIVE_HREF_BYTES_MAX, &href);
+            result = read_text(reader, name, member, NATIVE_HREF_BYTES_MAX, &href);
         } else if (text_equal(name, "text")) {
-            result = read_text(reader, arena_printf(reader->arena, "%s.text", field), member,
-                               NATIVE_LINK_TEXT_BYTES_MAX, &text);
+            result = read_text(reader, name, member, NATIVE_LINK_TEXT_BYTES_MAX, &text);
         } else {
-            result =
-                fail(reader,
-                     arena_printf(reader->arena, "%s.%s", field, cut(reader, name, strlen(name))),
-                     "unknown field, want href and text");
+            result = fail(reader, name, "unknown field, want href and text");
         }
         if (result < 0) {
             return -1;
         }
     }
     if (!is_link(href)) {
-        return fail(reader, href_field, "got '%s', want an http or https address",
+        return fail(reader, "href", "got '%s', want an http or https address",
                     cut(reader, href, strlen(href)));
     }
     json_add_object_begin(out, NULL);
@@ -275,24 +293,25 @@ static int read_links(struct reader *reader, const struct json *value, struct ev
     if (count > EVENT_LINKS_MAX) {
         return fail(reader, "links", "got %zu, want at most %d", count, EVENT_LINKS_MAX);
     }
-    struct strbuf text;
+    struct strbuf *text = &reader->scratch;
     struct json_out out;
-    int result = 0;
-    strbuf_init(&text,
-                EVENT_DETAILS_BYTES_MAX * 8); /* sixteen links of the largest kind, all escaped */
-    json_out_begin(&out, &text);
+    strbuf_reset(text);
+    json_out_begin(&out, text);
     json_add_array_begin(&out, NULL);
-    for (size_t i = 0; result == 0 && i < count; i++) {
-        result = read_link(reader, arena_printf(reader->arena, "links[%zu]", i), json_at(value, i),
-                           &out);
+    reader->group = "links";
+    for (reader->item = 0; reader->item < count; reader->item++) {
+        if (read_link(reader, json_at(value, reader->item), &out) < 0) {
+            return -1;
+        }
     }
+    reader->group = "";
+    reader->item = NO_INDEX;
     json_add_array_end(&out);
-    ASSERT(!text.overflowed);
-    if (result == 0 && count > 0) {
-        event->links = arena_strndup(reader->arena, strbuf_text(&text), text.length);
+    ASSERT(!text->overflowed);
+    if (count > 0) {
+        event->links = arena_strndup(reader->arena, strbuf_text(text), text->length);
     }
-    strbuf_clear(&text);
-    return result;
+    return 0;
 }
 
 static int read_at(struct reader *reader, const struct json *value, struct event *event)
@@ -326,11 +345,10 @@ static int fail_unknown(struct reader *reader, const char *name)
         known[i] = fields[i].name;
     }
     const char *nearest = text_nearest(name, known, FIELD_COUNT);
-    const char *field = cut(reader, name, strlen(name));
     if (nearest) {
-        return fail(reader, field, "unknown field, did you mean %s?", nearest);
+        return fail(reader, name, "unknown field, did you mean %s?", nearest);
     }
-    return fail(reader, field,
+    return fail(reader, name,
                 "unknown field, want action, key, summary, severity, labels, details, links or at");
 }
 
@@ -378,14 +396,9 @@ static int read_event(struct reader *reader, const struct json *value, struct ev
     return check_event(reader, event);
 }
 
-static void set_where(struct reader *reader, size_t index)
-{
-    (void)snprintf(reader->where, sizeof(reader->where), "events[%zu]", index); /* always fits */
-}
-
 static int fail_count(struct reader *reader, size_t events_max)
 {
-    reader->where[0] = '\0';
+    reader->event = NO_INDEX;
     (void)fail(reader, "", "got more than %zu events, want at most that many in a request",
                events_max);
     reader->error->err.code = ERR_TOO_LARGE;
@@ -404,7 +417,7 @@ static int read_array(struct reader *reader, const struct json *root, size_t eve
     }
     struct event *events = arena_alloc_array(reader->arena, count, sizeof(*events));
     for (size_t i = 0; i < count; i++) {
-        set_where(reader, i);
+        reader->event = i;
         if (read_event(reader, json_at(root, i), &events[i]) < 0) {
             return -1;
         }
@@ -473,7 +486,7 @@ static int read_lines(struct reader *reader, const struct native_body *body,
         if (count == body->events_max) {
             return fail_count(reader, body->events_max);
         }
-        set_where(reader, count);
+        reader->event = count;
         if (read_line(reader, line, length, &events[count]) < 0) {
             return -1;
         }
@@ -502,20 +515,30 @@ static bool looks_like_lines(const struct native_body *body)
     return is_object && next_line(&text, end, &line, &length);
 }
 
-int native_parse(const struct native_body *body, struct arena *arena,
-                 struct native_events *out_events, struct native_error *error)
+static int read_body(struct reader *reader, const struct native_body *body,
+                     struct native_events *out_events)
 {
-    struct reader reader = {.arena = arena, .error = error};
     struct json *root = NULL;
     struct err why;
     if (body->is_ndjson) {
-        return read_lines(&reader, body, out_events);
+        return read_lines(reader, body, out_events);
     }
     if (json_parse(body->bytes, body->count, &root, &why) < 0) {
-        return looks_like_lines(body) ? read_lines(&reader, body, out_events)
-                                      : fail(&reader, "", "%s", why.text);
+        return looks_like_lines(body) ? read_lines(reader, body, out_events)
+                                      : fail(reader, "", "%s", why.text);
     }
-    int result = read_root(&reader, root, body->events_max, out_events);
+    int result = read_root(reader, root, body->events_max, out_events);
     json_free(root);
+    return result;
+}
+
+int native_parse(const struct native_body *body, struct arena *arena,
+                 struct native_events *out_events, struct native_error *error)
+{
+    struct reader reader = {
+        .arena = arena, .error = error, .event = NO_INDEX, .group = "", .item = NO_INDEX};
+    strbuf_init(&reader.scratch, SCRATCH_BYTES_MAX);
+    int result = read_body(&reader, body, out_events);
+    strbuf_clear(&reader.scratch);
     return result;
 }

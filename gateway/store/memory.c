@@ -1,42 +1,16 @@
 /*
  * The store of simulations and tests: what was committed can be loaded back, as long as the process
- * lives. Events, timeline and attempts are not kept, since nothing in store.h reads them back.
+ * lives. Events, timeline and attempts are not kept, since nothing in store.h reads them back. Rows
+ * that cannot be are refused as the files of a real store would refuse them, so that the engine's
+ * own tests find them.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
-#include "gateway/store/memory_table.h"
+#include "gateway/store/memory.h"
 #include "gateway/store/row_shape.h"
-#include "gateway/store/store.h"
-
-struct id_list {
-    uint64_t *ids;
-    size_t count;
-    size_t capacity;
-};
-
-/* Alerts and notifications may come before their incident within a batch: until then it has no row.
- */
-struct memory_incident {
-    struct incident_row *row; /* or NULL */
-    struct id_list alerts;
-    struct id_list notifications;
-};
-
-struct memory_store {
-    struct store store;
-    struct store_meta meta;
-    struct memory_table incidents;     /* struct memory_incident */
-    struct memory_table alerts;        /* struct alert_row */
-    struct memory_table notifications; /* struct notification_row, its body a block of its own */
-    struct memory_table inbox;         /* struct store_inbox_item, its bytes a block of its own */
-    struct memory_table policies;      /* struct policy_row, numbered as they came */
-    uint64_t inbox_last;               /* highest sequence given */
-    uint64_t inbox_taken;              /* up to here taken, not yet committed */
-    bool broken;
-};
 
 static void id_list_add(struct id_list *list, uint64_t id)
 {
@@ -47,21 +21,9 @@ static void id_list_add(struct id_list *list, uint64_t id)
     list->ids[list->count++] = id;
 }
 
-static void *table_row(const struct memory_table *table, uint64_t id)
-{
-    const struct memory_entry *entry = memory_table_find(table, id);
-    return entry == NULL ? NULL : entry->row;
-}
-
-static bool incident_is_live(const struct memory_store *memory, uint64_t number)
-{
-    const struct memory_incident *incident = table_row(&memory->incidents, number);
-    return incident != NULL && incident->row != NULL && incident->row->live;
-}
-
 static struct memory_incident *incident_named(struct memory_store *memory, uint64_t number)
 {
-    struct memory_incident *incident = table_row(&memory->incidents, number);
+    struct memory_incident *incident = memory_row(&memory->incidents, number);
     if (incident == NULL) {
         incident = heap_alloc(sizeof(*incident));
         (void)memory_table_insert(&memory->incidents, number, incident); /* looked up above */
@@ -69,15 +31,16 @@ static struct memory_incident *incident_named(struct memory_store *memory, uint6
     return incident;
 }
 
-static bool notification_is_over(enum notification_state state)
-{
-    return state != NOTIFICATION_PENDING && state != NOTIFICATION_CLAIMED;
-}
-
 static int missing(struct err *err, const char *what, uint64_t id)
 {
     return err_set(err, ERR_CORRUPT, "store: %s %llu to update is not there", what,
                    (unsigned long long)id);
+}
+
+static int twice(struct err *err, const char *what, uint64_t id, const char *key)
+{
+    return err_set(err, ERR_CORRUPT, "store: %s %llu: '%s' is open already", what,
+                   (unsigned long long)id, key);
 }
 
 static int taken(struct err *err, const char *what, uint64_t id)
@@ -132,6 +95,22 @@ static void drop_accepted_snapshots(struct memory_store *memory,
     }
 }
 
+/* Which open group the row stands for, before and after; -1: another incident has it. */
+static int move_group(struct memory_store *memory, const struct incident_row *old_or_null,
+                      const struct incident_row *row, struct err *err)
+{
+    bool was_open = old_or_null != NULL && old_or_null->state != INCIDENT_RESOLVED;
+    bool is_open = row->state != INCIDENT_RESOLVED;
+    uint64_t key = memory_key(row->policy, row->group_key);
+    if (was_open && !is_open) {
+        memory_keys_remove(&memory->open_groups, key);
+    }
+    if (is_open && !was_open && !memory_keys_add(&memory->open_groups, key)) {
+        return twice(err, "incident", row->number, row->group_key);
+    }
+    return 0;
+}
+
 static int put_incident(struct memory_store *memory, const struct incident_row *row, bool insert,
                         struct err *err)
 {
@@ -139,6 +118,9 @@ static int put_incident(struct memory_store *memory, const struct incident_row *
     if (insert) {
         if (incident->row != NULL) {
             return taken(err, "incident", row->number);
+        }
+        if (move_group(memory, NULL, row, err) != 0) {
+            return -1;
         }
         incident->row = row_copy_heap(&incident_shape, row);
         return 0;
@@ -150,6 +132,9 @@ static int put_incident(struct memory_store *memory, const struct incident_row *
     memcpy(next.uuid, incident->row->uuid, sizeof(next.uuid));
     next.policy = incident->row->policy;
     next.group_key = incident->row->group_key;
+    if (move_group(memory, incident->row, &next, err) != 0) {
+        return -1;
+    }
     struct incident_row *old = incident->row;
     incident->row = row_copy_heap(&incident_shape, &next);
     free(old);
@@ -196,6 +181,9 @@ static int put_alert(struct memory_store *memory, const struct alert_row *row, b
 static int put_notification(struct memory_store *memory, const struct notification_row *row,
                             struct err *err)
 {
+    if (row->ended_at_ms == 0 && !memory_keys_add(&memory->unfinished, memory_key(row->key, ""))) {
+        return twice(err, "notification", row->id, row->key);
+    }
     struct notification_row *copy = row_copy_heap(&notification_shape, row);
     copy->body = row->body == NULL ? NULL : bytes_copy(row->body, row->body_count);
     if (!memory_table_insert(&memory->notifications, row->id, copy)) {
@@ -241,10 +229,13 @@ static int put_outcome(struct memory_store *memory, const struct outcome_row *ou
         next.provider_id = outcome->provider_id;
     }
     if (notification_is_over(outcome->state)) {
+        if (next.ended_at_ms == 0) {
+            memory_keys_remove(&memory->unfinished, memory_key(next.key, ""));
+        }
         next.ended_at_ms = outcome->at_ms;
         next.body = NULL;
         next.body_count = 0;
-        if (outcome->state != NOTIFICATION_ACCEPTED || !incident_is_live(memory, next.incident)) {
+        if (outcome->state != NOTIFICATION_ACCEPTED || !memory_is_live(memory, next.incident)) {
             next.snapshot = "";
         }
     }
@@ -337,126 +328,7 @@ static enum store_verdict memory_commit(void *self, const struct commit *commit,
     return STORE_COMMITTED;
 }
 
-/* Load. */
-
-static void load_policies(const struct memory_store *memory, const struct store_sink *sink)
-{
-    for (size_t i = 0; i < memory->policies.count; i++) {
-        const struct policy_row *policy = memory->policies.entries[i].row;
-        for (size_t j = 0; j < memory->incidents.count; j++) {
-            const struct memory_incident *incident = memory->incidents.entries[j].row;
-            if (incident->row != NULL && incident->row->live &&
-                text_equal(incident->row->policy_hash, policy->hash)) {
-                sink->policy(sink->self, policy);
-                break;
-            }
-        }
-    }
-}
-
-static void load_notifications(const struct memory_store *memory, const struct store_sink *sink)
-{
-    for (size_t i = 0; i < memory->notifications.count; i++) {
-        struct notification_row row =
-            *(struct notification_row *)memory->notifications.entries[i].row;
-        if (!notification_is_over(row.state) || incident_is_live(memory, row.incident)) {
-            row.body = NULL;
-            row.body_count = 0;
-            row.snapshot = "";
-            sink->notification(sink->self, &row);
-        }
-    }
-}
-
-static int memory_read_meta(void *self, struct store_meta *out_meta, struct err *err)
-{
-    (void)err; /* nothing here can fail */
-    *out_meta = ((struct memory_store *)self)->meta;
-    return 0;
-}
-
-static int memory_load(void *self, const struct store_sink *sink, struct err *err)
-{
-    (void)err; /* nothing here can fail */
-    struct memory_store *memory = self;
-    memory->inbox_taken = 0; /* a reload means that what was taken was not applied */
-    sink->meta(sink->self, &memory->meta);
-    load_policies(memory, sink);
-    for (size_t i = 0; i < memory->incidents.count; i++) {
-        const struct memory_incident *incident = memory->incidents.entries[i].row;
-        if (incident->row != NULL && incident->row->live) {
-            sink->incident(sink->self, incident->row);
-        }
-    }
-    for (size_t i = 0; i < memory->alerts.count; i++) {
-        struct alert_row row = *(struct alert_row *)memory->alerts.entries[i].row;
-        if (incident_is_live(memory, row.incident)) {
-            row.details = "";
-            row.links = "";
-            row.text_unchanged = false;
-            sink->alert(sink->self, &row);
-        }
-    }
-    load_notifications(memory, sink);
-    return 0;
-}
-
-/* Look-ups. */
-
-static const struct alert_row *details_alert(const struct memory_store *memory, uint64_t number)
-{
-    const struct memory_incident *incident = table_row(&memory->incidents, number);
-    const struct alert_row *oldest = NULL;
-    for (size_t i = 0; incident != NULL && i < incident->alerts.count; i++) {
-        const struct alert_row *alert = table_row(&memory->alerts, incident->alerts.ids[i]);
-        if (alert == NULL || alert->incident != number) {
-            continue;
-        }
-        if (alert->firing) {
-            return alert;
-        }
-        if (oldest == NULL) {
-            oldest = alert;
-        }
-    }
-    return oldest;
-}
-
-static int memory_notification(void *self, uint64_t id, struct arena *arena,
-                               struct notification_row *out_row, const char **out_details,
-                               const char **out_links, struct err *err)
-{
-    const struct memory_store *memory = self;
-    const struct notification_row *row = table_row(&memory->notifications, id);
-    if (row == NULL) {
-        return err_set(err, ERR_NOT_FOUND, "notification %llu is not there",
-                       (unsigned long long)id);
-    }
-    *out_row = *row;
-    row_keep(&notification_shape, out_row, arena);
-    if (row->body != NULL) {
-        out_row->body = arena_copy(arena, row->body, row->body_count);
-    }
-    const struct alert_row *alert = details_alert(memory, row->incident);
-    *out_details = arena_strdup(arena, alert == NULL ? "" : alert->details);
-    *out_links = arena_strdup(arena, alert == NULL ? "" : alert->links);
-    return 0;
-}
-
-static int memory_find_provider_id(void *self, const char *channel, const char *provider_id,
-                                   uint64_t *out_notification, struct err *err)
-{
-    const struct memory_store *memory = self;
-    for (size_t i = memory->notifications.count; i > 0 && provider_id[0] != '\0'; i--) {
-        const struct notification_row *row = memory->notifications.entries[i - 1].row;
-        if (text_equal(row->provider_id, provider_id) && text_equal(row->channel, channel)) {
-            *out_notification = row->id;
-            return 0;
-        }
-    }
-    return err_set(err, ERR_NOT_FOUND, "no notification of channel %s has the provider id '%s'",
-                   channel, provider_id);
-}
+/* Inbox. */
 
 static int memory_inbox_append(void *self, const struct store_inbox_item *items, size_t count,
                                struct err *err)
@@ -499,6 +371,16 @@ static int memory_inbox_take(void *self, size_t max, struct arena *arena,
 
 /* Housekeeping and the end. */
 
+static void notification_delete(struct memory_store *memory, struct memory_entry *entry)
+{
+    const struct notification_row *row = entry->row;
+    if (row->ended_at_ms == 0) {
+        memory_keys_remove(&memory->unfinished, memory_key(row->key, ""));
+    }
+    notification_free(entry->row);
+    entry->row = NULL;
+}
+
 static void incident_delete(struct memory_store *memory, struct memory_incident *incident)
 {
     for (size_t i = 0; i < incident->alerts.count; i++) {
@@ -512,8 +394,7 @@ static void incident_delete(struct memory_store *memory, struct memory_incident 
         struct memory_entry *entry =
             memory_table_find(&memory->notifications, incident->notifications.ids[i]);
         if (entry != NULL) {
-            notification_free(entry->row);
-            entry->row = NULL;
+            notification_delete(memory, entry);
         }
     }
     free(incident->alerts.ids);
@@ -570,6 +451,8 @@ static void memory_close(void *self)
     memory_table_clear(&memory->notifications);
     memory_table_clear(&memory->inbox);
     memory_table_clear(&memory->policies);
+    memory_keys_clear(&memory->open_groups);
+    memory_keys_clear(&memory->unfinished);
     free(memory);
 }
 

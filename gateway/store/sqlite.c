@@ -30,16 +30,26 @@ int sqlite_fail(sqlite3 *db, const char *path, int rc, const char *what, struct 
                    db == NULL ? sqlite3_errstr(rc) : sqlite3_errmsg(db), rc);
 }
 
-/* A write that found no space has changed nothing that counts; a failed sync has an unknown effect,
- * whatever its reason. */
-static bool is_out_of_space(sqlite3 *db, int rc)
+/*
+ * A write that found no space has changed nothing that counts. SQLite says "full" only for ENOSPC;
+ * what else means the same is known to the file that was written. A failed sync has an unknown
+ * effect, whatever its reason, and so has an index of the log that cannot grow
+ * (SQLITE_IOERR_SHMSIZE): the log itself is written by then.
+ */
+static bool is_out_of_space(sqlite3 *db, int rc, int which_file)
 {
-    int number = sqlite3_system_errno(db);
-    bool is_write = rc == SQLITE_IOERR_WRITE || rc == SQLITE_IOERR_SHMSIZE;
-    return is_write && (number == ENOSPC || number == EDQUOT || number == EFBIG);
+    sqlite3_file *file = NULL;
+    int number = 0;
+    if (rc != SQLITE_IOERR_WRITE ||
+        sqlite3_file_control(db, "main", which_file, &file) != SQLITE_OK || file == NULL ||
+        file->pMethods == NULL ||
+        file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &number) != SQLITE_OK) {
+        return false;
+    }
+    return number == ENOSPC || number == EDQUOT || number == EFBIG;
 }
 
-enum store_verdict sqlite_verdict(sqlite3 *db, int rc)
+enum store_verdict sqlite_verdict(sqlite3 *db, int rc, int which_file)
 {
     switch (rc & 0xff) {
     case SQLITE_OK:
@@ -55,7 +65,7 @@ enum store_verdict sqlite_verdict(sqlite3 *db, int rc)
     case SQLITE_NOMEM:
         assert_out_of_memory(0);
     default:
-        return is_out_of_space(db, rc) ? STORE_FULL : STORE_BROKEN;
+        return is_out_of_space(db, rc, which_file) ? STORE_FULL : STORE_BROKEN;
     }
 }
 
@@ -142,7 +152,7 @@ static enum store_verdict sqlite_commit(void *self, const struct commit *commit,
     }
     bool fenced = false;
     int rc = write_batch(store, commit, &fenced, err);
-    enum store_verdict verdict = sqlite_verdict(store->db, rc);
+    enum store_verdict verdict = sqlite_verdict(store->db, rc, SQLITE_FCNTL_JOURNAL_POINTER);
     if (fenced) {
         verdict = STORE_LEASE_LOST;
         (void)err_set(err, ERR_CONFLICT,

@@ -70,6 +70,7 @@ struct sqlite_store {
     uint64_t inbox_taken;   /* up to here taken, not yet committed */
     int64_t incidents_swept;            /* up to here looked at by this round of idle */
     int64_t swept[SQLITE_STORE_SWEEPS]; /* the same for each of its other tables */
+    bool sweep_again;                   /* incidents have left since the walk over the events began */
     bool broken;
 };
 
@@ -92,7 +93,8 @@ int query_run(struct sqlite_store *store, enum query query); /* one without para
 
 /* Text of a failed call into *err, with the file and what was tried; returns -1. */
 int sqlite_fail(sqlite3 *db, const char *path, int rc, const char *what, struct err *err);
-enum store_verdict sqlite_verdict(sqlite3 *db, int rc);
+/* which_file was written: the log (SQLITE_FCNTL_JOURNAL_POINTER) or the database (SQLITE_FCNTL_FILE_POINTER). */
+enum store_verdict sqlite_verdict(sqlite3 *db, int rc, int which_file);
 int sqlite_rollback(struct sqlite_store *store);
 
 /* Brings the schema to the newest this program knows; -1 also for a newer one and for a foreign database. */

@@ -1,9 +1,9 @@
 #include "gateway/store/sqlite.h"
 
 /* A failure that is not about space or a lock ends the store: the next commit answers broken. */
-static void note_failure(struct sqlite_store *store, int rc)
+static void note_failure(struct sqlite_store *store, int rc, int which_file)
 {
-    enum store_verdict verdict = sqlite_verdict(store->db, rc);
+    enum store_verdict verdict = sqlite_verdict(store->db, rc, which_file);
     if (verdict == STORE_FULL) {
         ballast_drop(&store->ballast);
     } else if (verdict == STORE_BROKEN) {
@@ -20,7 +20,7 @@ void sqlite_checkpoint(struct sqlite_store *store)
         store->wal_pages = in_log;
         store->checkpointed_pages = done;
     }
-    note_failure(store, rc);
+    note_failure(store, rc, SQLITE_FCNTL_FILE_POINTER);
     ballast_watch(&store->ballast);
 }
 
@@ -114,18 +114,24 @@ struct sweep {
     const char *deletions[2];
 };
 
+enum { SWEEP_EVENTS, SWEEP_TIMELINE, SWEEP_NOTIFICATIONS };
+
 static const struct sweep sweeps[SQLITE_STORE_SWEEPS] = {
-    {.find = "SELECT id, at_ms FROM events WHERE id > ?1 ORDER BY id LIMIT ?2",
-     .deletions = {"DELETE FROM events WHERE id > ?1 AND id <= ?2 AND NOT EXISTS "
-                   "(SELECT 1 FROM incidents WHERE number = events.incident)"}},
-    {.find = "SELECT id, at_ms FROM timeline WHERE incident = 0 AND id > ?1 ORDER BY id LIMIT ?2",
-     .deletions = {"DELETE FROM timeline WHERE incident = 0 AND id > ?1 AND id <= ?2"}},
-    {.find = "SELECT id, created_at_ms FROM notifications WHERE incident = 0 AND id > ?1 "
-             "ORDER BY id LIMIT ?2",
-     .deletions = {"DELETE FROM attempts WHERE notification IN (SELECT id FROM notifications WHERE "
-                   "incident = 0 AND ended_at_ms <> 0 AND id > ?1 AND id <= ?2)",
-                   "DELETE FROM notifications WHERE incident = 0 AND ended_at_ms <> 0 AND "
-                   "id > ?1 AND id <= ?2"}},
+    [SWEEP_EVENTS] = {.find = "SELECT id, at_ms FROM events WHERE id > ?1 ORDER BY id LIMIT ?2",
+                      .deletions = {"DELETE FROM events WHERE id > ?1 AND id <= ?2 AND NOT EXISTS "
+                                    "(SELECT 1 FROM incidents WHERE number = events.incident)"}},
+    [SWEEP_TIMELINE] =
+        {.find =
+             "SELECT id, at_ms FROM timeline WHERE incident = 0 AND id > ?1 ORDER BY id LIMIT ?2",
+         .deletions = {"DELETE FROM timeline WHERE incident = 0 AND id > ?1 AND id <= ?2"}},
+    [SWEEP_NOTIFICATIONS] =
+        {.find = "SELECT id, created_at_ms FROM notifications WHERE incident = 0 AND id > ?1 "
+                 "ORDER BY id LIMIT ?2",
+         .deletions =
+             {"DELETE FROM attempts WHERE notification IN (SELECT id FROM notifications WHERE "
+              "incident = 0 AND ended_at_ms <> 0 AND id > ?1 AND id <= ?2)",
+              "DELETE FROM notifications WHERE incident = 0 AND ended_at_ms <> 0 AND "
+              "id > ?1 AND id <= ?2"}},
 };
 
 /* The last id of a run of old rows behind `after`; `after` itself when there is none. */
@@ -196,15 +202,21 @@ static void retain(struct sqlite_store *store, int64_t keep_before_ms)
         rc = delete_old(store, &old);
     }
     if (rc != SQLITE_OK) {
-        note_failure(store, rc);
+        note_failure(store, rc, SQLITE_FCNTL_JOURNAL_POINTER);
         if (sqlite_rollback(store) != SQLITE_OK) {
             store->broken = true;
         }
         return;
     }
+    bool is_through = old.last[SWEEP_EVENTS] == store->swept[SWEEP_EVENTS];
     store->incidents_swept = old.incidents.looked_at;
+    store->sweep_again = store->sweep_again || old.incidents.count > 0;
     for (int i = 0; i < SQLITE_STORE_SWEEPS; i++) {
         store->swept[i] = old.last[i];
+    }
+    if (is_through && store->sweep_again) {
+        store->swept[SWEEP_EVENTS] = 0; /* events passed over may have lost their incident */
+        store->sweep_again = false;
     }
 }
 

@@ -30,7 +30,7 @@ int sqlite_inbox_append(void *self, const struct store_inbox_item *items, size_t
     if (rc == SQLITE_OK) {
         return 0;
     }
-    enum store_verdict verdict = sqlite_verdict(store->db, rc);
+    enum store_verdict verdict = sqlite_verdict(store->db, rc, SQLITE_FCNTL_JOURNAL_POINTER);
     (void)sqlite_fail(store->db, store->path, rc, "inbox", err); /* returned below */
     if (sqlite_rollback(store) != SQLITE_OK || verdict == STORE_BROKEN) {
         store->broken = true;

@@ -148,6 +148,9 @@ int row_decode_notification(sqlite3_stmt *statement, struct notification_row *ou
     /* The pointer first, then the size: that is the order in which SQLite promises both. */
     row.body = sqlite3_column_blob(statement, c.place);
     row.body_count = (size_t)sqlite3_column_bytes(statement, c.place);
+    if (row.body == NULL && sqlite3_column_type(statement, c.place) == SQLITE_BLOB) {
+        row.body = ""; /* stored, with no bytes in it: not the same as absent */
+    }
     *out_row = row;
     return 0;
 }

@@ -15,7 +15,9 @@ const result = { violations: [], dialogs: 0 };
 try {
   const context = await browser.newContext({ viewport: { width: 390, height: 844 }, javaScriptEnabled: true });
   const page = await context.newPage();
-  page.on("console", (message) => { if (message.type() === "error") result.violations.push(message.text()); });
+  page.on("console", (message) => {
+    if (message.type() === "error") result.violations.push(`${message.text()} ${message.location().url}`);
+  });
   page.on("dialog", async (dialog) => { result.dialogs += 1; await dialog.dismiss(); });
   await page.goto(url);
   result.heading = await page.textContent("h1");

@@ -63,7 +63,8 @@ static void on_log(void *self, enum channel_log_level level, const char *text)
     (void)fprintf(stderr, "plugin (%d): %s\n", (int)level, text);
 }
 
-static void on_finish(void *self, struct channel_ticket *ticket, const struct channel_result *result)
+static void on_finish(void *self, struct channel_ticket *ticket,
+                      const struct channel_result *result)
 {
     struct channel_host_fake *host = self;
     struct host_result *out = &ticket->result;
@@ -71,8 +72,10 @@ static void on_finish(void *self, struct channel_ticket *ticket, const struct ch
     out->count++;
     out->outcome = result->outcome;
     out->retry_after_ms = result->retry_after_ms;
-    (void)snprintf(out->reason, sizeof out->reason, "%s", result->reason == NULL ? "" : result->reason);
-    (void)snprintf(out->detail, sizeof out->detail, "%s", result->detail == NULL ? "" : result->detail);
+    (void)snprintf(out->reason, sizeof out->reason, "%s",
+                   result->reason == NULL ? "" : result->reason);
+    (void)snprintf(out->detail, sizeof out->detail, "%s",
+                   result->detail == NULL ? "" : result->detail);
     (void)snprintf(out->provider_id, sizeof out->provider_id, "%s",
                    result->provider_id == NULL ? "" : result->provider_id);
     CHECK(pthread_cond_broadcast(&host->changed) == 0);
@@ -106,8 +109,9 @@ static void fill_values(struct channel_host_fake *host, const char *const *optio
     }
 }
 
-struct channel_host_fake *host_open(const struct channel_ops *ops, const char *name, const char *state_dir,
-                                    const char *const *options, char *why, size_t why_size)
+struct channel_host_fake *host_open(const struct channel_ops *ops, const char *name,
+                                    const char *state_dir, const char *const *options, char *why,
+                                    size_t why_size)
 {
     pthread_condattr_t attributes;
     struct channel_host_fake *host = calloc(1, sizeof *host);
@@ -128,8 +132,10 @@ struct channel_host_fake *host_open(const struct channel_ops *ops, const char *n
     CHECK(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0);
     CHECK(pthread_cond_init(&host->changed, &attributes) == 0);
     fill_values(host, options);
-    const struct channel_config config = {
-        .size = sizeof config, .name = name, .values = host->values, .value_count = host->value_count};
+    const struct channel_config config = {.size = sizeof config,
+                                          .name = name,
+                                          .values = host->values,
+                                          .value_count = host->value_count};
     if (ops->create(&host->host, &config, &host->self, why, why_size) != 0) {
         host->self = NULL;
         host_close(host);
@@ -152,7 +158,8 @@ void host_close(struct channel_host_fake *host)
     free(host);
 }
 
-enum channel_accept host_send(struct channel_host_fake *host, size_t ticket, const struct channel_message *message)
+enum channel_accept host_send(struct channel_host_fake *host, size_t ticket,
+                              const struct channel_message *message)
 {
     CHECK(ticket < HOST_TICKETS_MAX);
     struct channel_ticket *place = &host->tickets[ticket];

@@ -86,7 +86,8 @@ static bool read_request(int fd, struct fake_request *request)
         count++;
     }
     char length[32];
-    size_t want = (size_t)strtoul(fake_header(request, "Content-Length", length, sizeof length), NULL, 10);
+    size_t want =
+        (size_t)strtoul(fake_header(request, "Content-Length", length, sizeof length), NULL, 10);
     while (request->body_count < want && request->body_count < sizeof request->body) {
         ssize_t got = recv(fd, request->body + request->body_count, want - request->body_count, 0);
         if (got <= 0) {
@@ -114,8 +115,9 @@ static bool answer_status(int fd, const struct fake_request *request)
     for (char *c = after; *c != '\0'; c++) {
         *c = *c == '_' ? ' ' : *c; /* a date in a path */
     }
-    int length = snprintf(text, sizeof text, "HTTP/1.1 %d X\r\nContent-Length: 4\r\n%s%s%s\r\nbody", status,
-                          after[0] != '\0' ? "Retry-After: " : "", after, after[0] != '\0' ? "\r\n" : "");
+    int length =
+        snprintf(text, sizeof text, "HTTP/1.1 %d X\r\nContent-Length: 4\r\n%s%s%s\r\nbody", status,
+                 after[0] != '\0' ? "Retry-After: " : "", after, after[0] != '\0' ? "\r\n" : "");
     return send_text(fd, text, (size_t)length);
 }
 
@@ -154,7 +156,8 @@ static void answer_headers(struct fake_http *fake, int fd)
 static bool answer(struct fake_http *fake, int fd, const struct fake_request *request, size_t nth)
 {
     static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-    static const char redirect[] = "HTTP/1.1 302 Found\r\nLocation: /ok\r\nContent-Length: 0\r\n\r\n";
+    static const char redirect[] =
+        "HTTP/1.1 302 Found\r\nLocation: /ok\r\nContent-Length: 0\r\n\r\n";
     if (path_is(request, "/status/")) {
         return answer_status(fd, request);
     }
@@ -290,7 +293,8 @@ int fake_http_port(const struct fake_http *fake)
     return fake->port;
 }
 
-const char *fake_http_url(const struct fake_http *fake, const char *path, char *out, size_t out_size)
+const char *fake_http_url(const struct fake_http *fake, const char *path, char *out,
+                          size_t out_size)
 {
     (void)snprintf(out, out_size, "http://127.0.0.1:%d%s", fake->port, path);
     return out;
@@ -330,11 +334,13 @@ const struct fake_request *fake_http_wait(struct fake_http *fake, size_t index, 
     return request;
 }
 
-const char *fake_header(const struct fake_request *request, const char *name, char *out, size_t out_size)
+const char *fake_header(const struct fake_request *request, const char *name, char *out,
+                        size_t out_size)
 {
     size_t length = strlen(name);
     out[0] = '\0';
-    for (const char *line = strstr(request->head, "\r\n"); line != NULL; line = strstr(line + 2, "\r\n")) {
+    for (const char *line = strstr(request->head, "\r\n"); line != NULL;
+         line = strstr(line + 2, "\r\n")) {
         if (strncasecmp(line + 2, name, length) == 0 && line[2 + length] == ':') {
             const char *value = line + 2 + length + 1;
             value += strspn(value, " ");

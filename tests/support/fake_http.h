@@ -1,5 +1,6 @@
 /*
- * fake_http - an HTTP peer on loopback that keeps what it got and answers by the request's path, also badly.
+ * fake_http - an HTTP peer on loopback that keeps what it got and answers by the request's path,
+ * also badly.
  *
  *   /ok         200 with a short body; the connection stays open
  *   /status/N   status N; "?after=TEXT" adds that Retry-After
@@ -35,7 +36,8 @@ struct fake_request {
 struct fake_http *fake_http_start(void); /* ends the test program when it cannot */
 void fake_http_stop(struct fake_http *fake);
 int fake_http_port(const struct fake_http *fake);
-const char *fake_http_url(const struct fake_http *fake, const char *path, char *out, size_t out_size);
+const char *fake_http_url(const struct fake_http *fake, const char *path, char *out,
+                          size_t out_size);
 
 /* Requests whose path starts with this. */
 size_t fake_http_count(struct fake_http *fake, const char *path);
@@ -44,6 +46,7 @@ size_t fake_http_connection_count(struct fake_http *fake);
 const struct fake_request *fake_http_wait(struct fake_http *fake, size_t index, int64_t timeout_ms);
 
 /* The value of a header line in `head`, or "". */
-const char *fake_header(const struct fake_request *request, const char *name, char *out, size_t out_size);
+const char *fake_header(const struct fake_request *request, const char *name, char *out,
+                        size_t out_size);
 
 #endif

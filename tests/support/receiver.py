@@ -20,7 +20,11 @@ class Receiver:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self):
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                length = int(self.headers.get("Content-Length", 0))
+                body = self.rfile.read(length)
+                if len(body) < length:
+                    self.close_connection = True  # the sender was killed half way: nothing arrived
+                    return
                 request = {"path": self.path, "headers": {k.lower(): v for k, v in self.headers.items()},
                            "body": body, "at": time.time()}
                 receiver.requests.append(request)
@@ -32,6 +36,9 @@ class Receiver:
         class Server(http.server.ThreadingHTTPServer):
             daemon_threads = True
             request_queue_size = 128
+
+            def handle_error(self, request, client_address):
+                pass  # a daemon that was killed resets its connections; the ledger is what counts
 
         self.server = Server(("127.0.0.1", 0), Handler)
         self.port = self.server.server_address[1]

@@ -1,6 +1,6 @@
--- What escalated keeps. States are words, instants are milliseconds of Unix time (0: has not happened),
--- absent text is ''. gateway/store/README.md says who writes which table. A landed file is never edited:
--- a change is the next number.
+-- What escalated keeps. States are words, absent text is '', instants are milliseconds of Unix time
+-- with 0 for "has not happened". gateway/store/README.md says who writes which table. A landed file
+-- is never edited: a change is the next number.
 
 CREATE TABLE schema_version (
     version    INTEGER PRIMARY KEY,
@@ -54,7 +54,7 @@ CREATE TABLE incidents (
     open           INTEGER NOT NULL, -- state is not 'resolved'
     ladder         TEXT NOT NULL
 ) STRICT;
--- Of a column of their own, so that a change of state or of anything else leaves both indexes alone.
+-- On columns of their own, so that an update of anything else leaves both indexes alone.
 CREATE UNIQUE INDEX incidents_open ON incidents (policy, group_key) WHERE open = 1;
 CREATE INDEX incidents_live ON incidents (live) WHERE live = 1;
 CREATE INDEX incidents_policy ON incidents (policy);

@@ -19,33 +19,60 @@ struct address_case {
 };
 
 static const struct address_case cases[] = {
-    {.text = "1.1.1.1", .want = PUBLIC},           {.text = "8.8.8.8", .want = PUBLIC},
-    {.text = "9.255.255.255", .want = PUBLIC},     {.text = "11.0.0.0", .want = PUBLIC},
-    {.text = "172.15.255.255", .want = PUBLIC},    {.text = "172.32.0.0", .want = PUBLIC},
-    {.text = "100.63.255.255", .want = PUBLIC},    {.text = "100.128.0.0", .want = PUBLIC},
-    {.text = "223.255.255.255", .want = PUBLIC},   {.text = "169.253.255.255", .want = PUBLIC},
-    {.text = "0.0.0.0", .want = NOWHERE},          {.text = "0.1.2.3", .want = NOWHERE},
-    {.text = "224.0.0.1", .want = NOWHERE},        {.text = "239.255.255.255", .want = NOWHERE},
-    {.text = "240.0.0.1", .want = NOWHERE},        {.text = "255.255.255.255", .want = NOWHERE},
-    {.text = "10.0.0.1", .want = PRIVATE},         {.text = "10.255.255.255", .want = PRIVATE},
-    {.text = "100.64.0.1", .want = PRIVATE},       {.text = "127.0.0.1", .want = PRIVATE},
-    {.text = "127.255.255.255", .want = PRIVATE},  {.text = "169.254.169.254", .want = PRIVATE},
-    {.text = "172.16.0.1", .want = PRIVATE},       {.text = "172.31.255.255", .want = PRIVATE},
-    {.text = "192.0.0.8", .want = PRIVATE},        {.text = "192.0.2.1", .want = PRIVATE},
-    {.text = "192.88.99.1", .want = PRIVATE},      {.text = "192.168.1.1", .want = PRIVATE},
-    {.text = "198.18.0.1", .want = PRIVATE},       {.text = "198.19.255.255", .want = PRIVATE},
-    {.text = "198.51.100.1", .want = PRIVATE},     {.text = "203.0.113.1", .want = PRIVATE},
-    {.text = "2606:4700::1111", .want = PUBLIC},   {.text = "2a00::1", .want = PUBLIC},
-    {.text = "::", .want = NOWHERE},               {.text = "ff02::1", .want = NOWHERE},
-    {.text = "ff0e::1", .want = NOWHERE},          {.text = "::1", .want = PRIVATE},
-    {.text = "fe80::1", .want = PRIVATE},          {.text = "fec0::1", .want = PRIVATE},
-    {.text = "fc00::1", .want = PRIVATE},          {.text = "fd12:3456::1", .want = PRIVATE},
-    {.text = "2001:db8::1", .want = PRIVATE},      {.text = "2001::1", .want = PRIVATE},
-    {.text = "2002:7f00:1::", .want = PRIVATE},    {.text = "100::1", .want = PRIVATE},
-    {.text = "3fff::1", .want = PRIVATE},          {.text = "::ffff:127.0.0.1", .want = PRIVATE},
-    {.text = "::ffff:10.1.2.3", .want = PRIVATE},  {.text = "::ffff:1.1.1.1", .want = PUBLIC},
-    {.text = "::ffff:0.0.0.0", .want = NOWHERE},   {.text = "::127.0.0.1", .want = PRIVATE},
-    {.text = "64:ff9b::127.0.0.1", .want = PRIVATE}, {.text = "64:ff9b::8.8.8.8", .want = PUBLIC},
+    {.text = "1.1.1.1", .want = PUBLIC},
+    {.text = "8.8.8.8", .want = PUBLIC},
+    {.text = "9.255.255.255", .want = PUBLIC},
+    {.text = "11.0.0.0", .want = PUBLIC},
+    {.text = "172.15.255.255", .want = PUBLIC},
+    {.text = "172.32.0.0", .want = PUBLIC},
+    {.text = "100.63.255.255", .want = PUBLIC},
+    {.text = "100.128.0.0", .want = PUBLIC},
+    {.text = "223.255.255.255", .want = PUBLIC},
+    {.text = "169.253.255.255", .want = PUBLIC},
+    {.text = "0.0.0.0", .want = NOWHERE},
+    {.text = "0.1.2.3", .want = NOWHERE},
+    {.text = "224.0.0.1", .want = NOWHERE},
+    {.text = "239.255.255.255", .want = NOWHERE},
+    {.text = "240.0.0.1", .want = NOWHERE},
+    {.text = "255.255.255.255", .want = NOWHERE},
+    {.text = "10.0.0.1", .want = PRIVATE},
+    {.text = "10.255.255.255", .want = PRIVATE},
+    {.text = "100.64.0.1", .want = PRIVATE},
+    {.text = "127.0.0.1", .want = PRIVATE},
+    {.text = "127.255.255.255", .want = PRIVATE},
+    {.text = "169.254.169.254", .want = PRIVATE},
+    {.text = "172.16.0.1", .want = PRIVATE},
+    {.text = "172.31.255.255", .want = PRIVATE},
+    {.text = "192.0.0.8", .want = PRIVATE},
+    {.text = "192.0.2.1", .want = PRIVATE},
+    {.text = "192.88.99.1", .want = PRIVATE},
+    {.text = "192.168.1.1", .want = PRIVATE},
+    {.text = "198.18.0.1", .want = PRIVATE},
+    {.text = "198.19.255.255", .want = PRIVATE},
+    {.text = "198.51.100.1", .want = PRIVATE},
+    {.text = "203.0.113.1", .want = PRIVATE},
+    {.text = "2606:4700::1111", .want = PUBLIC},
+    {.text = "2a00::1", .want = PUBLIC},
+    {.text = "::", .want = NOWHERE},
+    {.text = "ff02::1", .want = NOWHERE},
+    {.text = "ff0e::1", .want = NOWHERE},
+    {.text = "::1", .want = PRIVATE},
+    {.text = "fe80::1", .want = PRIVATE},
+    {.text = "fec0::1", .want = PRIVATE},
+    {.text = "fc00::1", .want = PRIVATE},
+    {.text = "fd12:3456::1", .want = PRIVATE},
+    {.text = "2001:db8::1", .want = PRIVATE},
+    {.text = "2001::1", .want = PRIVATE},
+    {.text = "2002:7f00:1::", .want = PRIVATE},
+    {.text = "100::1", .want = PRIVATE},
+    {.text = "3fff::1", .want = PRIVATE},
+    {.text = "::ffff:127.0.0.1", .want = PRIVATE},
+    {.text = "::ffff:10.1.2.3", .want = PRIVATE},
+    {.text = "::ffff:1.1.1.1", .want = PUBLIC},
+    {.text = "::ffff:0.0.0.0", .want = NOWHERE},
+    {.text = "::127.0.0.1", .want = PRIVATE},
+    {.text = "64:ff9b::127.0.0.1", .want = PRIVATE},
+    {.text = "64:ff9b::8.8.8.8", .want = PUBLIC},
     {.text = "64:ff9b:1::1", .want = PRIVATE},
 };
 
@@ -73,7 +100,8 @@ static void test_addresses(void **state)
         bool outside = address_is_allowed(any, length, false);
         bool inside = address_is_allowed(any, length, true);
         if (outside != (cases[i].want == PUBLIC) || inside != (cases[i].want != NOWHERE)) {
-            fail_msg("%s: allowed %d with allow_private = no, %d with yes", cases[i].text, outside, inside);
+            fail_msg("%s: allowed %d with allow_private = no, %d with yes", cases[i].text, outside,
+                     inside);
         }
     }
 }
@@ -89,6 +117,7 @@ static void test_other_families(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_addresses), cmocka_unit_test(test_other_families)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_addresses),
+                                       cmocka_unit_test(test_other_families)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

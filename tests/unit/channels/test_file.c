@@ -75,7 +75,8 @@ static void read_message(const char *channel, const char *name, char *out, size_
 static struct channel_host_fake *open_channel(const char *name)
 {
     char why[256] = "";
-    struct channel_host_fake *host = host_open(plugin_ops(PLUGIN), name, state_dir, NULL, why, sizeof why);
+    struct channel_host_fake *host =
+        host_open(plugin_ops(PLUGIN), name, state_dir, NULL, why, sizeof why);
     if (host == NULL) {
         fail_msg("%s", why);
     }
@@ -200,7 +201,8 @@ static int make_state_dir(void **state)
 {
     (void)state;
     (void)snprintf(state_dir, sizeof state_dir, "%s/escalated-file-XXXXXX",
-                   getenv("TMPDIR") != NULL && strlen(getenv("TMPDIR")) < 30 ? getenv("TMPDIR") : "/tmp");
+                   getenv("TMPDIR") != NULL && strlen(getenv("TMPDIR")) < 30 ? getenv("TMPDIR")
+                                                                             : P_tmpdir);
     return mkdtemp(state_dir) != NULL ? 0 : -1;
 }
 
@@ -213,7 +215,8 @@ static int remove_state_dir(void **state)
         folder_path(channels[i], path, sizeof path);
         DIR *folder = opendir(path);
         size_t count = 0;
-        for (const struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL && count < 64;) {
+        for (const struct dirent *entry;
+             folder != NULL && (entry = readdir(folder)) != NULL && count < 64;) {
             (void)snprintf(names[count++], 256, "%s", entry->d_name);
         }
         for (size_t j = 0; j < count; j++) {

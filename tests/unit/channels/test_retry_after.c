@@ -50,7 +50,8 @@ static void test_values(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         int64_t got = retry_after_parse(cases[i].value, strlen(cases[i].value), NOW_MS);
         if (got != cases[i].want_ms) {
-            fail_msg("'%s': got %lld, want %lld", cases[i].value, (long long)got, (long long)cases[i].want_ms);
+            fail_msg("'%s': got %lld, want %lld", cases[i].value, (long long)got,
+                     (long long)cases[i].want_ms);
         }
     }
 }
@@ -67,6 +68,7 @@ static void test_prefixes(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_values), cmocka_unit_test(test_prefixes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_values),
+                                       cmocka_unit_test(test_prefixes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -49,7 +49,8 @@ static void read_sample(const char *name, struct sample *out)
     out->text[(size_t)(out->body - out->text) + strtoul(number, NULL, 10)] = '\0';
 }
 
-static void sign(const struct sample *sample, const char *const *secrets, size_t count, struct strbuf *out)
+static void sign(const struct sample *sample, const char *const *secrets, size_t count,
+                 struct strbuf *out)
 {
     struct webhook_secret keys[2];
     char why[128];
@@ -57,7 +58,8 @@ static void sign(const struct sample *sample, const char *const *secrets, size_t
         assert_int_equal(webhook_secret_parse(secrets[i], &keys[i], why, sizeof why), 0);
     }
     strbuf_init(out, 1024);
-    webhook_sign(keys, count, sample->id, sample->timestamp_s, sample->body, strlen(sample->body), out);
+    webhook_sign(keys, count, sample->id, sample->timestamp_s, sample->body, strlen(sample->body),
+                 out);
 }
 
 static void test_symmetric_sample(void **state)
@@ -99,7 +101,8 @@ static const struct secret_case secret_cases[] = {
     {.text = "whsec_", .want = -1},
     {.text = "whsec_****", .want = -1},
     {.text = "whsk_AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=", .want = -1},
-    {.text = "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyAAQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyABCDEFGH",
+    {.text = "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyAAQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHy"
+             "ABCDEFGH",
      .want = -1}, /* over 64 */
 };
 

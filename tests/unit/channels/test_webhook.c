@@ -55,17 +55,20 @@ static struct channel_message message_to(const char *address, int64_t deadline_m
 static struct channel_host_fake *open_with(const char *const *options)
 {
     char why[256] = "";
-    struct channel_host_fake *host = host_open(plugin_ops(PLUGIN), "hook", "/", options, why, sizeof why);
+    struct channel_host_fake *host =
+        host_open(plugin_ops(PLUGIN), "hook", "/", options, why, sizeof why);
     if (host == NULL) {
         fail_msg("%s", why);
     }
     return host;
 }
 
-static struct host_result send_one(struct channel_host_fake *host, const char *path, int64_t deadline_ms)
+static struct host_result send_one(struct channel_host_fake *host, const char *path,
+                                   int64_t deadline_ms)
 {
     char url[256];
-    struct channel_message message = message_to(fake_http_url(fake, path, url, sizeof url), deadline_ms);
+    struct channel_message message =
+        message_to(fake_http_url(fake, path, url, sizeof url), deadline_ms);
     assert_int_equal(host_send(host, 0, &message), CHANNEL_TAKEN);
     return host_wait(host, 0, WAIT_MS);
 }
@@ -81,9 +84,17 @@ struct peer_case {
 static const struct peer_case peer_cases[] = {
     {.path = "/ok", .deadline_ms = 15000, .want = CHANNEL_SENT, .reason = "http-200"},
     {.path = "/status/204", .deadline_ms = 15000, .want = CHANNEL_SENT, .reason = "http-204"},
-    {.path = "/status/429?after=7", .deadline_ms = 15000, .want = CHANNEL_RETRY, .reason = "http-429", .retry_after_ms = 7000},
+    {.path = "/status/429?after=7",
+     .deadline_ms = 15000,
+     .want = CHANNEL_RETRY,
+     .reason = "http-429",
+     .retry_after_ms = 7000},
     {.path = "/status/503", .deadline_ms = 15000, .want = CHANNEL_RETRY, .reason = "http-503"},
-    {.path = "/status/503?after=99999", .deadline_ms = 15000, .want = CHANNEL_RETRY, .reason = "http-503", .retry_after_ms = 300000},
+    {.path = "/status/503?after=99999",
+     .deadline_ms = 15000,
+     .want = CHANNEL_RETRY,
+     .reason = "http-503",
+     .retry_after_ms = 300000},
     {.path = "/status/410", .deadline_ms = 15000, .want = CHANNEL_REJECTED, .reason = "http-410"},
     {.path = "/redirect", .deadline_ms = 15000, .want = CHANNEL_REJECTED, .reason = "http-302"},
     {.path = "/reset", .deadline_ms = 15000, .want = CHANNEL_UNKNOWN, .reason = "network"},
@@ -104,8 +115,8 @@ static void test_peers(void **state)
         struct host_result got = send_one(host, want->path, want->deadline_ms);
         if (got.count != 1 || got.outcome != want->want || strcmp(got.reason, want->reason) != 0 ||
             got.retry_after_ms != want->retry_after_ms) {
-            fail_msg("%s: got %d times outcome %d, %s, retry after %lld (%s)", want->path, got.count, got.outcome,
-                     got.reason, (long long)got.retry_after_ms, got.detail);
+            fail_msg("%s: got %d times outcome %d, %s, retry after %lld (%s)", want->path,
+                     got.count, got.outcome, got.reason, (long long)got.retry_after_ms, got.detail);
         }
     }
     /* Nobody followed the redirect; the message whose time was over was not sent. */
@@ -132,19 +143,23 @@ static void test_nobody_listens(void **state)
 static void test_headers(void **state)
 {
     (void)state;
-    static const char *const options[] = {"secret",      SECRET,          "secret_old",   OLD_SECRET,
-                                          "header_name", "Authorization", "header_value", "Bearer abc", NULL};
+    static const char *const options[] = {"secret",       SECRET,        "secret_old",
+                                          OLD_SECRET,     "header_name", "Authorization",
+                                          "header_value", "Bearer abc",  NULL};
     char value[512];
     struct channel_host_fake *host = open_with(options);
     assert_int_equal(send_one(host, "/ok", 5000).outcome, CHANNEL_SENT);
     const struct fake_request *request = fake_http_wait(fake, 0, WAIT_MS);
     assert_non_null(request);
     assert_string_equal(request->body, "{\"type\":\"incident.page\"}");
-    assert_string_equal(fake_header(request, "webhook-id", value, sizeof value), "142_1_tech-lead_ann_hook_0");
-    assert_string_equal(fake_header(request, "Content-Type", value, sizeof value), "application/json");
+    assert_string_equal(fake_header(request, "webhook-id", value, sizeof value),
+                        "142_1_tech-lead_ann_hook_0");
+    assert_string_equal(fake_header(request, "Content-Type", value, sizeof value),
+                        "application/json");
     assert_string_equal(fake_header(request, "Authorization", value, sizeof value), "Bearer abc");
     assert_string_equal(fake_header(request, "Expect", value, sizeof value), "");
-    assert_true(strtoll(fake_header(request, "webhook-timestamp", value, sizeof value), NULL, 10) > 1700000000);
+    assert_true(strtoll(fake_header(request, "webhook-timestamp", value, sizeof value), NULL, 10) >
+                1700000000);
     (void)fake_header(request, "webhook-signature", value, sizeof value);
     assert_memory_equal(value, "v1,", 3);
     assert_non_null(strstr(value, "= v1,"));
@@ -175,7 +190,8 @@ static void test_connections_are_kept(void **state)
     host_close(host);
 }
 
-/* The second request dies with its kept connection after it was written: it must be told, not sent again. */
+/* The second request dies with its kept connection after it was written: it must be told, not sent
+ * again. */
 static void test_no_silent_second_copy(void **state)
 {
     (void)state;
@@ -191,8 +207,8 @@ static void test_private_address_is_refused(void **state)
 {
     (void)state;
     static const char *const options[] = {"allow_private", "no", NULL};
-    static const char *const hosts[] = {"127.0.0.1", "localhost", "[::1]", "127.1", "2130706433", "0x7f.1",
-                                        "[::ffff:127.0.0.1]"};
+    static const char *const hosts[] = {
+        "127.0.0.1", "localhost", "[::1]", "127.1", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]"};
     struct channel_host_fake *host = open_with(options);
     for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
         char url[128];
@@ -220,12 +236,19 @@ static void test_proxy_of_the_environment_is_ignored(void **state)
     assert_int_equal(unsetenv("ALL_PROXY"), 0);
 }
 
-/* What does not start with http:// or https:// is no URL of the contact's, and this section has none. */
+/* What does not start with http:// or https:// is no URL of the contact's, and this section has
+ * none. */
 static void test_bad_urls(void **state)
 {
     (void)state;
-    static const char *const addresses[] = {"", "ftp://example.com/", "file:///etc/passwd", "http://",
-                                            "http://a b/", "http://exa\r\nmple/", "https://:80/", "gopher://x/"};
+    static const char *const addresses[] = {"",
+                                            "ftp://example.com/",
+                                            "file:///etc/passwd",
+                                            "http://",
+                                            "http://a b/",
+                                            "http://exa\r\nmple/",
+                                            "https://:80/",
+                                            "gopher://x/"};
     struct channel_host_fake *host = open_with(NULL);
     for (size_t i = 0; i < sizeof addresses / sizeof addresses[0]; i++) {
         struct channel_message message = message_to(addresses[i], 5000);
@@ -293,7 +316,9 @@ static void test_destinations(void **state)
     assert_string_equal(out, "hooks.example.com:443");
     ops->destination(host_self(host), "http://10.0.0.1:8080/x", out, sizeof out);
     assert_string_equal(out, "10.0.0.1:8080");
-    ops->destination(host_self(host), "http://very-long-name-0123456789-0123456789-0123456789-0123456789.example/", out, 16);
+    ops->destination(host_self(host),
+                     "http://very-long-name-0123456789-0123456789-0123456789-0123456789.example/",
+                     out, 16);
     assert_int_equal(strlen(out), 15);
     host_close(host);
 }
@@ -315,7 +340,8 @@ static void test_bad_options(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char why[256] = "";
-        struct channel_host_fake *host = host_open(plugin_ops(PLUGIN), "hook", "/", cases[i], why, sizeof why);
+        struct channel_host_fake *host =
+            host_open(plugin_ops(PLUGIN), "hook", "/", cases[i], why, sizeof why);
         if (host != NULL || why[0] == '\0') {
             fail_msg("case %zu was accepted or refused without a reason", i);
         }
@@ -334,7 +360,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_connections_are_kept, start_fake, stop_fake),
         cmocka_unit_test_setup_teardown(test_no_silent_second_copy, start_fake, stop_fake),
         cmocka_unit_test_setup_teardown(test_private_address_is_refused, start_fake, stop_fake),
-        cmocka_unit_test_setup_teardown(test_proxy_of_the_environment_is_ignored, start_fake, stop_fake),
+        cmocka_unit_test_setup_teardown(test_proxy_of_the_environment_is_ignored, start_fake,
+                                        stop_fake),
         cmocka_unit_test_setup_teardown(test_bad_urls, start_fake, stop_fake),
         cmocka_unit_test_setup_teardown(test_one_slow_peer_delays_nobody, start_fake, stop_fake),
         cmocka_unit_test_setup_teardown(test_busy_past_the_limit, start_fake, stop_fake),

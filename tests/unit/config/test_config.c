@@ -36,7 +36,7 @@ static void test_defaults(void **state)
     assert_string_equal(c->store_url, "sqlite:escalated.db");
     assert_string_equal(c->token_key_file, "");
     assert_string_equal(c->public_url, "");
-    assert_string_equal(c->control_group, "escalated");
+    assert_string_equal(c->control_group, "");
     assert_int_equal(c->keep_ms, INT64_C(400) * 86400000);
     assert_false(c->log_json);
     assert_int_equal(c->log_level, LOG_INFO);

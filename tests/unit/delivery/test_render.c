@@ -9,15 +9,22 @@
 #include "gateway/delivery/render.h"
 #include "gateway/system/token.h"
 
-#define SNAPSHOT                                                                                                \
-    "{\"incident\":142,\"uuid\":\"u\",\"title\":\"Disk /srv full\",\"summary\":\"97 % used\",\"severity\":\"critical\"," \
-    "\"priority\":1,\"state\":\"acknowledged\",\"policy\":\"storefront\",\"step\":\"tech-lead\",\"kind\":\"page\",\"climb\":2," \
-    "\"labels\":{\"service\":\"shop\",\"region\":\"eu\"},\"key\":\"db01/disk\",\"source\":\"mon\",\"owner\":\"ann\","     \
-    "\"owner_name\":\"Ann Lee\",\"ack_until\":\"2026-03-01T02:30:00Z\",\"eta_at\":1772332200000,\"cause\":\"log growth\","   \
-    "\"firing_count\":3,\"opened_at\":\"2026-03-01T02:00:00Z\",\"local\":{\"opened_at\":\"Sun 03:00\"},\"text\":\"\"}"
+#define SNAPSHOT                                                                                   \
+    "{\"incident\":142,\"uuid\":\"u\",\"title\":\"Disk /srv full\",\"summary\":\"97 % "            \
+    "used\",\"severity\":\"critical\","                                                            \
+    "\"priority\":1,\"state\":\"acknowledged\",\"policy\":\"storefront\",\"step\":\"tech-lead\","  \
+    "\"kind\":\"page\",\"climb\":2,"                                                               \
+    "\"labels\":{\"service\":\"shop\",\"region\":\"eu\"},\"key\":\"db01/"                          \
+    "disk\",\"source\":\"mon\",\"owner\":\"ann\","                                                 \
+    "\"owner_name\":\"Ann "                                                                        \
+    "Lee\",\"ack_until\":\"2026-03-01T02:30:00Z\",\"eta_at\":1772332200000,\"cause\":\"log "       \
+    "growth\","                                                                                    \
+    "\"firing_count\":3,\"opened_at\":\"2026-03-01T02:00:00Z\",\"local\":{\"opened_at\":\"Sun "    \
+    "03:00\"},\"text\":\"\"}"
 
 static const unsigned char key_bytes[32] = {1, 2, 3};
-static struct secret token_key = {.bytes = (unsigned char *)(uintptr_t)key_bytes, .count = sizeof key_bytes};
+static struct secret token_key = {.bytes = (unsigned char *)(uintptr_t)key_bytes,
+                                  .count = sizeof key_bytes};
 
 static struct render_context context_for(const char *format)
 {
@@ -65,11 +72,21 @@ static void test_text_of_a_page(void **state)
 {
     (void)state;
     static const char *const parts[] = {
-        "#142 critical: Disk /srv full\n", "Summary: 97 % used\n", "Severity: critical, priority p1\n",
-        "State: acknowledged by Ann Lee until 2026-03-01T02:30:00Z\n", "Promised for: 2026-03-01T02:30:00Z\n",
-        "Since: Sun 03:00\n", "Cause: log growth\n", "Labels: service=shop, region=eu\n", "Source: mon\n",
-        "Key: db01/disk\n", "Alerts firing: 3\n", "Policy: storefront, step tech-lead, climb 2\n",
-        "Acknowledge: https://alerts.example.com/a/", "Or reply: 142 ack eta 30m\n", "See Runbook: https://wiki/1\n",
+        "#142 critical: Disk /srv full\n",
+        "Summary: 97 % used\n",
+        "Severity: critical, priority p1\n",
+        "State: acknowledged by Ann Lee until 2026-03-01T02:30:00Z\n",
+        "Promised for: 2026-03-01T02:30:00Z\n",
+        "Since: Sun 03:00\n",
+        "Cause: log growth\n",
+        "Labels: service=shop, region=eu\n",
+        "Source: mon\n",
+        "Key: db01/disk\n",
+        "Alerts firing: 3\n",
+        "Policy: storefront, step tech-lead, climb 2\n",
+        "Acknowledge: https://alerts.example.com/a/",
+        "Or reply: 142 ack eta 30m\n",
+        "See Runbook: https://wiki/1\n",
         "Acme operations\n"};
     struct rendered rendered;
     struct order order = page_order();
@@ -108,7 +125,8 @@ static void test_foreign_kinds(void **state)
     (void)state;
     struct rendered rendered;
     struct order order = page_order();
-    order.snapshot = "{\"title\":[1],\"labels\":\"x\",\"priority\":\"p2\",\"climb\":\"a\",\"local\":7,\"owner\":null,\"state\":{}}";
+    order.snapshot = "{\"title\":[1],\"labels\":\"x\",\"priority\":\"p2\",\"climb\":\"a\","
+                     "\"local\":7,\"owner\":null,\"state\":{}}";
     order.details = "[1]";
     order.links = "{\"a\":1}";
     make("text", &order, &rendered);
@@ -170,7 +188,8 @@ static void test_webhook_envelope(void **state)
     struct rendered rendered;
     struct json *root = NULL;
     struct order order = page_order();
-    order.snapshot = "{\"incident\":142,\"title\":\"a\",\"token\":\"forged\",\"details\":1,\"notification\":2,\"ack_url\":3,\"links\":4}";
+    order.snapshot = "{\"incident\":142,\"title\":\"a\",\"token\":\"forged\",\"details\":1,"
+                     "\"notification\":2,\"ack_url\":3,\"links\":4}";
     order.details = "{\"host\":\"db01\",\"n\":9007199254740993}";
     order.links = "[{\"href\":\"https://wiki/1\",\"text\":\"Runbook\"}]";
     make("webhook", &order, &rendered);
@@ -181,8 +200,10 @@ static void test_webhook_envelope(void **state)
     assert_string_equal(json_string(json_get(root, "type")), "incident.page");
     assert_string_equal(json_string(json_get(root, "timestamp")), "2026-03-01T02:30:00Z");
     assert_int_equal(json_integer(json_get(data, "incident")), 142);
-    assert_int_equal(json_integer(json_get(json_get(data, "details"), "n")), INT64_C(9007199254740993));
-    assert_string_equal(json_string(json_get(json_at(json_get(data, "links"), 0), "text")), "Runbook");
+    assert_int_equal(json_integer(json_get(json_get(data, "details"), "n")),
+                     INT64_C(9007199254740993));
+    assert_string_equal(json_string(json_get(json_at(json_get(data, "links"), 0), "text")),
+                        "Runbook");
     assert_int_equal(json_integer(json_get(json_get(data, "notification"), "id")), 77);
     assert_string_equal(json_string(json_get(json_get(data, "notification"), "key")), order.key);
     char url[128] = "https://alerts.example.com/a/";
@@ -192,14 +213,17 @@ static void test_webhook_envelope(void **state)
     render_clear(&rendered);
 }
 
-/* Nothing from outside may end the subject's line, begin a new field, or reach a terminal as a control sequence. */
+/* Nothing from outside may end the subject's line, begin a new field, or reach a terminal as a
+ * control sequence. */
 static void test_hostile_texts(void **state)
 {
     (void)state;
     struct rendered rendered;
     struct order order = page_order();
-    order.snapshot = "{\"title\":\"a\\r\\nBcc: x\\u001b[2J\",\"summary\":\"b\\nState: resolved\",\"owner\":\"\\u007f\","
-                     "\"state\":\"triggered\",\"text\":\"first\\nsecond\\u0007\",\"labels\":{\"k\\n\":\"v\\r\"}}";
+    order.snapshot = "{\"title\":\"a\\r\\nBcc: x\\u001b[2J\",\"summary\":\"b\\nState: "
+                     "resolved\",\"owner\":\"\\u007f\","
+                     "\"state\":\"triggered\",\"text\":\"first\\nsecond\\u0007\",\"labels\":{"
+                     "\"k\\n\":\"v\\r\"}}";
     make("text", &order, &rendered);
     assert_null(strpbrk(rendered.subject, "\r\n\x1b"));
     assert_null(strpbrk(strbuf_text(&rendered.body), "\r\x1b\x07\x7f"));

@@ -498,96 +498,6 @@ static void test_request_in_single_bytes(void **state)
     close(fd);
 }
 
-/* Sends `count` bytes of body, by length or in chunks. */
-static void post_filled(int fd, size_t count, bool is_chunked)
-{
-    char head[128];
-    char *body = malloc(count);
-    assert_non_null(body);
-    memset(body, 'b', count);
-    (void)snprintf(head, sizeof(head), "POST /echo HTTP/1.1\r\n" HOST "%s%zu\r\n\r\n",
-                   is_chunked ? "Transfer-Encoding: chunked\r\nX: " : "Content-Length: ", count);
-    client_send(fd, head);
-    if (is_chunked) {
-        (void)snprintf(head, sizeof(head), "%zx\r\n", count);
-        client_send(fd, head);
-    }
-    client_try_send(fd, body, count);
-    client_try_send(fd, "\r\n0\r\n\r\n", is_chunked ? 7 : 0);
-    free(body);
-}
-
-static void test_body_sizes(void **state)
-{
-    (void)state;
-    static const struct {
-        size_t count;
-        bool is_chunked;
-        int status;
-    } cases[] = {
-        {60000, false, 200},   {60000, true, 200},   {100001, false, 413}, {100001, true, 413},
-        {3000000, false, 413}, {3000000, true, 413}, {60001, false, 200},
-    };
-    static struct client_answer answer;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        int fd = client_connect(port);
-        post_filled(fd, cases[i].count, cases[i].is_chunked);
-        client_read(fd, true, &answer);
-        assert_int_equal(answer.status, cases[i].status);
-        assert_true(cases[i].status != 200 || answer.body_count == cases[i].count);
-        close(fd);
-    }
-}
-
-static void test_endless_chunks_are_cut(void **state)
-{
-    (void)state;
-    static struct client_answer answer;
-    int fd = client_connect(port);
-    post_filled(fd, 8 << 20, true);
-    client_read(fd, true, &answer);
-    assert_int_equal(answer.status, 0);
-    close(fd);
-}
-
-/* A request whose head has `count` bytes in all. */
-static void head_of(size_t count, bool in_target, char *out)
-{
-    static const char start[] = "GET /info?q=1";
-    static const char middle[] = " HTTP/1.1\r\n" HOST "X-Fill: ";
-    static const char end[] = "\r\n\r\n";
-    size_t fill = count - (sizeof(start) + sizeof(middle) + sizeof(end) - 3);
-    memset(out, 'f', count);
-    memcpy(out, start, sizeof(start) - 1);
-    char *next = out + sizeof(start) - 1 + (in_target ? fill : 0);
-    memcpy(next, middle, sizeof(middle) - 1);
-    memcpy(out + count - (sizeof(end) - 1), end, sizeof(end) - 1);
-    out[count] = '\0';
-}
-
-static void test_head_sizes(void **state)
-{
-    (void)state;
-    static const struct {
-        size_t count;
-        bool in_target;
-        int status;
-    } cases[] = {
-        {8000, false, 200},  {16000, false, 200}, {17000, false, 431}, {22000, false, 431},
-        {40000, false, 431}, {8000, true, 200},   {9000, true, 414},   {40000, true, 414},
-    };
-    static struct client_answer answer;
-    static char text[50000];
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        head_of(cases[i].count, cases[i].in_target, text);
-        client_ask(port, text, &answer);
-        if (answer.status != cases[i].status) {
-            fail_msg("head of %zu: got %d, want %d", cases[i].count, answer.status,
-                     cases[i].status);
-        }
-    }
-}
-
 static void test_bad_routes_are_refused(void **state)
 {
     (void)state;
@@ -615,9 +525,6 @@ int main(void)
         cmocka_unit_test(test_exchanges),
         cmocka_unit_test(test_pipelined_requests_are_answered_in_order),
         cmocka_unit_test(test_request_in_single_bytes),
-        cmocka_unit_test(test_body_sizes),
-        cmocka_unit_test(test_endless_chunks_are_cut),
-        cmocka_unit_test(test_head_sizes),
         cmocka_unit_test(test_bad_routes_are_refused),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -251,6 +251,10 @@ static const struct bad bad_bodies[] = {
      .text = "at: got '2026-03-01 02:00', want~"},
     {.json = "{" S("x") ",\"at\":\"2026-02-30T00:00:00Z\"}", .field = "at", .text = "at: got~"},
     {.json = "{" S("x") ",\"at\":\"2026-03-01T02:00:00\"}", .field = "at", .text = "at: got~"},
+    /* The place is that of the fault, whatever was read before it. */
+    {.json = "{\"labels\":{\"a\":\"b\"},\"links\":[{\"href\":\"http://h\"}]," S("x") ",\"key\":1}",
+     .field = "key",
+     .text = "key: got 1, want a string"},
     /* Several objects on lines. */
     {.json = "{" S("x") "}\n{" S("y") ",\"key\":1}",
      .field = "events[1].key",
@@ -422,22 +426,29 @@ static void test_numbers_of_labels_and_links(void **state)
     }
 }
 
-static void read_sample(const char *name, struct native_events *out_events)
+static int parse_sample(const char *name, struct native_events *out_events,
+                        struct native_error *error)
 {
     char *text = NULL;
     size_t count = 0;
     struct err err = {0};
-    struct native_error error = {0};
     const char *path = arena_printf(&arena, "%s/%s", SAMPLES, name);
     assert_int_equal(file_read(path, 100000, &text, &count, &err), 0);
     const struct native_body body = {.bytes = text,
                                      .count = count,
                                      .is_ndjson = strstr(name, ".ndjson") != NULL,
                                      .events_max = EVENTS_MAX};
-    if (native_parse(&body, &arena, out_events, &error) < 0) {
+    int result = native_parse(&body, &arena, out_events, error);
+    free(text);
+    return result;
+}
+
+static void read_sample(const char *name, struct native_events *out_events)
+{
+    struct native_error error = {0};
+    if (parse_sample(name, out_events, &error) < 0) {
         fail_msg("%s: %s", name, error.err.text);
     }
-    free(text);
 }
 
 static void test_everything_in_one_event(void **state)
@@ -514,6 +525,15 @@ static void test_samples(void **state)
     }
 }
 
+static void test_bad_sample(void **state)
+{
+    (void)state;
+    struct native_events events = {0};
+    struct native_error error = {0};
+    assert_int_equal(parse_sample("bad-severity.json", &events, &error), -1);
+    assert_string_equal(error.field, "events[3].severity");
+}
+
 static void test_texts_keep_their_characters(void **state)
 {
     (void)state;
@@ -553,6 +573,7 @@ int main(void)
         cmocka_unit_test(test_everything_in_one_event),
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_samples),
+        cmocka_unit_test(test_bad_sample),
         cmocka_unit_test(test_texts_keep_their_characters),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

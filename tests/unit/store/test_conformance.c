@@ -24,6 +24,7 @@ static const struct kind kinds[] = {
 enum { KIND_COUNT_TESTED = sizeof(kinds) / sizeof(kinds[0]) };
 
 struct fixture {
+    const struct kind *kind;
     char *folder;
     struct store *store;
 };
@@ -33,6 +34,7 @@ static int setup(void **state)
     const struct kind *kind = *state;
     struct err err = {0};
     struct fixture *fixture = heap_alloc(sizeof(*fixture));
+    fixture->kind = kind;
     fixture->folder = test_folder_make();
     if (store_open(kind->url, fixture->folder, &fixture->store, &err) != 0) {
         fail_msg("%s", err.text);
@@ -400,10 +402,10 @@ static void test_outcomes(void **state)
 {
     static const char kept[] = "{\"title\":\"t\"}";
     static const struct outcome_case cases[] = {
-        {NOTIFICATION_PENDING, true, false, kept},   {NOTIFICATION_CLAIMED, true, false, kept},
-        {NOTIFICATION_ACCEPTED, true, true, kept},   {NOTIFICATION_ACCEPTED, false, true, ""},
-        {NOTIFICATION_DELIVERED, true, true, ""},    {NOTIFICATION_FAILED, true, true, ""},
-        {NOTIFICATION_CANCELLED, false, true, ""},   {NOTIFICATION_EXPIRED, true, true, ""},
+        {NOTIFICATION_PENDING, true, false, kept}, {NOTIFICATION_CLAIMED, true, false, kept},
+        {NOTIFICATION_ACCEPTED, true, true, kept}, {NOTIFICATION_ACCEPTED, false, true, ""},
+        {NOTIFICATION_DELIVERED, true, true, ""},  {NOTIFICATION_FAILED, true, true, ""},
+        {NOTIFICATION_CANCELLED, false, true, ""}, {NOTIFICATION_EXPIRED, true, true, ""},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         check_outcome(store_of(state), i + 1, &cases[i]);
@@ -475,9 +477,8 @@ static void assert_details(struct store *store, uint64_t id, const char *details
     const char *got_details = NULL;
     const char *got_links = NULL;
     arena_init(&arena);
-    assert_int_equal(store->ops->notification(store->self, id, &arena, &row, &got_details,
-                                              &got_links, &err),
-                     0);
+    assert_int_equal(
+        store->ops->notification(store->self, id, &arena, &row, &got_details, &got_links, &err), 0);
     assert_string_equal(got_details, details);
     assert_string_equal(got_links, links);
     arena_clear(&arena);
@@ -532,9 +533,9 @@ static void test_unknown_notification_is_not_found(void **state)
         const char *details = NULL;
         const char *links = NULL;
         arena_init(&arena);
-        assert_int_equal(store->ops->notification(store->self, ids[i], &arena, &row, &details,
-                                                  &links, &err),
-                         -1);
+        assert_int_equal(
+            store->ops->notification(store->self, ids[i], &arena, &row, &details, &links, &err),
+            -1);
         assert_int_equal(err.code, ERR_NOT_FOUND);
         assert_null(details);
         arena_clear(&arena);
@@ -596,32 +597,39 @@ static void add_impossible(struct batch *batch, size_t which)
     case 6:
         batch_alert(batch, true, sample_alert(1, 1));
         break;
-    default:
+    case 7:
         batch_notification(batch, sample_notification(1, 1));
         break;
+    case 8: { /* a group that is open already */
+        struct incident_row row = sample_incident(2);
+        row.group_key = sample_incident(1).group_key;
+        batch_incident(batch, true, row);
+        break;
+    }
+    default: { /* a key that is still to be sent */
+        struct notification_row row = sample_notification(2, 1);
+        row.key = sample_notification(1, 1).key;
+        batch_notification(batch, row);
+        break;
+    }
     }
 }
 
 static void test_a_row_that_cannot_be_is_broken(void **state)
 {
+    enum { IMPOSSIBLE = 10 };
     struct fixture *fixture = *state;
-    for (size_t i = 0; i < 8; i++) {
+    for (size_t i = 0; i < IMPOSSIBLE; i++) {
         struct err err = {0};
-        struct store *store = NULL;
-        assert_int_equal(store_open(i % 2 == 0 ? "sqlite:other.db" : "memory:", fixture->folder,
-                                    &store, &err),
-                         0);
-        struct batch batch;
-        batch_begin(&batch, store);
-        if (batch.meta.next_incident == 1) {
-            batch.meta.next_incident = 2;
-            batch_incident(&batch, true, sample_incident(1));
-            batch_alert(&batch, true, sample_alert(1, 1));
-            batch_notification(&batch, sample_notification(1, 1));
-            commit_ok(&batch, store);
-        } else {
-            batch_end(&batch);
+        char url[32];
+        (void)snprintf(url, sizeof(url), "%s", fixture->kind->url);
+        if (strcmp(url, "memory:") != 0) {
+            (void)snprintf(url, sizeof(url), "sqlite:%zu.db", i);
         }
+        struct store *store = NULL;
+        assert_int_equal(store_open(url, fixture->folder, &store, &err), 0);
+        fill(store);
+        struct batch batch;
         batch_begin(&batch, store);
         add_impossible(&batch, i);
         assert_int_equal(batch_commit(&batch, store), STORE_BROKEN);
@@ -631,6 +639,56 @@ static void test_a_row_that_cannot_be_is_broken(void **state)
         assert_int_equal(batch_commit(&batch, store), STORE_BROKEN);
         store_close(store);
     }
+}
+
+/* What has ended may come again under the same key; what is over leaves its group to the next. */
+static void test_keys_are_free_again_at_the_end(void **state)
+{
+    struct store *store = store_of(state);
+    fill(store);
+    struct notification_row again = sample_notification(1, 1);
+    struct incident_row incident = sample_incident(1);
+    const char *group_key = incident.group_key;
+    const char *key = again.key;
+    for (uint64_t i = 1; i <= 200; i++) {
+        struct batch batch;
+        batch_begin(&batch, store);
+        batch_outcome(&batch, sample_outcome(i, NOTIFICATION_CANCELLED));
+        incident = sample_incident(i);
+        incident.state = INCIDENT_RESOLVED;
+        batch_incident(&batch, false, incident);
+        again = sample_notification(i + 1, 1);
+        again.key = key;
+        batch_notification(&batch, again);
+        incident = sample_incident(i + 1);
+        incident.group_key = group_key;
+        batch_incident(&batch, true, incident);
+        commit_ok(&batch, store);
+    }
+}
+
+static void test_an_empty_body_is_a_body(void **state)
+{
+    struct store *store = store_of(state);
+    fill(store);
+    struct claim_row claim = sample_claim(1, 1);
+    claim.body = "";
+    claim.body_count = 0;
+    struct batch batch;
+    batch_begin(&batch, store);
+    batch_claim(&batch, claim);
+    commit_ok(&batch, store);
+    struct arena arena;
+    struct err err = {0};
+    struct notification_row row;
+    const char *details = NULL;
+    const char *links = NULL;
+    arena_init(&arena);
+    assert_int_equal(store->ops->notification(store->self, 1, &arena, &row, &details, &links, &err),
+                     0);
+    assert_non_null(row.body);
+    assert_int_equal(row.body_count, 0);
+    arena_clear(&arena);
 }
 
 static void test_a_store_made_to_fail_gives_every_verdict(void **state)
@@ -716,7 +774,7 @@ static void test_inbox_items_leave_with_the_commit(void **state)
     assert_int_equal(batch_commit(&batch, store), STORE_LEASE_LOST);
     (void)take(store, 3, got); /* they come again */
     assert_string_equal(got, "abc");
-    free(world_text(store)); /* a reload, too, means that they were not applied */
+    free(world_text(store));   /* a reload, too, means that they were not applied */
     (void)take(store, 3, got); /* seen in the text */
     assert_string_equal(got, "abc");
     append(store, "f");
@@ -796,7 +854,10 @@ static const struct {
     const char *name;
     CMUnitTestFunction run;
 } cases[] = {
-#define CASE(function) {#function, function}
+#define CASE(function)                                                                             \
+    {                                                                                              \
+#function, function                                                                        \
+    }
     CASE(test_new_store_counts_from_one),
     CASE(test_every_field_comes_back),
     CASE(test_absent_text_may_be_null),
@@ -813,6 +874,8 @@ static const struct {
     CASE(test_policy_is_stored_once),
     CASE(test_old_epoch_changes_nothing),
     CASE(test_a_row_that_cannot_be_is_broken),
+    CASE(test_keys_are_free_again_at_the_end),
+    CASE(test_an_empty_body_is_a_body),
     CASE(test_a_store_made_to_fail_gives_every_verdict),
     CASE(test_inbox_items_leave_with_the_commit),
     CASE(test_idle_deletes_what_is_old),
@@ -826,7 +889,8 @@ int main(void)
     static char names[KIND_COUNT_TESTED * CASE_COUNT][96];
     for (size_t i = 0; i < KIND_COUNT_TESTED * CASE_COUNT; i++) {
         const struct kind *kind = &kinds[i / CASE_COUNT];
-        (void)snprintf(names[i], sizeof(names[i]), "%s: %s", kind->name, cases[i % CASE_COUNT].name);
+        (void)snprintf(names[i], sizeof(names[i]), "%s: %s", kind->name,
+                       cases[i % CASE_COUNT].name);
         tests[i] = (struct CMUnitTest){
             .name = names[i],
             .test_func = cases[i % CASE_COUNT].run,

@@ -1,0 +1,122 @@
+#include "gateway/base/text.h"
+#include "gateway/store/memory.h"
+#include "gateway/store/row_shape.h"
+
+static void load_policies(const struct memory_store *memory, const struct store_sink *sink)
+{
+    for (size_t i = 0; i < memory->policies.count; i++) {
+        const struct policy_row *policy = memory->policies.entries[i].row;
+        for (size_t j = 0; j < memory->incidents.count; j++) {
+            const struct memory_incident *incident = memory->incidents.entries[j].row;
+            if (incident->row != NULL && incident->row->live &&
+                text_equal(incident->row->policy_hash, policy->hash)) {
+                sink->policy(sink->self, policy);
+                break;
+            }
+        }
+    }
+}
+
+static void load_notifications(const struct memory_store *memory, const struct store_sink *sink)
+{
+    for (size_t i = 0; i < memory->notifications.count; i++) {
+        struct notification_row row =
+            *(struct notification_row *)memory->notifications.entries[i].row;
+        if (!notification_is_over(row.state) || memory_is_live(memory, row.incident)) {
+            row.body = NULL;
+            row.body_count = 0;
+            row.snapshot = "";
+            sink->notification(sink->self, &row);
+        }
+    }
+}
+
+int memory_read_meta(void *self, struct store_meta *out_meta, struct err *err)
+{
+    (void)err; /* nothing here can fail */
+    *out_meta = ((struct memory_store *)self)->meta;
+    return 0;
+}
+
+int memory_load(void *self, const struct store_sink *sink, struct err *err)
+{
+    (void)err; /* nothing here can fail */
+    struct memory_store *memory = self;
+    memory->inbox_taken = 0; /* a reload means that what was taken was not applied */
+    sink->meta(sink->self, &memory->meta);
+    load_policies(memory, sink);
+    for (size_t i = 0; i < memory->incidents.count; i++) {
+        const struct memory_incident *incident = memory->incidents.entries[i].row;
+        if (incident->row != NULL && incident->row->live) {
+            sink->incident(sink->self, incident->row);
+        }
+    }
+    for (size_t i = 0; i < memory->alerts.count; i++) {
+        struct alert_row row = *(struct alert_row *)memory->alerts.entries[i].row;
+        if (memory_is_live(memory, row.incident)) {
+            row.details = "";
+            row.links = "";
+            row.text_unchanged = false;
+            sink->alert(sink->self, &row);
+        }
+    }
+    load_notifications(memory, sink);
+    return 0;
+}
+
+/* Look-ups. */
+
+static const struct alert_row *details_alert(const struct memory_store *memory, uint64_t number)
+{
+    const struct memory_incident *incident = memory_row(&memory->incidents, number);
+    const struct alert_row *oldest = NULL;
+    for (size_t i = 0; incident != NULL && i < incident->alerts.count; i++) {
+        const struct alert_row *alert = memory_row(&memory->alerts, incident->alerts.ids[i]);
+        if (alert == NULL || alert->incident != number) {
+            continue;
+        }
+        if (alert->firing) {
+            return alert;
+        }
+        if (oldest == NULL) {
+            oldest = alert;
+        }
+    }
+    return oldest;
+}
+
+int memory_notification(void *self, uint64_t id, struct arena *arena,
+                        struct notification_row *out_row, const char **out_details,
+                        const char **out_links, struct err *err)
+{
+    const struct memory_store *memory = self;
+    const struct notification_row *row = memory_row(&memory->notifications, id);
+    if (row == NULL) {
+        return err_set(err, ERR_NOT_FOUND, "notification %llu is not there",
+                       (unsigned long long)id);
+    }
+    *out_row = *row;
+    row_keep(&notification_shape, out_row, arena);
+    if (row->body != NULL) {
+        out_row->body = arena_copy(arena, row->body, row->body_count);
+    }
+    const struct alert_row *alert = details_alert(memory, row->incident);
+    *out_details = arena_strdup(arena, alert == NULL ? "" : alert->details);
+    *out_links = arena_strdup(arena, alert == NULL ? "" : alert->links);
+    return 0;
+}
+
+int memory_find_provider_id(void *self, const char *channel, const char *provider_id,
+                            uint64_t *out_notification, struct err *err)
+{
+    const struct memory_store *memory = self;
+    for (size_t i = memory->notifications.count; i > 0 && provider_id[0] != '\0'; i--) {
+        const struct notification_row *row = memory->notifications.entries[i - 1].row;
+        if (text_equal(row->provider_id, provider_id) && text_equal(row->channel, channel)) {
+            *out_notification = row->id;
+            return 0;
+        }
+    }
+    return err_set(err, ERR_NOT_FOUND, "no notification of channel %s has the provider id '%s'",
+                   channel, provider_id);
+}

@@ -1,0 +1,26 @@
+/*
+ * faulty_vfs - a file system layer for SQLite that can be made to fail at its Nth change.
+ *
+ * Shape:   faulty_vfs_install once per process -> faulty_vfs_arm -> the code under test -> faulty_vfs_disarm.
+ *          Changes counted: write, truncate, sync, in the order of the calls, over all files.
+ * Threads: one.
+ * Fails:   a failing write leaves half of its bytes, as a full or dying disk does.
+ */
+#ifndef ESCALATED_TESTS_FAULTY_VFS_H
+#define ESCALATED_TESTS_FAULTY_VFS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum fault {
+    FAULT_IO,   /* the device answers every kind of change with an error */
+    FAULT_FULL, /* no space: only writes fail, and only they are counted */
+};
+
+void faulty_vfs_install(void);
+/* The nth change from now fails (1: the next); `lasting`: so do all after it. */
+void faulty_vfs_arm(int64_t nth, enum fault fault, bool lasting);
+/* True when the armed failure has happened. */
+bool faulty_vfs_disarm(void);
+
+#endif

@@ -1,0 +1,390 @@
+/* What readers get while the engine writes: committed state, whole, in order, cut at limits. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/store/store_read.h"
+#include "tests/support/store_world.h"
+
+#define URL "sqlite:test.db"
+
+struct fixture {
+    char *folder;
+    struct store *store;
+    struct store_reader *reader;
+    struct arena arena;
+};
+
+static void commit_ok(struct batch *batch, struct store *store)
+{
+    assert_int_equal(batch_commit(batch, store), STORE_COMMITTED);
+}
+
+/* Incidents 1 to 6: 2 and 5 resolved and no longer live, 4 resolved and live, 6 of another policy.
+ */
+static void fill(struct store *store)
+{
+    struct batch batch;
+    batch_begin(&batch, store);
+    for (uint64_t i = 1; i <= 6; i++) {
+        struct incident_row row = sample_incident(i);
+        row.live = i != 2 && i != 5;
+        row.state = i == 4 || !row.live ? INCIDENT_RESOLVED : INCIDENT_TRIGGERED;
+        row.policy = i == 6 ? "plant" : "storefront";
+        batch_incident(&batch, true, row);
+        batch_alert(&batch, true, sample_alert(i, i % 2));
+        batch_notification(&batch, sample_notification(i, 1 + i % 2));
+        struct timeline_row entry = sample_timeline(1 + i % 2);
+        entry.at_ms = (int64_t)i;
+        batch_timeline(&batch, entry);
+    }
+    batch_claim(&batch, sample_claim(1, 1));
+    batch_outcome(&batch, sample_outcome(1, NOTIFICATION_PENDING));
+    batch_claim(&batch, sample_claim(1, 2));
+    commit_ok(&batch, store);
+}
+
+static int setup(void **state)
+{
+    struct err err = {0};
+    struct fixture *fixture = heap_alloc(sizeof(*fixture));
+    fixture->folder = test_folder_make();
+    arena_init(&fixture->arena);
+    if (store_open(URL, fixture->folder, &fixture->store, &err) != 0 ||
+        store_reader_open(URL, fixture->folder, &fixture->reader, &err) != 0) {
+        fail_msg("%s", err.text);
+    }
+    *state = fixture;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *fixture = *state;
+    store_reader_close(fixture->reader);
+    store_close(fixture->store);
+    test_folder_remove(fixture->folder);
+    arena_clear(&fixture->arena);
+    free(fixture);
+    return 0;
+}
+
+struct list_case {
+    const char *name;
+    struct incident_filter filter;
+    const char *want; /* numbers, in order */
+};
+
+static void test_lists_of_incidents(void **state)
+{
+    static const struct list_case cases[] = {
+        {"all", {.limit = 100}, "654321"},
+        {"open", {.limit = 100, .open_only = true}, "631"},
+        {"first page", {.limit = 2}, "65"},
+        {"second page", {.limit = 2, .before = 5}, "43"},
+        {"past the end", {.limit = 2, .before = 1}, ""},
+        {"open, from 6 down", {.limit = 100, .before = 6, .open_only = true}, "31"},
+        {"of a policy", {.limit = 3, .policy_or_null = "storefront"}, "543"},
+        {"open of a policy", {.limit = 9, .policy_or_null = "plant", .open_only = true}, "6"},
+        {"of no policy", {.limit = 9, .policy_or_null = ""}, ""},
+        {"nothing asked", {.limit = 0}, ""},
+        {"huge numbers", {.limit = SIZE_MAX, .before = UINT64_MAX}, "654321"},
+    };
+    struct fixture *fixture = *state;
+    fill(fixture->store);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct incident_row *rows = NULL;
+        size_t count = 0;
+        struct err err = {0};
+        assert_int_equal(store_read_incidents(fixture->reader, &cases[i].filter, &fixture->arena,
+                                              &rows, &count, &err),
+                         0);
+        char got[16] = "";
+        assert_true(count < sizeof(got));
+        for (size_t j = 0; j < count; j++) {
+            got[j] = (char)('0' + rows[j].number);
+        }
+        if (strcmp(got, cases[i].want) != 0) {
+            fail_msg("%s: got '%s', want '%s'", cases[i].name, got, cases[i].want);
+        }
+    }
+}
+
+static void test_one_incident(void **state)
+{
+    struct fixture *fixture = *state;
+    struct err err = {0};
+    struct incident_row row;
+    struct strbuf got;
+    struct strbuf want;
+    fill(fixture->store);
+    strbuf_init(&got, 65536);
+    strbuf_init(&want, 65536);
+    assert_int_equal(store_read_incident(fixture->reader, 1, &fixture->arena, &row, &err), 0);
+    struct incident_row expected = sample_incident(1);
+    dump_incident(&got, &row);
+    dump_incident(&want, &expected);
+    assert_string_equal(strbuf_text(&got), strbuf_text(&want));
+    strbuf_clear(&got);
+    strbuf_clear(&want);
+    assert_int_equal(store_read_incident(fixture->reader, 7, &fixture->arena, &row, &err), -1);
+    assert_int_equal(err.code, ERR_NOT_FOUND);
+    assert_int_equal(row.number, 1); /* untouched */
+}
+
+static void test_alerts_come_with_their_details(void **state)
+{
+    struct fixture *fixture = *state;
+    struct err err = {0};
+    struct alert_row *rows = NULL;
+    size_t count = 0;
+    fill(fixture->store);
+    assert_int_equal(store_read_alerts(fixture->reader, 1, 2, &fixture->arena, &rows, &count, &err),
+                     0);
+    assert_int_equal(count, 2);
+    assert_int_equal(rows[0].id, 5);
+    assert_int_equal(rows[1].id, 3);
+    struct strbuf got;
+    struct strbuf want;
+    strbuf_init(&got, 65536);
+    strbuf_init(&want, 65536);
+    struct alert_row expected = sample_alert(5, 1);
+    dump_alert(&got, &rows[0]);
+    dump_alert(&want, &expected);
+    assert_string_equal(strbuf_text(&got), strbuf_text(&want));
+    strbuf_clear(&got);
+    strbuf_clear(&want);
+}
+
+static void test_notifications(void **state)
+{
+    struct fixture *fixture = *state;
+    struct err err = {0};
+    struct notification_row *rows = NULL;
+    size_t count = 0;
+    fill(fixture->store);
+    assert_int_equal(
+        store_read_notifications(fixture->reader, 2, 5, 10, &fixture->arena, &rows, &count, &err),
+        0);
+    assert_int_equal(count, 2);
+    assert_int_equal(rows[0].id, 3);
+    assert_int_equal(rows[1].id, 1);
+    assert_int_equal(rows[1].state, NOTIFICATION_CLAIMED);
+    assert_string_equal(rows[1].snapshot, "");
+    assert_null(rows[1].body);
+    assert_int_equal(
+        store_read_notifications(fixture->reader, 0, 0, 4, &fixture->arena, &rows, &count, &err),
+        0);
+    assert_int_equal(count, 4);
+    assert_int_equal(rows[0].id, 6);
+    struct notification_row row;
+    assert_int_equal(store_read_notification(fixture->reader, 1, &fixture->arena, &row, &err), 0);
+    assert_int_equal(row.body_count, 11);
+    assert_memory_equal(row.body, "hello\0there", 11);
+    assert_string_equal(row.snapshot, "{\"title\":\"t\"}");
+    assert_int_equal(store_read_notification(fixture->reader, 7, &fixture->arena, &row, &err), -1);
+    assert_int_equal(err.code, ERR_NOT_FOUND);
+}
+
+static void test_attempts(void **state)
+{
+    struct fixture *fixture = *state;
+    struct err err = {0};
+    struct attempt_row *rows = NULL;
+    size_t count = 0;
+    fill(fixture->store);
+    assert_int_equal(store_read_attempts(fixture->reader, 1, &fixture->arena, &rows, &count, &err),
+                     0);
+    assert_int_equal(count, 2);
+    assert_int_equal(rows[0].attempt, 2);
+    assert_string_equal(rows[0].outcome, ""); /* under way */
+    assert_int_equal(rows[0].ended_at_ms, 0);
+    assert_int_equal(rows[1].attempt, 1);
+    assert_string_equal(rows[1].outcome, "accepted");
+    assert_string_equal(rows[1].reason, "because");
+    assert_string_equal(rows[1].detail, "It went well.");
+    assert_int_equal(rows[1].started_at_ms, 1700000000051);
+    assert_int_equal(rows[1].ended_at_ms, 1700000000061);
+    assert_int_equal(store_read_attempts(fixture->reader, 2, &fixture->arena, &rows, &count, &err),
+                     0);
+    assert_int_equal(count, 0);
+}
+
+static void test_timeline(void **state)
+{
+    struct fixture *fixture = *state;
+    struct err err = {0};
+    struct timeline_row *rows = NULL;
+    size_t count = 0;
+    fill(fixture->store);
+    assert_int_equal(
+        store_read_timeline(fixture->reader, 2, 2, &fixture->arena, &rows, &count, &err), 0);
+    assert_int_equal(count, 2);
+    assert_int_equal(rows[0].at_ms, 5); /* newest first */
+    assert_int_equal(rows[1].at_ms, 3);
+    const struct timeline_row want = sample_timeline(2);
+    assert_int_equal(rows[0].incident, 2);
+    assert_string_equal(rows[0].kind, want.kind);
+    assert_string_equal(rows[0].actor, want.actor);
+    assert_string_equal(rows[0].credential, want.credential);
+    assert_string_equal(rows[0].text, want.text);
+    assert_string_equal(rows[0].data, want.data);
+}
+
+static void test_following_the_timeline(void **state)
+{
+    struct fixture *fixture = *state;
+    struct err err = {0};
+    struct timeline_row *rows = NULL;
+    uint64_t *ids = NULL;
+    size_t count = 0;
+    uint64_t last = 99;
+    assert_int_equal(store_read_timeline_last(fixture->reader, &last, &err), 0);
+    assert_int_equal(last, 0);
+    fill(fixture->store);
+    int64_t seen = 0;
+    do {
+        assert_int_equal(store_read_timeline_after(fixture->reader, last, 4, &fixture->arena, &rows,
+                                                   &ids, &count, &err),
+                         0);
+        for (size_t i = 0; i < count; i++) {
+            assert_int_equal(rows[i].at_ms, ++seen); /* oldest first, none twice */
+            assert_true(ids[i] > last);
+            last = ids[i];
+        }
+    } while (count > 0);
+    assert_int_equal(seen, 6);
+    uint64_t end = 0;
+    assert_int_equal(store_read_timeline_last(fixture->reader, &end, &err), 0);
+    assert_int_equal(end, last);
+}
+
+static void test_limits_are_cut(void **state)
+{
+    struct fixture *fixture = *state;
+    struct batch batch;
+    batch_begin(&batch, fixture->store);
+    for (int i = 0; i < STORE_READ_LIMIT_MAX + 5; i++) {
+        batch_timeline(&batch, sample_timeline(1));
+    }
+    commit_ok(&batch, fixture->store);
+    struct err err = {0};
+    struct timeline_row *rows = NULL;
+    size_t count = 0;
+    assert_int_equal(
+        store_read_timeline(fixture->reader, 1, SIZE_MAX, &fixture->arena, &rows, &count, &err), 0);
+    assert_int_equal(count, STORE_READ_LIMIT_MAX);
+}
+
+static void test_readers_that_cannot_be(void **state)
+{
+    static const struct {
+        const char *url;
+        enum err_code code;
+    } cases[] = {
+        {"memory:", ERR_INVALID},
+        {"sqlite:absent.db", ERR_NOT_FOUND},
+        {"postgresql://db", ERR_INVALID},
+    };
+    struct fixture *fixture = *state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct store_reader *reader = NULL;
+        struct err err = {0};
+        assert_int_equal(store_reader_open(cases[i].url, fixture->folder, &reader, &err), -1);
+        assert_null(reader);
+        assert_int_equal(err.code, cases[i].code);
+    }
+    store_reader_close(NULL);
+}
+
+/* A reader beside the writer: every answer is a whole number of batches, and no fewer than before.
+ */
+
+enum { TWINS = 2, BATCHES = 400 };
+
+struct writer {
+    struct store *store;
+    atomic_bool is_done;
+};
+
+static void *write_twins(void *self)
+{
+    struct writer *writer = self;
+    struct err err = {0};
+    struct store_meta meta;
+    bool works = writer->store->ops->read_meta(writer->store->self, &meta, &err) == 0;
+    for (int i = 0; i < BATCHES && works; i++) {
+        struct arena arena;
+        struct effects effects;
+        arena_init(&arena);
+        effects_init(&effects, &arena);
+        const struct timeline_row row = sample_timeline(1);
+        for (int twin = 0; twin < TWINS; twin++) {
+            effects_add(&effects, (struct effect){.kind = EFFECT_TIMELINE, .u.timeline = &row});
+        }
+        const struct commit commit = {.effects = &effects, .meta = meta};
+        works = writer->store->ops->commit(writer->store->self, &commit, &err) == STORE_COMMITTED;
+        if (i % 50 == 0) {
+            writer->store->ops->idle(writer->store->self, 0);
+        }
+        arena_clear(&arena);
+    }
+    atomic_store(&writer->is_done, true);
+    return works ? self : NULL;
+}
+
+static void test_reading_while_writing(void **state)
+{
+    struct fixture *fixture = *state;
+    struct writer writer = {.store = fixture->store};
+    pthread_t thread;
+    atomic_init(&writer.is_done, false);
+    assert_int_equal(pthread_create(&thread, NULL, write_twins, &writer), 0);
+    size_t before = 0;
+    bool is_done = false;
+    while (!is_done) {
+        is_done = atomic_load(&writer.is_done); /* then one more look */
+        struct err err = {0};
+        struct timeline_row *rows = NULL;
+        size_t count = 0;
+        arena_reset(&fixture->arena);
+        if (store_read_timeline(fixture->reader, 1, STORE_READ_LIMIT_MAX, &fixture->arena, &rows,
+                                &count, &err) != 0) {
+            fail_msg("%s", err.text);
+        }
+        assert_int_equal(count % TWINS, 0);
+        assert_true(count >= before);
+        before = count;
+    }
+    void *result = NULL;
+    assert_int_equal(pthread_join(thread, &result), 0);
+    assert_non_null(result);
+    assert_int_equal(before, TWINS * BATCHES);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_lists_of_incidents),
+        TEST(test_one_incident),
+        TEST(test_alerts_come_with_their_details),
+        TEST(test_notifications),
+        TEST(test_attempts),
+        TEST(test_timeline),
+        TEST(test_following_the_timeline),
+        TEST(test_limits_are_cut),
+        TEST(test_readers_that_cannot_be),
+        TEST(test_reading_while_writing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
