@@ -8,12 +8,19 @@
 #include "policies/message.h"
 #include "policies/reach.h"
 
+int64_t attempts_expiry_ms(const struct engine *engine, const struct notification *notification)
+{
+    struct channel_rule rule = rulebook_channel_rule(engine->book, notification->channel);
+    int64_t fair_ms = engine->started_at_ms + rule.horizon_ms;
+    return fair_ms > notification->expires_at_ms ? fair_ms : notification->expires_at_ms;
+}
+
 void attempts_queue(struct engine *engine, struct notification *notification)
 {
     notification->queue_mark++;
     if (notification->state != NOTIFICATION_PENDING)
         return;
-    int64_t look_at_ms = notification->expires_at_ms;
+    int64_t look_at_ms = attempts_expiry_ms(engine, notification);
     if (notification->next_at_ms > engine->now_ms)
         look_at_ms = notification->next_at_ms < look_at_ms ? notification->next_at_ms : look_at_ms;
     else if (!notification->offered)
@@ -224,7 +231,7 @@ static void order_start(struct engine *engine, const struct notification *n, con
     order->due_at_ms = n->due_at_ms;
     order->deadline_mono_ms = deadline_mono_ms;
     order->rendered = true;
-    order->expires_at_ms = n->expires_at_ms;
+    order->expires_at_ms = attempts_expiry_ms(engine, n);
     order->incident = n->incident != NULL ? n->incident->number : 0;
     order->notification_kind = (enum notification_kind)n->kind;
     order->severity = (enum severity)n->severity;
@@ -278,9 +285,9 @@ static void defer(struct engine *engine, struct notification *n, int64_t retry_a
     n->queue_mark++;
     if (retry_at_ms <= engine->now_ms)
         retry_at_ms = engine->now_ms + 1;
+    int64_t expires_at_ms = attempts_expiry_ms(engine, n);
     heap_push(&engine->timers,
-              (struct heap_entry){.key = retry_at_ms < n->expires_at_ms ? retry_at_ms
-                                                                        : n->expires_at_ms,
+              (struct heap_entry){.key = retry_at_ms < expires_at_ms ? retry_at_ms : expires_at_ms,
                                   .id = n->id,
                                   .mark = n->queue_mark,
                                   .kind = TIMER_NOTIFICATION});
@@ -293,7 +300,7 @@ static void start_or_drop(struct engine *engine, struct notification *n_or_null,
     struct notification *n = n_or_null;
     bool stands = n != NULL && n->state == NOTIFICATION_PENDING && is_wanted(n) &&
                   offers_is_open(engine, n->id);
-    if (stands && n->expires_at_ms > engine->now_ms && n->next_at_ms <= engine->now_ms &&
+    if (stands && attempts_expiry_ms(engine, n) > engine->now_ms && n->next_at_ms <= engine->now_ms &&
         find_body(engine, n, prepared, &body) == 0) {
         claim(engine, n, &body);
         return;
@@ -303,7 +310,7 @@ static void start_or_drop(struct engine *engine, struct notification *n_or_null,
         return;
     if (!is_wanted(n))
         attempts_end(engine, n, NOTIFICATION_CANCELLED, "no longer wanted");
-    else if (n->expires_at_ms <= engine->now_ms)
+    else if (attempts_expiry_ms(engine, n) <= engine->now_ms)
         end_as_failed(engine, n, NOTIFICATION_EXPIRED, "its time was over");
     else
         defer(engine, n, n->next_at_ms > engine->now_ms ? n->next_at_ms : engine->now_ms + 1000);
@@ -364,7 +371,7 @@ static void try_again(struct engine *engine, struct notification *n, const struc
         state = NOTIFICATION_CANCELLED;
     else if (n->attempt_count >= attempts_max)
         state = NOTIFICATION_FAILED;
-    else if (next_at_ms >= n->expires_at_ms)
+    else if (next_at_ms >= attempts_expiry_ms(engine, n))
         state = NOTIFICATION_EXPIRED;
     else
         n->next_at_ms = next_at_ms;
@@ -451,7 +458,7 @@ void attempts_due(struct engine *engine, const struct heap_entry *entry)
     }
     if (n->queue_mark != entry->mark || n->state != NOTIFICATION_PENDING)
         return;
-    if (n->expires_at_ms <= engine->now_ms)
+    if (attempts_expiry_ms(engine, n) <= engine->now_ms)
         end_as_failed(engine, n, NOTIFICATION_EXPIRED, "its time was over");
     else
         attempts_queue(engine, n);

@@ -183,6 +183,9 @@ static void add_incidents(struct engine *engine, struct effects *effects)
 {
     for (size_t i = 0; i < engine->batch.incident_count; i++) {
         struct incident *incident = engine->batch.incidents[i];
+        /* It was about to be forgotten when this very batch reopened it or answered somebody about it. */
+        if (incident_is_open(incident) || incident->unfinished > 0)
+            incident->live = true;
         effects_add(effects, (struct effect){.kind = EFFECT_INCIDENT,
                                              .insert = incident->fresh,
                                              .u.incident = incident_to_row(engine, incident)});

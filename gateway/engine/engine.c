@@ -39,6 +39,7 @@ int engine_create(const struct engine_options *options, int64_t now_ms, struct e
     engine->book = options->rulebook;
     engine->wall_offset_ms = options->wall_offset_ms;
     engine->now_ms = now_ms;
+    engine->started_at_ms = now_ms;
     arena_init(&engine->arena);
     strbuf_init(&engine->scratch, (size_t)MESSAGE_BYTES_MAX * 8);
     world_init(&engine->world);

@@ -87,6 +87,7 @@ struct engine {
     bool is_loaded;
     int64_t now_ms;
     int64_t mono_ms;
+    int64_t started_at_ms; /* the horizon of older notifications counts from here: an outage is not their fault */
     struct store_meta meta;
     struct world world;
     struct heap timers;
@@ -139,6 +140,7 @@ void attempts_result(struct engine *engine, const struct input *input);
 enum answer_status attempts_receipt(struct engine *engine, const struct input *input);
 void attempts_due(struct engine *engine, const struct heap_entry *entry);
 void attempts_orphans(struct engine *engine);
+int64_t attempts_expiry_ms(const struct engine *engine, const struct notification *notification);
 void attempts_drop_channels(struct engine *engine); /* after a new configuration */
 
 /* offers.c */

@@ -176,7 +176,7 @@ static bool make_offer(struct engine *engine, struct notification *n, size_t que
     order->attempt = n->attempt_count;
     order->due_at_ms = n->due_at_ms;
     order->rendered = n->attempt_count > 0;
-    order->expires_at_ms = n->expires_at_ms;
+    order->expires_at_ms = attempts_expiry_ms(engine, n);
     order->token_expires_at_ms = row.token_expires_at_ms;
     order->incident = row.incident;
     order->notification_kind = (enum notification_kind)n->kind;
@@ -201,7 +201,7 @@ static void offer_queue(struct engine *engine, size_t index)
         struct notification *n = world_notification(&engine->world, entry.id);
         bool stands = n != NULL && n->queue_mark == entry.mark &&
                       n->state == NOTIFICATION_PENDING && !n->offered &&
-                      n->expires_at_ms > engine->now_ms;
+                      attempts_expiry_ms(engine, n) > engine->now_ms;
         if (stands && !make_offer(engine, n, index)) {
             /* The store did not answer: the entry stays where it is. */
             engine->store_retry_at_ms = engine->now_ms + STORE_RETRY_MS;

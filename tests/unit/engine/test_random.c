@@ -1,0 +1,152 @@
+/* Random lives of a small world, with a store that refuses, outages, restarts and bad channels: after every commit a reload
+ * gives the same world, the order protocol holds, keys are unique; when the faults stop everything comes to rest. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/unit/engine/rig.h"
+
+enum { SEEDS = 60, STEPS = 120, QUIET_SECONDS = 6 * 3600 };
+
+static uint64_t next(uint64_t *seed)
+{
+    *seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return *seed >> 33;
+}
+
+static uint64_t pick(uint64_t *seed, uint64_t below)
+{
+    return next(seed) % below;
+}
+
+static void some_event(struct rig *rig, uint64_t *seed)
+{
+    static const char *const keys[] = {"a", "b", "c", "d", ""};
+    static const char *const services[] = {"shop", "crew", "manual", "blog"};
+    static const enum event_action actions[] = {EVENT_TRIGGER, EVENT_TRIGGER, EVENT_TRIGGER, EVENT_RESOLVE,
+                                                EVENT_RESOLVE, EVENT_ACKNOWLEDGE, EVENT_HEARTBEAT};
+    struct input inputs[4];
+    size_t count = 1 + pick(seed, 4);
+    for (size_t i = 0; i < count; i++)
+        inputs[i] = rig_event_input(rig, actions[pick(seed, 7)], keys[pick(seed, 5)], (enum severity)pick(seed, SEVERITY_COUNT),
+                                    services[pick(seed, 4)]);
+    rig_apply(rig, inputs, count);
+}
+
+static void some_reply(struct rig *rig, uint64_t *seed)
+{
+    static const char *const people[] = {"ann", "bob", "carol", "mallory"};
+    struct reply_command commands[2];
+    size_t count = pick(seed, 3);
+    for (size_t i = 0; i < count; i++)
+        commands[i] = (struct reply_command){.verb = (enum verb)(1 + pick(seed, VERB_COUNT - 1)), .text = "words",
+                                             .duration_ms = (int64_t)pick(seed, 7200) * 1000, .clock_minute = -1,
+                                             .priority = (int)pick(seed, 7)};
+    rig_reply(rig, people[pick(seed, 4)], pick(seed, 6), commands, count);
+}
+
+static void some_fault(struct rig *rig, uint64_t *seed)
+{
+    static const enum store_verdict verdicts[] = {STORE_BUSY, STORE_FULL, STORE_UNKNOWN, STORE_UNKNOWN};
+    if (pick(seed, 3) == 0)
+        store_fail_commit(rig->store, (int64_t)(1 + pick(seed, 3)), verdicts[pick(seed, 4)], pick(seed, 2) == 1);
+    for (size_t i = 0; i < 3; i++)
+        rig->outcomes[i] = pick(seed, 2) == 0 ? OUTCOME_ACCEPTED : (enum outcome)pick(seed, OUTCOME_COUNT);
+}
+
+static void live_on(struct rig *rig, uint64_t *seed)
+{
+    switch (pick(seed, 8)) {
+    case 0:
+    case 1:
+        some_event(rig, seed);
+        break;
+    case 2:
+        some_reply(rig, seed);
+        break;
+    case 3:
+        some_fault(rig, seed);
+        break;
+    case 4:
+        rig_receipt(rig, 1 + pick(seed, 40), pick(seed, 2) == 0);
+        break;
+    case 5:
+        rig_jump(rig, (int64_t)pick(seed, 4000));
+        break;
+    case 6:
+        if (pick(seed, 6) == 0)
+            rig_restart(rig);
+        break;
+    default:
+        rig_run(rig, (int64_t)pick(seed, 400));
+        break;
+    }
+}
+
+static void come_to_rest(struct rig *rig)
+{
+    struct engine_counts counts;
+    for (size_t i = 0; i < 4; i++)
+        rig->outcomes[i] = OUTCOME_ACCEPTED;
+    rig_run(rig, 60); /* uses up what was still to be refused */
+    rig_event(rig, EVENT_HEARTBEAT, "x", SEVERITY_INFO, "blog");
+    rig_event(rig, EVENT_HEARTBEAT, "x", SEVERITY_INFO, "blog");
+    rig_event(rig, EVENT_HEARTBEAT, "x", SEVERITY_INFO, "blog");
+    for (uint64_t number = 1; number < 400; number++)
+        rig_say(rig, "ann", number, VERB_RESOLVE);
+    rig_run(rig, QUIET_SECONDS);
+    engine_counts(rig->engine, &counts);
+    assert_int_equal(counts.open_incidents, 0);
+    assert_int_equal(counts.pending_notifications, 0);
+    assert_int_equal(counts.claimed_notifications, 0);
+    assert_int_equal(counts.live_incidents, 0);
+}
+
+static void random_lives_keep_the_invariants(void **state)
+{
+    (void)state;
+    for (uint64_t start = 1; start <= SEEDS; start++) {
+        uint64_t seed = start * 7919;
+        struct rig rig;
+        (void)fprintf(stderr, "seed %llu\r", (unsigned long long)start);
+        rig_init(&rig);
+        for (int i = 0; i < STEPS; i++)
+            live_on(&rig, &seed);
+        come_to_rest(&rig);
+        rig_clear(&rig);
+    }
+}
+
+static uint64_t life_hash(uint64_t start)
+{
+    uint64_t seed = start;
+    struct rig rig;
+    rig_init(&rig);
+    rig.checks_reload = false;
+    for (int i = 0; i < STEPS; i++)
+        live_on(&rig, &seed);
+    uint64_t hash = text_hash(1, strbuf_text(&rig.log), rig.log.length);
+    rig_clear(&rig);
+    return hash;
+}
+
+static void the_same_seed_gives_the_same_life(void **state)
+{
+    (void)state;
+    for (uint64_t start = 1; start <= 10; start++)
+        assert_true(life_hash(start) == life_hash(start));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(random_lives_keep_the_invariants),
+        cmocka_unit_test(the_same_seed_gives_the_same_life),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

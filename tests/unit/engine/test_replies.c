@@ -1,0 +1,180 @@
+/* What people say, and what they hear (DESIGN section 4, rules 7 to 9; section 7). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/unit/engine/rig.h"
+
+static int setup(void **state)
+{
+    struct rig *rig = heap_alloc(sizeof(*rig));
+    rig_init(rig);
+    *state = rig;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    rig_clear(*state);
+    free(*state);
+    return 0;
+}
+
+static void expect_answer(struct rig *rig, enum answer_status status, const char *part)
+{
+    const char *got = strbuf_text(&rig->answer);
+    if (rig->answer_status != status || strstr(got, part) == NULL)
+        fail_msg("status %d: %s; want %d: %s", (int)rig->answer_status, got, (int)status, part);
+}
+
+static void the_first_ack_wins_and_the_second_hears_it(void **state)
+{
+    struct rig *rig = *state;
+    rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_ERROR, "crew");
+    rig_say(rig, "ann", 1, VERB_ACK);
+    expect_answer(rig, ANSWER_DONE, "#1 is yours until Sun 2026-03-01 02:30 (UTC).");
+    rig_say(rig, "bob", 1, VERB_ACK);
+    expect_answer(rig, ANSWER_DONE, "ann already has #1 until Sun 2026-03-01 02:30 (UTC)");
+    rig_say(rig, "bob", 1, VERB_TAKE);
+    expect_answer(rig, ANSWER_DONE, "#1 is yours");
+    rig_say(rig, "ann", 1, VERB_RESOLVE);
+    expect_answer(rig, ANSWER_DONE, "#1 is resolved.");
+    rig_say(rig, "bob", 1, VERB_ACK);
+    expect_answer(rig, ANSWER_DONE, "#1 was resolved at Sun 2026-03-01 02:00 (UTC).");
+}
+
+static void an_eta_may_be_a_clock_time(void **state)
+{
+    struct rig *rig = *state;
+    const struct reply_command eta = {.verb = VERB_ETA, .text = "", .clock_minute = 14 * 60 + 30};
+    rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_ERROR, "crew");
+    rig_reply(rig, "ann", 1, &eta, 1);
+    expect_answer(rig, ANSWER_DONE, "back expected Sun 2026-03-01 14:30 (UTC)");
+    const struct reply_command past = {.verb = VERB_ETA, .text = "", .clock_minute = 60};
+    rig_reply(rig, "ann", 1, &past, 1);
+    expect_answer(rig, ANSWER_DONE, "back expected Mon 2026-03-02 01:00 (UTC)");
+}
+
+static void fields_are_recorded_in_one_message(void **state)
+{
+    struct rig *rig = *state;
+    const struct reply_command commands[] = {
+        {.verb = VERB_ACK, .text = "", .clock_minute = -1},
+        {.verb = VERB_PRIORITY, .text = "", .priority = 2, .clock_minute = -1},
+        {.verb = VERB_CAUSE, .text = "db failover", .clock_minute = -1},
+        {.verb = VERB_LOSS, .text = "two minutes", .clock_minute = -1},
+        {.verb = VERB_RESTORED, .text = "from the snapshot", .clock_minute = -1}};
+    rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_ERROR, "crew");
+    (void)rig_log(rig);
+    rig_reply(rig, "ann", 1, commands, 5);
+    assert_non_null(strstr(rig_log(rig), "0 ack\n0 notice crew bob sms\n0 priority\n0 cause\n0 loss\n0 restored\n"));
+    expect_answer(rig, ANSWER_DONE, "#1 is p2. #1: cause recorded. #1: loss recorded.");
+}
+
+static void unbound_replies_guess_nothing(void **state)
+{
+    struct rig *rig = *state;
+    rig_say(rig, "ann", 0, VERB_ACK);
+    expect_answer(rig, ANSWER_UNKNOWN, "No open incident of yours");
+    rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_ERROR, "crew");
+    rig_event(rig, EVENT_TRIGGER, "k2", SEVERITY_ERROR, "crew");
+    rig_say(rig, "ann", 0, VERB_ACK);
+    expect_answer(rig, ANSWER_UNKNOWN, "Which one? Put its number first: #1 something broke; #2 something broke");
+    rig_say(rig, "ann", 2, VERB_ACK);
+    rig_say(rig, "ann", 0, VERB_ACK); /* one is left that she was paged for */
+    expect_answer(rig, ANSWER_DONE, "#1 is yours");
+    rig_say(rig, "carol", 0, VERB_STATUS);
+    expect_answer(rig, ANSWER_UNKNOWN, "No open incident of yours");
+    rig_say(rig, "bob", 9, VERB_ACK);
+    expect_answer(rig, ANSWER_UNKNOWN, "There is no incident #9.");
+}
+
+static void strangers_change_and_hear_nothing(void **state)
+{
+    struct rig *rig = *state;
+    unsigned char before[32];
+    unsigned char after[32];
+    rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_ERROR, "crew");
+    engine_hash(rig->engine, before);
+    rig_say(rig, "mallory", 1, VERB_ACK);
+    engine_hash(rig->engine, after);
+    assert_memory_equal(before, after, sizeof(before));
+    assert_int_equal(rig->answer_status, ANSWER_REFUSED);
+    assert_string_equal(strbuf_text(&rig->answer), "");
+}
+
+static void escalate_and_pass_move_the_ladder(void **state)
+{
+    struct rig *rig = *state;
+    rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_ERROR, "crew");
+    rig_run(rig, 10);
+    (void)rig_log(rig);
+    rig_say(rig, "ann", 1, VERB_PASS);
+    assert_string_equal(rig_log(rig), "10 pass\n10 cancelled 2\n");
+    rig_say(rig, "bob", 1, VERB_PASS);
+    assert_non_null(strstr(rig_log(rig), "10 pass\n10 escalate\n10 nobody\n10 fallback\n"));
+    rig_event(rig, EVENT_TRIGGER, "k2", SEVERITY_ERROR, "shop");
+    rig_say(rig, "ann", 2, VERB_ACK);
+    (void)rig_log(rig);
+    rig_say(rig, "bob", 2, VERB_ESCALATE);
+    assert_string_equal(rig_log(rig), "10 ack-ended\n10 triggered\n10 escalate\n10 step\n10 page lead ann sms\n10 page lead ann voice +180\n");
+}
+
+static void an_escalate_of_an_old_page_is_answered_only(void **state)
+{
+    struct rig *rig = *state;
+    struct input input = {.kind = INPUT_REPLY, .actor = "contact ann"};
+    rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_ERROR, "shop");
+    rig_run(rig, 400); /* step vp has run */
+    (void)rig_log(rig);
+    input.u.reply = (struct reply){.from = "ann", .via = "sms", .notification = 1, .raw = "e", .command_count = 1};
+    input.u.reply.commands[0] = (struct reply_command){.verb = VERB_ESCALATE, .text = "", .clock_minute = -1};
+    rig_apply(rig, &input, 1);
+    rig_settle(rig);
+    assert_string_equal(rig_log(rig), "400 note\n400 answer lead ann sms\n");
+}
+
+static void what_is_not_possible_is_said_and_noted(void **state)
+{
+    struct rig *rig = *state;
+    static const enum verb verbs[] = {VERB_WHAT, VERB_DOING, VERB_AVOID, VERB_APPROVE, VERB_REJECT, VERB_ALL_ACK, VERB_STOP, VERB_START};
+    rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_ERROR, "crew");
+    for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+        (void)rig_log(rig);
+        rig_say(rig, "ann", 1, verbs[i]);
+        expect_answer(rig, ANSWER_REFUSED, "is not possible here");
+        assert_string_equal(rig_log(rig), "0 note\n");
+    }
+}
+
+static void free_text_is_a_note_and_no_ack(void **state)
+{
+    struct rig *rig = *state;
+    rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_ERROR, "crew");
+    (void)rig_log(rig);
+    rig_reply(rig, "ann", 1, NULL, 0);
+    expect_answer(rig, ANSWER_DONE, "It did not acknowledge");
+    assert_string_equal(rig_log(rig), "0 note\n");
+}
+
+int main(void)
+{
+#define RIG_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        RIG_TEST(the_first_ack_wins_and_the_second_hears_it),
+        RIG_TEST(an_eta_may_be_a_clock_time),
+        RIG_TEST(fields_are_recorded_in_one_message),
+        RIG_TEST(unbound_replies_guess_nothing),
+        RIG_TEST(strangers_change_and_hear_nothing),
+        RIG_TEST(escalate_and_pass_move_the_ladder),
+        RIG_TEST(an_escalate_of_an_old_page_is_answered_only),
+        RIG_TEST(what_is_not_possible_is_said_and_noted),
+        RIG_TEST(free_text_is_a_note_and_no_ack),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
