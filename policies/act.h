@@ -1,9 +1,11 @@
 /*
- * act - what one move of an incident asks for, in order: say it on the timeline, send a message, cancel or hasten one.
+ * act - what one move of an incident asks for, in order: say it on the timeline, send a message,
+ * cancel or hasten one.
  *
  * Shape:   policies fill the list; the engine turns each act into rows.
- * Owns:    acts and their texts live in the moment's arena, or as long as the rulebook and incident they were taken from.
- * Limits:  a message for each method of each target: bounded by the configuration.
+ * Owns:    acts and their texts live in the moment's arena, or as long as the rulebook and incident
+ * they were taken from. Limits:  a message for each method of each target: bounded by the
+ * configuration.
  */
 #ifndef ESCALATED_POLICIES_ACT_H
 #define ESCALATED_POLICIES_ACT_H
@@ -51,7 +53,8 @@ struct message {
     const char *channel;
     const char *address;
     int64_t due_at_ms;
-    const char *text; /* what a notice, reminder or answer says; for a page why it comes, "" mostly */
+    const char
+        *text; /* what a notice, reminder or answer says; for a page why it comes, "" mostly */
 };
 
 struct act {
@@ -72,7 +75,7 @@ struct moment {
     struct arena *arena;
     int64_t now_ms;
     int64_t wall_offset_ms; /* wall clock minus engine time: for local times only */
-    const char *actor;      /* who moves the incident now, and by what: stands in each timeline entry */
+    const char *actor; /* who moves the incident now, and by what: stands in each timeline entry */
     const char *credential;
     struct act *acts;
     size_t act_count;

@@ -55,6 +55,7 @@ const char *answer_status(const struct incident *incident, const struct moment *
 
 const char *answer_help(void)
 {
-    return "Reply with: ack, known, eta 45m, p1..p5, cause …, note …, loss …, restored …, take, escalate, pass, "
+    return "Reply with: ack, known, eta 45m, p1..p5, cause …, note …, loss …, restored …, take, "
+           "escalate, pass, "
            "snooze 30m, resolve, status; put #N first to name an incident.";
 }

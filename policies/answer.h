@@ -1,5 +1,6 @@
 /*
- * answer - the sentences people get back: who has an incident and until when, and what state it is in.
+ * answer - the sentences people get back: who has an incident and until when, and what state it is
+ * in.
  *
  * Owns:    texts lie in the moment's arena.
  * Units:   times are shown with date and zone of the person who reads them.
@@ -11,7 +12,8 @@
 #include "policies/act.h"
 #include "policies/incident.h"
 
-/* "#142 is yours until …", or "ann has #142 until …" for another reader; with the ETA when there is one. */
+/* "#142 is yours until …", or "ann has #142 until …" for another reader; with the ETA when there is
+ * one. */
 const char *answer_owner(const struct incident *incident, const struct moment *moment,
                          const char *reader);
 const char *answer_resolved(const struct incident *incident, const struct moment *moment,

@@ -20,7 +20,8 @@ static void consider(struct due *best, enum due_kind kind, int64_t at_ms, size_t
         *best = (struct due){.kind = kind, .at_ms = at_ms, .step = step};
 }
 
-/* When an inform or ask step may run: its time, or when its condition became true; INT64_MAX while it is parked. */
+/* When an inform or ask step may run: its time, or when its condition became true; INT64_MAX while
+ * it is parked. */
 static int64_t told_due_ms(const struct incident *incident, size_t index)
 {
     const struct step *step = &incident->policy->steps[index];
@@ -51,7 +52,8 @@ static void consider_told(const struct incident *incident, struct due *best)
         consider(best, DUE_STEP, told_due_ms(incident, i), i);
 }
 
-/* Page and other steps together in reading order, so that at equal times the upper one comes first. */
+/* Page and other steps together in reading order, so that at equal times the upper one comes first.
+ */
 static void consider_triggered(const struct incident *incident, struct due *best)
 {
     const struct ladder *ladder = &incident->ladder;
@@ -76,7 +78,8 @@ static int64_t forget_ms(const struct incident *incident)
         incident->resolved_at_ms + incident->policy->reopen_within_ms + CLIMB_LINK_MS;
     struct due care = {.at_ms = INT64_MAX};
     consider_told(incident, &care);
-    /* A step of after-care that is still to come, or a message still under way, keeps the incident. */
+    /* A step of after-care that is still to come, or a message still under way, keeps the incident.
+     */
     return care.kind != DUE_NOTHING || incident->unfinished > 0 ? INT64_MAX : forget_ms;
 }
 
@@ -110,7 +113,8 @@ struct due climb_due(const struct incident *incident)
     return best;
 }
 
-/* Targets of one level of the fallback chain; count 0 where a level repeats the one before or has none. */
+/* Targets of one level of the fallback chain; count 0 where a level repeats the one before or has
+ * none. */
 struct level {
     const struct target *targets;
     size_t target_count;
@@ -153,7 +157,8 @@ static void page_fallback(struct incident *incident, struct moment *moment, int3
         resolve_level(incident, moment, number, &receivers);
         if (!reach_is_possible(&receivers, KIND_PAGE, moment->book))
             continue;
-        ladder->fallback_count = ++ladder->serial; /* one count, so that no follow-up shares its key */
+        ladder->fallback_count =
+            ++ladder->serial; /* one count, so that no follow-up shares its key */
         ladder->fallback_level = number;
         ladder->latest = LADDER_FALLBACK;
         ladder->passed = 0;
@@ -174,7 +179,8 @@ static void page_fallback(struct incident *incident, struct moment *moment, int3
 }
 
 /* False: the step names nobody who can be paged. */
-static bool run_page(struct incident *incident, struct moment *moment, size_t index, const char *why)
+static bool run_page(struct incident *incident, struct moment *moment, size_t index,
+                     const char *why)
 {
     struct ladder *ladder = &incident->ladder;
     const struct step *step = &incident->policy->steps[index];
@@ -199,7 +205,8 @@ static bool run_page(struct incident *incident, struct moment *moment, size_t in
     return true;
 }
 
-/* Run page step `index` now, and while a step names nobody the one below it. The fallback hears of the first such step. */
+/* Run page step `index` now, and while a step names nobody the one below it. The fallback hears of
+ * the first such step. */
 static void run_pages(struct incident *incident, struct moment *moment, int32_t index,
                       const char *why)
 {
@@ -282,8 +289,7 @@ void climb_unreached(struct incident *incident, struct moment *moment)
     const struct step *step = &incident->policy->steps[ladder->latest];
     struct facts facts = {.step = step->name, .climb = ladder->climb};
     moment_notef(moment, "unreached", &facts, "nobody of step %s could be reached", step->name);
-    const char *why =
-        arena_printf(moment->arena, "nobody of step %s could be reached", step->name);
+    const char *why = arena_printf(moment->arena, "nobody of step %s could be reached", step->name);
     int32_t index = ladder_page_after(incident->policy, ladder->page_from);
     if (index < 0) {
         page_fallback(incident, moment, 0, why);
@@ -336,8 +342,8 @@ static void lapse(struct incident *incident, struct moment *moment)
 
 static void miss_answer(struct incident *incident, struct moment *moment)
 {
-    const char *why = arena_printf(moment->arena, "the severity rose and %s did not answer",
-                                   incident->owner);
+    const char *why =
+        arena_printf(moment->arena, "the severity rose and %s did not answer", incident->owner);
     moment_note(moment, "no-answer", &(struct facts){.by = incident->owner}, why);
     climb_end_ack(incident, moment);
     climb_advance(incident, moment, why);
@@ -360,13 +366,13 @@ static void remind(struct incident *incident, struct moment *moment)
     ladder->reminded = true;
     bool is_person = rulebook_contact(moment->book, incident->owner) != NULL;
     const char *whom = is_person ? incident->owner : last_paged(incident);
-    const char *until = moment_local_time(moment, moment_zone_of(moment, whom),
-                                          incident->ack_until_ms);
-    const char *text =
-        arena_printf(moment->arena,
-                     "%s #%llu climbs again at %s: reply \"eta 30m\" with a new estimate, or \"ack\".",
-                     incident->eta_at_ms != 0 ? "The time you gave has come." : "Is it being worked on?",
-                     (unsigned long long)incident->number, until);
+    const char *until =
+        moment_local_time(moment, moment_zone_of(moment, whom), incident->ack_until_ms);
+    const char *text = arena_printf(
+        moment->arena,
+        "%s #%llu climbs again at %s: reply \"eta 30m\" with a new estimate, or \"ack\".",
+        incident->eta_at_ms != 0 ? "The time you gave has come." : "Is it being worked on?",
+        (unsigned long long)incident->number, until);
     if (whom[0] == '\0') {
         moment_note(moment, "nobody", NULL, "there is nobody to remind");
         return;

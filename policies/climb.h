@@ -1,9 +1,10 @@
 /*
- * climb - what comes due for an incident and what then happens: steps, repeats, exhaustion, the fallback, reminders.
+ * climb - what comes due for an incident and what then happens: steps, repeats, exhaustion, the
+ * fallback, reminders.
  *
- * Shape:   climb_due answers the earliest thing; climb_run_due runs everything that is due at the moment, in order of due time.
- * Limits:  at most CLIMB_ROUNDS_MAX things a moment; each moves the incident on, so the bound is never met.
- * Source:  DESIGN section 4, rules 2 to 6, 8, 10.
+ * Shape:   climb_due answers the earliest thing; climb_run_due runs everything that is due at the
+ * moment, in order of due time. Limits:  at most CLIMB_ROUNDS_MAX things a moment; each moves the
+ * incident on, so the bound is never met. Source:  DESIGN section 4, rules 2 to 6, 8, 10.
  */
 #ifndef ESCALATED_POLICIES_CLIMB_H
 #define ESCALATED_POLICIES_CLIMB_H
@@ -14,20 +15,20 @@
 
 #define CLIMB_ROUNDS_MAX 512
 
-/* How long a resolved incident is remembered after reopening has become impossible, so that a later firing of the same key
- * opens an incident that names it. */
+/* How long a resolved incident is remembered after reopening has become impossible, so that a later
+ * firing of the same key opens an incident that names it. */
 #define CLIMB_LINK_MS INT64_C(3600000)
 
 enum due_kind {
     DUE_NOTHING,
-    DUE_TRIGGER,   /* the hold is over */
+    DUE_TRIGGER, /* the hold is over */
     DUE_STEP,
     DUE_CLIMB,     /* the last page step's wait is over: next climb, or exhaustion */
     DUE_UNREACHED, /* nobody took the latest paging in time */
     DUE_FALLBACK,  /* exhausted: the fallback again */
     DUE_REMINDER,
     DUE_LAPSE,
-    DUE_ANSWER,    /* the owner did not answer the page about a higher severity */
+    DUE_ANSWER, /* the owner did not answer the page about a higher severity */
     DUE_FORGET,
 };
 
@@ -40,8 +41,8 @@ struct due {
 struct due climb_due(const struct incident *incident);
 void climb_run_due(struct incident *incident, struct moment *moment);
 
-/* The next page step of this climb runs now; without one the next climb starts; without that it is exhaustion. `why` goes
- * into the message. */
+/* The next page step of this climb runs now; without one the next climb starts; without that it is
+ * exhaustion. `why` goes into the message. */
 void climb_advance(struct incident *incident, struct moment *moment, const char *why);
 
 /* The latest paging has reached nobody and will not. */

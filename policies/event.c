@@ -7,8 +7,9 @@
 #include "gateway/base/text.h"
 
 static const char *const action_names[EVENT_ACTION_COUNT] = {
-    [EVENT_TRIGGER] = "trigger",     [EVENT_ACKNOWLEDGE] = "acknowledge", [EVENT_RESOLVE] = "resolve",
-    [EVENT_HEARTBEAT] = "heartbeat", [EVENT_CHANGE] = "change",
+    [EVENT_TRIGGER] = "trigger", [EVENT_ACKNOWLEDGE] = "acknowledge",
+    [EVENT_RESOLVE] = "resolve", [EVENT_HEARTBEAT] = "heartbeat",
+    [EVENT_CHANGE] = "change",
 };
 
 static const char *const severity_names[SEVERITY_COUNT] = {
@@ -52,7 +53,8 @@ int severity_parse(const char *name, enum severity *out_severity)
     return -1;
 }
 
-/* Adds text unless it would pass the plain part of a derived key; from then on only the hash tells keys apart. */
+/* Adds text unless it would pass the plain part of a derived key; from then on only the hash tells
+ * keys apart. */
 static size_t key_add(char *out, size_t used, const char *text, size_t limit)
 {
     size_t length = strlen(text);

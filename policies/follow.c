@@ -9,7 +9,8 @@ static bool belongs_to_opening(const struct incident *incident, const struct not
     return n->climb >= incident->ladder.first_climb;
 }
 
-/* The first notification that reached this receiver since the opening; one a provider took is better than one under way. */
+/* The first notification that reached this receiver since the opening; one a provider took is
+ * better than one under way. */
 static const struct notification *reached_by(const struct incident *incident, const char *receiver)
 {
     const struct notification *best = NULL;
@@ -31,7 +32,8 @@ static const char *step_name(const struct incident *incident, const struct notif
         return followed->step;
     if (incident->ladder.latest == LADDER_FALLBACK)
         return "fallback";
-    return incident->ladder.latest >= 0 ? incident->policy->steps[incident->ladder.latest].name : "";
+    return incident->ladder.latest >= 0 ? incident->policy->steps[incident->ladder.latest].name
+                                        : "";
 }
 
 static const struct method *method_of(const struct contact *contact, const struct rulebook *book,
@@ -118,8 +120,7 @@ bool follow_answer(struct incident *incident, struct moment *moment, const char 
                    const char *channel, const char *text)
 {
     const struct contact *person = rulebook_contact(moment->book, contact);
-    const struct method *method =
-        person != NULL ? method_of(person, moment->book, channel) : NULL;
+    const struct method *method = person != NULL ? method_of(person, moment->book, channel) : NULL;
     if (method == NULL)
         return false;
     const char *step = step_name(incident, reached_by(incident, contact));
@@ -129,14 +130,15 @@ bool follow_answer(struct incident *incident, struct moment *moment, const char 
 
 static bool was_told(const struct incident *incident, const struct notification *n, bool informed)
 {
-    bool wanted = n->kind == KIND_PAGE ||
-                  (informed && (n->kind == KIND_INFORM || n->kind == KIND_ASK));
+    bool wanted =
+        n->kind == KIND_PAGE || (informed && (n->kind == KIND_INFORM || n->kind == KIND_ASK));
     return wanted && belongs_to_opening(incident, n) && reach_was_handed_over(n);
 }
 
-/* Audiences make long runs of notifications with one receiver, so the list of receivers stays short. */
-void follow_tell(struct incident *incident, struct moment *moment, bool informed, const char *but_not,
-                 const char *text)
+/* Audiences make long runs of notifications with one receiver, so the list of receivers stays
+ * short. */
+void follow_tell(struct incident *incident, struct moment *moment, bool informed,
+                 const char *but_not, const char *text)
 {
     size_t count = 0;
     size_t capacity = 0;

@@ -1,10 +1,9 @@
 /*
  * follow - messages that follow what somebody was sent before: reminders, notices, answers.
  *
- * Shape:   a person -> one message, by the method that reached them, else by the first of their page methods; an audience or
- *          channel -> its current addresses.
- * Limits:  once per person, however many methods were used.
- * Source:  DESIGN section 4, rules 7, 8, 12.
+ * Shape:   a person -> one message, by the method that reached them, else by the first of their
+ * page methods; an audience or channel -> its current addresses. Limits:  once per person, however
+ * many methods were used. Source:  DESIGN section 4, rules 7, 8, 12.
  */
 #ifndef ESCALATED_POLICIES_FOLLOW_H
 #define ESCALATED_POLICIES_FOLLOW_H
@@ -22,9 +21,9 @@ bool follow_send(struct incident *incident, struct moment *moment, enum notifica
 bool follow_answer(struct incident *incident, struct moment *moment, const char *contact,
                    const char *channel, const char *text);
 
-/* Tell each receiver of a handed-over page (and with `informed` also of an inform or ask) of this opening once, except
- * `but_not`. */
-void follow_tell(struct incident *incident, struct moment *moment, bool informed, const char *but_not,
-                 const char *text);
+/* Tell each receiver of a handed-over page (and with `informed` also of an inform or ask) of this
+ * opening once, except `but_not`. */
+void follow_tell(struct incident *incident, struct moment *moment, bool informed,
+                 const char *but_not, const char *text);
 
 #endif

@@ -78,7 +78,8 @@ static void ignored(struct incident *incident, const struct move *move, struct m
     (void)moment;
 }
 
-/* The engine never sends this pair: a resolved incident reopens instead of firing, an open one does not open. */
+/* The engine never sends this pair: a resolved incident reopens instead of firing, an open one does
+ * not open. */
 static void impossible(struct incident *incident, const struct move *move, struct moment *moment)
 {
     (void)incident;
@@ -126,7 +127,8 @@ static void note_severity(struct incident *incident, const struct move *move, st
                  severity_name((enum severity)incident->severity));
 }
 
-/* Rule 11: a higher severity than the one acknowledged pages the owner, who must answer within the first wait. */
+/* Rule 11: a higher severity than the one acknowledged pages the owner, who must answer within the
+ * first wait. */
 static void page_owner(struct incident *incident, const struct move *move, struct moment *moment)
 {
     struct ladder *ladder = &incident->ladder;
@@ -137,9 +139,9 @@ static void page_owner(struct incident *incident, const struct move *move, struc
     int32_t first = ladder_page_after(incident->policy, 0);
     int64_t wait_ms = first >= 0 ? incident->policy->steps[first].wait_ms : REMIND_BEFORE_MS;
     ladder->answer_until_ms = moment->now_ms + wait_ms;
-    const char *text = arena_printf(moment->arena, "#%llu has become %s: reply anything to keep it.",
-                                    number_of(incident),
-                                    severity_name((enum severity)incident->severity));
+    const char *text =
+        arena_printf(moment->arena, "#%llu has become %s: reply anything to keep it.",
+                     number_of(incident), severity_name((enum severity)incident->severity));
     (void)follow_send(incident, moment, KIND_PAGE, incident->owner, text);
 }
 
@@ -151,7 +153,8 @@ static void cancel_pages(struct incident *incident, struct moment *moment, const
     incident->ladder.fallback_at_ms = 0;
 }
 
-static void resolve(struct incident *incident, const char *by, bool by_person, struct moment *moment)
+static void resolve(struct incident *incident, const char *by, bool by_person,
+                    struct moment *moment)
 {
     incident->state = INCIDENT_RESOLVED;
     incident->resolved_at_ms = moment->now_ms;
@@ -162,14 +165,15 @@ static void resolve(struct incident *incident, const char *by, bool by_person, s
     cancel_pages(incident, moment, "resolved");
     climb_cancel(incident, moment, KIND_NOTICE, "resolved");
     moment_notef(moment, "resolved", &facts, "resolved by %s", by);
-    const char *text = arena_printf(moment->arena, "#%llu is resolved (by %s).", number_of(incident),
-                                    by);
+    const char *text =
+        arena_printf(moment->arena, "#%llu is resolved (by %s).", number_of(incident), by);
     follow_tell(incident, moment, true, by_person ? by : "", text);
 }
 
 static void clear_held(struct incident *incident, const struct move *move, struct moment *moment)
 {
-    moment_note(moment, "cleared-in-hold", NULL, "cleared before the hold was over: nobody was told");
+    moment_note(moment, "cleared-in-hold", NULL,
+                "cleared before the hold was over: nobody was told");
     resolve(incident, move->by, false, moment);
 }
 
@@ -254,7 +258,8 @@ static void acknowledge(struct incident *incident, const struct move *move, stru
     moment->answer = answer_owner(incident, moment, move->by);
 }
 
-/* The owner acknowledges again: a new ETA renews the promise, a bare ack does so only after the reminder. */
+/* The owner acknowledges again: a new ETA renews the promise, a bare ack does so only after the
+ * reminder. */
 static void renew(struct incident *incident, const struct move *move, struct moment *moment)
 {
     int64_t eta_at_ms = bound_eta(incident, move, moment);
@@ -287,11 +292,11 @@ static void acknowledge_again(struct incident *incident, const struct move *move
     }
     moment_notef(moment, "second-ack", &(struct facts){.by = move->by},
                  "%s acknowledged too; %s was first", move->by, incident->owner);
-    const char *zone_time = moment_local_time(moment, moment_zone_of(moment, move->by),
-                                              incident->ack_until_ms);
-    moment->answer =
-        arena_printf(moment->arena, "%s already has #%llu until %s; reply \"take\" to take it over.",
-                     incident->owner, number_of(incident), zone_time);
+    const char *zone_time =
+        moment_local_time(moment, moment_zone_of(moment, move->by), incident->ack_until_ms);
+    moment->answer = arena_printf(moment->arena,
+                                  "%s already has #%llu until %s; reply \"take\" to take it over.",
+                                  incident->owner, number_of(incident), zone_time);
 }
 
 static void acknowledge_late(struct incident *incident, const struct move *move,
@@ -323,8 +328,8 @@ static void advance(struct incident *incident, const struct move *move, struct m
 {
     moment_notef(moment, "escalate", &(struct facts){.by = move->by}, "%s escalates", move->by);
     climb_advance(incident, moment, arena_printf(moment->arena, "%s escalated it", move->by));
-    moment->answer = arena_printf(moment->arena, "#%llu: the next step is being paged.",
-                                  number_of(incident));
+    moment->answer =
+        arena_printf(moment->arena, "#%llu: the next step is being paged.", number_of(incident));
 }
 
 static void escalate_held(struct incident *incident, const struct move *move, struct moment *moment)
@@ -358,7 +363,8 @@ static void escalate_acked(struct incident *incident, const struct move *move,
     advance(incident, move, moment);
 }
 
-/* The people of the latest paging are counted in the order of their notifications; each has one bit of `passed`. */
+/* The people of the latest paging are counted in the order of their notifications; each has one bit
+ * of `passed`. */
 static bool everybody_passed(struct incident *incident, const char *by)
 {
     enum { PEOPLE_MAX = 64 };
@@ -394,8 +400,8 @@ static void pass(struct incident *incident, const struct move *move, struct mome
             text_equal(n->contact, move->by))
             moment_cancel(moment, n, "passed");
     }
-    moment->answer = arena_printf(moment->arena, "#%llu: noted, others have been paged.",
-                                  number_of(incident));
+    moment->answer =
+        arena_printf(moment->arena, "#%llu: noted, others have been paged.", number_of(incident));
     if (everybody_passed(incident, move->by))
         advance(incident, move, moment);
 }
@@ -413,8 +419,8 @@ static void pass_acked(struct incident *incident, const struct move *move, struc
 static void already_resolved(struct incident *incident, const struct move *move,
                              struct moment *moment)
 {
-    moment_notef(moment, "note", &(struct facts){.by = move->by}, "%s answered after the resolution",
-                 move->by);
+    moment_notef(moment, "note", &(struct facts){.by = move->by},
+                 "%s answered after the resolution", move->by);
     moment->refused = true;
     moment->answer = answer_resolved(incident, moment, move->by);
 }
@@ -435,8 +441,8 @@ static void record_field(struct incident *incident, const struct move *move, str
         incident->priority = (uint8_t)move->priority;
         incident->priority_set = true;
         moment_notef(moment, "priority", &facts, "p%d", move->priority);
-        moment->answer = arena_printf(moment->arena, "#%llu is p%d.", number_of(incident),
-                                      move->priority);
+        moment->answer =
+            arena_printf(moment->arena, "#%llu is p%d.", number_of(incident), move->priority);
         return;
     }
     if (move->verb == VERB_CAUSE)
@@ -453,7 +459,8 @@ static void hear_accepted(struct incident *incident, const struct move *move, st
         incident->ladder.reach_until_ms = 0;
 }
 
-/* Rule 6: a method that failed brings that person's next one forward; when all have failed the ladder moves on. */
+/* Rule 6: a method that failed brings that person's next one forward; when all have failed the
+ * ladder moves on. */
 static void hear_failed(struct incident *incident, const struct move *move, struct moment *moment)
 {
     const struct notification *failed = move->notification;
@@ -556,7 +563,8 @@ void incident_apply(struct incident *incident, const struct move *move, struct m
     transitions[incident->state][move->kind](incident, move, moment);
     moment->actor = "engine";
     moment->credential = "";
-    /* What the move made due happens in the same moment: the first page of an opening, a parked step after the first ack. */
+    /* What the move made due happens in the same moment: the first page of an opening, a parked
+     * step after the first ack. */
     climb_run_due(incident, moment);
     incident->updated_at_ms = moment->now_ms;
     ASSERT(is_valid(incident));

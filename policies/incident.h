@@ -1,12 +1,13 @@
 /*
- * incident - what people are paged about: its state, its alerts and notifications, and the one table that moves it.
+ * incident - what people are paged about: its state, its alerts and notifications, and the one
+ * table that moves it.
  *
- * Shape:   incident + move + moment -> changed incident, and acts (timeline entries, messages, cancellations) in order.
- * Units:   *_at_ms engine time, 0 when it has not happened.
- * Owns:    the world owns incidents and their texts. A move may set `owner` and `cause` to text that lives only as long as the
- *          moment's arena or the move; the caller replaces it by its own copy afterwards. Acts live in the moment's arena.
- * Limits:  LADDER_STEPS_MAX steps a policy.
- * Source:  DESIGN section 4.
+ * Shape:   incident + move + moment -> changed incident, and acts (timeline entries, messages,
+ * cancellations) in order. Units:   *_at_ms engine time, 0 when it has not happened. Owns:    the
+ * world owns incidents and their texts. A move may set `owner` and `cause` to text that lives only
+ * as long as the moment's arena or the move; the caller replaces it by its own copy afterwards.
+ * Acts live in the moment's arena. Limits:  LADDER_STEPS_MAX steps a policy. Source:  DESIGN
+ * section 4.
  */
 #ifndef ESCALATED_POLICIES_INCIDENT_H
 #define ESCALATED_POLICIES_INCIDENT_H
@@ -50,8 +51,8 @@ const char *alert_labels(const struct alert *alert);
 /* A notification as the engine remembers it; address, key, snapshot and body stay in the store. */
 struct notification {
     uint64_t id;
-    struct incident *incident;  /* NULL once the incident is no longer live */
-    struct notification *next;  /* of the incident, by id */
+    struct incident *incident; /* NULL once the incident is no longer live */
+    struct notification *next; /* of the incident, by id */
     const char *contact;
     const char *channel;
     const char *step;
@@ -87,8 +88,8 @@ struct incident {
     int64_t eta_at_ms;
     int64_t updated_at_ms;
     uint64_t linked;
-    int64_t timer_due_ms;  /* of its entry in the engine's timer heap */
-    uint32_t timer_mark;   /* generation of that entry */
+    int64_t timer_due_ms;            /* of its entry in the engine's timer heap */
+    uint32_t timer_mark;             /* generation of that entry */
     uint32_t firing[SEVERITY_COUNT]; /* firing alerts by severity */
     uint32_t slip_count;
     uint32_t title_offset;
@@ -99,8 +100,8 @@ struct incident {
     bool known;
     bool cleared;
     bool live;
-    bool dirty; /* changed in this batch */
-    bool fresh; /* opened in this batch */
+    bool dirty;          /* changed in this batch */
+    bool fresh;          /* opened in this batch */
     uint32_t unfinished; /* notifications pending or claimed */
     struct ladder ladder;
 };
@@ -113,34 +114,35 @@ int incident_default_priority(enum severity severity);
 
 /* What can happen to an incident: the columns of the table. */
 enum move_kind {
-    MOVE_OPEN,       /* its first alert fires; also after `reopen` */
-    MOVE_FIRE,       /* a further alert, or one of its own again; a repeated one only counts and is no move */
-    MOVE_RISE,       /* the severity rose */
-    MOVE_CLEAR,      /* its last firing alert resolved */
-    MOVE_TIME,       /* something may be due */
-    MOVE_ACK,        /* ack, known, eta, snooze; an `acknowledge` event */
+    MOVE_OPEN,  /* its first alert fires; also after `reopen` */
+    MOVE_FIRE,  /* a further alert, or one of its own again; a repeated one only counts and is no
+                   move */
+    MOVE_RISE,  /* the severity rose */
+    MOVE_CLEAR, /* its last firing alert resolved */
+    MOVE_TIME,  /* something may be due */
+    MOVE_ACK,   /* ack, known, eta, snooze; an `acknowledge` event */
     MOVE_TAKE,
     MOVE_ESCALATE,
     MOVE_PASS,
-    MOVE_RESOLVE,    /* by a person */
-    MOVE_FIELD,      /* priority, cause, loss, restored, note and free text */
-    MOVE_ACCEPTED,   /* a notification was accepted */
-    MOVE_FAILED,     /* a notification ended without being accepted, or its receipt says failed */
+    MOVE_RESOLVE,  /* by a person */
+    MOVE_FIELD,    /* priority, cause, loss, restored, note and free text */
+    MOVE_ACCEPTED, /* a notification was accepted */
+    MOVE_FAILED,   /* a notification ended without being accepted, or its receipt says failed */
     MOVE_KIND_COUNT,
 };
 
 struct move {
     enum move_kind kind;
-    const char *actor;      /* for the timeline */
+    const char *actor; /* for the timeline */
     const char *credential;
-    const char *by;         /* contact, "source NAME" or user: the owner if it acknowledges */
+    const char *by; /* contact, "source NAME" or user: the owner if it acknowledges */
     bool by_source;
     bool known;
-    int64_t eta_at_ms;      /* 0: none given */
-    enum verb verb;         /* MOVE_FIELD: which */
+    int64_t eta_at_ms; /* 0: none given */
+    enum verb verb;    /* MOVE_FIELD: which */
     const char *text;
     int priority;
-    const struct notification *answers;      /* MOVE_ACK, ESCALATE, PASS: the one replied to, or NULL */
+    const struct notification *answers; /* MOVE_ACK, ESCALATE, PASS: the one replied to, or NULL */
     const struct notification *notification; /* MOVE_ACCEPTED, MOVE_FAILED */
 };
 

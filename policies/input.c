@@ -3,14 +3,14 @@
 #include "gateway/base/assert.h"
 
 static const char *const verb_names[VERB_COUNT] = {
-    [VERB_NONE] = "",           [VERB_ACK] = "ack",         [VERB_KNOWN] = "known",
+    [VERB_NONE] = "",           [VERB_ACK] = "ack",           [VERB_KNOWN] = "known",
     [VERB_ETA] = "eta",         [VERB_PRIORITY] = "priority", [VERB_CAUSE] = "cause",
     [VERB_LOSS] = "loss",       [VERB_RESTORED] = "restored", [VERB_NOTE] = "note",
-    [VERB_WHAT] = "what",       [VERB_DOING] = "doing",     [VERB_AVOID] = "avoid",
-    [VERB_APPROVE] = "approve", [VERB_REJECT] = "reject",   [VERB_ESCALATE] = "escalate",
-    [VERB_PASS] = "pass",       [VERB_TAKE] = "take",       [VERB_SNOOZE] = "snooze",
-    [VERB_RESOLVE] = "resolve", [VERB_ALL_ACK] = "all ack", [VERB_STATUS] = "status",
-    [VERB_HELP] = "help",       [VERB_STOP] = "stop",       [VERB_START] = "start",
+    [VERB_WHAT] = "what",       [VERB_DOING] = "doing",       [VERB_AVOID] = "avoid",
+    [VERB_APPROVE] = "approve", [VERB_REJECT] = "reject",     [VERB_ESCALATE] = "escalate",
+    [VERB_PASS] = "pass",       [VERB_TAKE] = "take",         [VERB_SNOOZE] = "snooze",
+    [VERB_RESOLVE] = "resolve", [VERB_ALL_ACK] = "all ack",   [VERB_STATUS] = "status",
+    [VERB_HELP] = "help",       [VERB_STOP] = "stop",         [VERB_START] = "start",
 };
 
 static const char *const outcome_names[OUTCOME_COUNT] = {

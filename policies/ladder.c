@@ -112,7 +112,9 @@ struct ladder_field {
 };
 
 #define LADDER_FIELD(field_name, field, field_type)                                                \
-    {.name = (field_name), .type = (field_type), .offset = offsetof(struct ladder, field)}
+    {                                                                                              \
+        .name = (field_name), .type = (field_type), .offset = offsetof(struct ladder, field)       \
+    }
 
 static const struct ladder_field ladder_fields[] = {
     LADDER_FIELD("anchor", anchor_ms, FIELD_I64),
@@ -219,9 +221,9 @@ int ladder_read(const char *text, struct ladder *out_ladder, struct err *err)
             verdict = err_set(err, ERR_CORRUPT, "ladder: %s is no integer", ladder_fields[i].name);
     }
     json_free(root);
-    if (verdict == 0 && (ladder.climb < 1 || ladder.page_from < 0 ||
-                         ladder.page_from > LADDER_STEPS_MAX || ladder.latest < LADDER_FALLBACK ||
-                         ladder.latest >= LADDER_STEPS_MAX))
+    if (verdict == 0 &&
+        (ladder.climb < 1 || ladder.page_from < 0 || ladder.page_from > LADDER_STEPS_MAX ||
+         ladder.latest < LADDER_FALLBACK || ladder.latest >= LADDER_STEPS_MAX))
         verdict = err_set(err, ERR_CORRUPT, "ladder: climb or step out of range");
     if (verdict == 0)
         *out_ladder = ladder;

@@ -2,10 +2,11 @@
  * ladder - where one incident stands on the steps of its policy, and when its next ones are due.
  *
  * Shape:   pure arithmetic over a frozen policy; `incident.c` decides what a due step means.
- * Units:   *_ms engine time, 0: not set. A page step is due at page_base + the waits above it, an inform or ask step at
- *          anchor + the waits above it: so early and late page steps move the page steps below them and nothing else.
- * Limits:  LADDER_STEPS_MAX steps a policy; further ones do not run (the configuration refuses them).
- * Fails:   ladder_read: -1 with what is wrong in the stored text.
+ * Units:   *_ms engine time, 0: not set. A page step is due at page_base + the waits above it, an
+ * inform or ask step at anchor + the waits above it: so early and late page steps move the page
+ * steps below them and nothing else. Limits:  LADDER_STEPS_MAX steps a policy; further ones do not
+ * run (the configuration refuses them). Fails:   ladder_read: -1 with what is wrong in the stored
+ * text.
  */
 #ifndef ESCALATED_POLICIES_LADDER_H
 #define ESCALATED_POLICIES_LADDER_H
@@ -19,9 +20,11 @@
 #include "policies/rulebook.h"
 
 #define LADDER_STEPS_MAX 64
-/* A step that runs later than this was late because we were down: everything below moves with it. */
+/* A step that runs later than this was late because we were down: everything below moves with it.
+ */
 #define LADDER_LATE_MS 30000
-/* Climbs and repeated fallbacks keep at least this distance, so that no moment holds two of them. */
+/* Climbs and repeated fallbacks keep at least this distance, so that no moment holds two of them.
+ */
 #define LADDER_REPEAT_MIN_MS 1000
 
 enum { LADDER_NOBODY = -1, LADDER_FALLBACK = -2 }; /* values of `latest` besides a step's index */
@@ -29,25 +32,27 @@ enum { LADDER_NOBODY = -1, LADDER_FALLBACK = -2 }; /* values of `latest` besides
 struct ladder {
     int64_t anchor_ms;
     int64_t page_base_ms;
-    int64_t reach_until_ms;  /* the latest paging must have been accepted by then */
-    int64_t fallback_at_ms;  /* exhausted: the next page to the fallback */
-    int64_t reminder_at_ms;  /* the owner is asked for a new ETA */
-    int64_t answer_until_ms; /* the owner was paged about a higher severity and must answer by then */
-    uint64_t ran;            /* inform and ask steps that ran since the opening, one bit each */
-    uint64_t passed;         /* people of the latest paging who said "not me", one bit each */
-    int32_t climb;           /* from 1; goes on after a reopening */
-    int32_t first_climb;     /* of this opening */
+    int64_t reach_until_ms; /* the latest paging must have been accepted by then */
+    int64_t fallback_at_ms; /* exhausted: the next page to the fallback */
+    int64_t reminder_at_ms; /* the owner is asked for a new ETA */
+    int64_t
+        answer_until_ms; /* the owner was paged about a higher severity and must answer by then */
+    uint64_t ran;        /* inform and ask steps that ran since the opening, one bit each */
+    uint64_t passed;     /* people of the latest paging who said "not me", one bit each */
+    int32_t climb;       /* from 1; goes on after a reopening */
+    int32_t first_climb; /* of this opening */
     int32_t climbs_left;
-    int32_t serial;          /* messages outside steps and pages to the fallback so far: makes their keys unique */
-    int32_t fallback_count;  /* serial of the latest page to the fallback */
-    int32_t page_from;       /* page steps below this index have had their turn in this climb */
-    int32_t latest;          /* the last paging: index of its step, LADDER_NOBODY or LADDER_FALLBACK */
-    int32_t fallback_level;  /* how far down the fallback chain the last paging was */
+    int32_t serial; /* messages outside steps and pages to the fallback so far: makes their keys
+                       unique */
+    int32_t fallback_count; /* serial of the latest page to the fallback */
+    int32_t page_from;      /* page steps below this index have had their turn in this climb */
+    int32_t latest; /* the last paging: index of its step, LADDER_NOBODY or LADDER_FALLBACK */
+    int32_t fallback_level; /* how far down the fallback chain the last paging was */
     int32_t acked_severity;
     bool exhausted;
     bool left_held;
-    bool reminded;           /* since the last ack or ETA */
-    bool by_person;          /* resolved by a person, not by the source */
+    bool reminded;  /* since the last ack or ETA */
+    bool by_person; /* resolved by a person, not by the source */
 };
 
 size_t ladder_step_count(const struct policy *policy);
@@ -64,10 +69,12 @@ void ladder_open(struct ladder *ladder, const struct policy *policy, int64_t anc
 void ladder_climb(struct ladder *ladder, const struct policy *policy, int64_t at_ms);
 
 int64_t ladder_due_ms(const struct ladder *ladder, const struct policy *policy, size_t index);
-/* When the next climb, or exhaustion, is due: after the last page step's wait. INT64_MAX without page steps. */
+/* When the next climb, or exhaustion, is due: after the last page step's wait. INT64_MAX without
+ * page steps. */
 int64_t ladder_repeat_ms(const struct ladder *ladder, const struct policy *policy);
 
-/* Page step `index` runs at `now_ms`, before or after its time: those below keep their distances from it. */
+/* Page step `index` runs at `now_ms`, before or after its time: those below keep their distances
+ * from it. */
 void ladder_move_pages(struct ladder *ladder, const struct policy *policy, size_t index,
                        int64_t now_ms);
 /* We were down: everything not yet run is later by `late_ms`. */

@@ -26,20 +26,32 @@ static void add_local(struct json_out *json, const char *key, const struct momen
     json_add_string(json, key, at_ms == 0 ? "" : moment_local_time(moment, zone, at_ms));
 }
 
+enum { UUID_BYTES = 37 };
+
+static const char *uuid_text(const unsigned char bytes[16], char out[UUID_BYTES])
+{
+    static const char digits[] = "0123456789abcdef";
+    char *place = out;
+    for (int i = 0; i < 16; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10)
+            *place++ = '-';
+        *place++ = digits[bytes[i] >> 4];
+        *place++ = digits[bytes[i] & 15];
+    }
+    *place = '\0';
+    ASSERT(place - out == UUID_BYTES - 1);
+    return out;
+}
+
 static void add_what(struct json_out *json, const struct incident *incident, bool with_labels)
 {
     const struct alert *alert = incident->alerts;
     json_add_integer(json, "incident", (int64_t)incident->number);
-    char uuid[37];
-    const unsigned char *u = incident->uuid;
-    int written = snprintf(uuid, sizeof(uuid),
-                           "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
-                           u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11],
-                           u[12], u[13], u[14], u[15]);
-    ASSERT(written == 36);
-    json_add_string(json, "uuid", uuid);
+    char uuid[UUID_BYTES];
+    json_add_string(json, "uuid", uuid_text(incident->uuid, uuid));
     json_add_string(json, "title", incident_title(incident));
-    json_add_string(json, "summary", alert != NULL ? alert_summary(alert) : incident_title(incident));
+    json_add_string(json, "summary",
+                    alert != NULL ? alert_summary(alert) : incident_title(incident));
     json_add_string(json, "severity", severity_name((enum severity)incident->severity));
     json_add_integer(json, "priority", incident->priority);
     json_add_string(json, "state", incident_state_name((enum incident_state)incident->state));
@@ -81,13 +93,15 @@ static void add_answer(struct json_out *json, const struct incident *incident,
     json_add_integer(json, "linked", (int64_t)incident->linked);
 }
 
-/* Counting walks the alerts, so a huge group counts the first ones only and says so by the firing count beside it. */
+/* Counting walks the alerts, so a huge group counts the first ones only and says so by the firing
+ * count beside it. */
 static void add_counts(struct json_out *json, const struct incident *incident)
 {
     enum { WALK_MAX = 1000 };
     int64_t alert_count = 0;
     uint64_t occurrences = 0;
-    for (const struct alert *a = incident->alerts; a != NULL && alert_count < WALK_MAX; a = a->next) {
+    for (const struct alert *a = incident->alerts; a != NULL && alert_count < WALK_MAX;
+         a = a->next) {
         alert_count++;
         occurrences += a->count;
     }
@@ -150,7 +164,8 @@ void message_key(const struct incident *incident, const struct message *message,
     enum { KEY_ROOM = 512, SEED_A = 0x6e61, SEED_B = 0x6e62 };
     const char *prefix = "";
     const char *receiver = receiver_part(message->contact, &prefix);
-    bool own_kind = message->kind == KIND_PAGE || message->kind == KIND_INFORM || message->kind == KIND_ASK;
+    bool own_kind =
+        message->kind == KIND_PAGE || message->kind == KIND_INFORM || message->kind == KIND_ASK;
     bool fallback = text_equal(message->step, "fallback") && message->repetition > 0;
     char digest[20] = "";
     if (prefix[0] != '\0') {

@@ -95,8 +95,9 @@ static void add_channel(struct receivers *receivers, const char *name)
     add_receiver(receivers)->channel_or_null = name;
 }
 
-void reach_resolve(const struct incident *incident, const struct target *targets, size_t target_count,
-                   const struct moment *moment, struct receivers *out_receivers)
+void reach_resolve(const struct incident *incident, const struct target *targets,
+                   size_t target_count, const struct moment *moment,
+                   struct receivers *out_receivers)
 {
     const struct rulebook *book = moment->book;
     out_receivers->arena = moment->arena;
@@ -179,8 +180,7 @@ size_t reach_send(const struct receivers *receivers, const struct message *messa
             for (size_t a = 0; a < audience->address_count; a++)
                 send_one(&sending, name, audience->channel, audience->addresses[a], 0);
         } else {
-            const char *name =
-                arena_printf(moment->arena, "channel:%s", receiver->channel_or_null);
+            const char *name = arena_printf(moment->arena, "channel:%s", receiver->channel_or_null);
             send_one(&sending, name, receiver->channel_or_null, "", 0);
         }
     }

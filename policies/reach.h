@@ -1,5 +1,6 @@
 /*
- * reach - whom a step names now, by which methods and when, and whether the latest paging has reached anybody.
+ * reach - whom a step names now, by which methods and when, and whether the latest paging has
+ * reached anybody.
  *
  * Shape:   targets + current rulebook -> receivers in a defined order, each person once.
  * Units:   wall_ms is wall-clock UTC, for schedules.
@@ -31,12 +32,15 @@ struct receivers {
     struct arena *arena;
 };
 
-/* Adds whom the targets name at this moment. `incident` gives `everyone` the people it has been told to. */
-void reach_resolve(const struct incident *incident, const struct target *targets, size_t target_count,
-                   const struct moment *moment, struct receivers *out_receivers);
+/* Adds whom the targets name at this moment. `incident` gives `everyone` the people it has been
+ * told to. */
+void reach_resolve(const struct incident *incident, const struct target *targets,
+                   size_t target_count, const struct moment *moment,
+                   struct receivers *out_receivers);
 
-/* Sends `message` (its kind, step, climb, repetition and text are set) to each receiver by the methods its kind asks for.
- * Answers how many notifications that makes; *out_first_due_ms is the earliest. */
+/* Sends `message` (its kind, step, climb, repetition and text are set) to each receiver by the
+ * methods its kind asks for. Answers how many notifications that makes; *out_first_due_ms is the
+ * earliest. */
 size_t reach_send(const struct receivers *receivers, const struct message *message,
                   struct moment *moment, int64_t *out_first_due_ms);
 

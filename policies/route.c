@@ -84,7 +84,8 @@ void route_find(const struct rulebook *book, const struct event *event, const ch
         if (!policy->goes_on)
             return;
     }
-    /* Nothing ended the search: a policy that goes on hands over to `default` too, else it would hide the page. */
+    /* Nothing ended the search: a policy that goes on hands over to `default` too, else it would
+     * hide the page. */
     out_route->policies[out_route->count++] = book->default_policy;
     ASSERT(out_route->count <= ROUTE_MAX);
 }

@@ -1,9 +1,9 @@
 /*
  * route - which policies an event belongs to, and the group of the incident it opens or joins.
  *
- * Shape:   event -> policies in reading order: the first that matches, further ones while `continue = yes`, `default` last.
- * Limits:  ROUTE_MAX policies an event.
- * Source:  Prometheus matchers: a missing label is the empty text; regular expressions match the whole value.
+ * Shape:   event -> policies in reading order: the first that matches, further ones while `continue
+ * = yes`, `default` last. Limits:  ROUTE_MAX policies an event. Source:  Prometheus matchers: a
+ * missing label is the empty text; regular expressions match the whole value.
  */
 #ifndef ESCALATED_POLICIES_ROUTE_H
 #define ESCALATED_POLICIES_ROUTE_H
@@ -28,10 +28,12 @@ void route_find(const struct rulebook *book, const struct event *event, const ch
 
 bool route_policy_matches(const struct policy *policy, const struct event *event, const char *key);
 
-/* Value of a label, or of the pseudo labels source, key and severity; "" when absent. A real label of that name wins. */
+/* Value of a label, or of the pseudo labels source, key and severity; "" when absent. A real label
+ * of that name wins. */
 const char *route_label(const struct event *event, const char *key, const char *label);
 
-/* Canonical text of the group: `name="value"` pairs joined by ","; `source/key` of the alert when the policy does not group. */
+/* Canonical text of the group: `name="value"` pairs joined by ","; `source/key` of the alert when
+ * the policy does not group. */
 void route_group_key(const struct policy *policy, const struct event *event, const char *key,
                      struct strbuf *out);
 

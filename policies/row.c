@@ -4,11 +4,16 @@
 #include "gateway/base/text.h"
 
 static const char *const disposition_names[DISPOSITION_COUNT] = {
-    [DISPOSITION_OPENED] = "opened",     [DISPOSITION_JOINED] = "joined",
-    [DISPOSITION_COUNTED] = "counted",   [DISPOSITION_RESOLVED] = "resolved",
-    [DISPOSITION_ACKED] = "acked",       [DISPOSITION_REOPENED] = "reopened",
-    [DISPOSITION_UNKNOWN_KEY] = "unknown-key", [DISPOSITION_HEARTBEAT] = "heartbeat",
-    [DISPOSITION_CHANGE] = "change",     [DISPOSITION_OVERFLOW] = "overflow",
+    [DISPOSITION_OPENED] = "opened",
+    [DISPOSITION_JOINED] = "joined",
+    [DISPOSITION_COUNTED] = "counted",
+    [DISPOSITION_RESOLVED] = "resolved",
+    [DISPOSITION_ACKED] = "acked",
+    [DISPOSITION_REOPENED] = "reopened",
+    [DISPOSITION_UNKNOWN_KEY] = "unknown-key",
+    [DISPOSITION_HEARTBEAT] = "heartbeat",
+    [DISPOSITION_CHANGE] = "change",
+    [DISPOSITION_OVERFLOW] = "overflow",
 };
 
 static const char *const incident_states[INCIDENT_STATE_COUNT] = {
@@ -19,15 +24,15 @@ static const char *const incident_states[INCIDENT_STATE_COUNT] = {
 };
 
 static const char *const kind_names[KIND_COUNT] = {
-    [KIND_PAGE] = "page",         [KIND_INFORM] = "inform", [KIND_ASK] = "ask",
-    [KIND_APPROVE] = "approve",   [KIND_REMINDER] = "reminder", [KIND_NOTICE] = "notice",
-    [KIND_DIGEST] = "digest",     [KIND_ANSWER] = "answer",
+    [KIND_PAGE] = "page",       [KIND_INFORM] = "inform",     [KIND_ASK] = "ask",
+    [KIND_APPROVE] = "approve", [KIND_REMINDER] = "reminder", [KIND_NOTICE] = "notice",
+    [KIND_DIGEST] = "digest",   [KIND_ANSWER] = "answer",
 };
 
 static const char *const notification_states[NOTIFICATION_STATE_COUNT] = {
-    [NOTIFICATION_PENDING] = "pending",     [NOTIFICATION_CLAIMED] = "claimed",
-    [NOTIFICATION_ACCEPTED] = "accepted",   [NOTIFICATION_DELIVERED] = "delivered",
-    [NOTIFICATION_FAILED] = "failed",       [NOTIFICATION_CANCELLED] = "cancelled",
+    [NOTIFICATION_PENDING] = "pending",   [NOTIFICATION_CLAIMED] = "claimed",
+    [NOTIFICATION_ACCEPTED] = "accepted", [NOTIFICATION_DELIVERED] = "delivered",
+    [NOTIFICATION_FAILED] = "failed",     [NOTIFICATION_CANCELLED] = "cancelled",
     [NOTIFICATION_EXPIRED] = "expired",
 };
 

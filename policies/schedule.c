@@ -10,7 +10,8 @@ static int64_t floor_divide(int64_t number, int64_t divisor)
     return number % divisor < 0 ? quotient - 1 : quotient;
 }
 
-/* The civil day on which the running turn-day began: today, or yesterday before the hour of change. */
+/* The civil day on which the running turn-day began: today, or yesterday before the hour of change.
+ */
 static int64_t turn_day(const struct schedule *schedule, int64_t at_ms)
 {
     struct civil civil;
@@ -21,11 +22,13 @@ static int64_t turn_day(const struct schedule *schedule, int64_t at_ms)
                            .day = civil.day,
                            .hour = schedule->rotate_hour,
                            .minute = schedule->rotate_minute};
-    /* Compared as instants: on the night of a clock change the reading alone may show the hour twice or never. */
+    /* Compared as instants: on the night of a clock change the reading alone may show the hour
+     * twice or never. */
     return at_ms >= zone_instant(schedule->zone, &change) ? day : day - 1;
 }
 
-/* The day on which turn 0, the first member's, began: 1970-01-01, for weekly turns their weekday on or before it. */
+/* The day on which turn 0, the first member's, began: 1970-01-01, for weekly turns their weekday on
+ * or before it. */
 static int64_t first_day(const struct schedule *schedule)
 {
     if (schedule->rotate_days % DAYS_A_WEEK != 0)
@@ -42,7 +45,8 @@ static int64_t turn_number(const struct schedule *schedule, int64_t at_ms)
 static int64_t turn_start_ms(const struct schedule *schedule, int64_t turn)
 {
     struct civil civil = {.hour = schedule->rotate_hour, .minute = schedule->rotate_minute};
-    civil_from_days(turn * schedule->rotate_days + first_day(schedule), &civil.year, &civil.month, &civil.day);
+    civil_from_days(turn * schedule->rotate_days + first_day(schedule), &civil.year, &civil.month,
+                    &civil.day);
     return zone_instant(schedule->zone, &civil);
 }
 

@@ -55,12 +55,12 @@ void attempts_send(struct engine *engine, struct incident *incident, const struc
         .created_at_ms = engine->now_ms,
         .due_at_ms = message->due_at_ms,
         .next_at_ms = message->due_at_ms,
-        .expires_at_ms = message->due_at_ms +
-                         rulebook_channel_rule(engine->book, message->channel).horizon_ms,
+        .expires_at_ms =
+            message->due_at_ms + rulebook_channel_rule(engine->book, message->channel).horizon_ms,
         .token_expires_at_ms = engine->now_ms + ENGINE_TOKEN_LIFE_MS,
         .provider_id = "",
-        .snapshot = arena_strndup(&engine->arena, strbuf_text(&engine->scratch),
-                                  engine->scratch.length),
+        .snapshot =
+            arena_strndup(&engine->arena, strbuf_text(&engine->scratch), engine->scratch.length),
         .body_hash = "",
         .content_type = "",
         .subject = "",
@@ -96,7 +96,8 @@ static bool is_over(const struct notification *n)
     return n->state != NOTIFICATION_PENDING && n->state != NOTIFICATION_CLAIMED;
 }
 
-/* What follows from an end: a resolved incident may now be forgotten, an orphaned notification leaves the world. */
+/* What follows from an end: a resolved incident may now be forgotten, an orphaned notification
+ * leaves the world. */
 static void note_end(struct engine *engine, struct notification *n)
 {
     struct batch *batch = &engine->batch;
@@ -135,18 +136,16 @@ static void tell_failed(struct engine *engine, struct notification *n, const cha
         return;
     const char *text =
         arena_printf(&engine->arena, "%s to %s by %s did not go through: %s",
-                     notification_kind_name((enum notification_kind)n->kind), n->contact, n->channel,
-                     reason[0] != '\0' ? reason : "no reason given");
-    batch_note(engine, incident->number, &(struct note){.kind = "not-sent",
-                                                        .actor = "engine",
-                                                        .credential = "",
-                                                        .text = text,
-                                                        .data = ""});
-    engine_move(engine, incident, &(struct move){.kind = MOVE_FAILED,
-                                                 .actor = "engine",
-                                                 .credential = "",
-                                                 .by = "",
-                                                 .notification = n});
+                     notification_kind_name((enum notification_kind)n->kind), n->contact,
+                     n->channel, reason[0] != '\0' ? reason : "no reason given");
+    batch_note(
+        engine, incident->number,
+        &(struct note){
+            .kind = "not-sent", .actor = "engine", .credential = "", .text = text, .data = ""});
+    engine_move(
+        engine, incident,
+        &(struct move){
+            .kind = MOVE_FAILED, .actor = "engine", .credential = "", .by = "", .notification = n});
 }
 
 static void end_as_failed(struct engine *engine, struct notification *n,
@@ -156,7 +155,8 @@ static void end_as_failed(struct engine *engine, struct notification *n,
     tell_failed(engine, n, reason);
 }
 
-/* Nothing is claimed that the incident's state has made pointless: no page after an ack, no reminder after its end. */
+/* Nothing is claimed that the incident's state has made pointless: no page after an ack, no
+ * reminder after its end. */
 static bool is_wanted(const struct notification *n)
 {
     const struct incident *incident = n->incident;
@@ -173,13 +173,14 @@ static bool is_wanted(const struct notification *n)
            n->repetition > 0 && text_equal(n->contact, incident->owner);
 }
 
-/* Pages of one incident start in the order of its steps: what an upper step has not started by now will not start. */
+/* Pages of one incident start in the order of its steps: what an upper step has not started by now
+ * will not start. */
 static void cancel_overtaken(struct engine *engine, const struct notification *claimed)
 {
     if (claimed->kind != KIND_PAGE || claimed->repetition > 0 || claimed->incident == NULL)
         return;
-    for (struct notification *n = claimed->incident->notifications; n != NULL && n->id < claimed->id;
-         n = n->next) {
+    for (struct notification *n = claimed->incident->notifications;
+         n != NULL && n->id < claimed->id; n = n->next) {
         bool other_run = n->climb != claimed->climb || !text_equal(n->step, claimed->step);
         if (n->kind == KIND_PAGE && n->repetition == 0 && other_run &&
             n->state == NOTIFICATION_PENDING && n->attempt_count == 0)
@@ -209,8 +210,8 @@ static int find_body(struct engine *engine, const struct notification *n,
                                   .subject = prepared->subject};
         return prepared->body != NULL ? 0 : -1;
     }
-    if (store->ops->notification(store->self, n->id, &engine->arena, &out_body->row, &details, &links,
-                                 NULL) != 0)
+    if (store->ops->notification(store->self, n->id, &engine->arena, &out_body->row, &details,
+                                 &links, NULL) != 0)
         return -1;
     out_body->bytes = out_body->row.body;
     out_body->count = out_body->row.body_count;
@@ -224,8 +225,8 @@ static const char *text_or_empty(const char *text_or_null)
     return text_or_null != NULL ? text_or_null : "";
 }
 
-static void order_start(struct engine *engine, const struct notification *n, const struct body *body,
-                        int64_t deadline_mono_ms)
+static void order_start(struct engine *engine, const struct notification *n,
+                        const struct body *body, int64_t deadline_mono_ms)
 {
     struct order *order = batch_order(engine, ORDER_START, n->id);
     order->attempt = n->attempt_count;
@@ -263,9 +264,9 @@ static void claim(struct engine *engine, struct notification *n, const struct bo
         .boot_id = engine->options.boot_id,
         .body = first ? body->bytes : NULL,
         .body_count = first ? body->count : 0,
-        .body_hash = first ? arena_strdup(&engine->arena,
-                                          digest_sha256_hex(body->bytes, body->count, hash))
-                           : "",
+        .body_hash =
+            first ? arena_strdup(&engine->arena, digest_sha256_hex(body->bytes, body->count, hash))
+                  : "",
         .content_type = first ? text_or_empty(body->content_type) : "",
         .subject = first ? text_or_empty(body->subject) : "",
     };
@@ -301,8 +302,8 @@ static void start_or_drop(struct engine *engine, struct notification *n_or_null,
     struct notification *n = n_or_null;
     bool stands = n != NULL && n->state == NOTIFICATION_PENDING && is_wanted(n) &&
                   offers_is_open(engine, n->id);
-    if (stands && attempts_expiry_ms(engine, n) > engine->now_ms && n->next_at_ms <= engine->now_ms &&
-        find_body(engine, n, prepared, &body) == 0) {
+    if (stands && attempts_expiry_ms(engine, n) > engine->now_ms &&
+        n->next_at_ms <= engine->now_ms && find_body(engine, n, prepared, &body) == 0) {
         claim(engine, n, &body);
         return;
     }
@@ -336,8 +337,9 @@ void attempts_prepared(struct engine *engine, const struct input *input)
         defer(engine, n, prepared->retry_at_ms);
 }
 
-/* Exponential with full jitter; the eight attempts reach over a quarter of an hour, so that a provider that is gone for
- * minutes costs no page. The jitter is a hash, so that a replay of the same inputs decides the same. */
+/* Exponential with full jitter; the eight attempts reach over a quarter of an hour, so that a
+ * provider that is gone for minutes costs no page. The jitter is a hash, so that a replay of the
+ * same inputs decides the same. */
 static int64_t backoff_ms(const struct notification *n, int64_t retry_after_ms)
 {
     int64_t ceiling_ms = ENGINE_BACKOFF_FIRST_MS;
@@ -366,8 +368,7 @@ static void try_again(struct engine *engine, struct notification *n, const struc
     const char *reason = text_or_empty(result->reason);
     int64_t next_at_ms = engine->now_ms + backoff_ms(n, result->retry_after_ms);
     enum notification_state state = NOTIFICATION_PENDING;
-    int64_t attempts_max =
-        rulebook_channel_rule(engine->book, n->channel).attempts_max;
+    int64_t attempts_max = rulebook_channel_rule(engine->book, n->channel).attempts_max;
     if (!is_wanted(n))
         state = NOTIFICATION_CANCELLED;
     else if (n->attempt_count >= attempts_max)
@@ -390,11 +391,12 @@ static void apply_result(struct engine *engine, struct notification *n, const st
         complete_outcome(add_outcome(engine, n, NOTIFICATION_ACCEPTED, reason), n, result);
         note_end(engine, n);
         if (n->incident != NULL && n->kind == KIND_PAGE)
-            engine_move(engine, n->incident, &(struct move){.kind = MOVE_ACCEPTED,
-                                                            .actor = "engine",
-                                                            .credential = "",
-                                                            .by = "",
-                                                            .notification = n});
+            engine_move(engine, n->incident,
+                        &(struct move){.kind = MOVE_ACCEPTED,
+                                       .actor = "engine",
+                                       .credential = "",
+                                       .by = "",
+                                       .notification = n});
         break;
     case OUTCOME_TEMPORARY:
     case OUTCOME_UNKNOWN:
@@ -431,7 +433,8 @@ static void lose_claim(struct engine *engine, struct notification *n, const char
                           .outcome = OUTCOME_UNKNOWN,
                           .reason = reason,
                           .detail = "the answer to this attempt never came"};
-    batch_after(engine, (struct after){.kind = AFTER_CLAIM_END, .id = n->id, .attempt = lost.attempt});
+    batch_after(engine,
+                (struct after){.kind = AFTER_CLAIM_END, .id = n->id, .attempt = lost.attempt});
     apply_result(engine, n, &lost);
 }
 
@@ -472,20 +475,20 @@ static void record_receipt(struct engine *engine, uint64_t id, const struct rece
     const char *details = "";
     const char *links = "";
     const struct store *store = engine->options.store;
-    if (store->ops->notification(store->self, id, &engine->arena, &stored, &details, &links, NULL) !=
-            0 ||
+    if (store->ops->notification(store->self, id, &engine->arena, &stored, &details, &links,
+                                 NULL) != 0 ||
         stored.state != NOTIFICATION_ACCEPTED)
         return;
     struct outcome_row *row = arena_alloc(&engine->arena, sizeof(*row));
-    *row = (struct outcome_row){
-        .notification = id,
-        .state = receipt->delivered ? NOTIFICATION_DELIVERED : NOTIFICATION_FAILED,
-        .reason = text_or_empty(receipt->reason),
-        .at_ms = engine->now_ms,
-        .next_at_ms = stored.next_at_ms,
-        .outcome = OUTCOME_ACCEPTED,
-        .detail = "",
-        .provider_id = ""};
+    *row = (struct outcome_row){.notification = id,
+                                .state = receipt->delivered ? NOTIFICATION_DELIVERED
+                                                            : NOTIFICATION_FAILED,
+                                .reason = text_or_empty(receipt->reason),
+                                .at_ms = engine->now_ms,
+                                .next_at_ms = stored.next_at_ms,
+                                .outcome = OUTCOME_ACCEPTED,
+                                .detail = "",
+                                .provider_id = ""};
     effects_add(&engine->batch.tail, (struct effect){.kind = EFFECT_OUTCOME, .u.outcome = row});
 }
 
@@ -502,7 +505,8 @@ enum answer_status attempts_receipt(struct engine *engine, const struct input *i
         record_receipt(engine, id, receipt);
         return ANSWER_DONE;
     }
-    /* Only forwards: what is delivered or failed stays so, what is still under way hears its result first. */
+    /* Only forwards: what is delivered or failed stays so, what is still under way hears its result
+     * first. */
     if (n->state != NOTIFICATION_ACCEPTED)
         return ANSWER_DONE;
     enum notification_state state =
@@ -524,8 +528,8 @@ void attempts_drop_channels(struct engine *engine)
 {
     size_t count = 0;
     size_t slot = 0;
-    uint64_t *ids = arena_alloc_array(&engine->arena, engine->world.notifications.count + 1,
-                                      sizeof(*ids));
+    uint64_t *ids =
+        arena_alloc_array(&engine->arena, engine->world.notifications.count + 1, sizeof(*ids));
     for (struct notification *n = table_each(&engine->world.notifications, &slot); n != NULL;
          n = table_each(&engine->world.notifications, &slot)) {
         if (n->state == NOTIFICATION_PENDING && !rulebook_has_channel(engine->book, n->channel))

@@ -147,8 +147,8 @@ static const struct incident_row *incident_to_row(struct engine *engine,
         .linked = incident->linked,
         .firing_count = incident_firing_count(incident),
         .next_due_at_ms = next_due_ms == INT64_MAX ? 0 : next_due_ms,
-        .ladder = arena_strndup(&engine->arena, strbuf_text(&engine->scratch),
-                                engine->scratch.length),
+        .ladder =
+            arena_strndup(&engine->arena, strbuf_text(&engine->scratch), engine->scratch.length),
         .updated_at_ms = incident->updated_at_ms,
     };
     memcpy(row->uuid, incident->uuid, sizeof(row->uuid));
@@ -183,7 +183,8 @@ static void add_incidents(struct engine *engine, struct effects *effects)
 {
     for (size_t i = 0; i < engine->batch.incident_count; i++) {
         struct incident *incident = engine->batch.incidents[i];
-        /* It was about to be forgotten when this very batch reopened it or answered somebody about it. */
+        /* It was about to be forgotten when this very batch reopened it or answered somebody about
+         * it. */
         if (incident_is_open(incident) || incident->unfinished > 0)
             incident->live = true;
         effects_add(effects, (struct effect){.kind = EFFECT_INCIDENT,

@@ -7,7 +7,8 @@
 #include "gateway/engine/engine_state.h"
 #include "policies/message.h"
 
-/* Timers taken between two inputs at most; the rest wait for the next step, so that inputs are never starved. */
+/* Timers taken between two inputs at most; the rest wait for the next step, so that inputs are
+ * never starved. */
 enum { TIMERS_MAX = 20000 };
 
 /* Meta rows count from 1: number 0 means none everywhere. */
@@ -238,8 +239,7 @@ enum store_verdict engine_step(struct engine *engine, struct input *const *input
     batch_begin(engine, count);
     apply(engine, inputs, count);
     struct effects *effects = batch_finish(engine);
-    enum store_verdict verdict =
-        effects != NULL ? commit(engine, effects, err) : STORE_COMMITTED;
+    enum store_verdict verdict = effects != NULL ? commit(engine, effects, err) : STORE_COMMITTED;
     if (verdict != STORE_COMMITTED) {
         engine->book = book;
         engine->wall_offset_ms = wall_offset_ms;

@@ -1,8 +1,8 @@
 /*
  * engine_state - the inside of the engine, shared by its own files only.
  *
- * Shape:   engine.c drives a step; events.c, replies.c and attempts.c apply inputs; moves.c turns decisions into rows;
- *          batch.c gathers the rows; load.c and hash.c read the world in and sum it up.
+ * Shape:   engine.c drives a step; events.c, replies.c and attempts.c apply inputs; moves.c turns
+ * decisions into rows; batch.c gathers the rows; load.c and hash.c read the world in and sum it up.
  * Owns:    the engine; what is valid for one step lies in `arena`.
  * Threads: one at a time.
  */
@@ -15,7 +15,8 @@
 #include "policies/act.h"
 
 #define ENGINE_CLAIM_START_MS 20000 /* no first byte later than this after the claim */
-/* A claim without a result for so long (start, longest attempt, and some) has an unknown outcome. */
+/* A claim without a result for so long (start, longest attempt, and some) has an unknown outcome.
+ */
 #define ENGINE_CLAIM_SILENT_MS 90000
 #define ENGINE_BACKOFF_FIRST_MS INT64_C(2000)
 #define ENGINE_BACKOFF_MAX_MS INT64_C(600000)
@@ -26,7 +27,8 @@ enum timer_kind { TIMER_INCIDENT, TIMER_NOTIFICATION, TIMER_CLAIM };
 
 struct channel_queue {
     char *name;
-    struct heap ready;   /* due notifications without an offer; most severe, then longest due, first */
+    struct heap
+        ready; /* due notifications without an offer; most severe, then longest due, first */
     uint32_t offer_count; /* unanswered offers: at most OUTBOX_CREDITS_PER_CHANNEL */
 };
 
@@ -34,7 +36,8 @@ struct channel_queue {
 struct offer {
     uint64_t id;
     size_t queue;
-    char *key; /* with its address behind it: what a START names and memory does not keep otherwise */
+    char *
+        key; /* with its address behind it: what a START names and memory does not keep otherwise */
     const char *address;
 };
 
@@ -62,7 +65,8 @@ struct batch_alert {
 
 struct batch {
     struct effects head; /* policies, events; then incidents and alerts as they are at the end */
-    struct effects tail; /* timeline, notifications, claims, outcomes in the order they were decided */
+    struct effects
+        tail; /* timeline, notifications, claims, outcomes in the order they were decided */
     struct incident **incidents;
     size_t incident_count, incident_capacity;
     struct batch_alert *alerts;
@@ -87,7 +91,8 @@ struct engine {
     bool is_loaded;
     int64_t now_ms;
     int64_t mono_ms;
-    int64_t started_at_ms; /* the horizon of older notifications counts from here: an outage is not their fault */
+    int64_t started_at_ms; /* the horizon of older notifications counts from here: an outage is not
+                              their fault */
     struct store_meta meta;
     struct world world;
     struct heap timers;

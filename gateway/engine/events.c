@@ -1,4 +1,5 @@
-/* Events: which alert and incident they are about, and what they do to them (DESIGN section 4, rules 1, 2, 11, 12). */
+/* Events: which alert and incident they are about, and what they do to them (DESIGN section 4,
+ * rules 1, 2, 11, 12). */
 #include <string.h>
 
 #include "gateway/base/assert.h"
@@ -46,7 +47,8 @@ static uint32_t details_hash(const struct event *event)
     return (uint32_t)(hash ^ hash >> 32) | 1;
 }
 
-/* Takes over the event's texts unless they are what is known already; an equal repetition writes only counts. */
+/* Takes over the event's texts unless they are what is known already; an equal repetition writes
+ * only counts. */
 static void update_text(struct firing *firing, struct alert *alert)
 {
     const struct event *event = firing->event;
@@ -67,8 +69,7 @@ static void update_text(struct firing *firing, struct alert *alert)
 
 static struct move event_move(const struct firing *firing, enum move_kind kind)
 {
-    const char *by =
-        arena_printf(&firing->engine->arena, "source %s", firing->event->source);
+    const char *by = arena_printf(&firing->engine->arena, "source %s", firing->event->source);
     return (struct move){.kind = kind,
                          .actor = firing->input->actor,
                          .credential = firing->input->credential,
@@ -77,7 +78,8 @@ static struct move event_move(const struct firing *firing, enum move_kind kind)
                          .text = firing->event->summary};
 }
 
-/* The incident's severity is that of its worst firing alert and stays when nothing fires. True: it rose. */
+/* The incident's severity is that of its worst firing alert and stays when nothing fires. True: it
+ * rose. */
 static bool refresh_severity(struct engine *engine, struct incident *incident)
 {
     enum severity before = (enum severity)incident->severity;
@@ -116,7 +118,8 @@ static void fire_alert(struct firing *firing, struct alert *alert)
     update_text(firing, alert);
 }
 
-/* One more occurrence of what is firing already: only the alert changes, unless the severity does. */
+/* One more occurrence of what is firing already: only the alert changes, unless the severity does.
+ */
 static void count_alert(struct firing *firing, struct alert *alert)
 {
     fire_alert(firing, alert);
@@ -174,8 +177,7 @@ static struct incident *open_incident(struct firing *firing, const struct policy
     world_reindex(&engine->world, incident, false);
     fire_alert(firing, add_alert(firing, incident));
     (void)refresh_severity(engine, incident);
-    incident->priority =
-        (uint8_t)incident_default_priority((enum severity)incident->severity);
+    incident->priority = (uint8_t)incident_default_priority((enum severity)incident->severity);
     struct move move = event_move(firing, MOVE_OPEN);
     engine_move(engine, incident, &move);
     return incident;
@@ -197,8 +199,8 @@ static bool past_limits(const struct firing *firing)
         return false;
     if (engine->world.open_count >= (uint64_t)engine->book->incidents_max)
         return true;
-    return rule != NULL && world_open_of(&engine->world, firing->event->source) >=
-                               (uint64_t)rule->incidents_max;
+    return rule != NULL &&
+           world_open_of(&engine->world, firing->event->source) >= (uint64_t)rule->incidents_max;
 }
 
 struct verdict {
@@ -215,7 +217,8 @@ static uint64_t linked_to(const struct firing *firing)
     return alert != NULL ? alert->incident->number : 0;
 }
 
-/* Past the limit nothing new opens but one incident for the source that says so; what it counts is answered like any other. */
+/* Past the limit nothing new opens but one incident for the source that says so; what it counts is
+ * answered like any other. */
 static struct verdict overflow(struct firing *firing)
 {
     struct engine *engine = firing->engine;
@@ -225,9 +228,9 @@ static struct verdict overflow(struct firing *firing)
         .severity = SEVERITY_CRITICAL,
         .source = "escalated",
         .key = arena_printf(&engine->arena, "overflow %s", source),
-        .summary = arena_printf(&engine->arena,
-                                "Source %s has too many open incidents: new alerts are only counted here",
-                                source),
+        .summary = arena_printf(
+            &engine->arena,
+            "Source %s has too many open incidents: new alerts are only counted here", source),
         .details = "",
         .links = ""};
     struct firing ours = {.engine = engine,
@@ -288,7 +291,8 @@ static bool within_reopening(const struct engine *engine, const struct incident 
     return engine->now_ms - incident->resolved_at_ms <= incident->policy->reopen_within_ms;
 }
 
-/* Alerts this event is about that need no routing: firing in an open incident, or still under a person's resolve. */
+/* Alerts this event is about that need no routing: firing in an open incident, or still under a
+ * person's resolve. */
 static bool count_known(struct firing *firing, struct verdict *out_verdict)
 {
     struct engine *engine = firing->engine;
@@ -317,8 +321,10 @@ static bool reopen_known(struct firing *firing, struct verdict *out_verdict)
         if (incident_is_open(incident) || incident->ladder.by_person ||
             !within_reopening(engine, incident))
             continue;
-        /* Another alert has opened the group again meanwhile: there is one open incident for each. */
-        if (world_group(&engine->world, incident->policy->name, incident_group_key(incident)) != NULL)
+        /* Another alert has opened the group again meanwhile: there is one open incident for each.
+         */
+        if (world_group(&engine->world, incident->policy->name, incident_group_key(incident)) !=
+            NULL)
             continue;
         reopen_incident(firing, alert);
         *out_verdict = (struct verdict){DISPOSITION_REOPENED, incident->number};
@@ -353,8 +359,7 @@ static void clear_alert(struct firing *firing, struct alert *alert)
 static struct verdict resolve(struct firing *firing)
 {
     struct verdict verdict = {.disposition = DISPOSITION_UNKNOWN_KEY};
-    struct alert *alert =
-        world_alert(&firing->engine->world, firing->event->source, firing->key);
+    struct alert *alert = world_alert(&firing->engine->world, firing->event->source, firing->key);
     for (; alert != NULL; alert = alert->twin) {
         if (!alert->firing)
             continue;
@@ -368,8 +373,7 @@ static struct verdict resolve(struct firing *firing)
 static struct verdict acknowledge(struct firing *firing)
 {
     struct verdict verdict = {.disposition = DISPOSITION_UNKNOWN_KEY};
-    struct alert *alert =
-        world_alert(&firing->engine->world, firing->event->source, firing->key);
+    struct alert *alert = world_alert(&firing->engine->world, firing->event->source, firing->key);
     for (; alert != NULL; alert = alert->twin) {
         if (!alert->firing || !incident_is_open(alert->incident))
             continue;
@@ -409,6 +413,5 @@ void events_take(struct engine *engine, const struct input *input, struct answer
         break;
     }
     batch_event(engine, input, firing.key, verdict.disposition, verdict.incident);
-    *out_answer = (struct answer){
-        .status = ANSWER_DONE, .incident = verdict.incident, .text = ""};
+    *out_answer = (struct answer){.status = ANSWER_DONE, .incident = verdict.incident, .text = ""};
 }

@@ -19,10 +19,9 @@ static const struct target *copy_targets(struct arena *arena, const struct targe
 {
     struct target *copy = arena_alloc_array(arena, count + 1, sizeof(*copy));
     for (size_t i = 0; i < count; i++)
-        copy[i] = (struct target){.kind = targets[i].kind,
-                                  .name = arena_strdup(arena, targets[i].name == NULL
-                                                                  ? ""
-                                                                  : targets[i].name)};
+        copy[i] = (struct target){
+            .kind = targets[i].kind,
+            .name = arena_strdup(arena, targets[i].name == NULL ? "" : targets[i].name)};
     return copy;
 }
 

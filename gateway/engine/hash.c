@@ -1,4 +1,5 @@
-/* The sum over the world (invariant I33): what the store holds and a reload must bring back, in the order of numbers. */
+/* The sum over the world (invariant I33): what the store holds and a reload must bring back, in the
+ * order of numbers. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,13 +78,14 @@ static void add_incident(struct sum *sum, const struct incident *incident)
     add_text(sum, incident->source);
     add_text(sum, incident->owner);
     add_text(sum, incident->cause);
-    const int64_t numbers[] = {
-        incident->opened_at_ms,  incident->acked_at_ms,        incident->resolved_at_ms,
-        incident->ack_until_ms,  incident->eta_at_ms,          incident->updated_at_ms,
-        (int64_t)incident->linked, incident->slip_count,       incident->state,
-        incident->severity,      incident->priority,           incident->priority_set,
-        incident->known,         incident->cleared,            incident->unfinished,
-        incident_firing_count(incident)};
+    const int64_t numbers[] = {incident->opened_at_ms,    incident->acked_at_ms,
+                               incident->resolved_at_ms,  incident->ack_until_ms,
+                               incident->eta_at_ms,       incident->updated_at_ms,
+                               (int64_t)incident->linked, incident->slip_count,
+                               incident->state,           incident->severity,
+                               incident->priority,        incident->priority_set,
+                               incident->known,           incident->cleared,
+                               incident->unfinished,      incident_firing_count(incident)};
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
         add_number(sum, numbers[i]);
     ladder_write(&incident->ladder, &sum->text);

@@ -35,8 +35,8 @@ static const struct policy *parse_policy(struct loader *loader, const struct pol
     struct policy parsed = {.name = row->name};
     struct arena arena;
     if (options->parse_policy == NULL) {
-        loader->verdict = err_set(loader->err, ERR_CORRUPT, "policy %s: its version is not known here",
-                                  row->name);
+        loader->verdict = err_set(loader->err, ERR_CORRUPT,
+                                  "policy %s: its version is not known here", row->name);
         return NULL;
     }
     arena_init(&arena);
@@ -62,12 +62,12 @@ static void load_policy(void *self, const struct policy_row *row)
     if (loader->verdict != 0)
         return;
     const struct policy *current = find_in_rulebook(engine->book, row->hash);
-    const struct policy *kept = current != NULL ? frozen_add(&engine->world.frozen, current)
-                                                : parse_policy(loader, row);
+    const struct policy *kept =
+        current != NULL ? frozen_add(&engine->world.frozen, current) : parse_policy(loader, row);
     if (kept == NULL)
         return;
-    loader->policies = heap_realloc(loader->policies,
-                                    (loader->policy_count + 1) * sizeof(*loader->policies));
+    loader->policies =
+        heap_realloc(loader->policies, (loader->policy_count + 1) * sizeof(*loader->policies));
     loader->policies[loader->policy_count++] = kept;
 }
 
@@ -80,8 +80,9 @@ static void load_incident(void *self, const struct incident_row *row)
     struct ladder ladder;
     const struct policy *policy = frozen_keep(&engine->world.frozen, row->policy_hash);
     if (policy == NULL) {
-        loader->verdict = err_set(loader->err, ERR_CORRUPT, "incident %llu: policy %s is not stored",
-                                  (unsigned long long)row->number, row->policy);
+        loader->verdict =
+            err_set(loader->err, ERR_CORRUPT, "incident %llu: policy %s is not stored",
+                    (unsigned long long)row->number, row->policy);
         return;
     }
     if (ladder_read(row->ladder, &ladder, loader->err) != 0) {
@@ -89,8 +90,8 @@ static void load_incident(void *self, const struct incident_row *row)
         loader->verdict = err_wrap(loader->err, "incident %llu", (unsigned long long)row->number);
         return;
     }
-    struct incident *incident = world_add_incident(&engine->world, row->number, policy, "",
-                                                   row->group_key, row->title);
+    struct incident *incident =
+        world_add_incident(&engine->world, row->number, policy, "", row->group_key, row->title);
     memcpy(incident->uuid, row->uuid, sizeof(incident->uuid));
     incident->opened_at_ms = row->opened_at_ms;
     incident->acked_at_ms = row->acked_at_ms;
@@ -145,8 +146,8 @@ static void load_notification(void *self, const struct notification_row *row)
     struct engine *engine = loader->engine;
     if (loader->verdict != 0)
         return;
-    struct notification *n = world_add_notification(
-        &engine->world, world_incident(&engine->world, row->incident), row);
+    struct notification *n =
+        world_add_notification(&engine->world, world_incident(&engine->world, row->incident), row);
     n->offered = offers_is_open(engine, n->id);
     if (n->state != NOTIFICATION_CLAIMED) {
         attempts_queue(engine, n);
@@ -180,8 +181,8 @@ static void start_incident(struct engine *engine, struct incident *incident)
     world_reindex(&engine->world, incident, false);
     if (!incident_is_open(incident)) {
         engine->resolved_count++;
-        heap_push(&engine->resolved, (struct heap_entry){.key = incident->resolved_at_ms,
-                                                         .id = incident->number});
+        heap_push(&engine->resolved,
+                  (struct heap_entry){.key = incident->resolved_at_ms, .id = incident->number});
     }
     engine_set_timer(engine, incident);
 }

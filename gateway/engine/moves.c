@@ -4,7 +4,8 @@
 #include "gateway/base/assert.h"
 #include "gateway/engine/engine_state.h"
 
-/* One entry an incident is enough: an earlier due time makes a new one, a later one waits for the old to come up. */
+/* One entry an incident is enough: an earlier due time makes a new one, a later one waits for the
+ * old to come up. */
 void engine_set_timer(struct engine *engine, struct incident *incident)
 {
     int64_t due_ms = incident->live ? incident_next_due_ms(incident) : INT64_MAX;
@@ -65,8 +66,8 @@ void engine_move(struct engine *engine, struct incident *incident, const struct 
     world_reindex(&engine->world, incident, was_open);
     if (was_open && !incident_is_open(incident)) {
         engine->resolved_count++;
-        heap_push(&engine->resolved, (struct heap_entry){.key = incident->resolved_at_ms,
-                                                         .id = incident->number});
+        heap_push(&engine->resolved,
+                  (struct heap_entry){.key = incident->resolved_at_ms, .id = incident->number});
     } else if (!was_open && incident_is_open(incident) && !incident->fresh) {
         engine->resolved_count--;
     }

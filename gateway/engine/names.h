@@ -1,9 +1,9 @@
 /*
- * names - texts that many items share (contacts, channels, steps, sources), each kept once and counted.
+ * names - texts that many items share (contacts, channels, steps, sources), each kept once and
+ * counted.
  *
- * Shape:   names_keep answers the shared copy; as many names_drop give it back. Equal texts have equal pointers.
- * Owns:    the pool of names; names_clear frees all.
- * Threads: one at a time.
+ * Shape:   names_keep answers the shared copy; as many names_drop give it back. Equal texts have
+ * equal pointers. Owns:    the pool of names; names_clear frees all. Threads: one at a time.
  */
 #ifndef ESCALATED_ENGINE_NAMES_H
 #define ESCALATED_ENGINE_NAMES_H

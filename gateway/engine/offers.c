@@ -29,11 +29,10 @@ void offers_ready(struct engine *engine, struct notification *notification)
     size_t index = 0;
     struct channel_queue *queue = offers_queue(engine, notification->channel, &index);
     int64_t rank = SEVERITY_COUNT - 1 - (int64_t)notification->severity;
-    heap_push(&queue->ready,
-              (struct heap_entry){.key = rank * (INT64_C(1) << SEVERITY_SHIFT) +
-                                         notification->due_at_ms,
-                                  .id = notification->id,
-                                  .mark = notification->queue_mark});
+    heap_push(&queue->ready, (struct heap_entry){.key = rank * (INT64_C(1) << SEVERITY_SHIFT) +
+                                                        notification->due_at_ms,
+                                                 .id = notification->id,
+                                                 .mark = notification->queue_mark});
 }
 
 const struct offer *offers_entry(const struct engine *engine, uint64_t notification)
@@ -71,8 +70,8 @@ static void add_offer(struct engine *engine, const struct notification_row *row,
     char *key = heap_alloc(key_bytes + address_bytes);
     memcpy(key, row->key, key_bytes);
     memcpy(key + key_bytes, row->address, address_bytes);
-    engine->offers[engine->offer_count++] = (struct offer){
-        .id = row->id, .queue = queue, .key = key, .address = key + key_bytes};
+    engine->offers[engine->offer_count++] =
+        (struct offer){.id = row->id, .queue = queue, .key = key, .address = key + key_bytes};
     engine->queues[queue]->offer_count++;
 }
 
@@ -133,7 +132,8 @@ void offers_settle(struct engine *engine)
     }
 }
 
-/* Details and links for a row made in this batch, when its incident's alert was written in it too. */
+/* Details and links for a row made in this batch, when its incident's alert was written in it too.
+ */
 static bool details_at_hand(const struct engine *engine, const struct notification *n,
                             const char **out_details, const char **out_links)
 {

@@ -1,4 +1,5 @@
-/* Replies and commands: which incident they mean, who may, and the answer (DESIGN section 4, rules 7 to 9; section 7). */
+/* Replies and commands: which incident they mean, who may, and the answer (DESIGN section 4, rules
+ * 7 to 9; section 7). */
 #include <stdlib.h>
 
 #include "gateway/base/assert.h"
@@ -17,8 +18,9 @@ struct saying {
     const struct reply *reply;
     const char *by;
     struct incident *incident;
-    const struct notification *answers; /* the notification replied to, when it is still in memory */
-    bool acks;                          /* ack, known, eta or snooze is among the commands */
+    const struct notification
+        *answers; /* the notification replied to, when it is still in memory */
+    bool acks;    /* ack, known, eta or snooze is among the commands */
     bool known;
     int64_t eta_at_ms;
     bool refused;
@@ -35,7 +37,8 @@ static void say(struct saying *saying, const char *text)
         saying->text = arena_printf(&saying->engine->arena, "%s %s", saying->text, text);
 }
 
-/* An ETA in engine time: a duration from now, a clock time in the person's zone, or an instant of the wall clock. */
+/* An ETA in engine time: a duration from now, a clock time in the person's zone, or an instant of
+ * the wall clock. */
 static int64_t eta_of(const struct saying *saying, const struct reply_command *command)
 {
     const struct engine *engine = saying->engine;
@@ -44,7 +47,8 @@ static int64_t eta_of(const struct saying *saying, const struct reply_command *c
     if (command->clock_minute >= 0 && command->duration_ms == 0) {
         const struct zone *zone = moment_zone_of(&engine->moment, saying->by);
         int64_t wall_ms = engine->now_ms + engine->wall_offset_ms;
-        return zone_next_clock(zone, wall_ms, command->clock_minute / 60, command->clock_minute % 60) -
+        return zone_next_clock(zone, wall_ms, command->clock_minute / 60,
+                               command->clock_minute % 60) -
                engine->wall_offset_ms;
     }
     return engine->now_ms + command->duration_ms;
@@ -83,8 +87,9 @@ static void move_incident(struct saying *saying, struct move move)
 static void refuse_verb(struct saying *saying, enum verb verb)
 {
     struct engine *engine = saying->engine;
-    const char *text = arena_printf(&engine->arena, "%s: \"%s\" was asked for, which is not possible here",
-                                    saying->by, verb_name(verb));
+    const char *text =
+        arena_printf(&engine->arena, "%s: \"%s\" was asked for, which is not possible here",
+                     saying->by, verb_name(verb));
     batch_note(engine, saying->incident->number,
                &(struct note){.kind = "note",
                               .actor = saying->input->actor,
@@ -118,9 +123,9 @@ static void apply_command(struct saying *saying, const struct reply_command *com
     case VERB_LOSS:
     case VERB_RESTORED:
     case VERB_NOTE:
-        move_incident(saying, (struct move){.kind = MOVE_FIELD,
-                                            .verb = command->verb,
-                                            .text = command->text});
+        move_incident(
+            saying,
+            (struct move){.kind = MOVE_FIELD, .verb = command->verb, .text = command->text});
         break;
     case VERB_ESCALATE:
         move_incident(saying, (struct move){.kind = MOVE_ESCALATE});
@@ -167,8 +172,7 @@ static void apply_reply(struct saying *saying)
         apply_command(saying, &reply->commands[i]);
     if (reply->command_count > 0)
         return;
-    move_incident(saying,
-                  (struct move){.kind = MOVE_FIELD, .verb = VERB_NONE, .text = reply->raw});
+    move_incident(saying, (struct move){.kind = MOVE_FIELD, .verb = VERB_NONE, .text = reply->raw});
     if (saying->incident->state == INCIDENT_TRIGGERED || saying->incident->state == INCIDENT_HELD)
         say(saying, "It did not acknowledge: reply \"ack\" for that.");
 }
@@ -255,7 +259,8 @@ static int compare_numbers(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-/* One: that. None: the last they were notified of within a day. Several: the list is the answer, nothing is guessed. */
+/* One: that. None: the last they were notified of within a day. Several: the list is the answer,
+ * nothing is guessed. */
 static uint64_t guess_incident(struct saying *saying)
 {
     struct engine *engine = saying->engine;
@@ -343,8 +348,8 @@ static void finish_without(struct saying *saying, uint64_t number, struct answer
         saying->text = arena_printf(&engine->arena, "#%llu was resolved and is closed.",
                                     (unsigned long long)number);
     } else if (number != 0) {
-        saying->text = arena_printf(&engine->arena, "There is no incident #%llu.",
-                                    (unsigned long long)number);
+        saying->text =
+            arena_printf(&engine->arena, "There is no incident #%llu.", (unsigned long long)number);
     } else if (saying->text[0] == '\0') {
         saying->text = "That message names no incident; put #N first.";
     }

@@ -47,7 +47,7 @@ static void grow(struct table *table)
 void table_add(struct table *table, uint64_t hash, void *item)
 {
     ASSERT(item != NULL);
-    if (table->count >= table->capacity / 4 * 3)
+    if (table->count >= table->capacity / 8 * 7)
         grow(table);
     put(table, fold(hash), item);
     table->count++;

@@ -3,7 +3,8 @@
  *
  * Shape:   a lookup walks the items of one hash; the caller compares what it looks for.
  * Threads: one at a time; no insertion or removal during a walk.
- * Limits:  grows at three quarters full; 2^31 items.
+ * Limits:  grows at seven eighths full (walks compare hashes first, so that long ones stay cheap);
+ * 2^31 items.
  */
 #ifndef ESCALATED_ENGINE_TABLE_H
 #define ESCALATED_ENGINE_TABLE_H

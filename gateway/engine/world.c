@@ -117,8 +117,9 @@ uint64_t world_open_of(const struct world *world, const char *source)
     return 0;
 }
 
-struct incident *world_add_incident(struct world *world, uint64_t number, const struct policy *policy,
-                                    const char *source, const char *group_key, const char *title)
+struct incident *world_add_incident(struct world *world, uint64_t number,
+                                    const struct policy *policy, const char *source,
+                                    const char *group_key, const char *title)
 {
     struct incident *incident = pool_take(&world->incident_pool);
     size_t group_bytes = strlen(group_key) + 1;

@@ -1,10 +1,11 @@
 /*
- * world - what the engine keeps in memory: live incidents, their alerts and notifications, and how to find them.
+ * world - what the engine keeps in memory: live incidents, their alerts and notifications, and how
+ * to find them.
  *
- * Shape:   rows of the store -> items; items are found by number, by (policy, group), by (source, key), by id.
- * Owns:    every item and text in it; world_clear frees all.
- * Threads: one at a time.
- * Limits:  the engine bounds the incidents; about 900 bytes each with one alert and one notification.
+ * Shape:   rows of the store -> items; items are found by number, by (policy, group), by (source,
+ * key), by id. Owns:    every item and text in it; world_clear frees all. Threads: one at a time.
+ * Limits:  the engine bounds the incidents; about 900 bytes each with one alert and one
+ * notification.
  */
 #ifndef ESCALATED_ENGINE_WORLD_H
 #define ESCALATED_ENGINE_WORLD_H
@@ -48,8 +49,9 @@ struct notification *world_notification(const struct world *world, uint64_t id);
 uint64_t world_open_of(const struct world *world, const char *source);
 
 /* A new incident takes over one use of `policy`. It counts as resolved until world_reindex. */
-struct incident *world_add_incident(struct world *world, uint64_t number, const struct policy *policy,
-                                    const char *source, const char *group_key, const char *title);
+struct incident *world_add_incident(struct world *world, uint64_t number,
+                                    const struct policy *policy, const char *source,
+                                    const char *group_key, const char *title);
 /* After the state changed from or to resolved: keeps the group table and the counts right. */
 void world_reindex(struct world *world, struct incident *incident, bool was_open);
 void world_drop_incident(struct world *world, struct incident *incident); /* with all it has */
@@ -62,7 +64,8 @@ struct alert *world_add_alert(struct world *world, uint64_t id, struct incident 
 void world_set_alert_text(struct alert *alert, const char *key, const char *summary,
                           const char *labels);
 /* Keeps the incident's counts right. */
-void world_set_firing(struct world *world, struct alert *alert, bool firing, enum severity severity);
+void world_set_firing(struct world *world, struct alert *alert, bool firing,
+                      enum severity severity);
 
 /* `incident` may be NULL: its incident is no longer live. */
 struct notification *world_add_notification(struct world *world, struct incident *incident,

@@ -33,17 +33,46 @@ static const struct target to_crew[] = {{.kind = TARGET_TEAM, .name = "crew"}};
 static const struct target to_nobody[] = {{.kind = TARGET_SCHEDULE, .name = "gone"}};
 static const struct target to_fans[] = {{.kind = TARGET_AUDIENCE, .name = "fans"}};
 
-static const struct step default_steps[] = {
-    {.name = "only", .kind = STEP_PAGE, .wait_ms = 5 * MINUTE, .targets = to_bob, .target_count = 1}};
-static const struct step shop_steps[] = {
-    {.name = "lead", .kind = STEP_PAGE, .wait_ms = 5 * MINUTE, .targets = to_ann, .target_count = 1},
-    {.name = "vp", .kind = STEP_PAGE, .wait_ms = 10 * MINUTE, .targets = to_carol, .target_count = 1},
-    {.name = "tell", .kind = STEP_INFORM, .when = WHEN_ACKED, .targets = to_fans, .target_count = 1},
-    {.name = "next", .kind = STEP_ASK, .when = WHEN_RESOLVED, .targets = to_ann, .target_count = 1}};
-static const struct step crew_steps[] = {
-    {.name = "crew", .kind = STEP_PAGE, .wait_ms = 5 * MINUTE, .targets = to_crew, .target_count = 1},
-    {.name = "empty", .kind = STEP_PAGE, .wait_ms = 5 * MINUTE, .targets = to_nobody, .target_count = 1},
-    {.name = "vp", .kind = STEP_PAGE, .wait_ms = 5 * MINUTE, .targets = to_carol, .target_count = 1}};
+static const struct step default_steps[] = {{.name = "only",
+                                             .kind = STEP_PAGE,
+                                             .wait_ms = 5 * MINUTE,
+                                             .targets = to_bob,
+                                             .target_count = 1}};
+static const struct step shop_steps[] = {{.name = "lead",
+                                          .kind = STEP_PAGE,
+                                          .wait_ms = 5 * MINUTE,
+                                          .targets = to_ann,
+                                          .target_count = 1},
+                                         {.name = "vp",
+                                          .kind = STEP_PAGE,
+                                          .wait_ms = 10 * MINUTE,
+                                          .targets = to_carol,
+                                          .target_count = 1},
+                                         {.name = "tell",
+                                          .kind = STEP_INFORM,
+                                          .when = WHEN_ACKED,
+                                          .targets = to_fans,
+                                          .target_count = 1},
+                                         {.name = "next",
+                                          .kind = STEP_ASK,
+                                          .when = WHEN_RESOLVED,
+                                          .targets = to_ann,
+                                          .target_count = 1}};
+static const struct step crew_steps[] = {{.name = "crew",
+                                          .kind = STEP_PAGE,
+                                          .wait_ms = 5 * MINUTE,
+                                          .targets = to_crew,
+                                          .target_count = 1},
+                                         {.name = "empty",
+                                          .kind = STEP_PAGE,
+                                          .wait_ms = 5 * MINUTE,
+                                          .targets = to_nobody,
+                                          .target_count = 1},
+                                         {.name = "vp",
+                                          .kind = STEP_PAGE,
+                                          .wait_ms = 5 * MINUTE,
+                                          .targets = to_carol,
+                                          .target_count = 1}};
 
 static const struct matcher is_shop = {.label = "service", .op = MATCH_EQUAL, .value = "shop"};
 static const struct matcher is_crew = {.label = "service", .op = MATCH_EQUAL, .value = "crew"};
@@ -75,12 +104,33 @@ static struct policy make_policy(const char *name, const struct match_line *line
 static void make_book(struct rig *rig)
 {
     rig->zone = zone_utc();
-    rig->contacts[0] = (struct contact){.name = "ann", .full_name = "Ann", .methods = ann_methods, .method_count = 3,
-                                        .page = ann_page, .page_count = 2, .inform = ann_inform, .inform_count = 1, .zone = rig->zone};
-    rig->contacts[1] = (struct contact){.name = "bob", .full_name = "Bob", .methods = bob_methods, .method_count = 1,
-                                        .page = first_only, .page_count = 1, .inform = first_only, .inform_count = 1, .zone = rig->zone};
-    rig->contacts[2] = (struct contact){.name = "carol", .full_name = "Carol", .methods = carol_methods, .method_count = 2,
-                                        .page = first_only, .page_count = 1, .inform = carol_inform, .inform_count = 1, .zone = rig->zone};
+    rig->contacts[0] = (struct contact){.name = "ann",
+                                        .full_name = "Ann",
+                                        .methods = ann_methods,
+                                        .method_count = 3,
+                                        .page = ann_page,
+                                        .page_count = 2,
+                                        .inform = ann_inform,
+                                        .inform_count = 1,
+                                        .zone = rig->zone};
+    rig->contacts[1] = (struct contact){.name = "bob",
+                                        .full_name = "Bob",
+                                        .methods = bob_methods,
+                                        .method_count = 1,
+                                        .page = first_only,
+                                        .page_count = 1,
+                                        .inform = first_only,
+                                        .inform_count = 1,
+                                        .zone = rig->zone};
+    rig->contacts[2] = (struct contact){.name = "carol",
+                                        .full_name = "Carol",
+                                        .methods = carol_methods,
+                                        .method_count = 2,
+                                        .page = first_only,
+                                        .page_count = 1,
+                                        .inform = carol_inform,
+                                        .inform_count = 1,
+                                        .zone = rig->zone};
     rig->policies[0] = make_policy("shop", &shop_line, shop_steps, 4);
     rig->policies[0].group_by = by_service;
     rig->policies[0].group_by_count = 1;
@@ -92,17 +142,30 @@ static void make_book(struct rig *rig)
     rig->policies[3] = make_policy("default", NULL, default_steps, 1);
     rig->sources[0] = (struct source_rule){.name = "monitor", .incidents_max = 20};
     rig->sources[1] = (struct source_rule){.name = "other", .incidents_max = 1000000};
-    rig->book = (struct rulebook){.contacts = rig->contacts, .contact_count = 3, .teams = teams, .team_count = 1,
-                                  .audiences = audiences, .audience_count = 1, .sources = rig->sources, .source_count = 2,
-                                  .channels = channels, .channel_count = 4, .policies = rig->policies,
-                                  .policy_count = RIG_POLICIES, .default_policy = &rig->policies[3], .zone = rig->zone,
-                                  .site_name = "test", .public_url = "", .incidents_max = 1000000};
+    rig->book = (struct rulebook){.contacts = rig->contacts,
+                                  .contact_count = 3,
+                                  .teams = teams,
+                                  .team_count = 1,
+                                  .audiences = audiences,
+                                  .audience_count = 1,
+                                  .sources = rig->sources,
+                                  .source_count = 2,
+                                  .channels = channels,
+                                  .channel_count = 4,
+                                  .policies = rig->policies,
+                                  .policy_count = RIG_POLICIES,
+                                  .default_policy = &rig->policies[3],
+                                  .zone = rig->zone,
+                                  .site_name = "test",
+                                  .public_url = "",
+                                  .incidents_max = 1000000};
 }
 
 static void start_engine(struct rig *rig)
 {
     struct err err = {0};
-    const struct engine_options options = {.store = rig->store, .rulebook = &rig->book, .boot_id = "rig"};
+    const struct engine_options options = {
+        .store = rig->store, .rulebook = &rig->book, .boot_id = "rig"};
     if (engine_create(&options, rig->now_ms, &rig->engine, &err) != 0)
         fail_msg("engine: %s", err.text);
 }
@@ -169,7 +232,8 @@ static enum outcome outcome_of(const struct rig *rig, const char *channel)
     return OUTCOME_ACCEPTED;
 }
 
-/* Delivery's side of the protocol in handoff/outbox.h, and a check that the engine keeps its own. */
+/* Delivery's side of the protocol in handoff/outbox.h, and a check that the engine keeps its own.
+ */
 static void take_order(struct rig *rig, const struct order *order)
 {
     struct rig_order *held = find_order(rig, order->notification);
@@ -181,16 +245,21 @@ static void take_order(struct rig *rig, const struct order *order)
         held->ready = !rig->holds_offers;
         if (!rig->holds_offers)
             add_waiting(rig, (struct input){.kind = INPUT_PREPARED,
-                                            .u.prepared = {.notification = order->notification, .ready = true, .reason = "",
-                                                           .body = order->rendered ? NULL : "body", .body_count = 4,
-                                                           .content_type = "text/plain", .subject = "s"}});
+                                            .u.prepared = {.notification = order->notification,
+                                                           .ready = true,
+                                                           .reason = "",
+                                                           .body = order->rendered ? NULL : "body",
+                                                           .body_count = 4,
+                                                           .content_type = "text/plain",
+                                                           .subject = "s"}});
         return;
     }
     assert_true(held->ready);
     held->ready = false;
     if (order->kind == ORDER_DROP)
         return;
-    assert_true(order->attempt > held->attempt); /* a claim whose commit was unknown has used a number up */
+    assert_true(order->attempt >
+                held->attempt); /* a claim whose commit was unknown has used a number up */
     assert_int_equal(order->body_count, 4);
     assert_memory_equal(order->body, "body", 4);
     held->attempt = order->attempt;
@@ -198,9 +267,12 @@ static void take_order(struct rig *rig, const struct order *order)
     rig->start_count++;
     if (!rig->holds_results)
         add_waiting(rig, (struct input){.kind = INPUT_RESULT,
-                                        .u.result = {.notification = order->notification, .attempt = order->attempt,
-                                                     .outcome = outcome_of(rig, order->channel), .reason = "rig",
-                                                     .detail = "", .provider_id = ""}});
+                                        .u.result = {.notification = order->notification,
+                                                     .attempt = order->attempt,
+                                                     .outcome = outcome_of(rig, order->channel),
+                                                     .reason = "rig",
+                                                     .detail = "",
+                                                     .provider_id = ""}});
 }
 
 static void log_effects(struct rig *rig, const struct effects *effects)
@@ -212,17 +284,20 @@ static void log_effects(struct rig *rig, const struct effects *effects)
             strbuf_printf(&rig->log, "%lld %s\n", at_s, effect->u.timeline->kind);
         } else if (effect->kind == EFFECT_NOTIFICATION) {
             const struct notification_row *row = effect->u.notification;
-            strbuf_printf(&rig->log, "%lld %s %s %s %s", at_s, notification_kind_name(row->kind), row->step, row->contact,
-                          row->channel);
+            strbuf_printf(&rig->log, "%lld %s %s %s %s", at_s, notification_kind_name(row->kind),
+                          row->step, row->contact, row->channel);
             if (row->due_at_ms > rig->now_ms)
-                strbuf_printf(&rig->log, " +%lld", (long long)(row->due_at_ms - rig->now_ms) / 1000);
+                strbuf_printf(&rig->log, " +%lld",
+                              (long long)(row->due_at_ms - rig->now_ms) / 1000);
             strbuf_add_char(&rig->log, '\n');
             for (size_t k = 0; k < rig->key_count; k++)
                 assert_string_not_equal(rig->keys[k], row->key);
             rig->keys = heap_realloc(rig->keys, (rig->key_count + 1) * sizeof(*rig->keys));
             rig->keys[rig->key_count++] = arena_strdup(&rig->arena, row->key);
-        } else if (effect->kind == EFFECT_OUTCOME && effect->u.outcome->state == NOTIFICATION_CANCELLED) {
-            strbuf_printf(&rig->log, "%lld cancelled %llu\n", at_s, (unsigned long long)effect->u.outcome->notification);
+        } else if (effect->kind == EFFECT_OUTCOME &&
+                   effect->u.outcome->state == NOTIFICATION_CANCELLED) {
+            strbuf_printf(&rig->log, "%lld cancelled %llu\n", at_s,
+                          (unsigned long long)effect->u.outcome->notification);
         }
     }
 }
@@ -234,7 +309,8 @@ static void check_reload(struct rig *rig)
     unsigned char there[32];
     struct engine *other = NULL;
     struct err err = {0};
-    const struct engine_options options = {.store = rig->store, .rulebook = &rig->book, .boot_id = "other"};
+    const struct engine_options options = {
+        .store = rig->store, .rulebook = &rig->book, .boot_id = "other"};
     if (engine_create(&options, rig->now_ms, &other, &err) != 0)
         fail_msg("reload: %s", err.text);
     engine_hash(rig->engine, here);
@@ -345,8 +421,15 @@ struct input rig_event_input(struct rig *rig, enum event_action action, const ch
     struct label *label = arena_alloc(&rig->arena, sizeof(*label));
     *label = (struct label){.name = "service", .value = service};
     struct input input = {.kind = INPUT_EVENT, .actor = "source monitor", .ticket = &the_ticket};
-    input.u.event = (struct event){.action = action, .severity = severity, .source = "monitor", .key = key,
-                                   .summary = "something broke", .labels = label, .label_count = 1, .details = "", .links = ""};
+    input.u.event = (struct event){.action = action,
+                                   .severity = severity,
+                                   .source = "monitor",
+                                   .key = key,
+                                   .summary = "something broke",
+                                   .labels = label,
+                                   .label_count = 1,
+                                   .details = "",
+                                   .links = ""};
     number_input(rig, &input);
     return input;
 }
@@ -360,11 +443,12 @@ void rig_event(struct rig *rig, enum event_action action, const char *key, enum 
         rig_settle(rig);
 }
 
-void rig_reply(struct rig *rig, const char *from, uint64_t incident, const struct reply_command *commands,
-               size_t count)
+void rig_reply(struct rig *rig, const char *from, uint64_t incident,
+               const struct reply_command *commands, size_t count)
 {
     struct input input = {.kind = INPUT_REPLY, .actor = from, .ticket = &the_ticket};
-    input.u.reply = (struct reply){.from = from, .via = "sms", .incident = incident, .raw = "text", .command_count = count};
+    input.u.reply = (struct reply){
+        .from = from, .via = "sms", .incident = incident, .raw = "text", .command_count = count};
     for (size_t i = 0; i < count; i++)
         input.u.reply.commands[i] = commands[i];
     number_input(rig, &input);
@@ -382,7 +466,11 @@ void rig_say(struct rig *rig, const char *from, uint64_t incident, enum verb ver
 void rig_receipt(struct rig *rig, uint64_t notification, bool delivered)
 {
     struct input input = {.kind = INPUT_RECEIPT,
-                          .u.receipt = {.notification = notification, .channel = "", .provider_id = "", .delivered = delivered, .reason = "rig"}};
+                          .u.receipt = {.notification = notification,
+                                        .channel = "",
+                                        .provider_id = "",
+                                        .delivered = delivered,
+                                        .reason = "rig"}};
     number_input(rig, &input);
     rig_apply(rig, &input, 1);
     rig_settle(rig);

@@ -1,10 +1,10 @@
 /*
  * rig - an engine over the memory store with a stand-in for delivery, and a log of what it decided.
  *
- * Shape:   rig_event, rig_reply, rig_run -> rig->log: one line for each timeline entry and message, times in seconds since the
- *          start: "60 page lead ann sms", "60 triggered".
- * Owns:    everything; rig_clear checks nothing and frees all.
- * Fails:   a broken invariant fails the running cmocka test: world equal after a reload, orders in protocol, keys unique.
+ * Shape:   rig_event, rig_reply, rig_run -> rig->log: one line for each timeline entry and message,
+ * times in seconds since the start: "60 page lead ann sms", "60 triggered". Owns:    everything;
+ * rig_clear checks nothing and frees all. Fails:   a broken invariant fails the running cmocka
+ * test: world equal after a reload, orders in protocol, keys unique.
  */
 #ifndef ESCALATED_TESTS_RIG_H
 #define ESCALATED_TESTS_RIG_H
@@ -56,7 +56,8 @@ struct rig {
 void rig_init(struct rig *rig);
 void rig_clear(struct rig *rig);
 
-/* One step with these inputs at now, then everything delivery and engine say to each other at this instant. */
+/* One step with these inputs at now, then everything delivery and engine say to each other at this
+ * instant. */
 void rig_apply(struct rig *rig, struct input *inputs, size_t count);
 void rig_settle(struct rig *rig);
 /* Let time pass, timer by timer. */
@@ -70,9 +71,10 @@ struct input rig_event_input(struct rig *rig, enum event_action action, const ch
                              enum severity severity, const char *service);
 void rig_event(struct rig *rig, enum event_action action, const char *key, enum severity severity,
                const char *service);
-/* Commands as a list of verbs; a 0-terminated list of `struct reply_command` is given as array and count. */
-void rig_reply(struct rig *rig, const char *from, uint64_t incident, const struct reply_command *commands,
-               size_t count);
+/* Commands as a list of verbs; a 0-terminated list of `struct reply_command` is given as array and
+ * count. */
+void rig_reply(struct rig *rig, const char *from, uint64_t incident,
+               const struct reply_command *commands, size_t count);
 void rig_say(struct rig *rig, const char *from, uint64_t incident, enum verb verb);
 void rig_receipt(struct rig *rig, uint64_t notification, bool delivered);
 

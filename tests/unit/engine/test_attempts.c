@@ -31,7 +31,9 @@ static struct notification_row row_of(struct rig *rig, uint64_t id)
     struct notification_row row;
     const char *details = NULL;
     const char *links = NULL;
-    assert_int_equal(rig->store->ops->notification(rig->store->self, id, &rig->arena, &row, &details, &links, NULL), 0);
+    assert_int_equal(rig->store->ops->notification(rig->store->self, id, &rig->arena, &row,
+                                                   &details, &links, NULL),
+                     0);
     return row;
 }
 
@@ -68,7 +70,10 @@ static void temporary_failures_are_tried_as_often_as_the_channel_says(void **sta
 static void past_the_horizon_nothing_is_tried(void **state)
 {
     struct rig *rig = *state;
-    static const struct channel_rule rules[4] = {{.attempts_max = 100, .horizon_ms = 60000}, {.attempts_max = 1}, {.attempts_max = 1}, {.attempts_max = 1}};
+    static const struct channel_rule rules[4] = {{.attempts_max = 100, .horizon_ms = 60000},
+                                                 {.attempts_max = 1},
+                                                 {.attempts_max = 1},
+                                                 {.attempts_max = 1}};
     rig->book.channel_rules = rules;
     rig->outcomes[0] = OUTCOME_TEMPORARY;
     rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_ERROR, "blog");
@@ -102,8 +107,15 @@ static void nothing_starts_after_an_ack(void **state)
     rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_ERROR, "blog");
     rig_say(rig, "bob", 1, VERB_ACK);
     assert_int_equal(row_of(rig, 1).state, NOTIFICATION_CANCELLED);
-    struct input prepared = {.kind = INPUT_PREPARED, .actor = "delivery",
-                             .u.prepared = {.notification = 1, .ready = true, .reason = "", .body = "body", .body_count = 4, .content_type = "", .subject = ""}};
+    struct input prepared = {.kind = INPUT_PREPARED,
+                             .actor = "delivery",
+                             .u.prepared = {.notification = 1,
+                                            .ready = true,
+                                            .reason = "",
+                                            .body = "body",
+                                            .body_count = 4,
+                                            .content_type = "",
+                                            .subject = ""}};
     rig->orders[0].offered = false;
     rig->orders[0].ready = true;
     rig_apply(rig, &prepared, 1);
@@ -119,8 +131,14 @@ static void a_claimed_page_runs_out_but_is_not_repeated(void **state)
     assert_int_equal(row_of(rig, 1).state, NOTIFICATION_CLAIMED);
     rig_say(rig, "carol", 1, VERB_ACK);
     assert_int_equal(row_of(rig, 1).state, NOTIFICATION_CLAIMED);
-    struct input result = {.kind = INPUT_RESULT, .actor = "delivery",
-                           .u.result = {.notification = 1, .attempt = 1, .outcome = OUTCOME_TEMPORARY, .reason = "x", .detail = "", .provider_id = ""}};
+    struct input result = {.kind = INPUT_RESULT,
+                           .actor = "delivery",
+                           .u.result = {.notification = 1,
+                                        .attempt = 1,
+                                        .outcome = OUTCOME_TEMPORARY,
+                                        .reason = "x",
+                                        .detail = "",
+                                        .provider_id = ""}};
     rig_apply(rig, &result, 1);
     assert_int_equal(row_of(rig, 1).state, NOTIFICATION_CANCELLED);
     rig_apply(rig, &result, 1); /* late: ignored */
@@ -132,8 +150,13 @@ static void not_now_is_offered_again_at_its_time(void **state)
     struct rig *rig = *state;
     rig->holds_offers = true;
     rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_ERROR, "blog");
-    struct input busy = {.kind = INPUT_PREPARED, .actor = "delivery",
-                         .u.prepared = {.notification = 1, .retry_at_ms = rig->now_ms + 7000, .reason = "", .content_type = "", .subject = ""}};
+    struct input busy = {.kind = INPUT_PREPARED,
+                         .actor = "delivery",
+                         .u.prepared = {.notification = 1,
+                                        .retry_at_ms = rig->now_ms + 7000,
+                                        .reason = "",
+                                        .content_type = "",
+                                        .subject = ""}};
     rig->orders[0].offered = false;
     rig_apply(rig, &busy, 1);
     rig->holds_offers = false;
@@ -150,11 +173,17 @@ static void what_cannot_be_rendered_fails(void **state)
     rig->holds_offers = true;
     rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_ERROR, "blog");
     (void)rig_log(rig);
-    struct input failed = {.kind = INPUT_PREPARED, .actor = "delivery",
-                           .u.prepared = {.notification = 1, .failed = true, .reason = "template", .content_type = "", .subject = ""}};
+    struct input failed = {.kind = INPUT_PREPARED,
+                           .actor = "delivery",
+                           .u.prepared = {.notification = 1,
+                                          .failed = true,
+                                          .reason = "template",
+                                          .content_type = "",
+                                          .subject = ""}};
     rig_apply(rig, &failed, 1);
     assert_int_equal(row_of(rig, 1).state, NOTIFICATION_FAILED);
-    assert_string_equal(rig_log(rig), "0 not-sent\n0 unreached\n0 fallback\n0 page fallback bob sms\n");
+    assert_string_equal(rig_log(rig),
+                        "0 not-sent\n0 unreached\n0 fallback\n0 page fallback bob sms\n");
 }
 
 static void claims_of_an_earlier_process_are_unknown(void **state)
@@ -201,8 +230,13 @@ static void credits_bound_the_offers_and_the_worst_go_first(void **state)
     assert_int_equal(rig->order_count, OUTBOX_CREDITS_PER_CHANNEL);
     rig_event(rig, EVENT_TRIGGER, "worst", SEVERITY_CRITICAL, "blog");
     assert_int_equal(rig->order_count, OUTBOX_CREDITS_PER_CHANNEL);
-    struct input busy = {.kind = INPUT_PREPARED, .actor = "delivery",
-                         .u.prepared = {.notification = 1, .retry_at_ms = rig->now_ms + 60000, .reason = "", .content_type = "", .subject = ""}};
+    struct input busy = {.kind = INPUT_PREPARED,
+                         .actor = "delivery",
+                         .u.prepared = {.notification = 1,
+                                        .retry_at_ms = rig->now_ms + 60000,
+                                        .reason = "",
+                                        .content_type = "",
+                                        .subject = ""}};
     rig_apply(rig, &busy, 1);
     assert_int_equal(rig->order_count, OUTBOX_CREDITS_PER_CHANNEL + 1);
     assert_int_equal(rig->orders[OUTBOX_CREDITS_PER_CHANNEL].notification, MANY + 1);

@@ -11,7 +11,6 @@
 
 #include "tests/unit/engine/rig.h"
 
-
 static void expect(struct rig *rig, const char *want)
 {
     const char *got = rig_log(rig);
@@ -51,9 +50,12 @@ static void the_ladder_climbs_to_exhaustion(void **state)
     rig_run(rig, 600);
     expect(rig, "1860 exhausted\n1860 fallback\n1860 page fallback bob sms\n");
     rig_run(rig, 7200);
-    expect(rig, "5460 fallback\n5460 page fallback bob sms\n9060 fallback\n9060 page fallback bob sms\n");
+    expect(
+        rig,
+        "5460 fallback\n5460 page fallback bob sms\n9060 fallback\n9060 page fallback bob sms\n");
     rig_event(rig, EVENT_TRIGGER, "k2", SEVERITY_CRITICAL, "shop");
-    expect(rig, "9060 alert\n9060 climb\n9060 step\n9060 page lead ann sms\n9060 page lead ann voice +180\n");
+    expect(rig, "9060 alert\n9060 climb\n9060 step\n9060 page lead ann sms\n9060 page lead ann "
+                "voice +180\n");
 }
 
 static void what_clears_in_the_hold_is_told_to_nobody(void **state)
@@ -73,15 +75,17 @@ static void what_clears_in_the_hold_is_told_to_nobody(void **state)
 static void an_ack_stops_the_pages_and_its_end_climbs_on(void **state)
 {
     struct rig *rig = *state;
-    const struct reply_command ack[] = {{.verb = VERB_ACK, .text = "", .clock_minute = -1},
-                                        {.verb = VERB_ETA, .text = "", .duration_ms = 1800000, .clock_minute = -1}};
+    const struct reply_command ack[] = {
+        {.verb = VERB_ACK, .text = "", .clock_minute = -1},
+        {.verb = VERB_ETA, .text = "", .duration_ms = 1800000, .clock_minute = -1}};
     rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_CRITICAL, "shop");
     rig_run(rig, 120);
     (void)rig_log(rig);
     rig_reply(rig, "ann", 1, ack, 2);
     expect(rig, "120 cancelled 2\n120 ack\n");
-    assert_string_equal(strbuf_text(&rig->answer),
-                        "#1 is yours until Sun 2026-03-01 02:37 (UTC), back expected Sun 2026-03-01 02:32 (UTC).");
+    assert_string_equal(
+        strbuf_text(&rig->answer),
+        "#1 is yours until Sun 2026-03-01 02:37 (UTC), back expected Sun 2026-03-01 02:32 (UTC).");
     rig_run(rig, 1799);
     expect(rig, "960 step\n960 inform tell &fans email\n960 inform tell &fans email\n");
     rig_run(rig, 1);
@@ -106,7 +110,8 @@ static void those_paged_hear_who_has_it_and_the_end(void **state)
 {
     struct rig *rig = *state;
     rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_CRITICAL, "crew");
-    expect(rig, "0 opened\n0 triggered\n0 step\n0 page crew ann sms\n0 page crew ann voice +180\n0 page crew bob sms\n");
+    expect(rig, "0 opened\n0 triggered\n0 step\n0 page crew ann sms\n0 page crew ann voice +180\n0 "
+                "page crew bob sms\n");
     rig_run(rig, 10);
     rig_say(rig, "ann", 1, VERB_ACK);
     expect(rig, "10 cancelled 2\n10 ack\n10 notice crew bob sms\n");
@@ -121,7 +126,9 @@ static void a_step_that_names_nobody_moves_on(void **state)
     rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_CRITICAL, "crew");
     (void)rig_log(rig);
     rig_run(rig, 300);
-    expect(rig, "300 nobody\n300 fallback\n300 page fallback bob sms\n300 step\n300 page vp carol sms\n");
+    expect(
+        rig,
+        "300 nobody\n300 fallback\n300 page fallback bob sms\n300 step\n300 page vp carol sms\n");
     rig_run(rig, 299);
     expect(rig, "");
     rig_run(rig, 1);
@@ -134,7 +141,8 @@ static void failed_methods_bring_the_next_forward(void **state)
     rig->outcomes[0] = OUTCOME_FAILED;
     rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_CRITICAL, "shop");
     rig_run(rig, 60);
-    expect(rig, "0 opened\n60 triggered\n60 step\n60 page lead ann sms\n60 page lead ann voice +180\n60 not-sent\n");
+    expect(rig, "0 opened\n60 triggered\n60 step\n60 page lead ann sms\n60 page lead ann voice "
+                "+180\n60 not-sent\n");
     assert_int_equal(rig->start_count, 2); /* the voice page has gone out at once */
     rig_run(rig, 299);
     expect(rig, "");
@@ -148,9 +156,11 @@ static void when_all_methods_fail_the_next_step_runs(void **state)
     rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_CRITICAL, "shop");
     rig_run(rig, 61);
     /* carol has only sms: the fallback (bob) follows, and its failure leaves nobody */
-    expect(rig, "0 opened\n60 triggered\n60 step\n60 page lead ann sms\n60 page lead ann voice +180\n60 not-sent\n"
+    expect(rig, "0 opened\n60 triggered\n60 step\n60 page lead ann sms\n60 page lead ann voice "
+                "+180\n60 not-sent\n"
                 "60 not-sent\n60 unreached\n60 step\n60 page vp carol sms\n"
-                "60 not-sent\n60 unreached\n60 fallback\n60 page fallback bob sms\n60 not-sent\n60 fallback-unreachable\n");
+                "60 not-sent\n60 unreached\n60 fallback\n60 page fallback bob sms\n60 not-sent\n60 "
+                "fallback-unreachable\n");
     rig->outcomes[0] = OUTCOME_ACCEPTED;
     rig_run(rig, 600);
     expect(rig, "660 climb\n660 step\n660 page lead ann sms\n660 page lead ann voice +180\n");
@@ -194,7 +204,8 @@ static void the_same_key_soon_reopens(void **state)
     rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_CRITICAL, "shop");
     assert_int_equal(rig->answer_incident, 1);
     rig_run(rig, 60);
-    expect(rig, "399 reopened\n459 triggered\n459 step\n459 page lead ann sms\n459 page lead ann voice +180\n");
+    expect(rig, "399 reopened\n459 triggered\n459 step\n459 page lead ann sms\n459 page lead ann "
+                "voice +180\n");
     rig_event(rig, EVENT_RESOLVE, "k1", SEVERITY_CRITICAL, "shop");
     rig_run(rig, 301);
     (void)rig_log(rig);
@@ -219,7 +230,9 @@ static void after_a_persons_resolve_repeats_only_count(void **state)
     expect(rig, "401 opened\n");
     rig_say(rig, "ann", 2, VERB_ACK);
     (void)rig_log(rig);
-    rig_run(rig, 600); /* after-care comes at its place in the ladder, not before the reopening is past */
+    rig_run(
+        rig,
+        600); /* after-care comes at its place in the ladder, not before the reopening is past */
     expect(rig, "960 step\n960 ask next ann email\n");
 }
 
@@ -305,7 +318,8 @@ static void an_acknowledge_event_reminds_whoever_was_paged(void **state)
     (void)rig_log(rig);
     rig_run(rig, 1800);
     expect(rig, "960 step\n960 inform tell &fans email\n960 inform tell &fans email\n"
-                "1561 reminder\n1561 reminder lead ann sms\n1861 ack-timeout\n1861 triggered\n1861 step\n1861 page vp carol sms\n");
+                "1561 reminder\n1561 reminder lead ann sms\n1861 ack-timeout\n1861 triggered\n1861 "
+                "step\n1861 page vp carol sms\n");
 }
 
 int main(void)

@@ -126,8 +126,10 @@ static void a_frozen_policy_outlives_its_rulebook(void **state)
     char name[] = "shop";
     char target_name[] = "ann";
     struct target target = {.kind = TARGET_CONTACT, .name = target_name};
-    struct step step = {.name = name, .kind = STEP_PAGE, .wait_ms = 5, .targets = &target, .target_count = 1};
-    struct policy policy = {.name = name, .hash = "h1", .text = name, .steps = &step, .step_count = 1};
+    struct step step = {
+        .name = name, .kind = STEP_PAGE, .wait_ms = 5, .targets = &target, .target_count = 1};
+    struct policy policy = {
+        .name = name, .hash = "h1", .text = name, .steps = &step, .step_count = 1};
     const struct policy *first = frozen_add(&frozen, &policy);
     const struct policy *second = frozen_add(&frozen, &policy);
     assert_ptr_equal(first, second);

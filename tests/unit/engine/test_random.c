@@ -1,5 +1,6 @@
-/* Random lives of a small world, with a store that refuses, outages, restarts and bad channels: after every commit a reload
- * gives the same world, the order protocol holds, keys are unique; when the faults stop everything comes to rest. */
+/* Random lives of a small world, with a store that refuses, outages, restarts and bad channels:
+ * after every commit a reload gives the same world, the order protocol holds, keys are unique; when
+ * the faults stop everything comes to rest. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,13 +28,15 @@ static void some_event(struct rig *rig, uint64_t *seed)
 {
     static const char *const keys[] = {"a", "b", "c", "d", ""};
     static const char *const services[] = {"shop", "crew", "manual", "blog"};
-    static const enum event_action actions[] = {EVENT_TRIGGER, EVENT_TRIGGER, EVENT_TRIGGER, EVENT_RESOLVE,
-                                                EVENT_RESOLVE, EVENT_ACKNOWLEDGE, EVENT_HEARTBEAT};
+    static const enum event_action actions[] = {EVENT_TRIGGER,  EVENT_TRIGGER, EVENT_TRIGGER,
+                                                EVENT_RESOLVE,  EVENT_RESOLVE, EVENT_ACKNOWLEDGE,
+                                                EVENT_HEARTBEAT};
     struct input inputs[4];
     size_t count = 1 + pick(seed, 4);
     for (size_t i = 0; i < count; i++)
-        inputs[i] = rig_event_input(rig, actions[pick(seed, 7)], keys[pick(seed, 5)], (enum severity)pick(seed, SEVERITY_COUNT),
-                                    services[pick(seed, 4)]);
+        inputs[i] =
+            rig_event_input(rig, actions[pick(seed, 7)], keys[pick(seed, 5)],
+                            (enum severity)pick(seed, SEVERITY_COUNT), services[pick(seed, 4)]);
     rig_apply(rig, inputs, count);
 }
 
@@ -43,19 +46,24 @@ static void some_reply(struct rig *rig, uint64_t *seed)
     struct reply_command commands[2];
     size_t count = pick(seed, 3);
     for (size_t i = 0; i < count; i++)
-        commands[i] = (struct reply_command){.verb = (enum verb)(1 + pick(seed, VERB_COUNT - 1)), .text = "words",
-                                             .duration_ms = (int64_t)pick(seed, 7200) * 1000, .clock_minute = -1,
+        commands[i] = (struct reply_command){.verb = (enum verb)(1 + pick(seed, VERB_COUNT - 1)),
+                                             .text = "words",
+                                             .duration_ms = (int64_t)pick(seed, 7200) * 1000,
+                                             .clock_minute = -1,
                                              .priority = (int)pick(seed, 7)};
     rig_reply(rig, people[pick(seed, 4)], pick(seed, 6), commands, count);
 }
 
 static void some_fault(struct rig *rig, uint64_t *seed)
 {
-    static const enum store_verdict verdicts[] = {STORE_BUSY, STORE_FULL, STORE_UNKNOWN, STORE_UNKNOWN};
+    static const enum store_verdict verdicts[] = {STORE_BUSY, STORE_FULL, STORE_UNKNOWN,
+                                                  STORE_UNKNOWN};
     if (pick(seed, 3) == 0)
-        store_fail_commit(rig->store, (int64_t)(1 + pick(seed, 3)), verdicts[pick(seed, 4)], pick(seed, 2) == 1);
+        store_fail_commit(rig->store, (int64_t)(1 + pick(seed, 3)), verdicts[pick(seed, 4)],
+                          pick(seed, 2) == 1);
     for (size_t i = 0; i < 3; i++)
-        rig->outcomes[i] = pick(seed, 2) == 0 ? OUTCOME_ACCEPTED : (enum outcome)pick(seed, OUTCOME_COUNT);
+        rig->outcomes[i] =
+            pick(seed, 2) == 0 ? OUTCOME_ACCEPTED : (enum outcome)pick(seed, OUTCOME_COUNT);
 }
 
 static void live_on(struct rig *rig, uint64_t *seed)

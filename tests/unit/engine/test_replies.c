@@ -72,7 +72,8 @@ static void fields_are_recorded_in_one_message(void **state)
     rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_ERROR, "crew");
     (void)rig_log(rig);
     rig_reply(rig, "ann", 1, commands, 5);
-    assert_non_null(strstr(rig_log(rig), "0 ack\n0 notice crew bob sms\n0 priority\n0 cause\n0 loss\n0 restored\n"));
+    assert_non_null(strstr(
+        rig_log(rig), "0 ack\n0 notice crew bob sms\n0 priority\n0 cause\n0 loss\n0 restored\n"));
     expect_answer(rig, ANSWER_DONE, "#1 is p2. #1: cause recorded. #1: loss recorded.");
 }
 
@@ -84,7 +85,8 @@ static void unbound_replies_guess_nothing(void **state)
     rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_ERROR, "crew");
     rig_event(rig, EVENT_TRIGGER, "k2", SEVERITY_ERROR, "crew");
     rig_say(rig, "ann", 0, VERB_ACK);
-    expect_answer(rig, ANSWER_UNKNOWN, "Which one? Put its number first: #1 something broke; #2 something broke");
+    expect_answer(rig, ANSWER_UNKNOWN,
+                  "Which one? Put its number first: #1 something broke; #2 something broke");
     rig_say(rig, "ann", 2, VERB_ACK);
     rig_say(rig, "ann", 0, VERB_ACK); /* one is left that she was paged for */
     expect_answer(rig, ANSWER_DONE, "#1 is yours");
@@ -122,7 +124,8 @@ static void escalate_and_pass_move_the_ladder(void **state)
     rig_say(rig, "ann", 2, VERB_ACK);
     (void)rig_log(rig);
     rig_say(rig, "bob", 2, VERB_ESCALATE);
-    assert_string_equal(rig_log(rig), "10 ack-ended\n10 triggered\n10 escalate\n10 step\n10 page lead ann sms\n10 page lead ann voice +180\n");
+    assert_string_equal(rig_log(rig), "10 ack-ended\n10 triggered\n10 escalate\n10 step\n10 page "
+                                      "lead ann sms\n10 page lead ann voice +180\n");
 }
 
 static void an_escalate_of_an_old_page_is_answered_only(void **state)
@@ -132,8 +135,10 @@ static void an_escalate_of_an_old_page_is_answered_only(void **state)
     rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_ERROR, "shop");
     rig_run(rig, 400); /* step vp has run */
     (void)rig_log(rig);
-    input.u.reply = (struct reply){.from = "ann", .via = "sms", .notification = 1, .raw = "e", .command_count = 1};
-    input.u.reply.commands[0] = (struct reply_command){.verb = VERB_ESCALATE, .text = "", .clock_minute = -1};
+    input.u.reply = (struct reply){
+        .from = "ann", .via = "sms", .notification = 1, .raw = "e", .command_count = 1};
+    input.u.reply.commands[0] =
+        (struct reply_command){.verb = VERB_ESCALATE, .text = "", .clock_minute = -1};
     rig_apply(rig, &input, 1);
     rig_settle(rig);
     assert_string_equal(rig_log(rig), "400 note\n400 answer lead ann sms\n");
@@ -142,7 +147,8 @@ static void an_escalate_of_an_old_page_is_answered_only(void **state)
 static void what_is_not_possible_is_said_and_noted(void **state)
 {
     struct rig *rig = *state;
-    static const enum verb verbs[] = {VERB_WHAT, VERB_DOING, VERB_AVOID, VERB_APPROVE, VERB_REJECT, VERB_ALL_ACK, VERB_STOP, VERB_START};
+    static const enum verb verbs[] = {VERB_WHAT,   VERB_DOING,   VERB_AVOID, VERB_APPROVE,
+                                      VERB_REJECT, VERB_ALL_ACK, VERB_STOP,  VERB_START};
     rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_ERROR, "crew");
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
         (void)rig_log(rig);

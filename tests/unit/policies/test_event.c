@@ -26,7 +26,8 @@ static void names_parse_back(void **state)
     }
     for (int i = 0; i < INCIDENT_STATE_COUNT; i++) {
         enum incident_state found = INCIDENT_STATE_COUNT;
-        assert_int_equal(incident_state_parse(incident_state_name((enum incident_state)i), &found), 0);
+        assert_int_equal(incident_state_parse(incident_state_name((enum incident_state)i), &found),
+                         0);
         assert_int_equal(found, i);
     }
     for (int i = 0; i < KIND_COUNT; i++) {
@@ -38,7 +39,8 @@ static void names_parse_back(void **state)
     for (int i = 0; i < NOTIFICATION_STATE_COUNT; i++) {
         enum notification_state found = NOTIFICATION_STATE_COUNT;
         assert_int_equal(
-            notification_state_parse(notification_state_name((enum notification_state)i), &found), 0);
+            notification_state_parse(notification_state_name((enum notification_state)i), &found),
+            0);
         assert_int_equal(found, i);
     }
 }

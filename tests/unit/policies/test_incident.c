@@ -12,8 +12,11 @@
 enum { MINUTE = 60000, NOW = 1000000 };
 
 static const struct target ann_target = {.kind = TARGET_CONTACT, .name = "ann"};
-static const struct step page_ann = {
-    .name = "lead", .kind = STEP_PAGE, .wait_ms = 5 * MINUTE, .targets = &ann_target, .target_count = 1};
+static const struct step page_ann = {.name = "lead",
+                                     .kind = STEP_PAGE,
+                                     .wait_ms = 5 * MINUTE,
+                                     .targets = &ann_target,
+                                     .target_count = 1};
 static const struct policy policy = {.name = "default",
                                      .steps = &page_ann,
                                      .step_count = 1,
@@ -122,20 +125,47 @@ static void moves_lead_where_the_rules_say(void **state)
         {"held: all clear, nobody told", INCIDENT_HELD, {.kind = MOVE_CLEAR}, INCIDENT_RESOLVED},
         {"held: an ack counts", INCIDENT_HELD, {.kind = MOVE_ACK}, INCIDENT_ACKNOWLEDGED},
         {"held: take is an ack", INCIDENT_HELD, {.kind = MOVE_TAKE}, INCIDENT_ACKNOWLEDGED},
-        {"held: escalate ends the hold", INCIDENT_HELD, {.kind = MOVE_ESCALATE}, INCIDENT_TRIGGERED},
+        {"held: escalate ends the hold",
+         INCIDENT_HELD,
+         {.kind = MOVE_ESCALATE},
+         INCIDENT_TRIGGERED},
         {"held: time alone does not", INCIDENT_HELD, {.kind = MOVE_TIME}, INCIDENT_HELD},
         {"held: a further alert waits", INCIDENT_HELD, {.kind = MOVE_FIRE}, INCIDENT_HELD},
         {"triggered: ack", INCIDENT_TRIGGERED, {.kind = MOVE_ACK}, INCIDENT_ACKNOWLEDGED},
         {"triggered: clear", INCIDENT_TRIGGERED, {.kind = MOVE_CLEAR}, INCIDENT_RESOLVED},
-        {"triggered: a note changes nothing", INCIDENT_TRIGGERED, {.kind = MOVE_FIELD, .verb = VERB_NOTE}, INCIDENT_TRIGGERED},
-        {"acknowledged: escalate ends it", INCIDENT_ACKNOWLEDGED, {.kind = MOVE_ESCALATE}, INCIDENT_TRIGGERED},
-        {"acknowledged: the owner passes", INCIDENT_ACKNOWLEDGED, {.kind = MOVE_PASS}, INCIDENT_TRIGGERED},
-        {"acknowledged: another passes", INCIDENT_ACKNOWLEDGED, {.kind = MOVE_PASS, .by = "bob"}, INCIDENT_ACKNOWLEDGED},
-        {"acknowledged: a second ack", INCIDENT_ACKNOWLEDGED, {.kind = MOVE_ACK, .by = "bob"}, INCIDENT_ACKNOWLEDGED},
+        {"triggered: a note changes nothing",
+         INCIDENT_TRIGGERED,
+         {.kind = MOVE_FIELD, .verb = VERB_NOTE},
+         INCIDENT_TRIGGERED},
+        {"acknowledged: escalate ends it",
+         INCIDENT_ACKNOWLEDGED,
+         {.kind = MOVE_ESCALATE},
+         INCIDENT_TRIGGERED},
+        {"acknowledged: the owner passes",
+         INCIDENT_ACKNOWLEDGED,
+         {.kind = MOVE_PASS},
+         INCIDENT_TRIGGERED},
+        {"acknowledged: another passes",
+         INCIDENT_ACKNOWLEDGED,
+         {.kind = MOVE_PASS, .by = "bob"},
+         INCIDENT_ACKNOWLEDGED},
+        {"acknowledged: a second ack",
+         INCIDENT_ACKNOWLEDGED,
+         {.kind = MOVE_ACK, .by = "bob"},
+         INCIDENT_ACKNOWLEDGED},
         {"acknowledged: resolve", INCIDENT_ACKNOWLEDGED, {.kind = MOVE_RESOLVE}, INCIDENT_RESOLVED},
-        {"resolved: a late ack is a note", INCIDENT_RESOLVED, {.kind = MOVE_ACK}, INCIDENT_RESOLVED},
-        {"resolved: escalate is refused", INCIDENT_RESOLVED, {.kind = MOVE_ESCALATE}, INCIDENT_RESOLVED},
-        {"resolved: opening again starts over", INCIDENT_RESOLVED, {.kind = MOVE_OPEN}, INCIDENT_HELD},
+        {"resolved: a late ack is a note",
+         INCIDENT_RESOLVED,
+         {.kind = MOVE_ACK},
+         INCIDENT_RESOLVED},
+        {"resolved: escalate is refused",
+         INCIDENT_RESOLVED,
+         {.kind = MOVE_ESCALATE},
+         INCIDENT_RESOLVED},
+        {"resolved: opening again starts over",
+         INCIDENT_RESOLVED,
+         {.kind = MOVE_OPEN},
+         INCIDENT_HELD},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct place place;
@@ -154,7 +184,8 @@ static void moves_lead_where_the_rules_say(void **state)
 static void results_never_change_an_answer(void **state)
 {
     (void)state;
-    struct notification page = {.id = 1, .kind = KIND_PAGE, .step = "lead", .contact = "ann", .channel = "sms", .climb = 1};
+    struct notification page = {
+        .id = 1, .kind = KIND_PAGE, .step = "lead", .contact = "ann", .channel = "sms", .climb = 1};
     static const enum incident_state states[] = {INCIDENT_ACKNOWLEDGED, INCIDENT_RESOLVED};
     static const enum move_kind kinds[] = {MOVE_ACCEPTED, MOVE_FAILED};
     for (size_t s = 0; s < 2; s++) {

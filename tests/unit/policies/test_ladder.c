@@ -113,9 +113,16 @@ static void text_reads_back(void **state)
 static void bad_text_is_refused(void **state)
 {
     (void)state;
-    static const char *const cases[] = {
-        "", "{", "[]x", "{}", "{\"climb\":0}", "{\"climb\":\"1\"}", "{\"climb\":99999999999}",
-        "{\"climb\":1,\"exhausted\":2}", "{\"climb\":1,\"latest\":64}", "{\"climb\":1,\"page_from\":-1}"};
+    static const char *const cases[] = {"",
+                                        "{",
+                                        "[]x",
+                                        "{}",
+                                        "{\"climb\":0}",
+                                        "{\"climb\":\"1\"}",
+                                        "{\"climb\":99999999999}",
+                                        "{\"climb\":1,\"exhausted\":2}",
+                                        "{\"climb\":1,\"latest\":64}",
+                                        "{\"climb\":1,\"page_from\":-1}"};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct ladder ladder = {.climb = 77};
         struct err err;

@@ -13,8 +13,12 @@ static const struct policy policy = {.name = "shop"};
 static char incident_text[] = "service=\"shop\"\0Shop \"down\"";
 static char alert_text[] = "k1\0Shop is down now\0{\"service\":\"shop\"}";
 
-static struct alert alert = {
-    .source = "monitor", .text = alert_text, .summary_offset = 3, .labels_offset = 20, .firing = true, .count = 3};
+static struct alert alert = {.source = "monitor",
+                             .text = alert_text,
+                             .summary_offset = 3,
+                             .labels_offset = 20,
+                             .firing = true,
+                             .count = 3};
 static struct incident incident = {.number = 142,
                                    .policy = &policy,
                                    .text = incident_text,
@@ -34,8 +38,11 @@ static void a_snapshot_holds_what_a_renderer_needs(void **state)
     (void)state;
     struct zone *zone = zone_utc();
     const struct contact ann = {.name = "ann", .full_name = "Ann Lee", .zone = zone};
-    const struct rulebook book = {
-        .contacts = &ann, .contact_count = 1, .zone = zone, .site_name = "Acme", .public_url = "https://x"};
+    const struct rulebook book = {.contacts = &ann,
+                                  .contact_count = 1,
+                                  .zone = zone,
+                                  .site_name = "Acme",
+                                  .public_url = "https://x"};
     struct arena arena;
     struct moment moment;
     struct strbuf text;
@@ -43,8 +50,13 @@ static void a_snapshot_holds_what_a_renderer_needs(void **state)
     arena_init(&arena);
     strbuf_init(&text, MESSAGE_BYTES_MAX * 2);
     moment_init(&moment, &book, &arena, 1772330000000, 0);
-    const struct message message = {
-        .kind = KIND_PAGE, .step = "lead", .climb = 2, .contact = "ann", .channel = "sms", .address = "+1", .text = ""};
+    const struct message message = {.kind = KIND_PAGE,
+                                    .step = "lead",
+                                    .climb = 2,
+                                    .contact = "ann",
+                                    .channel = "sms",
+                                    .address = "+1",
+                                    .text = ""};
     message_write(&incident, &message, &moment, &text);
     assert_int_equal(json_parse(strbuf_text(&text), text.length, &root, NULL), 0);
     assert_int_equal(json_integer(json_get(root, "incident")), 142);
@@ -54,7 +66,8 @@ static void a_snapshot_holds_what_a_renderer_needs(void **state)
     assert_string_equal(json_string(json_get(root, "owner_name")), "Ann Lee");
     assert_string_equal(json_string(json_get(root, "cause")), "db <failover>");
     assert_string_equal(json_string(json_get(root, "eta_at")), "2026-03-01T02:00:00Z");
-    assert_string_equal(json_string(json_get(json_get(root, "local"), "eta_at")), "Sun 2026-03-01 02:00 (UTC)");
+    assert_string_equal(json_string(json_get(json_get(root, "local"), "eta_at")),
+                        "Sun 2026-03-01 02:00 (UTC)");
     assert_int_equal(json_kind(json_get(root, "ack_until")), JSON_NULL);
     assert_int_equal(json_integer(json_get(root, "occurrences")), 3);
     json_free(root);
@@ -71,15 +84,59 @@ static void keys_tell_notifications_apart(void **state)
         struct message message;
         const char *want; /* "": only that it differs */
     } cases[] = {
-        {{.kind = KIND_PAGE, .step = "tech-lead", .climb = 1, .contact = "ann", .channel = "sms"}, "142_1_tech-lead_ann_sms_0"},
-        {{.kind = KIND_PAGE, .step = "tech", .climb = 1, .contact = "lead-ann", .channel = "sms"}, "142_1_tech_lead-ann_sms_0"},
-        {{.kind = KIND_PAGE, .step = "fallback", .climb = 1, .repetition = 1, .contact = "ann", .channel = "sms"}, "142_1_~fallback_ann_sms_1"},
-        {{.kind = KIND_NOTICE, .step = "tech-lead", .climb = 1, .repetition = 3, .contact = "ann", .channel = "sms"}, "142_1_tech-lead_ann_sms_3_notice"},
-        {{.kind = KIND_INFORM, .step = "s", .climb = 1, .contact = "&shop", .channel = "email", .address = "a@b"}, ""},
-        {{.kind = KIND_INFORM, .step = "s", .climb = 1, .contact = "&shop", .channel = "email", .address = "b@b"}, ""},
-        {{.kind = KIND_INFORM, .step = "s", .climb = 1, .contact = "channel:shop", .channel = "shop", .address = ""}, ""},
-        {{.kind = KIND_INFORM, .step = long_name, .climb = 1, .contact = long_name, .channel = long_name, .repetition = 1}, ""},
-        {{.kind = KIND_INFORM, .step = long_name, .climb = 1, .contact = long_name, .channel = long_name, .repetition = 2}, ""},
+        {{.kind = KIND_PAGE, .step = "tech-lead", .climb = 1, .contact = "ann", .channel = "sms"},
+         "142_1_tech-lead_ann_sms_0"},
+        {{.kind = KIND_PAGE, .step = "tech", .climb = 1, .contact = "lead-ann", .channel = "sms"},
+         "142_1_tech_lead-ann_sms_0"},
+        {{.kind = KIND_PAGE,
+          .step = "fallback",
+          .climb = 1,
+          .repetition = 1,
+          .contact = "ann",
+          .channel = "sms"},
+         "142_1_~fallback_ann_sms_1"},
+        {{.kind = KIND_NOTICE,
+          .step = "tech-lead",
+          .climb = 1,
+          .repetition = 3,
+          .contact = "ann",
+          .channel = "sms"},
+         "142_1_tech-lead_ann_sms_3_notice"},
+        {{.kind = KIND_INFORM,
+          .step = "s",
+          .climb = 1,
+          .contact = "&shop",
+          .channel = "email",
+          .address = "a@b"},
+         ""},
+        {{.kind = KIND_INFORM,
+          .step = "s",
+          .climb = 1,
+          .contact = "&shop",
+          .channel = "email",
+          .address = "b@b"},
+         ""},
+        {{.kind = KIND_INFORM,
+          .step = "s",
+          .climb = 1,
+          .contact = "channel:shop",
+          .channel = "shop",
+          .address = ""},
+         ""},
+        {{.kind = KIND_INFORM,
+          .step = long_name,
+          .climb = 1,
+          .contact = long_name,
+          .channel = long_name,
+          .repetition = 1},
+         ""},
+        {{.kind = KIND_INFORM,
+          .step = long_name,
+          .climb = 1,
+          .contact = long_name,
+          .channel = long_name,
+          .repetition = 2},
+         ""},
     };
     enum { COUNT = sizeof(cases) / sizeof(cases[0]) };
     static char keys[COUNT][NOTIFICATION_KEY_BYTES];
@@ -89,7 +146,8 @@ static void keys_tell_notifications_apart(void **state)
         message_key(&incident, &message, keys[i]);
         if (cases[i].want[0] != '\0')
             assert_string_equal(keys[i], cases[i].want);
-        assert_int_equal(strspn(keys[i], "abcdefghijklmnopqrstuvwxyz0123456789-_~"), strlen(keys[i]));
+        assert_int_equal(strspn(keys[i], "abcdefghijklmnopqrstuvwxyz0123456789-_~"),
+                         strlen(keys[i]));
         for (size_t j = 0; j < i; j++)
             assert_string_not_equal(keys[i], keys[j]);
     }

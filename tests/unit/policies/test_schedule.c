@@ -54,8 +54,12 @@ static void turns_change_at_the_zones_clock(void **state)
                                     .rotate_weekday = 1,
                                     .rotate_hour = 9,
                                     .zone = zone};
-    const struct schedule daily = {
-        .members = three, .member_count = 3, .rotate_days = 1, .rotate_hour = 2, .rotate_minute = 30, .zone = zone};
+    const struct schedule daily = {.members = three,
+                                   .member_count = 3,
+                                   .rotate_days = 1,
+                                   .rotate_hour = 2,
+                                   .rotate_minute = 30,
+                                   .zone = zone};
     static const struct {
         const char *name;
         bool is_daily;
@@ -63,14 +67,20 @@ static void turns_change_at_the_zones_clock(void **state)
         const char *who;
         const char *next;
     } cases[] = {
-        {"before the change", false, "2026-03-02T08:59:59+01:00", "ann", "2026-03-02T09:00:00+01:00"},
+        {"before the change", false, "2026-03-02T08:59:59+01:00", "ann",
+         "2026-03-02T09:00:00+01:00"},
         {"at the change", false, "2026-03-02T09:00:00+01:00", "bob", "2026-03-09T09:00:00+01:00"},
-        {"the week of 167 hours", false, "2026-03-29T12:00:00+02:00", "ann", "2026-03-30T09:00:00+02:00"},
-        {"the week of 169 hours", false, "2026-10-25T12:00:00+01:00", "ann", "2026-10-26T09:00:00+01:00"},
-        {"an hour that the night lacks", true, "2026-03-29T01:59:59+01:00", "carol", "2026-03-29T03:30:00+02:00"},
+        {"the week of 167 hours", false, "2026-03-29T12:00:00+02:00", "ann",
+         "2026-03-30T09:00:00+02:00"},
+        {"the week of 169 hours", false, "2026-10-25T12:00:00+01:00", "ann",
+         "2026-10-26T09:00:00+01:00"},
+        {"an hour that the night lacks", true, "2026-03-29T01:59:59+01:00", "carol",
+         "2026-03-29T03:30:00+02:00"},
         {"after that hour", true, "2026-03-29T03:30:00+02:00", "ann", "2026-03-30T02:30:00+02:00"},
-        {"an hour the night has twice: not the first", true, "2026-10-25T02:30:00+02:00", "carol", "2026-10-25T02:30:00+01:00"},
-        {"an hour the night has twice: the second", true, "2026-10-25T02:30:00+01:00", "ann", "2026-10-26T02:30:00+01:00"},
+        {"an hour the night has twice: not the first", true, "2026-10-25T02:30:00+02:00", "carol",
+         "2026-10-25T02:30:00+01:00"},
+        {"an hour the night has twice: the second", true, "2026-10-25T02:30:00+01:00", "ann",
+         "2026-10-26T02:30:00+01:00"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         const struct schedule *schedule = cases[i].is_daily ? &daily : &weekly;
@@ -89,8 +99,12 @@ static void turns_leave_no_gap(void **state)
 {
     (void)state;
     struct zone *zone = berlin();
-    const struct schedule schedule = {
-        .members = three, .member_count = 3, .rotate_days = 1, .rotate_hour = 2, .rotate_minute = 30, .zone = zone};
+    const struct schedule schedule = {.members = three,
+                                      .member_count = 3,
+                                      .rotate_days = 1,
+                                      .rotate_hour = 2,
+                                      .rotate_minute = 30,
+                                      .zone = zone};
     int64_t at_ms = at("2026-01-01T02:30:00+01:00");
     size_t index = (size_t)(schedule_on_call(&schedule, at_ms).names - three);
     for (int day = 0; day < 800; day++) {
