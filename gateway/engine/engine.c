@@ -7,9 +7,9 @@
 #include "gateway/engine/engine_state.h"
 #include "policies/message.h"
 
-/* Timers taken between two inputs at most; the rest wait for the next step, so that inputs are
- * never starved. */
-enum { TIMERS_MAX = 20000 };
+/* Timers a step: the rest run in the next one, so that inputs are not starved after an outage and a
+ * batch keeps a bounded size. */
+enum { TIMERS_MAX = 2000 };
 
 /* Meta rows count from 1: number 0 means none everywhere. */
 static void start_counters(struct store_meta *meta)
