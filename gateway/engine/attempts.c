@@ -10,8 +10,8 @@
 
 int64_t attempts_expiry_ms(const struct engine *engine, const struct notification *notification)
 {
-    struct channel_rule rule = rulebook_channel_rule(engine->book, notification->channel);
-    int64_t fair_ms = engine->started_at_ms + rule.horizon_ms;
+    int64_t horizon_ms = notification->expires_at_ms - notification->due_at_ms;
+    int64_t fair_ms = engine->started_at_ms + horizon_ms;
     return fair_ms > notification->expires_at_ms ? fair_ms : notification->expires_at_ms;
 }
 
@@ -55,7 +55,8 @@ void attempts_send(struct engine *engine, struct incident *incident, const struc
         .created_at_ms = engine->now_ms,
         .due_at_ms = message->due_at_ms,
         .next_at_ms = message->due_at_ms,
-        .expires_at_ms = message->due_at_ms + rulebook_channel_rule(engine->book, message->channel).horizon_ms,
+        .expires_at_ms = message->due_at_ms +
+                         rulebook_channel_rule(engine->book, message->channel).horizon_ms,
         .token_expires_at_ms = engine->now_ms + ENGINE_TOKEN_LIFE_MS,
         .provider_id = "",
         .snapshot = arena_strndup(&engine->arena, strbuf_text(&engine->scratch),

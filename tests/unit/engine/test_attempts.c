@@ -48,19 +48,37 @@ static void a_page_is_claimed_and_accepted(void **state)
     assert_int_equal(row_of(rig, 1).state, NOTIFICATION_DELIVERED);
 }
 
-static void temporary_failures_are_tried_eight_times(void **state)
+static void temporary_failures_are_tried_as_often_as_the_channel_says(void **state)
 {
     struct rig *rig = *state;
+    static const struct channel_rule rules[4] = {{.attempts_max = 4, .horizon_ms = 1800000},
+                                                 {.attempts_max = 1, .horizon_ms = 1800000},
+                                                 {.attempts_max = 1, .horizon_ms = 1800000},
+                                                 {.attempts_max = 1, .horizon_ms = 1800000}};
+    rig->book.channel_rules = rules;
     rig->outcomes[0] = OUTCOME_TEMPORARY;
     rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_ERROR, "blog");
-    uint64_t count = rig->start_count;
-    assert_int_equal(count, 1);
-    for (int i = 0; i < 2000 && row_of(rig, 1).state != NOTIFICATION_FAILED; i++)
-        rig_run(rig, 1);
+    rig_run(rig, 300);
     struct notification_row row = row_of(rig, 1);
     assert_int_equal(row.state, NOTIFICATION_FAILED);
-    assert_int_equal(row.attempt_count, 8);
+    assert_int_equal(row.attempt_count, 4);
     assert_string_equal(row.reason, "rig");
+}
+
+static void past_the_horizon_nothing_is_tried(void **state)
+{
+    struct rig *rig = *state;
+    static const struct channel_rule rules[4] = {{.attempts_max = 100, .horizon_ms = 60000}, {.attempts_max = 1}, {.attempts_max = 1}, {.attempts_max = 1}};
+    rig->book.channel_rules = rules;
+    rig->outcomes[0] = OUTCOME_TEMPORARY;
+    rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_ERROR, "blog");
+    rig_run(rig, 61);
+    assert_int_equal(row_of(rig, 1).state, NOTIFICATION_EXPIRED);
+    int64_t attempts = row_of(rig, 1).attempt_count;
+    assert_true(attempts >= 2);
+    rig->outcomes[0] = OUTCOME_ACCEPTED;
+    rig_run(rig, 7200);
+    assert_int_equal(row_of(rig, 1).attempt_count, attempts);
 }
 
 static void an_unknown_outcome_is_tried_again_with_the_same_bytes(void **state)
@@ -71,7 +89,7 @@ static void an_unknown_outcome_is_tried_again_with_the_same_bytes(void **state)
     const char *hash = row_of(rig, 1).body_hash;
     assert_int_equal(row_of(rig, 1).state, NOTIFICATION_PENDING);
     rig->outcomes[0] = OUTCOME_ACCEPTED;
-    rig_run(rig, 5);
+    rig_run(rig, 30);
     assert_int_equal(row_of(rig, 1).state, NOTIFICATION_ACCEPTED);
     assert_int_equal(row_of(rig, 1).attempt_count, 2);
     assert_string_equal(row_of(rig, 1).body_hash, hash);
@@ -272,7 +290,8 @@ int main(void)
 #define RIG_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         RIG_TEST(a_page_is_claimed_and_accepted),
-        RIG_TEST(temporary_failures_are_tried_eight_times),
+        RIG_TEST(temporary_failures_are_tried_as_often_as_the_channel_says),
+        RIG_TEST(past_the_horizon_nothing_is_tried),
         RIG_TEST(an_unknown_outcome_is_tried_again_with_the_same_bytes),
         RIG_TEST(nothing_starts_after_an_ack),
         RIG_TEST(a_claimed_page_runs_out_but_is_not_repeated),
