@@ -161,8 +161,8 @@ static void print_incident(const struct json *root)
     }
     const struct json *timeline = json_get(root, "timeline");
     (void)puts("timeline");
-    for (size_t i = 0; i < json_count(timeline); i++)
-        print_timeline_row(json_at(timeline, i), false);
+    for (size_t i = json_count(timeline); i > 0; i--) /* the API gives the newest first */
+        print_timeline_row(json_at(timeline, i - 1), false);
 }
 
 int cli_show(const struct cli *cli, int argc, char **argv)
