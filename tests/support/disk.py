@@ -239,7 +239,8 @@ class Replay:
                 left.append((folder, change))
         self.pending_names = left
 
-    def state(self, chance, keep):
+    def state(self, chance, keep, leave_out=()):
+        """{name: bytes, or None for a folder} as a cut here may leave it."""
         names = dict(self.safe_names)
         count = {"nothing": 0, "all": len(self.pending_names)}.get(keep, chance.randint(0, len(self.pending_names)))
         for _, change in self.pending_names[:count]:
@@ -248,7 +249,7 @@ class Replay:
         result = {}
         for name in sorted(names):
             node = names[name]
-            if name == "." or (parent(name) not in names):
+            if name in (".", *leave_out) or parent(name) not in names:
                 continue
             if id(node) not in contents:
                 contents[id(node)] = None if node.is_folder else content(node, chance, keep)
