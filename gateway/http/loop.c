@@ -148,8 +148,9 @@ static void round_run(struct http_server *server, struct pollfd *fds)
         stop_begin(server, grace_ms);
     }
     deliver(answered);
-    expire(server);
+    /* What has arrived is read before the clock is held against it: when this thread itself came late, the client did not. */
     listeners_run(server, fds);
+    expire(server);
 }
 
 void *loop_run(void *self)
