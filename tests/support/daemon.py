@@ -81,10 +81,13 @@ class Daemon:
             wait_for(lambda: "msg=ready" in self.log_text(begin) or self.process.poll() is not None,
                      "the daemon to be ready")
             assert self.process.poll() is None, f"the daemon ended:\n{self.log_text(begin)}"
-            for line in self.log_text(begin).splitlines():
-                if "msg=listening" in line:
-                    self.port = int(line.split("port=")[1].split()[0])
+            self.find_port(begin)
         return self
+
+    def find_port(self, begin=0):
+        for line in self.log_text(begin).splitlines():
+            if "msg=listening" in line:
+                self.port = int(line.split("port=")[1].split()[0])
 
     def log_text(self, begin=0):
         with open(self.log_path, "rb") as file:
