@@ -13,8 +13,10 @@ import tempfile
 import time
 
 import audit
+import configs
 import disk
 import shop
+from daemon import wait_for
 from rounds import is_deep, rounds, seed
 
 ANSWERED = re.compile(rb'"id":"([0-9a-f-]{36})"')
@@ -124,3 +126,18 @@ def test_cut_at_every_place(daemon, receiver):
                                    pathlib.Path(folder))
         shutil.rmtree(d.folder)
     print(f"{cuts} cuts, nothing lost" + (", deep" if is_deep() else ""))
+
+
+def test_a_message_on_disk_is_the_last_resort(daemon):
+    """Plugin `file` says sent when the message is safe: a cut that keeps nothing else keeps it, with the folders above it."""
+    for ordered in (True, False):
+        d = daemon(configs.ladder("60s")).put_on_disk(log=True).start()
+        assert d.send(configs.EVENT, configs.TOKEN).status == 202
+        wait_for(lambda: audit.query(d.state_dir, "SELECT 1 FROM notifications WHERE kind = 'page' AND state = 'accepted'"),
+                 "the page to be sent")
+        written = {path.name: path.read_text() for path in (d.state_dir / "messages" / "sms").glob("*.txt")}
+        assert len(written) == 1
+        d.kill()
+        d.disk.cut(random.Random(1), ordered, keep="nothing")
+        for name, text in written.items():
+            assert (d.state_dir / "messages" / "sms" / name).read_text() == text

@@ -5,11 +5,9 @@ between sectors. A new or changed name is safe once its folder was synced; with 
 system that commits its journal whole.
 """
 
-import errno
 import mmap
 import os
 import pathlib
-import random
 import shutil
 import struct
 
@@ -96,12 +94,12 @@ class Disk:
         if self.log_path is not None:
             self.log_path.write_bytes(b"")
 
-    def cut(self, chance):
-        """The power fails where the log ends: the folder becomes what a disk may hold then. Returns how it was chosen."""
-        replay = Replay(self.base, chance.random() < 0.5)
+    def cut(self, chance, ordered=None, keep=None):
+        """The power fails where the log ends: the folder becomes what a disk may hold then. Returns what was kept."""
+        replay = Replay(self.base, chance.random() < 0.5 if ordered is None else ordered)
         for record in records(self.log_path.read_bytes()):
             replay.take(record, chance)
-        keep = chance.choice(KEEPS)
+        keep = keep or chance.choice(KEEPS)
         write_folder(self.root, replay.state(chance, keep))
         self.begin()
         return keep
@@ -271,10 +269,3 @@ def content(node, chance, keep):
         elif keep == "some" and chance.random() < 0.5:
             apply(data, change)
     return bytes(data)
-
-
-ERRORS = {"EIO": errno.EIO, "ENOSPC": errno.ENOSPC}
-
-
-def chance_of(seed):
-    return random.Random(seed)

@@ -16,7 +16,8 @@
 
 #include "tests/support/disk.h"
 
-static pthread_mutex_t disk_lock = PTHREAD_MUTEX_INITIALIZER; /* guards what follows, plan and log */
+static pthread_mutex_t disk_lock =
+    PTHREAD_MUTEX_INITIALIZER; /* guards what follows, plan and log */
 static char root[PATH_MAX];
 static size_t root_bytes; /* 0: not started, everything goes straight through */
 static struct {
@@ -24,11 +25,13 @@ static struct {
     char name[DISK_NAME_BYTES];
 } fds[DISK_FDS_MAX];
 
-/* Libc's own. Looked up once, and early: dlsym takes the loader's lock, which must not happen under ours. */
-#define LIBC_CALLS(CALL)                                                                                       \
-    CALL(openat) CALL(close) CALL(read) CALL(pread) CALL(write) CALL(pwrite) CALL(ftruncate) CALL(posix_fallocate)  \
-    CALL(fsync) CALL(fdatasync) CALL(renameat) CALL(unlinkat) CALL(mkdirat) CALL(statvfs) CALL(send) CALL(sendmsg) \
-    CALL(writev)
+/* Libc's own. Looked up once, and early: dlsym takes the loader's lock, which must not happen under
+ * ours. */
+#define LIBC_CALLS(CALL)                                                                           \
+    CALL(openat)                                                                                   \
+    CALL(close) CALL(read) CALL(pread) CALL(write) CALL(pwrite) CALL(ftruncate)                    \
+        CALL(posix_fallocate) CALL(fsync) CALL(fdatasync) CALL(renameat) CALL(unlinkat)            \
+            CALL(mkdirat) CALL(statvfs) CALL(send) CALL(sendmsg) CALL(writev)
 
 #define LIBC_MEMBER(name) __typeof__(&name) name;
 static struct {
@@ -90,7 +93,8 @@ static bool name_of(int folder_fd, const char *path, char out[DISK_NAME_BYTES])
         return false;
     }
     if (path[0] == '/') {
-        if (strncmp(path, root, root_bytes) != 0 || (path[root_bytes] != '/' && path[root_bytes] != '\0')) {
+        if (strncmp(path, root, root_bytes) != 0 ||
+            (path[root_bytes] != '/' && path[root_bytes] != '\0')) {
             return false;
         }
         const char *rest = path + root_bytes;
@@ -161,7 +165,8 @@ static int open_named(int folder_fd, const char *path, int flags, mode_t mode)
         return libc.openat(folder_fd, path, flags, mode);
     }
     if (!fails(DISK_OPEN, name)) {
-        bool is_new = (flags & O_CREAT) != 0 && fstatat(folder_fd, path, &status, AT_SYMLINK_NOFOLLOW) != 0;
+        bool is_new =
+            (flags & O_CREAT) != 0 && fstatat(folder_fd, path, &status, AT_SYMLINK_NOFOLLOW) != 0;
         bool cuts = !is_new && (flags & O_TRUNC) != 0 && fstatat(folder_fd, path, &status, 0) == 0;
         if (is_new && disk_plan_room() == 0) {
             errno = ENOSPC;
@@ -231,7 +236,8 @@ int close(int fd)
         error = errno;
         fds[fd].inode = 0;
     }
-    int result = libc.close(fd); /* also where it fails: Linux gives the descriptor back all the same */
+    int result =
+        libc.close(fd); /* also where it fails: Linux gives the descriptor back all the same */
     unlock();
     if (failed) {
         errno = error;
@@ -306,7 +312,8 @@ static ssize_t write_at(int fd, const void *bytes, size_t count, int64_t offset)
 ssize_t pwrite(int fd, const void *bytes, size_t count, off_t offset)
 {
     lock();
-    ssize_t put = is_ours(fd) ? write_at(fd, bytes, count, offset) : libc.pwrite(fd, bytes, count, offset);
+    ssize_t put =
+        is_ours(fd) ? write_at(fd, bytes, count, offset) : libc.pwrite(fd, bytes, count, offset);
     unlock();
     return put;
 }
@@ -369,7 +376,8 @@ int posix_fallocate(int fd, off_t offset, off_t count)
         code = errno;
     } else {
         int64_t before = size_of(fd);
-        code = offset + count - before > disk_plan_room() ? ENOSPC : libc.posix_fallocate(fd, offset, count);
+        code = offset + count - before > disk_plan_room() ? ENOSPC
+                                                          : libc.posix_fallocate(fd, offset, count);
         if (code == 0) {
             disk_plan_use(size_of(fd) - before);
             disk_log(DISK_LOG_SIZE, "", fds[fd].inode, size_of(fd), NULL, 0);
@@ -424,7 +432,9 @@ int fdatasync(int fd)
 static int64_t size_named(int folder_fd, const char *path)
 {
     struct stat status;
-    return fstatat(folder_fd, path, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status.st_mode) ? status.st_size : 0;
+    return fstatat(folder_fd, path, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status.st_mode)
+               ? status.st_size
+               : 0;
 }
 
 int renameat(int old_fd, const char *old_path, int new_fd, const char *new_path)
@@ -517,13 +527,15 @@ int statvfs64(const char *path, struct statvfs64 *out)
     return statvfs(path, (struct statvfs *)(void *)out);
 }
 
-/* What leaves the machine. It is noted before it goes: a cut at that place of the log is one after the peer may know. */
+/* What leaves the machine. It is noted before it goes: a cut at that place of the log is one after
+ * the peer may know. */
 
 static void note_sent(const void *bytes, size_t count)
 {
     lock();
     if (disk_log_is_on()) {
-        disk_log(DISK_LOG_SENT, "", 0, 0, bytes, count < DISK_SENT_BYTES_MAX ? count : DISK_SENT_BYTES_MAX);
+        disk_log(DISK_LOG_SENT, "", 0, 0, bytes,
+                 count < DISK_SENT_BYTES_MAX ? count : DISK_SENT_BYTES_MAX);
     }
     unlock();
 }

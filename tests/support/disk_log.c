@@ -26,7 +26,8 @@ void disk_log_open(void)
     if (path == NULL) {
         return;
     }
-    log_fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
+    log_fd =
+        (int)syscall(SYS_openat, AT_FDCWD, path, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
     if (log_fd < 0) {
         disk_fatal("DISK_LOG cannot be opened");
     }
@@ -38,7 +39,8 @@ bool disk_log_is_on(void)
     return log_fd >= 0;
 }
 
-void disk_log(enum disk_kind kind, const char *name, uint64_t inode, int64_t offset, const void *bytes, size_t count)
+void disk_log(enum disk_kind kind, const char *name, uint64_t inode, int64_t offset,
+              const void *bytes, size_t count)
 {
     if (log_fd < 0) {
         return;

@@ -29,7 +29,8 @@ void disk_plan_open(const char *root)
         return;
     }
     int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC, 0);
-    void *memory = fd < 0 ? MAP_FAILED : mmap(NULL, sizeof(*plan), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    void *memory =
+        fd < 0 ? MAP_FAILED : mmap(NULL, sizeof(*plan), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (memory == MAP_FAILED) {
         disk_fatal("DISK_PLAN cannot be mapped");
     }
@@ -58,7 +59,8 @@ enum disk_fate disk_plan_fate(enum disk_call call, const char *name, int *out_er
 {
     for (size_t i = 0; i < DISK_RULES; i++) {
         struct disk_rule *rule = &plan->rules[i];
-        if (!__atomic_load_n(&rule->armed, __ATOMIC_ACQUIRE) || (rule->calls & (uint32_t)call) == 0 ||
+        if (!__atomic_load_n(&rule->armed, __ATOMIC_ACQUIRE) ||
+            (rule->calls & (uint32_t)call) == 0 ||
             (rule->pattern[0] != '\0' && fnmatch(rule->pattern, name, 0) != 0) || !is_hit(rule)) {
             continue;
         }
