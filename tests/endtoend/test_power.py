@@ -27,11 +27,15 @@ UNREAD = ("escalated.db.ballast", "escalated.db.lock")  # nothing is ever read f
 STORE_FILES = ("escalated.db", "escalated.db-wal", "escalated.db-shm", "escalated.db-journal")
 
 
-def run_for_a_while(d, seconds, chance):
+def run_through_a_checkpoint(d, chance):
+    """The load of a shop until the log has been carried over into the database, and a little longer."""
     d.disk.plan.sync_takes(chance.choice([0, 1000]))
     d.start()
+    database = d.state_dir / "escalated.db"
+    at_first = database.stat().st_size
     load = shop.Shop(d, chance.randrange(10**6), producers=3)
-    time.sleep(seconds)  # how much load there is, nothing waits for it
+    wait_for(lambda: database.stat().st_size > at_first, "a checkpoint")
+    time.sleep(chance.uniform(0.1, 0.5))  # how much load there is, nothing waits for it
     load.close()
     d.kill()
     return {uuid: (uuid, key, action) for uuid, key, action in load.accepted}
@@ -117,10 +121,10 @@ def cut_everywhere(log, base, accepted, chance, folder):
 def test_cut_at_every_place(daemon, receiver):
     chance = random.Random(seed())
     cuts = 0
+    ledger = receiver()
     for _ in rounds(3, 100000):
-        ledger = receiver()
         d = daemon(shop.config(ledger.url)).put_on_disk(log=True)
-        accepted = run_for_a_while(d, 1.5, chance)
+        accepted = run_through_a_checkpoint(d, chance)
         with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
             cuts += cut_everywhere(list(disk.records(d.disk.log_path.read_bytes())), d.disk.base, accepted, chance,
                                    pathlib.Path(folder))
