@@ -324,7 +324,7 @@ static const struct store_ops sqlite_ops = {
     .read_meta = sqlite_read_meta,
     .load = sqlite_load,
     .commit = sqlite_commit,
-    .notification = sqlite_notification,
+    .notifications = sqlite_notifications,
     .find_provider_id = sqlite_find_provider_id,
     .inbox_append = sqlite_inbox_append,
     .inbox_take = sqlite_inbox_take,
@@ -335,6 +335,8 @@ static const struct store_ops sqlite_ops = {
 
 int store_sqlite_open(const char *path, struct store **out_store, struct err *err)
 {
+    /* Its count of all memory would cost a lock in each allocation; refused, harmlessly, once SQLite runs. */
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     struct sqlite_store *store = heap_alloc(sizeof(*store));
     store->store = (struct store){.ops = &sqlite_ops, .self = store};
     store->path = heap_strdup(path);

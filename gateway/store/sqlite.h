@@ -55,6 +55,11 @@ enum query {
     QUERY_POLICY,
     QUERY_INBOX_APPEND,
     QUERY_INBOX_DROP,
+    QUERY_READ,
+    QUERY_FIND_NOTIFICATION,
+    QUERY_FIND_DETAILS_FIRING,
+    QUERY_FIND_DETAILS_OLDEST,
+    QUERY_FIND_PROVIDER_ID,
     QUERY_COUNT,
 };
 
@@ -105,12 +110,14 @@ int write_effects(struct sqlite_store *store, const struct effects *effects, str
 
 int sqlite_read_meta(void *self, struct store_meta *out_meta, struct err *err);
 int sqlite_load(void *self, const struct store_sink *sink, struct err *err);
-/* The whole row, its body and texts in the arena; also what a reader answers. */
-int sqlite_read_notification(sqlite3 *db, const char *path, uint64_t id, struct arena *arena,
-                             struct notification_row *out_row, struct err *err);
-int sqlite_notification(void *self, uint64_t id, struct arena *arena,
-                        struct notification_row *out_row, const char **out_details,
-                        const char **out_links, struct err *err);
+/* One step of a statement that selects a whole row by its id: the row with its body and texts in the arena. */
+#define SQLITE_FIND_NOTIFICATION                                                                   \
+    "SELECT " NOTIFICATION_COLUMNS NOTIFICATION_LONG " FROM notifications WHERE id = ?1"
+int sqlite_step_notification(sqlite3_stmt *statement, const char *path, uint64_t id,
+                             struct arena *arena, struct notification_row *out_row, bool *out_found,
+                             struct err *err);
+int sqlite_notifications(void *self, const uint64_t *ids, size_t count, struct arena *arena,
+                         struct stored_notification *out_items, struct err *err);
 int sqlite_find_provider_id(void *self, const char *channel, const char *provider_id,
                             uint64_t *out_notification, struct err *err);
 
