@@ -70,6 +70,7 @@ size_t outbox_take(struct outbox *outbox, struct order **out_orders, size_t max,
 void order_free(struct order *order);
 
 void outbox_stop(struct outbox *outbox);
+bool outbox_is_stopped(const struct outbox *outbox);
 size_t outbox_count(const struct outbox *outbox);
 
 /* The consumer also waits for results of channels: an eventfd-free nudge that makes outbox_take

@@ -139,6 +139,7 @@ static void after_commit(struct sqlite_store *store)
     if (store->wal_pages - store->checkpointed_pages >= SQLITE_STORE_WAL_PAGES_COMMIT) {
         sqlite_checkpoint(store);
     }
+    sqlite_log_reserve(store);
 }
 
 static enum store_verdict sqlite_commit(void *self, const struct commit *commit, struct err *err)
@@ -289,6 +290,7 @@ static int database_open(struct sqlite_store *store, struct err *err)
         return -1;
     }
     rc = sqlite_sweep_policies(store);
+    sqlite_log_reserve(store);
     return rc == SQLITE_OK ? 0 : sqlite_fail(store->db, store->path, rc, "policies", err);
 }
 
