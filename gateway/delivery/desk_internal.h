@@ -77,6 +77,8 @@ void offers_refuse(struct desk *desk, int64_t now_mono_ms); /* those that wait, 
 
 /* desk_attempts.c */
 void attempts_start(struct desk *desk, struct order *order, int64_t now_mono_ms);
+void attempts_take_back(struct desk *desk, uint64_t notification,
+                     int64_t now_mono_ms); /* if it has not begun */
 void attempts_turn(struct desk *desk, int64_t now_mono_ms);
 bool attempts_has(const struct desk *desk,
                   uint64_t notification); /* started, its result still owed */

@@ -429,6 +429,14 @@ void attempts_result(struct engine *engine, const struct input *input)
     apply_result(engine, n, result);
 }
 
+void attempts_recall(struct engine *engine, const struct incident *incident)
+{
+    for (const struct notification *n = incident->notifications; n != NULL; n = n->next) {
+        if (n->state == NOTIFICATION_CLAIMED && !is_wanted(n))
+            (void)batch_order(engine, ORDER_DROP, n->id);
+    }
+}
+
 static void lose_claim(struct engine *engine, struct notification *n, const char *reason)
 {
     struct result lost = {.notification = n->id,

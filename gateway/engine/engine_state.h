@@ -137,6 +137,8 @@ enum answer_status attempts_receipt(struct engine *engine, const struct input *i
 void attempts_due(struct engine *engine, const struct heap_entry *entry);
 void attempts_orphans(struct engine *engine);
 int64_t attempts_expiry_ms(const struct engine *engine, const struct notification *notification);
+/* After an ack or the end: asks delivery for what is claimed and has not begun. */
+void attempts_recall(struct engine *engine, const struct incident *incident);
 void attempts_drop_channels(struct engine *engine); /* after a new configuration */
 
 /* offers.c */
