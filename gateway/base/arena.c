@@ -179,6 +179,11 @@ void *heap_alloc(size_t size)
     return result;
 }
 
+void *heap_take(size_t size)
+{
+    return heap_realloc(NULL, size);
+}
+
 void *heap_realloc(void *old, size_t size)
 {
     void *result = realloc(old, size + (size == 0));

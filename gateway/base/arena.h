@@ -38,6 +38,7 @@ char *arena_printf(struct arena *arena, const char *format, ...)
 
 /* malloc, realloc and strdup that end the process when memory is out. Freed with free(). */
 void *heap_alloc(size_t size); /* zeroed */
+void *heap_take(size_t size);  /* not zeroed: for what is written as a whole anyway */
 void *heap_realloc(void *old, size_t size);
 char *heap_strdup(const char *text);
 
