@@ -246,7 +246,10 @@ static bool copy_array(struct json_scan *scan, unsigned depth, struct strbuf *ou
         do {
             strbuf_add(out, separator);
             separator = ",";
-        } while (json_scan_copy(scan, depth, out) && json_scan_take(scan, ','));
+            if (!json_scan_copy(scan, depth, out)) {
+                return false;
+            }
+        } while (json_scan_take(scan, ','));
         if (!json_scan_take(scan, ']')) {
             return false;
         }
