@@ -4,7 +4,8 @@
  * Owns:    everything allocated lives until arena_reset or arena_clear.
  * Threads: one at a time.
  * Limits:  none of its own; callers bound what peers control before they allocate.
- * Fails:   out of memory ends the process (assert_out_of_memory). Results are zeroed and aligned to 16 bytes.
+ * Fails:   out of memory ends the process (assert_out_of_memory). Results are zeroed and aligned to
+ * 16 bytes.
  */
 #ifndef ESCALATED_BASE_ARENA_H
 #define ESCALATED_BASE_ARENA_H

@@ -109,7 +109,8 @@ static char *put_utf8(char *out, int32_t code)
     return out;
 }
 
-/* *at is behind "\u" and moves behind the digits; half a pair of surrogates is refused, as is U+0000. */
+/* *at is behind "\u" and moves behind the digits; half a pair of surrogates is refused, as is
+ * U+0000. */
 static int32_t unicode_escape(char **at)
 {
     int32_t code = hex_4(*at);
@@ -154,7 +155,8 @@ static int32_t escaped_code(char **at)
     }
 }
 
-/* The rest of a string from its first byte that is not plain; decoding never writes past what was read. */
+/* The rest of a string from its first byte that is not plain; decoding never writes past what was
+ * read. */
 static bool decode_rest(struct json_scan *scan, char *out, struct json_scan_text *text)
 {
     char *at = scan->at;

@@ -84,7 +84,8 @@ static struct piece json_piece(const char *text, size_t left, char scratch[8])
     return (struct piece){.step = 1, .with = keep ? NULL : control_escape(c, scratch)};
 }
 
-/* Bytes at the beginning of `text` that stand in a JSON string as they are: nearly always all of it. */
+/* Bytes at the beginning of `text` that stand in a JSON string as they are: nearly always all of
+ * it. */
 static size_t json_plain(const char *text, size_t length)
 {
     size_t at = 0;

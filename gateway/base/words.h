@@ -1,8 +1,9 @@
 /*
- * words - eight bytes of a text looked at together; for the files of base that walk over much of it.
+ * words - eight bytes of a text looked at together; for the files of base that walk over much text.
  *
- * Shape:   a function says whether any of the eight bytes is of a kind; which one is left to a walk byte by byte.
- * Source:  Bit Twiddling Hacks, "Determine if a word has a zero byte", "… a byte less than n".
+ * Shape:   a function says whether any of the eight bytes is of a kind; which one is left to a walk
+ *          byte by byte.
+ * Source:  Bit Twiddling Hacks: "Determine if a word has a zero byte", "a byte less than n".
  */
 #ifndef ESCALATED_BASE_WORDS_H
 #define ESCALATED_BASE_WORDS_H

@@ -229,7 +229,8 @@ void batches_add(struct batches *batches, const struct batch_order *order)
     atomic_init(&batch->users, 2);
     if (batches->capacity - batches->count < order->count) {
         batches->capacity = 2 * batches->capacity + order->count;
-        batches->waiting = heap_realloc(batches->waiting, batches->capacity * sizeof(struct input *));
+        batches->waiting =
+            heap_realloc(batches->waiting, batches->capacity * sizeof(struct input *));
     }
     for (size_t i = 0; i < order->count; i++) {
         batches->waiting[batches->count++] = &batch->inputs[i];

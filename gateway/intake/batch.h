@@ -1,14 +1,16 @@
 /*
  * batch - the events of one request on their way through the engine and back.
  *
- * Shape:   batches_add makes one input per event; batches_submit puts those of all requests of a round into the inbox
- *          at once, so that the engine wakes once and commits them together. When the last answer of a request has
- *          come, `answered` is called on the server's I/O thread and answers it.
- * Owns:    one heap block a request holds inputs, texts and the ticket; it is freed when the engine has released every
- *          input and `answered` has returned.
+ * Shape:   batches_add makes one input per event; batches_submit puts those of all requests of a
+ *          round into the inbox at once, so that the engine wakes once and commits them together.
+ *          When the last answer of a request has come, `answered` is called on the server's I/O
+ *          thread and answers it.
+ * Owns:    one heap block a request holds inputs, texts and the ticket; it is freed when the
+ *          engine has released every input and `answered` has returned.
  * Threads: add and submit on the I/O thread; the ticket on the engine's.
- * Fails:   what the inbox does not take is told to `refused`, for each request alone, and leaves nothing behind. Inputs
- *          that are released unanswered (the engine has ended) count as busy.
+ * Fails:   what the inbox does not take is told to `refused`, for each request alone, and leaves
+ *          nothing behind. Inputs that are released unanswered (the engine has ended) count as
+ *          busy.
  */
 #ifndef ESCALATED_INTAKE_BATCH_H
 #define ESCALATED_INTAKE_BATCH_H

@@ -444,7 +444,8 @@ static bool looks_like_lines(const struct native_body *body)
     const char *line;
     size_t length;
     struct json *root = NULL;
-    if (!native_next_line(&text, end, &line, &length) || json_parse(line, length, &root, NULL) < 0) {
+    if (!native_next_line(&text, end, &line, &length) ||
+        json_parse(line, length, &root, NULL) < 0) {
         return false;
     }
     bool is_object = json_kind(root) == JSON_OBJECT;
@@ -483,6 +484,5 @@ int native_tree(const struct native_body *body, struct arena *arena,
 int native_parse(const struct native_body *body, struct arena *arena,
                  struct native_events *out_events, struct native_error *error)
 {
-    return native_quick(body, arena, out_events) ? 0
-                                                 : native_tree(body, arena, out_events, error);
+    return native_quick(body, arena, out_events) ? 0 : native_tree(body, arena, out_events, error);
 }

@@ -1,9 +1,10 @@
 /*
  * native_parts - what the two readers of the native format share, and nobody else needs.
  *
- * Shape:   native_parse first asks native_quick, which reads good bodies of the usual shape in one pass. It says nothing
- *          about any other body: those are read by native_tree, which alone finds the words for what is wrong.
- *          What native_quick reads, native_tree reads as the same events; the tests hold the two against each other.
+ * Shape:   native_parse first asks native_quick, which reads good bodies of the usual shape in one
+ *          pass. It says nothing about any other body: those are read by native_tree, which alone
+ *          finds the words for what is wrong. What native_quick reads, native_tree reads as the
+ *          same events; the tests hold the two against each other.
  * Owns:    as native_parse.
  */
 #ifndef ESCALATED_INTAKE_NATIVE_PARTS_H
@@ -21,7 +22,7 @@ int native_tree(const struct native_body *body, struct arena *arena,
 /* An event with nothing in it: a trigger with the severity `error`. */
 struct event native_event(void);
 bool native_is_label_name(const char *name);
-/* An address that is safe to show as a link: http or https, a host, nothing that ends an attribute. */
+/* Safe to show as a link: http or https, a host, nothing that ends an attribute. */
 bool native_is_link(const char *href);
 void native_add_link(struct json_out *out, const char *href, const char *text);
 /* The next line that is not blank, taken from *text; false at the end. */

@@ -1,5 +1,6 @@
-/* The hot path of intake: one pass over a copy of the body in the arena, into which the texts of the events point. At
- * anything unusual, good or bad, it stops and says so; native_tree then starts from the body as it came. */
+/* The hot path of intake: one pass over a copy of the body in the arena, into which the texts of
+ * the events point. At anything unusual, good or bad, it stops and says so; native_tree then starts
+ * from the body as it came. */
 #include <string.h>
 
 #include "gateway/base/json_scan.h"
@@ -178,10 +179,10 @@ static const struct {
     const char *name;
     bool (*read)(struct quick *quick, struct event *event);
 } fields[] = {
-    {.name = "action", .read = read_action},     {.name = "key", .read = read_key},
-    {.name = "summary", .read = read_summary},   {.name = "severity", .read = read_severity},
-    {.name = "labels", .read = read_labels},     {.name = "details", .read = read_details},
-    {.name = "links", .read = read_links},       {.name = "at", .read = read_at},
+    {.name = "action", .read = read_action},   {.name = "key", .read = read_key},
+    {.name = "summary", .read = read_summary}, {.name = "severity", .read = read_severity},
+    {.name = "labels", .read = read_labels},   {.name = "details", .read = read_details},
+    {.name = "links", .read = read_links},     {.name = "at", .read = read_at},
 };
 
 #define FIELD_COUNT (sizeof(fields) / sizeof(fields[0]))

@@ -52,8 +52,7 @@ void native_add_link(struct json_out *out, const char *href, const char *text)
     json_add_object_end(out);
 }
 
-bool native_next_line(const char **text, const char *end, const char **out_line,
-                      size_t *out_length)
+bool native_next_line(const char **text, const char *end, const char **out_line, size_t *out_length)
 {
     while (*text < end) {
         const char *line = *text;

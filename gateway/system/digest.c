@@ -23,7 +23,8 @@ static void sha256_fetch(void)
 
 void digest_sha256(const void *data, size_t count, unsigned char out[DIGEST_BYTES])
 {
-    /* The library would look the algorithm up by its name for each digest, which takes longer than a short one. */
+    /* The library would look the algorithm up by its name for each digest, which takes longer than
+     * a short one. */
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     int status = pthread_once(&once, sha256_fetch);
     ASSERT(status == 0);
@@ -49,9 +50,9 @@ void digest_hmac_sha256(const void *key, size_t key_count, const void *data, siz
 {
     size_t written = 0;
     /* The library takes a NULL key or text for "not given yet": empty ones need an address. */
-    unsigned char *done = EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, key_count > 0 ? key : "",
-                                    key_count, count > 0 ? data : (const void *)"", count, out,
-                                    DIGEST_BYTES, &written);
+    unsigned char *done =
+        EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, key_count > 0 ? key : "", key_count,
+                  count > 0 ? data : (const void *)"", count, out, DIGEST_BYTES, &written);
     ASSERT(done != NULL && written == DIGEST_BYTES);
 }
 

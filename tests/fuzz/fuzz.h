@@ -1,8 +1,9 @@
 /*
- * fuzz - what each fuzz target provides: one call on bytes from outside that must come back without an assertion, a leak
- * or a sanitizer's word, whatever the bytes.
+ * fuzz - what each target provides: one call on bytes from outside that must come back without an
+ * assertion, a leak or a sanitizer's word, whatever the bytes.
  *
- * Shape:   fuzz_NAME links NAME.c with libfuzzer.c (-DESCALATED_FUZZ=ON, clang) or with replay.c (always).
+ * Shape:   NAME.c is linked with replay.c (every build) or with libfuzzer.c (clang with
+ *          -DESCALATED_FUZZ=ON).
  */
 #ifndef ESCALATED_TESTS_FUZZ_H
 #define ESCALATED_TESTS_FUZZ_H
@@ -11,5 +12,8 @@
 #include <stdint.h>
 
 int fuzz_one(const uint8_t *data, size_t count);
+
+/* The bytes as a text on the heap; what follows a NUL is left out. */
+char *fuzz_text(const uint8_t *data, size_t count);
 
 #endif

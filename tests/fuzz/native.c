@@ -1,4 +1,5 @@
-/* Bodies of POST /v1/events: both readers. The first byte says whether the content type is that of lines. */
+/* Bodies of POST /v1/events: both readers. The first byte says whether the content type is that of
+ * lines. */
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/native_pair.h"
 

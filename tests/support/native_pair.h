@@ -1,8 +1,8 @@
 /*
  * native_pair - the two readers of the native event format held against each other.
  *
- * Shape:   a body -> both readers; what the quick one reads, the other must read as the same events. A difference is an
- *          assertion: unit tests and the fuzzer end there.
+ * Shape:   a body -> both readers; what the quick one reads, the other must read as the same
+ *          events. A difference is an assertion: unit tests and the fuzzer end there.
  */
 #ifndef ESCALATED_TESTS_NATIVE_PAIR_H
 #define ESCALATED_TESTS_NATIVE_PAIR_H

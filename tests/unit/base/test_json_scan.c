@@ -178,8 +178,8 @@ static void test_copy_limits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_strings), cmocka_unit_test(test_walk),
-        cmocka_unit_test(test_nul),     cmocka_unit_test(test_copies),
+        cmocka_unit_test(test_strings),     cmocka_unit_test(test_walk),
+        cmocka_unit_test(test_nul),         cmocka_unit_test(test_copies),
         cmocka_unit_test(test_copy_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

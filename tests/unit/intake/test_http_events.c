@@ -559,8 +559,8 @@ static void complete_all(struct input **inputs, size_t count)
     }
 }
 
-/* The engine sees the requests of one round at once: in the middle of it there is nothing yet, whichever end the
- * server begins at. */
+/* The engine sees the requests of one round at once: in the middle of it there is nothing yet,
+ * whichever end the server begins at. */
 static void test_one_round(void **state)
 {
     (void)state;

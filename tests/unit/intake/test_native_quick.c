@@ -1,4 +1,5 @@
-/* The quick reader: what it takes, what it leaves, and that it never reads anything as the other would not. */
+/* The quick reader: what it takes, what it leaves, and that it never reads anything as the other
+ * would not. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -61,8 +62,10 @@ static const struct {
     {.text = "{\"summary\":\"\\u", .want = PAIR_NEITHER},
     /* Details: copied as json_write has them. */
     {.text = "{" S ",\"details\":{}}", .want = PAIR_BOTH},
-    {.text = "{" S ",\"details\": { \"a\" : [ ] , \"b\":[1, -2,[true],{\"c\":null}],\"d\":\"<\\u0001\\n\","
-             "\"e\":false,\"\":0,\"f\":123456789012345678}}",
+    {.text =
+         "{" S
+         ",\"details\": { \"a\" : [ ] , \"b\":[1, -2,[true],{\"c\":null}],\"d\":\"<\\u0001\\n\","
+         "\"e\":false,\"\":0,\"f\":123456789012345678}}",
      .want = PAIR_BOTH},
     {.text = "{" S ",\"details\":{\"a\":1234567890123456789}}", .want = PAIR_TREE_ONLY},
     {.text = "{" S ",\"details\":{\"a\":99999999999999999999}}", .want = PAIR_NEITHER},
@@ -77,7 +80,8 @@ static const struct {
     {.text = "{" S ",\"details\":[]}", .want = PAIR_NEITHER},
     {.text = "{" S ",\"details\":{\"a\":1,\"b\":2,\"\\u0061\":3}}", .want = PAIR_NEITHER},
     /* Links. */
-    {.text = "{" S ",\"links\":[{\"text\":\"<t>\",\"href\":\"HTTPS://h/\"},{\"href\":\"http://h\"}]}",
+    {.text =
+         "{" S ",\"links\":[{\"text\":\"<t>\",\"href\":\"HTTPS://h/\"},{\"href\":\"http://h\"}]}",
      .want = PAIR_BOTH},
     {.text = "{" S ",\"links\":[]}", .want = PAIR_TREE_ONLY},
     {.text = "{" S ",\"links\":[{}]}", .want = PAIR_NEITHER},
@@ -123,8 +127,8 @@ static void test_samples(void **state)
 {
     (void)state;
     static const char *const names[] = {
-        "trigger.json", "minimal.json", "resolve.json", "acknowledge-by-labels.json",
-        "heartbeat.json", "change.json", "array.json", "lines.ndjson",
+        "trigger.json",   "minimal.json", "resolve.json", "acknowledge-by-labels.json",
+        "heartbeat.json", "change.json",  "array.json",   "lines.ndjson",
     };
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         char path[512];
@@ -245,8 +249,22 @@ static size_t pick(struct maker *maker, size_t count)
 static void make_string(struct maker *maker)
 {
     static const char *const pieces[] = {
-        "a", "plain words, more than eight bytes of them", "\\n", "\\\"", "\\\\", "\\/", "<", "\xc3\xa4",
-        "\xf0\x9f\x98\x80", "\\u0041", "\\u20AC", "\\ud83d\\ude00", "0123456", "=,{}[]:", "\\t", " ",
+        "a",
+        "plain words, more than eight bytes of them",
+        "\\n",
+        "\\\"",
+        "\\\\",
+        "\\/",
+        "<",
+        "\xc3\xa4",
+        "\xf0\x9f\x98\x80",
+        "\\u0041",
+        "\\u20AC",
+        "\\ud83d\\ude00",
+        "0123456",
+        "=,{}[]:",
+        "\\t",
+        " ",
     };
     strbuf_add(&maker->text, "\"");
     for (size_t count = pick(maker, 6); count > 0; count--) {
@@ -257,7 +275,8 @@ static void make_string(struct maker *maker)
 
 static void make_value(struct maker *maker, size_t depth)
 {
-    static const char *const words[] = {"null", "true", "false", "0", "-17", "999999999999999999", "7 "};
+    static const char *const words[] = {"null", "true", "false", "0", "-17", "999999999999999999",
+                                        "7 "};
     size_t kind = pick(maker, depth < 5 ? 4 : 2);
     if (kind == 0) {
         make_string(maker);
@@ -316,8 +335,7 @@ static void test_random_documents(void **state)
             make_event(&maker);
         }
         strbuf_add(&maker.text, "]");
-        enum native_pair_result got =
-            pair(strbuf_text(&maker.text), maker.text.length, false);
+        enum native_pair_result got = pair(strbuf_text(&maker.text), maker.text.length, false);
         if (got != PAIR_BOTH) {
             fail_msg("seed %d: %s", (int)seed, strbuf_text(&maker.text));
         }
