@@ -120,3 +120,14 @@ int memory_find_provider_id(void *self, const char *channel, const char *provide
     return err_set(err, ERR_NOT_FOUND, "no notification of channel %s has the provider id '%s'",
                    channel, provider_id);
 }
+
+int memory_find_alert(void *self, const char *source, const char *key, uint64_t *out_incident,
+                      struct err *err)
+{
+    (void)err; /* nothing here can fail */
+    const struct memory_store *memory = self;
+    const uint64_t *id = memory_keys_find(&memory->over, memory_key(source, key));
+    const struct alert_row *alert = id == NULL ? NULL : memory_row(&memory->alerts, *id);
+    *out_incident = alert == NULL ? 0 : alert->incident;
+    return 0;
+}

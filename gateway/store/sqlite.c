@@ -326,6 +326,7 @@ static const struct store_ops sqlite_ops = {
     .commit = sqlite_commit,
     .notification = sqlite_notification,
     .find_provider_id = sqlite_find_provider_id,
+    .find_alert = sqlite_find_alert,
     .inbox_append = sqlite_inbox_append,
     .inbox_take = sqlite_inbox_take,
     .idle = sqlite_idle,

@@ -28,6 +28,7 @@
 #define SQLITE_STORE_POLICIES_MAX 512      /* more versions than this are swept at open */
 
 extern const char schema_0001_sqlite[];
+extern const char schema_0002_sqlite[];
 
 enum query {
     QUERY_BEGIN,
@@ -39,9 +40,12 @@ enum query {
     QUERY_ALERT_COUNT,
     QUERY_ALERT_STATE,
     QUERY_ALERT_ALL,
+    QUERY_ALERT_OVER,
+    QUERY_ALERT_FIND,
     QUERY_INCIDENT_INSERT,
     QUERY_INCIDENT_UPDATE,
     QUERY_INCIDENT_TURN,
+    QUERY_INCIDENT_MOVE,
     QUERY_INCIDENT_OVER,
     QUERY_NOTIFICATION,
     QUERY_CLAIM,
@@ -113,6 +117,9 @@ int sqlite_notification(void *self, uint64_t id, struct arena *arena,
                         const char **out_links, struct err *err);
 int sqlite_find_provider_id(void *self, const char *channel, const char *provider_id,
                             uint64_t *out_notification, struct err *err);
+
+int sqlite_find_alert(void *self, const char *source, const char *key, uint64_t *out_incident,
+                      struct err *err);
 
 int sqlite_inbox_append(void *self, const struct store_inbox_item *items, size_t count,
                         struct err *err);

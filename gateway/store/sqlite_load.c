@@ -312,3 +312,20 @@ int sqlite_find_provider_id(void *self, const char *channel, const char *provide
     (void)sqlite3_finalize(statement); /* repeats the step's code */
     return result;
 }
+
+int sqlite_find_alert(void *self, const char *source, const char *key, uint64_t *out_incident,
+                      struct err *err)
+{
+    struct sqlite_store *store = self;
+    struct binding b = binding_start(store, QUERY_ALERT_FIND);
+    bind_text(&b, source);
+    bind_text(&b, key);
+    int rc = b.rc == SQLITE_OK ? sqlite3_step(b.statement) : b.rc;
+    uint64_t found = rc == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(b.statement, 0) : 0;
+    (void)sqlite3_reset(b.statement); /* repeats the step's code */
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
+        return sqlite_fail(store->db, store->path, rc, "alert by key", err);
+    }
+    *out_incident = found;
+    return 0;
+}

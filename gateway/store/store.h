@@ -50,7 +50,8 @@ struct store_meta {
  *   claim    state claimed, attempt_count = attempt, a row of attempts; a body given is stored with its hash, type, subject
  *   outcome  state, reason, next_at_ms; the attempt's row is closed. A state after claimed also sets ended_at_ms and drops
  *            body and snapshot (the hash stays); accepted keeps the snapshot for as long as the incident is live
- *   incident uuid, policy (the name) and group_key are those of the insert for ever
+ *   incident uuid is that of the insert for ever; policy (the name) and group_key change only where `moved` says so.
+ *            One that is no longer live drops the snapshots left to it, and find_alert knows its alerts from then on
  *   alert    source and key are those of the insert for ever
  * An update of a row that is not there is a bug of the caller, answered with broken.
  */
@@ -92,6 +93,9 @@ struct store_ops {
     /* The notification a receipt speaks of; the newest where a provider has used an id twice. */
     int (*find_provider_id)(void *self, const char *channel, const char *provider_id,
                             uint64_t *out_notification, struct err *err);
+    /* The newest incident that is no longer live and has an alert with this source and key; 0 when there is none.
+     * Asked for every new incident, so it must stay cheap. */
+    int (*find_alert)(void *self, const char *source, const char *key, uint64_t *out_incident, struct err *err);
     int (*inbox_append)(void *self, const struct store_inbox_item *items, size_t count, struct err *err);
     /* The oldest that were not taken yet. They leave the store in the transaction of the next commit that answers
      * committed, so apply them in it; after any other verdict they are taken again. */
