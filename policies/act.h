@@ -42,6 +42,7 @@ struct facts {
     int64_t until_ms;
     int64_t slip_count;
     int64_t climb;
+    int64_t follows; /* number of the incident before */
 };
 
 struct message {

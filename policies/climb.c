@@ -75,7 +75,7 @@ static void consider_triggered(const struct incident *incident, struct due *best
 static int64_t forget_ms(const struct incident *incident)
 {
     int64_t forget_ms =
-        incident->resolved_at_ms + incident->policy->reopen_within_ms + CLIMB_LINK_MS;
+        incident->resolved_at_ms + incident->policy->reopen_within_ms + CLIMB_LINGER_MS;
     struct due care = {.at_ms = INT64_MAX};
     consider_told(incident, &care);
     /* A step of after-care that is still to come, or a message still under way, keeps the incident.

@@ -15,9 +15,9 @@
 
 #define CLIMB_ROUNDS_MAX 512
 
-/* How long a resolved incident is remembered after reopening has become impossible, so that a later
- * firing of the same key opens an incident that names it. */
-#define CLIMB_LINK_MS INT64_C(3600000)
+/* How long a resolved incident is remembered after reopening has become impossible: late answers,
+ * receipts and reports of its channels still find it in memory. */
+#define CLIMB_LINGER_MS INT64_C(3600000)
 
 enum due_kind {
     DUE_NOTHING,

@@ -107,6 +107,10 @@ static void open_incident(struct incident *incident, const struct move *move, st
     struct facts facts = {.state = policy->hold_ms > 0 ? "held" : "", .policy = policy->name};
     moment_notef(moment, again ? "reopened" : "opened", &facts, "%s by policy %s: %s",
                  again ? "reopened" : "opened", policy->name, incident_title(incident));
+    if (!again && incident->linked != 0)
+        moment_notef(moment, "linked", &(struct facts){.follows = (int64_t)incident->linked},
+                     "the same alert was last part of #%llu",
+                     (unsigned long long)incident->linked);
 }
 
 static void add_alert(struct incident *incident, const struct move *move, struct moment *moment)

@@ -69,6 +69,12 @@ struct notification {
     bool offered;
 };
 
+/* Somebody who replied without having been told: what makes them one of `everyone`. */
+struct replier {
+    struct replier *next; /* in the order of their first replies */
+    const char *contact;
+};
+
 struct incident {
     uint64_t number;
     unsigned char uuid[16];
@@ -81,6 +87,7 @@ struct incident {
     struct alert *last_alert;
     struct notification *notifications;
     struct notification *last_notification;
+    struct replier *repliers; /* nearly always NULL; each a contact of some configuration, once */
     int64_t opened_at_ms;
     int64_t acked_at_ms;
     int64_t resolved_at_ms;
@@ -102,6 +109,7 @@ struct incident {
     bool live;
     bool dirty;          /* changed in this batch */
     bool fresh;          /* opened in this batch */
+    bool moved;          /* policy and group are new in this batch */
     uint32_t unfinished; /* notifications pending or claimed */
     struct ladder ladder;
 };

@@ -160,6 +160,24 @@ static void apply_command(struct saying *saying, const struct reply_command *com
     }
 }
 
+/* Whoever replies belongs to `everyone` from then on; who has been told of it does already. */
+static void note_replier(struct saying *saying)
+{
+    struct incident *incident = saying->incident;
+    if (rulebook_contact(saying->engine->book, saying->by) == NULL)
+        return;
+    for (const struct notification *n = incident->notifications; n != NULL; n = n->next) {
+        if (text_equal(n->contact, saying->by))
+            return;
+    }
+    for (const struct replier *r = incident->repliers; r != NULL; r = r->next) {
+        if (text_equal(r->contact, saying->by))
+            return;
+    }
+    world_add_replier(&saying->engine->world, incident, saying->by);
+    batch_touch_incident(saying->engine, incident);
+}
+
 static void apply_reply(struct saying *saying)
 {
     const struct reply *reply = saying->reply;
@@ -377,6 +395,7 @@ void replies_take(struct engine *engine, const struct input *input, struct answe
     }
     if (saying.answers != NULL && saying.answers->incident != saying.incident)
         saying.answers = NULL;
+    note_replier(&saying);
     apply_reply(&saying);
     answer_by_message(&saying);
     *out_answer = (struct answer){.status = saying.refused ? ANSWER_REFUSED : ANSWER_DONE,

@@ -18,6 +18,12 @@ void world_init(struct world *world)
 
 static void free_incident_texts(struct incident *incident)
 {
+    struct replier *replier = incident->repliers;
+    while (replier != NULL) {
+        struct replier *next = replier->next;
+        free(replier);
+        replier = next;
+    }
     if (incident->cause[0] != '\0')
         free((char *)(uintptr_t)incident->cause);
     free(incident->text);
@@ -202,6 +208,8 @@ void world_drop_incident(struct world *world, struct incident *incident)
         forget_notification(world, n);
         n = next;
     }
+    for (const struct replier *r = incident->repliers; r != NULL; r = r->next)
+        names_drop(&world->names, r->contact);
     table_remove(&world->incidents, table_hash_number(incident->number), incident);
     free_incident_texts(incident);
     names_drop(&world->names, incident->source);
@@ -225,6 +233,16 @@ void world_set_owner(struct world *world, struct incident *incident, const char 
 void world_set_cause(struct incident *incident, const char *cause)
 {
     incident->cause = cause[0] == '\0' ? "" : heap_strdup(cause);
+}
+
+void world_add_replier(struct world *world, struct incident *incident, const char *contact)
+{
+    struct replier **place = &incident->repliers;
+    while (*place != NULL)
+        place = &(*place)->next;
+    *place = heap_alloc(sizeof(**place));
+    (*place)->next = NULL;
+    (*place)->contact = names_keep(&world->names, contact);
 }
 
 void world_set_alert_text(struct alert *alert, const char *key, const char *summary,

@@ -57,6 +57,7 @@ void world_reindex(struct world *world, struct incident *incident, bool was_open
 void world_drop_incident(struct world *world, struct incident *incident); /* with all it has */
 void world_set_owner(struct world *world, struct incident *incident, const char *owner);
 void world_set_cause(struct incident *incident, const char *cause);
+void world_add_replier(struct world *world, struct incident *incident, const char *contact);
 
 struct alert *world_add_alert(struct world *world, uint64_t id, struct incident *incident,
                               const char *source, const char *key, const char *summary,

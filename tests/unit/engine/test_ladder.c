@@ -227,13 +227,32 @@ static void after_a_persons_resolve_repeats_only_count(void **state)
     rig_run(rig, 301);
     rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_CRITICAL, "shop");
     assert_int_equal(rig->answer_incident, 2);
-    expect(rig, "401 opened\n");
+    expect(rig, "401 opened\n401 linked\n");
     rig_say(rig, "ann", 2, VERB_ACK);
     (void)rig_log(rig);
     rig_run(
         rig,
         600); /* after-care comes at its place in the ladder, not before the reopening is past */
     expect(rig, "960 step\n960 ask next ann email\n");
+}
+
+/* Reopening one incident and resolving the group's other one in the same batch: the store must see
+ * the group free before it is taken. */
+static void a_group_changes_hands_within_a_batch(void **state)
+{
+    struct rig *rig = *state;
+    rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_ERROR, "shop");
+    rig_event(rig, EVENT_RESOLVE, "k1", SEVERITY_ERROR, "shop");
+    rig_event(rig, EVENT_TRIGGER, "k2", SEVERITY_ERROR, "shop");
+    struct input note = {.kind = INPUT_REPLY, .actor = "ann"};
+    note.u.reply = (struct reply){.from = "ann", .via = "sms", .incident = 1, .raw = "looked at it"};
+    struct input inputs[] = {note,
+                             rig_event_input(rig, EVENT_RESOLVE, "k2", SEVERITY_ERROR, "shop"),
+                             rig_event_input(rig, EVENT_TRIGGER, "k1", SEVERITY_ERROR, "shop")};
+    (void)rig_log(rig);
+    rig_apply(rig, inputs, 3);
+    assert_int_equal(rig->verdict, STORE_COMMITTED);
+    assert_non_null(strstr(rig_log(rig), "0 resolved\n0 reopened\n"));
 }
 
 static void manual_policies_wait_for_a_person(void **state)
@@ -338,6 +357,7 @@ int main(void)
         RIG_TEST(an_undelivered_receipt_is_a_failure),
         RIG_TEST(the_same_key_soon_reopens),
         RIG_TEST(after_a_persons_resolve_repeats_only_count),
+        RIG_TEST(a_group_changes_hands_within_a_batch),
         RIG_TEST(manual_policies_wait_for_a_person),
         RIG_TEST(an_outage_does_not_become_a_burst),
         RIG_TEST(a_rising_severity_pages_the_owner),
