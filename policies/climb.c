@@ -57,7 +57,7 @@ static void consider_told(const struct incident *incident, struct due *best)
 static void consider_triggered(const struct incident *incident, struct due *best)
 {
     const struct ladder *ladder = &incident->ladder;
-    int32_t page = ladder_page_after(incident->policy, ladder->page_from);
+    int32_t page = ladder_next_page(ladder, incident->policy);
     for (size_t i = 0; i < ladder_step_count(incident->policy); i++) {
         if ((int32_t)i == page)
             consider(best, DUE_STEP, ladder_due_ms(ladder, incident->policy, i), i);
@@ -217,7 +217,7 @@ static void run_pages(struct incident *incident, struct moment *moment, int32_t 
                           arena_printf(moment->arena, "step %s names nobody who can be paged",
                                        incident->policy->steps[index].name));
         told_fallback = true;
-        index = ladder_page_after(incident->policy, incident->ladder.page_from);
+        index = ladder_next_page(&incident->ladder, incident->policy);
         if (index >= 0)
             ladder_move_pages(&incident->ladder, incident->policy, (size_t)index, moment->now_ms);
     }
@@ -260,8 +260,8 @@ void climb_advance(struct incident *incident, struct moment *moment, const char 
 {
     struct ladder *ladder = &incident->ladder;
     const struct policy *policy = incident->policy;
-    int32_t index = ladder_page_after(policy, ladder->page_from);
-    if (index < 0 && ladder->climbs_left > 0 && ladder_page_after(policy, 0) >= 0) {
+    int32_t index = ladder_next_page(ladder, policy);
+    if (index < 0 && ladder->climbs_left > 0 && ladder_first_page(policy) >= 0) {
         ladder->climbs_left--;
         ladder_climb(ladder, policy, moment->now_ms);
         moment_notef(moment, "climb", &(struct facts){.climb = ladder->climb}, "climb %d starts",
@@ -273,6 +273,19 @@ void climb_advance(struct incident *incident, struct moment *moment, const char 
         return;
     }
     ladder_move_pages(ladder, policy, (size_t)index, moment->now_ms);
+    run_pages(incident, moment, index, why);
+}
+
+void climb_pass_by(struct incident *incident, struct moment *moment, const char *why)
+{
+    struct ladder *ladder = &incident->ladder;
+    int32_t index = ladder_next_page(ladder, incident->policy);
+    ladder->reach_until_ms = 0;
+    if (index < 0) {
+        page_fallback(incident, moment, 0, why);
+        return;
+    }
+    ladder_move_pages(ladder, incident->policy, (size_t)index, moment->now_ms);
     run_pages(incident, moment, index, why);
 }
 
@@ -290,13 +303,7 @@ void climb_unreached(struct incident *incident, struct moment *moment)
     struct facts facts = {.step = step->name, .climb = ladder->climb};
     moment_notef(moment, "unreached", &facts, "nobody of step %s could be reached", step->name);
     const char *why = arena_printf(moment->arena, "nobody of step %s could be reached", step->name);
-    int32_t index = ladder_page_after(incident->policy, ladder->page_from);
-    if (index < 0) {
-        page_fallback(incident, moment, 0, why);
-        return;
-    }
-    ladder_move_pages(ladder, incident->policy, (size_t)index, moment->now_ms);
-    run_pages(incident, moment, index, why);
+    climb_pass_by(incident, moment, why);
 }
 
 void climb_trigger(struct incident *incident, struct moment *moment)

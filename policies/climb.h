@@ -45,6 +45,10 @@ void climb_run_due(struct incident *incident, struct moment *moment);
  * exhaustion. `why` goes into the message. */
 void climb_advance(struct incident *incident, struct moment *moment, const char *why);
 
+/* The next page step of this climb runs now, below the last one the fallback; no new climb starts.
+ */
+void climb_pass_by(struct incident *incident, struct moment *moment, const char *why);
+
 /* The latest paging has reached nobody and will not. */
 void climb_unreached(struct incident *incident, struct moment *moment);
 

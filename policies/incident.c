@@ -6,6 +6,7 @@
 #include "policies/climb.h"
 #include "policies/follow.h"
 #include "policies/reach.h"
+#include "policies/repolicy.h"
 
 enum { REMIND_BEFORE_MS = 300000 /* of an ack without an ETA */ };
 
@@ -109,8 +110,7 @@ static void open_incident(struct incident *incident, const struct move *move, st
                  again ? "reopened" : "opened", policy->name, incident_title(incident));
     if (!again && incident->linked != 0)
         moment_notef(moment, "linked", &(struct facts){.follows = (int64_t)incident->linked},
-                     "the same alert was last part of #%llu",
-                     (unsigned long long)incident->linked);
+                     "the same alert was last part of #%llu", (unsigned long long)incident->linked);
 }
 
 static void add_alert(struct incident *incident, const struct move *move, struct moment *moment)
@@ -140,7 +140,7 @@ static void page_owner(struct incident *incident, const struct move *move, struc
     if (incident->severity <= ladder->acked_severity)
         return;
     ladder->acked_severity = incident->severity;
-    int32_t first = ladder_page_after(incident->policy, 0);
+    int32_t first = ladder_first_page(incident->policy);
     int64_t wait_ms = first >= 0 ? incident->policy->steps[first].wait_ms : REMIND_BEFORE_MS;
     ladder->answer_until_ms = moment->now_ms + wait_ms;
     const char *text =
@@ -430,15 +430,15 @@ static void already_resolved(struct incident *incident, const struct move *move,
 }
 
 /* Rule 11: any reply of the owner keeps the incident theirs. */
-static void hear_owner(struct incident *incident, const struct move *move)
+static void hear_owner(struct incident *incident, const struct move *move, struct moment *moment)
 {
-    if (incident->state == INCIDENT_ACKNOWLEDGED && text_equal(incident->owner, move->by))
+    (void)moment;
+    if (text_equal(incident->owner, move->by))
         incident->ladder.answer_until_ms = 0;
 }
 
 static void record_field(struct incident *incident, const struct move *move, struct moment *moment)
 {
-    hear_owner(incident, move);
     struct facts facts = {.by = move->by};
     if (move->verb == VERB_PRIORITY) {
         ASSERT(move->priority >= 1 && move->priority <= 5);
@@ -495,6 +495,8 @@ static transition *const transitions[INCIDENT_STATE_COUNT][MOVE_KIND_COUNT] = {
     [INCIDENT_HELD][MOVE_PASS] = escalate_held,
     [INCIDENT_HELD][MOVE_RESOLVE] = resolve_by_person,
     [INCIDENT_HELD][MOVE_FIELD] = record_field,
+    [INCIDENT_HELD][MOVE_HEARD] = ignored,
+    [INCIDENT_HELD][MOVE_REPOLICY] = repolicy,
     [INCIDENT_HELD][MOVE_ACCEPTED] = ignored,
     [INCIDENT_HELD][MOVE_FAILED] = ignored,
 
@@ -509,6 +511,8 @@ static transition *const transitions[INCIDENT_STATE_COUNT][MOVE_KIND_COUNT] = {
     [INCIDENT_TRIGGERED][MOVE_PASS] = pass,
     [INCIDENT_TRIGGERED][MOVE_RESOLVE] = resolve_by_person,
     [INCIDENT_TRIGGERED][MOVE_FIELD] = record_field,
+    [INCIDENT_TRIGGERED][MOVE_HEARD] = ignored,
+    [INCIDENT_TRIGGERED][MOVE_REPOLICY] = repolicy,
     [INCIDENT_TRIGGERED][MOVE_ACCEPTED] = hear_accepted,
     [INCIDENT_TRIGGERED][MOVE_FAILED] = hear_failed,
 
@@ -523,6 +527,8 @@ static transition *const transitions[INCIDENT_STATE_COUNT][MOVE_KIND_COUNT] = {
     [INCIDENT_ACKNOWLEDGED][MOVE_PASS] = pass_acked,
     [INCIDENT_ACKNOWLEDGED][MOVE_RESOLVE] = resolve_by_person,
     [INCIDENT_ACKNOWLEDGED][MOVE_FIELD] = record_field,
+    [INCIDENT_ACKNOWLEDGED][MOVE_HEARD] = hear_owner,
+    [INCIDENT_ACKNOWLEDGED][MOVE_REPOLICY] = repolicy,
     [INCIDENT_ACKNOWLEDGED][MOVE_ACCEPTED] = ignored,
     [INCIDENT_ACKNOWLEDGED][MOVE_FAILED] = ignored,
 
@@ -537,6 +543,8 @@ static transition *const transitions[INCIDENT_STATE_COUNT][MOVE_KIND_COUNT] = {
     [INCIDENT_RESOLVED][MOVE_PASS] = already_resolved,
     [INCIDENT_RESOLVED][MOVE_RESOLVE] = already_resolved,
     [INCIDENT_RESOLVED][MOVE_FIELD] = record_field,
+    [INCIDENT_RESOLVED][MOVE_HEARD] = ignored,
+    [INCIDENT_RESOLVED][MOVE_REPOLICY] = already_resolved,
     [INCIDENT_RESOLVED][MOVE_ACCEPTED] = ignored,
     [INCIDENT_RESOLVED][MOVE_FAILED] = ignored,
 };

@@ -134,6 +134,8 @@ enum move_kind {
     MOVE_PASS,
     MOVE_RESOLVE,  /* by a person */
     MOVE_FIELD,    /* priority, cause, loss, restored, note and free text */
+    MOVE_HEARD,    /* a reply of any kind, before what it says */
+    MOVE_REPOLICY, /* to the current version of the policy, or to another one */
     MOVE_ACCEPTED, /* a notification was accepted */
     MOVE_FAILED,   /* a notification ended without being accepted, or its receipt says failed */
     MOVE_KIND_COUNT,
@@ -150,6 +152,7 @@ struct move {
     enum verb verb;    /* MOVE_FIELD: which */
     const char *text;
     int priority;
+    const struct policy *policy;        /* MOVE_REPOLICY: frozen, like the incident's own */
     const struct notification *answers; /* MOVE_ACK, ESCALATE, PASS: the one replied to, or NULL */
     const struct notification *notification; /* MOVE_ACCEPTED, MOVE_FAILED */
 };

@@ -68,7 +68,10 @@ void batch_note(struct engine *engine, uint64_t incident, const struct note *not
 void batch_policy(struct engine *engine, const struct policy *policy)
 {
     struct policy_row *row = arena_alloc(&engine->arena, sizeof(*row));
-    *row = (struct policy_row){.hash = policy->hash, .name = policy->name, .text = policy->text};
+    /* Copies: the version may be given back before the commit. */
+    *row = (struct policy_row){.hash = arena_strdup(&engine->arena, policy->hash),
+                               .name = arena_strdup(&engine->arena, policy->name),
+                               .text = arena_strdup(&engine->arena, policy->text)};
     effects_add(&engine->batch.head, (struct effect){.kind = EFFECT_POLICY, .u.policy = row});
 }
 

@@ -69,18 +69,27 @@ static void gather(struct saying *saying)
     }
 }
 
+static void complete_move(const struct saying *saying, struct move *move)
+{
+    move->actor = saying->input->actor;
+    move->credential = saying->input->credential;
+    move->by = saying->by;
+    move->answers = saying->answers;
+    if (move->text == NULL)
+        move->text = "";
+}
+
+static void hear_answer(struct saying *saying)
+{
+    saying->refused = saying->refused || saying->engine->moment.refused;
+    say(saying, saying->engine->moment.answer);
+}
+
 static void move_incident(struct saying *saying, struct move move)
 {
-    struct engine *engine = saying->engine;
-    move.actor = saying->input->actor;
-    move.credential = saying->input->credential;
-    move.by = saying->by;
-    move.answers = saying->answers;
-    if (move.text == NULL)
-        move.text = "";
-    engine_move(engine, saying->incident, &move);
-    saying->refused = saying->refused || engine->moment.refused;
-    say(saying, engine->moment.answer);
+    complete_move(saying, &move);
+    engine_move(saying->engine, saying->incident, &move);
+    hear_answer(saying);
 }
 
 /* What this build cannot do is said and kept, not swallowed. */
@@ -99,6 +108,25 @@ static void refuse_verb(struct saying *saying, enum verb verb)
     saying->refused = true;
     say(saying, arena_printf(&engine->arena, "#%llu: \"%s\" is not possible here; it was noted.",
                              (unsigned long long)saying->incident->number, verb_name(verb)));
+}
+
+static void change_policy(struct saying *saying)
+{
+    struct repolicy_target target;
+    if (!incident_is_open(saying->incident)) {
+        move_incident(saying, (struct move){.kind = MOVE_REPOLICY}); /* says so */
+        return;
+    }
+    const char *reason = repolicy_find(saying->engine, saying->incident, &target);
+    if (reason[0] != '\0') {
+        saying->refused = true;
+        say(saying, reason);
+        return;
+    }
+    struct move move = {.kind = MOVE_REPOLICY};
+    complete_move(saying, &move);
+    repolicy_move(saying->engine, saying->incident, &move, &target);
+    hear_answer(saying);
 }
 
 static void apply_command(struct saying *saying, const struct reply_command *command)
@@ -138,6 +166,9 @@ static void apply_command(struct saying *saying, const struct reply_command *com
         break;
     case VERB_RESOLVE:
         move_incident(saying, (struct move){.kind = MOVE_RESOLVE});
+        break;
+    case VERB_REPOLICY:
+        change_policy(saying);
         break;
     case VERB_STATUS:
         say(saying, answer_status(saying->incident, &saying->engine->moment, saying->by));
@@ -181,6 +212,7 @@ static void note_replier(struct saying *saying)
 static void apply_reply(struct saying *saying)
 {
     const struct reply *reply = saying->reply;
+    move_incident(saying, (struct move){.kind = MOVE_HEARD});
     gather(saying);
     if (saying->acks)
         move_incident(saying, (struct move){.kind = MOVE_ACK,

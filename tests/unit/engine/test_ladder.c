@@ -245,7 +245,8 @@ static void a_group_changes_hands_within_a_batch(void **state)
     rig_event(rig, EVENT_RESOLVE, "k1", SEVERITY_ERROR, "shop");
     rig_event(rig, EVENT_TRIGGER, "k2", SEVERITY_ERROR, "shop");
     struct input note = {.kind = INPUT_REPLY, .actor = "ann"};
-    note.u.reply = (struct reply){.from = "ann", .via = "sms", .incident = 1, .raw = "looked at it"};
+    note.u.reply =
+        (struct reply){.from = "ann", .via = "sms", .incident = 1, .raw = "looked at it"};
     struct input inputs[] = {note,
                              rig_event_input(rig, EVENT_RESOLVE, "k2", SEVERITY_ERROR, "shop"),
                              rig_event_input(rig, EVENT_TRIGGER, "k1", SEVERITY_ERROR, "shop")};

@@ -158,6 +158,61 @@ static void what_is_not_possible_is_said_and_noted(void **state)
     }
 }
 
+static void whoever_replies_is_one_of_everyone(void **state)
+{
+    struct rig *rig = *state;
+    rig_reload(rig, true);
+    rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_ERROR, "shop");
+    rig_say(rig, "ann", 1, VERB_STATUS); /* not of the second version's ladder */
+    rig_say(rig, "ann", 1, VERB_STATUS);
+    rig_restart(rig);
+    rig_run(rig, 420); /* 1m hold and 6m to the step `all` */
+    const char *log = rig_log(rig);
+    assert_non_null(strstr(log, "420 inform all carol email\n420 inform all bob sms\n"
+                                "420 inform all ann email\n"));
+}
+
+static void an_operator_moves_it_to_the_current_version(void **state)
+{
+    struct rig *rig = *state;
+    rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_ERROR, "shop");
+    rig_command(rig, 1, VERB_REPOLICY);
+    expect_answer(rig, ANSWER_REFUSED, "#1 already runs the current version of policy shop.");
+    rig_reload(rig, true);
+    rig_run(rig, 70); /* lead was paged at 60 */
+    (void)rig_log(rig);
+    rig_command(rig, 1, VERB_REPOLICY);
+    expect_answer(rig, ANSWER_DONE, "#1 now runs version shop again of policy shop.");
+    /* vp now stands above lead: at once; lead had its turn; boss after vp's wait; then the climb.
+     */
+    assert_string_equal(rig_log(rig),
+                        "70 repolicy\n70 step\n70 page vp carol sms\n70 cancelled 2\n");
+    rig_run(rig, 180);
+    assert_non_null(strstr(rig_log(rig), "190 step\n190 page boss carol sms\n250 climb\n"));
+    rig_say(rig, "ann", 1, VERB_RESOLVE);
+    rig_command(rig, 1, VERB_REPOLICY);
+    expect_answer(rig, ANSWER_REFUSED, "#1 was resolved at");
+}
+
+static void without_its_policy_it_is_routed_anew(void **state)
+{
+    struct rig *rig = *state;
+    rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_ERROR, "crew");
+    rig_reload(rig, true);
+    rig_event(rig, EVENT_RESOLVE, "k1", SEVERITY_ERROR, "crew"); /* another may open meanwhile */
+    rig_event(rig, EVENT_TRIGGER, "k2", SEVERITY_ERROR, "crew");
+    rig_reload(rig, false);
+    rig_command(rig, 2, VERB_REPOLICY);
+    expect_answer(rig, ANSWER_DONE, "#2 now runs version crew of policy crew.");
+    rig_reload(rig, true);
+    rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_ERROR, "crew"); /* reopened under `crew` */
+    assert_int_equal(rig->answer_incident, 1);
+    rig_command(rig, 1, VERB_REPOLICY);
+    expect_answer(rig, ANSWER_DONE, "#1 now runs version team of policy team.");
+    rig_event(rig, EVENT_RESOLVE, "k1", SEVERITY_ERROR, "crew");
+    assert_int_equal(rig->answer_incident, 1);
+}
+
 static void free_text_is_a_note_and_no_ack(void **state)
 {
     struct rig *rig = *state;
@@ -180,6 +235,9 @@ int main(void)
         RIG_TEST(escalate_and_pass_move_the_ladder),
         RIG_TEST(an_escalate_of_an_old_page_is_answered_only),
         RIG_TEST(what_is_not_possible_is_said_and_noted),
+        RIG_TEST(whoever_replies_is_one_of_everyone),
+        RIG_TEST(an_operator_moves_it_to_the_current_version),
+        RIG_TEST(without_its_policy_it_is_routed_anew),
         RIG_TEST(free_text_is_a_note_and_no_ack),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
