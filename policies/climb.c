@@ -328,6 +328,20 @@ void climb_end_ack(struct incident *incident, struct moment *moment)
     moment_note(moment, "triggered", &facts, "unacknowledged again");
 }
 
+/* What was promised and how often it moved: whoever is paged next hears it. */
+static const char *eta_history(const struct incident *incident, const struct moment *moment)
+{
+    const struct zone *zone = moment->book->zone;
+    const char *eta = moment_local_time(moment, zone, incident->eta_at_ms);
+    const char *first = "";
+    if (incident->ladder.first_eta_ms != incident->eta_at_ms)
+        first = arena_printf(moment->arena, ", at first %s",
+                             moment_local_time(moment, zone, incident->ladder.first_eta_ms));
+    return arena_printf(moment->arena, "%s promised %s%s, and it has passed (%u slip%s)",
+                        incident->owner, eta, first, incident->slip_count,
+                        incident->slip_count == 1 ? "" : "s");
+}
+
 static void lapse(struct incident *incident, struct moment *moment)
 {
     const char *owner = incident->owner;
@@ -335,9 +349,7 @@ static void lapse(struct incident *incident, struct moment *moment)
     if (incident->eta_at_ms != 0) {
         incident->slip_count++;
         struct facts facts = {.by = owner, .slip_count = incident->slip_count};
-        const char *eta = moment_local_time(moment, moment->book->zone, incident->eta_at_ms);
-        why = arena_printf(moment->arena, "%s promised %s, and it has passed (%u slip%s)", owner,
-                           eta, incident->slip_count, incident->slip_count == 1 ? "" : "s");
+        why = eta_history(incident, moment);
         moment_note(moment, "eta-missed", &facts, why);
     } else {
         why = arena_printf(moment->arena, "%s acknowledged and has not been heard since", owner);

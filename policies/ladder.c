@@ -235,6 +235,7 @@ static const struct ladder_field ladder_fields[] = {
     LADDER_FIELD("page_base", page_base_ms, FIELD_I64),
     LADDER_FIELD("reach_until", reach_until_ms, FIELD_I64),
     LADDER_FIELD("fallback_at", fallback_at_ms, FIELD_I64),
+    LADDER_FIELD("first_eta", first_eta_ms, FIELD_I64),
     LADDER_FIELD("reminder_at", reminder_at_ms, FIELD_I64),
     LADDER_FIELD("answer_until", answer_until_ms, FIELD_I64),
     LADDER_FIELD("told_from", told_from_ms, FIELD_I64),

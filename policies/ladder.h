@@ -34,6 +34,7 @@ struct ladder {
     int64_t page_base_ms;
     int64_t reach_until_ms; /* the latest paging must have been accepted by then */
     int64_t fallback_at_ms; /* exhausted: the next page to the fallback */
+    int64_t first_eta_ms;   /* the first ETA given since the opening */
     int64_t reminder_at_ms; /* the owner is asked for a new ETA */
     int64_t
         answer_until_ms;  /* the owner was paged about a higher severity and must answer by then */

@@ -87,7 +87,7 @@ static bool is_ladder_fact(const char *kind)
     static const char *const kinds[] = {"eta-missed", "eta-slipped", "ack-timeout", "no-answer",
                                         "nobody",     "unreached",   "exhausted",   "fallback-unreachable",
                                         "climb",      "reopened",    "cleared",   "linked",
-                                        "repolicy"};
+                                        "cleared-in-hold", "repolicy"};
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         if (strcmp(kinds[i], kind) == 0)
             return true;
