@@ -443,6 +443,19 @@ static void run_fallback(struct incident *incident, struct moment *moment, const
     page_fallback(incident, moment, 0, "still nobody has acknowledged");
 }
 
+/* When we were down while a paging waited to be sent, nobody has been tried yet: it gets its full
+ * time now, and what is below it keeps its distance. */
+static void run_unreached(struct incident *incident, struct moment *moment, const struct due *due)
+{
+    bool was_down = moment->now_ms - due->at_ms > LADDER_LATE_MS;
+    if (was_down && reach_judge(incident) == REACH_OPEN) {
+        shift_if_late(incident, due, moment);
+        incident->ladder.reach_until_ms = moment->now_ms + incident->policy->reach_within_ms;
+        return;
+    }
+    climb_unreached(incident, moment);
+}
+
 static void run_one(struct incident *incident, struct moment *moment, const struct due *due)
 {
     switch (due->kind) {
@@ -459,7 +472,7 @@ static void run_one(struct incident *incident, struct moment *moment, const stru
         run_climb(incident, moment, due);
         break;
     case DUE_UNREACHED:
-        climb_unreached(incident, moment);
+        run_unreached(incident, moment, due);
         break;
     case DUE_FALLBACK:
         run_fallback(incident, moment, due);

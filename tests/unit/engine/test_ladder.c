@@ -282,6 +282,26 @@ static void an_outage_does_not_become_a_burst(void **state)
     expect(rig, "4270 climb\n4270 step\n4270 page lead ann sms\n4270 page lead ann voice +180\n");
 }
 
+/* Down before the page went out: nobody has been tried, so nobody counts as not reached. */
+static void an_outage_skips_nobody(void **state)
+{
+    struct rig *rig = *state;
+    rig->holds_offers = true;
+    rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_CRITICAL, "shop");
+    rig_run(rig, 61);
+    expect(rig, "0 opened\n60 triggered\n60 step\n60 page lead ann sms\n60 page lead ann voice "
+                "+180\n");
+    uint64_t started = rig->start_count;
+    rig->holds_offers = false;
+    rig->now_ms += 3600000;
+    rig_restart(rig);
+    rig_settle(rig);
+    expect(rig, "");
+    assert_int_equal(rig->start_count, started + 2);
+    rig_run(rig, 300);
+    expect(rig, "3841 step\n3841 page vp carol sms\n");
+}
+
 static void a_rising_severity_pages_the_owner(void **state)
 {
     struct rig *rig = *state;
@@ -361,6 +381,7 @@ int main(void)
         RIG_TEST(a_group_changes_hands_within_a_batch),
         RIG_TEST(manual_policies_wait_for_a_person),
         RIG_TEST(an_outage_does_not_become_a_burst),
+        RIG_TEST(an_outage_skips_nobody),
         RIG_TEST(a_rising_severity_pages_the_owner),
         RIG_TEST(too_many_incidents_open_one_more),
         RIG_TEST(unknown_keys_create_nothing),
