@@ -117,7 +117,8 @@ static void add_alert(struct incident *incident, const struct move *move, struct
 {
     moment_note(moment, "alert", NULL, move->text);
     incident->cleared = false;
-    if (incident->state != INCIDENT_TRIGGERED || !incident->ladder.exhausted)
+    if (incident->state != INCIDENT_TRIGGERED || !incident->ladder.exhausted ||
+        ladder_first_page(incident->policy) < 0)
         return;
     ladder_climb(&incident->ladder, incident->policy, moment->now_ms);
     moment_notef(moment, "climb", &(struct facts){.climb = incident->ladder.climb},
@@ -338,22 +339,24 @@ static void advance(struct incident *incident, const struct move *move, struct m
         arena_printf(moment->arena, "#%llu: the next step is being paged.", number_of(incident));
 }
 
-static void escalate_held(struct incident *incident, const struct move *move, struct moment *moment)
-{
-    climb_trigger(incident, moment);
-    advance(incident, move, moment);
-}
-
 static void escalate(struct incident *incident, const struct move *move, struct moment *moment)
 {
     if (answers_overtaken(incident, move)) {
         moment_notef(moment, "note", &(struct facts){.by = move->by},
                      "%s escalated a step that is no longer the latest", move->by);
-        moment->answer = arena_printf(moment->arena, "#%llu: a later step has been paged already.",
+        moment->answer = arena_printf(moment->arena, "#%llu: that step is no longer the latest.",
                                       number_of(incident));
         return;
     }
     advance(incident, move, moment);
+}
+
+/* A page of before the reopening may be answered during the hold. */
+static void escalate_held(struct incident *incident, const struct move *move, struct moment *moment)
+{
+    if (!answers_overtaken(incident, move))
+        climb_trigger(incident, moment);
+    escalate(incident, move, moment);
 }
 
 static void escalate_acked(struct incident *incident, const struct move *move,

@@ -500,6 +500,7 @@ static const struct store_ops memory_ops = {
     .notification = memory_notification,
     .find_provider_id = memory_find_provider_id,
     .find_alert = memory_find_alert,
+    .closed_at = memory_closed_at,
     .inbox_append = memory_inbox_append,
     .inbox_take = memory_inbox_take,
     .idle = memory_idle,

@@ -66,6 +66,7 @@ int memory_notification(void *self, uint64_t id, struct arena *arena,
                         const char **out_links, struct err *err);
 int memory_find_alert(void *self, const char *source, const char *key, uint64_t *out_incident,
                       struct err *err);
+int memory_closed_at(void *self, uint64_t number, int64_t *out_resolved_at_ms, struct err *err);
 int memory_find_provider_id(void *self, const char *channel, const char *provider_id,
                             uint64_t *out_notification, struct err *err);
 

@@ -131,3 +131,13 @@ int memory_find_alert(void *self, const char *source, const char *key, uint64_t 
     *out_incident = alert == NULL ? 0 : alert->incident;
     return 0;
 }
+
+int memory_closed_at(void *self, uint64_t number, int64_t *out_resolved_at_ms, struct err *err)
+{
+    (void)err; /* nothing here can fail */
+    const struct memory_store *memory = self;
+    const struct memory_incident *incident = memory_row(&memory->incidents, number);
+    bool closed = incident != NULL && incident->row != NULL && !incident->row->live;
+    *out_resolved_at_ms = closed ? incident->row->resolved_at_ms : 0;
+    return 0;
+}

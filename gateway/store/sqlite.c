@@ -327,6 +327,7 @@ static const struct store_ops sqlite_ops = {
     .notification = sqlite_notification,
     .find_provider_id = sqlite_find_provider_id,
     .find_alert = sqlite_find_alert,
+    .closed_at = sqlite_closed_at,
     .inbox_append = sqlite_inbox_append,
     .inbox_take = sqlite_inbox_take,
     .idle = sqlite_idle,

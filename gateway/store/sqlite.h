@@ -47,6 +47,7 @@ enum query {
     QUERY_INCIDENT_TURN,
     QUERY_INCIDENT_MOVE,
     QUERY_INCIDENT_OVER,
+    QUERY_INCIDENT_CLOSED,
     QUERY_NOTIFICATION,
     QUERY_CLAIM,
     QUERY_CLAIM_BODY,
@@ -120,6 +121,8 @@ int sqlite_find_provider_id(void *self, const char *channel, const char *provide
 
 int sqlite_find_alert(void *self, const char *source, const char *key, uint64_t *out_incident,
                       struct err *err);
+
+int sqlite_closed_at(void *self, uint64_t number, int64_t *out_resolved_at_ms, struct err *err);
 
 int sqlite_inbox_append(void *self, const struct store_inbox_item *items, size_t count,
                         struct err *err);

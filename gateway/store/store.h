@@ -96,6 +96,8 @@ struct store_ops {
     /* The newest incident that is no longer live and has an alert with this source and key; 0 when there is none.
      * Asked for every new incident, so it must stay cheap. */
     int (*find_alert)(void *self, const char *source, const char *key, uint64_t *out_incident, struct err *err);
+    /* When an incident that is no longer live was resolved; 0 when there is none of that number. */
+    int (*closed_at)(void *self, uint64_t number, int64_t *out_resolved_at_ms, struct err *err);
     int (*inbox_append)(void *self, const struct store_inbox_item *items, size_t count, struct err *err);
     /* The oldest that were not taken yet. They leave the store in the transaction of the next commit that answers
      * committed, so apply them in it; after any other verdict they are taken again. */

@@ -149,6 +149,9 @@ static void make_policies_again(struct policy policies[RIG_POLICIES])
     policies[0].text = "shop again";
     (void)memccpy(policies[0].hash, policies[0].text, '\0', sizeof(policies[0].hash) - 1);
     policies[1] = make_policy("team", &crew_line, crew_steps, 3);
+    policies[2].steps = &shop_steps_again[4]; /* `manual` pages nobody any more */
+    policies[2].text = "manual again";
+    (void)memccpy(policies[2].hash, policies[2].text, '\0', sizeof(policies[2].hash) - 1);
 }
 
 static int parse_policy(const char *name, const char *text, struct arena *arena,

@@ -268,6 +268,38 @@ static void manual_policies_wait_for_a_person(void **state)
     expect(rig, "300 resolved\n");
 }
 
+/* What informs is not cancelled by the resolution, so whoever is still to get it hears the end. */
+static void who_is_still_to_be_informed_hears_the_end(void **state)
+{
+    struct rig *rig = *state;
+    rig->holds_offers = true;
+    rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_ERROR, "shop");
+    rig_say(rig, "ann", 1, VERB_ACK);
+    rig_run(rig, 961); /* 1m hold and 15m to the step `tell` */
+    (void)rig_log(rig);
+    rig_event(rig, EVENT_RESOLVE, "k1", SEVERITY_ERROR, "shop");
+    expect(rig, "961 resolved\n961 notice tell &fans email\n961 notice tell &fans email\n");
+}
+
+static void a_policy_without_pages_stays_exhausted(void **state)
+{
+    struct rig *rig = *state;
+    rig->policies[2].group_by = rig->policies[0].group_by;
+    rig->policies[2].group_by_count = 1;
+    rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_ERROR, "manual");
+    rig_run(rig, 301);
+    rig_reload(rig, true);
+    rig_command(rig, 1, VERB_REPOLICY);
+    (void)rig_log(rig);
+    rig_run(rig, 3600);
+    assert_non_null(strstr(rig_log(rig), "3900 fallback\n3900 page fallback bob sms\n"));
+    rig->policies_again[2].group_by = rig->policies[0].group_by;
+    rig->policies_again[2].group_by_count = 1;
+    rig_event(rig, EVENT_TRIGGER, "k2", SEVERITY_ERROR, "manual");
+    assert_int_equal(rig->answer_incident, 1);
+    expect(rig, "3901 alert\n");
+}
+
 static void an_outage_does_not_become_a_burst(void **state)
 {
     struct rig *rig = *state;
@@ -380,6 +412,8 @@ int main(void)
         RIG_TEST(after_a_persons_resolve_repeats_only_count),
         RIG_TEST(a_group_changes_hands_within_a_batch),
         RIG_TEST(manual_policies_wait_for_a_person),
+        RIG_TEST(who_is_still_to_be_informed_hears_the_end),
+        RIG_TEST(a_policy_without_pages_stays_exhausted),
         RIG_TEST(an_outage_does_not_become_a_burst),
         RIG_TEST(an_outage_skips_nobody),
         RIG_TEST(a_rising_severity_pages_the_owner),

@@ -274,6 +274,14 @@ static uint64_t found_alert(struct store *store, const char *source, const char 
     return incident;
 }
 
+static int64_t closed_at(struct store *store, uint64_t number)
+{
+    struct err err = {0};
+    int64_t at_ms = 99;
+    assert_int_equal(store->ops->closed_at(store->self, number, &at_ms, &err), 0);
+    return at_ms;
+}
+
 static void add_keyed(struct store *store, uint64_t number, const char *key)
 {
     struct batch batch;
@@ -304,10 +312,13 @@ static void test_alerts_of_closed_incidents_are_found_by_key(void **state)
     add_keyed(store, 1, "k");
     add_keyed(store, 2, "other");
     assert_int_equal(found_alert(store, "shop", "k"), 0); /* still live */
+    assert_int_equal(closed_at(store, 2), 0);
     close_one(store, 1);
     close_one(store, 2);
     assert_int_equal(found_alert(store, "shop", "k"), 1);
     assert_int_equal(found_alert(store, "shop", "other"), 2);
+    assert_int_equal(closed_at(store, 2), 2);
+    assert_int_equal(closed_at(store, 9), 0);
     assert_int_equal(found_alert(store, "shop", "none"), 0);
     assert_int_equal(found_alert(store, "bakery", "k"), 0);
     add_keyed(store, 3, "k");
