@@ -112,19 +112,12 @@ static void bind_incident(struct binding *b, const struct incident_row *row,
     bind_i64(b, row->state != INCIDENT_RESOLVED);
 }
 
-/* What follows when an incident has left memory: nothing will ask for its snapshots, and its alerts
- * are found by their keys from now on. */
+/* An incident has left memory: its alerts are found by their keys from now on. */
 static int close_incident(struct sqlite_store *store, const struct incident_row *row)
 {
-    struct binding b = binding_start(store, QUERY_INCIDENT_OVER);
+    struct binding b = binding_start(store, QUERY_ALERT_OVER);
     bind_u64(&b, row->number);
-    int rc = binding_run(&b);
-    if (rc == SQLITE_OK) {
-        b = binding_start(store, QUERY_ALERT_OVER);
-        bind_u64(&b, row->number);
-        rc = binding_run(&b);
-    }
-    return rc;
+    return binding_run(&b);
 }
 
 static int move_incident(struct sqlite_store *store, const struct incident_row *row)
