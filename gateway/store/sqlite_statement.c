@@ -68,6 +68,14 @@ static const char *const query_sql[QUERY_COUNT] = {
                      "ON CONFLICT (hash) DO NOTHING",
     [QUERY_INBOX_APPEND] = "INSERT INTO inbox (uuid, bytes) VALUES (?1, ?2)",
     [QUERY_INBOX_DROP] = "DELETE FROM inbox WHERE sequence <= ?1",
+    [QUERY_READ] = "BEGIN",
+    [QUERY_FIND_NOTIFICATION] = SQLITE_FIND_NOTIFICATION,
+    [QUERY_FIND_DETAILS_FIRING] = "SELECT details, links FROM alerts WHERE incident = ?1 "
+                                  "AND state = 'firing' ORDER BY id LIMIT 1",
+    [QUERY_FIND_DETAILS_OLDEST] = "SELECT details, links FROM alerts WHERE incident = ?1 "
+                                  "ORDER BY id LIMIT 1",
+    [QUERY_FIND_PROVIDER_ID] = "SELECT id FROM notifications WHERE provider_id = ?1 AND "
+                               "channel = ?2 AND provider_id <> '' ORDER BY id DESC LIMIT 1",
 };
 
 int queries_prepare(struct sqlite_store *store, struct err *err)

@@ -91,15 +91,13 @@ static const char *notification_text(struct store *store, uint64_t id, struct st
 {
     struct arena arena;
     struct err err = {0};
-    struct notification_row row;
-    const char *details = NULL;
-    const char *links = NULL;
+    struct stored_notification item;
     arena_init(&arena);
-    if (store->ops->notification(store->self, id, &arena, &row, &details, &links, &err) != 0) {
+    if (store_notification(store, id, &arena, &item, &err) != 0) {
         fail_msg("%s", err.text);
     }
     strbuf_reset(buf);
-    dump_notification(buf, &row);
+    dump_notification(buf, &item.row);
     arena_clear(&arena);
     return strbuf_text(buf);
 }
@@ -473,14 +471,11 @@ static void assert_details(struct store *store, uint64_t id, const char *details
 {
     struct arena arena;
     struct err err = {0};
-    struct notification_row row;
-    const char *got_details = NULL;
-    const char *got_links = NULL;
+    struct stored_notification item;
     arena_init(&arena);
-    assert_int_equal(
-        store->ops->notification(store->self, id, &arena, &row, &got_details, &got_links, &err), 0);
-    assert_string_equal(got_details, details);
-    assert_string_equal(got_links, links);
+    assert_int_equal(store_notification(store, id, &arena, &item, &err), 0);
+    assert_string_equal(item.details, details);
+    assert_string_equal(item.links, links);
     arena_clear(&arena);
 }
 
@@ -529,17 +524,32 @@ static void test_unknown_notification_is_not_found(void **state)
     for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
         struct arena arena;
         struct err err = {0};
-        struct notification_row row;
-        const char *details = NULL;
-        const char *links = NULL;
+        struct stored_notification item = {.details = NULL};
         arena_init(&arena);
-        assert_int_equal(
-            store->ops->notification(store->self, ids[i], &arena, &row, &details, &links, &err),
-            -1);
+        assert_int_equal(store_notification(store, ids[i], &arena, &item, &err), -1);
         assert_int_equal(err.code, ERR_NOT_FOUND);
-        assert_null(details);
+        assert_null(item.details);
         arena_clear(&arena);
     }
+}
+
+static void test_many_are_read_in_the_order_asked_for(void **state)
+{
+    static const uint64_t ids[] = {1, 99, 1};
+    struct stored_notification items[3];
+    struct store *store = store_of(state);
+    struct arena arena;
+    struct err err = {0};
+    fill(store);
+    arena_init(&arena);
+    assert_int_equal(store->ops->notifications(store->self, ids, 3, &arena, items, &err), 0);
+    assert_true(items[0].found);
+    assert_int_equal(items[0].row.id, 1);
+    assert_false(items[1].found);
+    assert_true(items[2].found);
+    assert_string_equal(items[2].row.key, items[0].row.key);
+    assert_string_equal(items[2].details, items[0].details);
+    arena_clear(&arena);
 }
 
 static void test_policy_is_stored_once(void **state)
@@ -680,14 +690,11 @@ static void test_an_empty_body_is_a_body(void **state)
     commit_ok(&batch, store);
     struct arena arena;
     struct err err = {0};
-    struct notification_row row;
-    const char *details = NULL;
-    const char *links = NULL;
+    struct stored_notification item;
     arena_init(&arena);
-    assert_int_equal(store->ops->notification(store->self, 1, &arena, &row, &details, &links, &err),
-                     0);
-    assert_non_null(row.body);
-    assert_int_equal(row.body_count, 0);
+    assert_int_equal(store_notification(store, 1, &arena, &item, &err), 0);
+    assert_non_null(item.row.body);
+    assert_int_equal(item.row.body_count, 0);
     arena_clear(&arena);
 }
 
@@ -815,14 +822,10 @@ static void test_idle_deletes_what_is_old(void **state)
     static const bool gone[] = {true, false, true, false};
     for (uint64_t i = 1; i <= 4; i++) {
         struct arena arena;
-        struct notification_row row;
-        const char *details = NULL;
-        const char *links = NULL;
+        struct stored_notification item;
         struct err err = {0};
         arena_init(&arena);
-        assert_int_equal(
-            store->ops->notification(store->self, i, &arena, &row, &details, &links, &err),
-            gone[i - 1] ? -1 : 0);
+        assert_int_equal(store_notification(store, i, &arena, &item, &err), gone[i - 1] ? -1 : 0);
         arena_clear(&arena);
     }
     assert_world_same(store, before);
@@ -871,6 +874,7 @@ static const struct {
     CASE(test_receipt_finds_its_notification),
     CASE(test_details_come_from_the_oldest_firing_alert),
     CASE(test_unknown_notification_is_not_found),
+    CASE(test_many_are_read_in_the_order_asked_for),
     CASE(test_policy_is_stored_once),
     CASE(test_old_epoch_changes_nothing),
     CASE(test_a_row_that_cannot_be_is_broken),
