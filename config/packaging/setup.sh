@@ -18,20 +18,18 @@ packages_missing() {
 
 # install_packages LIST...: what the lists name and this machine lacks. Root, or sudo, is needed only then.
 install_packages() {
-    local missing as_root=()
+    local missing by_hand as_root=()
     command -v dpkg-query >/dev/null 2>&1 || {
         echo "this is not Debian (no dpkg-query); install what $* name in your system's way and use cmake" >&2
         return 1
     }
     mapfile -t missing < <(packages_missing "$@")
     [ ${#missing[@]} -gt 0 ] || return 0
+    by_hand="apt-get update && apt-get install --no-install-recommends ${missing[*]}"
     if [ "$(id -u)" -ne 0 ]; then
         command -v sudo >/dev/null 2>&1 || {
-            cat >&2 <<TXT
-Debian packages are missing, and without sudo only root can install them. As root:
-  apt-get update && apt-get install --no-install-recommends ${missing[*]}
-Then run this again.
-TXT
+            printf 'Debian packages are missing, and without sudo only root can install them. As root:\n  %s\nThen run this again.\n' \
+                "$by_hand" >&2
             return 1
         }
         as_root=(sudo)
@@ -45,7 +43,7 @@ TXT
             "${missing[@]}" >>"$log" 2>&1 || code=$?
     if [ $code -ne 0 ]; then
         tail -n 20 "$log" >&2
-        echo "apt-get failed (exit code $code)" >&2
+        printf 'The packages could not be installed (exit code %s). By hand, as root:\n  %s\n' $code "$by_hand" >&2
     fi
     rm -f "$log"
     return $code
