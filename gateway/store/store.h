@@ -48,8 +48,9 @@ struct store_meta {
 /*
  * What an effect does to the rows beyond writing its own fields:
  *   claim    state claimed, attempt_count = attempt, a row of attempts; a body given is stored with its hash, type, subject
+ *            and takes the place of the snapshot
  *   outcome  state, reason, next_at_ms; the attempt's row is closed. A state after claimed also sets ended_at_ms and drops
- *            body and snapshot (the hash stays); accepted keeps the snapshot for as long as the incident is live
+ *            body and snapshot (the hash stays)
  *   incident uuid, policy (the name) and group_key are those of the insert for ever
  *   alert    source and key are those of the insert for ever
  * An update of a row that is not there is a bug of the caller, answered with broken.
