@@ -96,7 +96,7 @@ struct engine {
     struct lanes lanes;
     struct table offers; /* by notification */
     struct table claims; /* by notification */
-    uint64_t *orphans; /* claims that nobody works on: their outcome is unknown */
+    uint64_t *orphans;   /* claims that nobody works on: their outcome is unknown */
     size_t orphan_count, orphan_capacity;
     struct arena arena;
     struct strbuf scratch;
@@ -137,13 +137,15 @@ enum answer_status attempts_receipt(struct engine *engine, const struct input *i
 void attempts_due(struct engine *engine, const struct heap_entry *entry);
 void attempts_orphans(struct engine *engine);
 int64_t attempts_expiry_ms(const struct engine *engine, const struct notification *notification);
+/* After an ack or the end: asks delivery for what is claimed and has not begun. */
+void attempts_recall(struct engine *engine, const struct incident *incident);
 void attempts_drop_channels(struct engine *engine); /* after a new configuration */
 
 /* offers.c */
 void offers_ready(struct engine *engine, struct notification *notification);
 void offers_make(struct engine *engine);
 int64_t offers_next_ms(const struct engine *engine); /* when some can be made without any news */
-void offers_settle(struct engine *engine); /* after the commit */
+void offers_settle(struct engine *engine);           /* after the commit */
 void offers_clear(struct engine *engine);
 bool offers_is_open(const struct engine *engine, uint64_t notification);
 const struct offer *offers_entry(const struct engine *engine, uint64_t notification); /* or NULL */
