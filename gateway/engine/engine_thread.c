@@ -14,6 +14,8 @@ enum {
     BEAT_MS = 5000,          /* the loop turns at least this often */
     RETRY_MS = 1000,         /* after a refused commit */
     STALL_MS = 10000,        /* longer without a turn is "not ready" */
+    QUIET_MS = 2000,         /* without inputs for so long: time for housekeeping */
+    BUSY_MS = 60000,         /* which is not put off for longer than this */
     WALL_STEP_MS = 1000,     /* a larger step of the wall clock is an input */
     EXIT_IO_ERROR = 74,      /* EX_IOERR of sysexits.h */
     EXIT_LEASE_LOST = 75,    /* EX_TEMPFAIL: the supervisor starts us again as a standby */
@@ -34,6 +36,7 @@ struct engine_thread_metrics {
     struct metric *claimed;
     struct metric *timers;
     struct metric *intake_open;
+    struct metric *exhausted;
 };
 
 struct engine_thread {
@@ -44,6 +47,7 @@ struct engine_thread {
     bool is_running;
     atomic_bool stopping;
     int64_t wall_offset_ms; /* the engine was last told this */
+    int64_t input_at_mono_ms; /* the last one came */
     int64_t idle_at_mono_ms;
     /* Inputs nobody repeats for us (results, receipts, a new configuration) that a refused commit did not take. */
     struct input *held[HELD_MAX];
@@ -76,6 +80,8 @@ static void metrics_init(struct engine_thread_metrics *m)
                               "pending");
     m->claimed = metric_gauge("escalated_notifications", "Unfinished notifications by state.", "state",
                               "claimed");
+    m->exhausted = metric_counter("escalated_ladders_exhausted_total",
+                                  "Times a ladder had no step left and nobody had acknowledged.", NULL, NULL);
     m->timers = metric_gauge("escalated_timers", "Timers set.", NULL, NULL);
     m->intake_open = metric_gauge("escalated_intake_open", "1 while there is space for what comes in.", NULL, NULL);
     metric_set(m->intake_open, 1);
@@ -206,6 +212,15 @@ static size_t add_clock_input(struct engine_thread *t, struct input **inputs, si
     return count + 1;
 }
 
+static void count_exhausted(struct engine_thread *t, const struct effects *effects)
+{
+    for (size_t i = 0; effects != NULL && i < effects->count; i++) {
+        const struct effect *effect = &effects->items[i];
+        if (effect->kind == EFFECT_TIMELINE && text_equal(effect->u.timeline->kind, "exhausted"))
+            metric_add(t->metrics.exhausted, 1);
+    }
+}
+
 static bool step(struct engine_thread *t, struct input **inputs, size_t count, int64_t now_ms)
 {
     struct engine_out out = {0};
@@ -224,6 +239,7 @@ static bool step(struct engine_thread *t, struct input **inputs, size_t count, i
         t->held_count = 0;
         t->refused_burst = (struct log_burst){0};
         tell(&out);
+        count_exhausted(t, out.effects);
         for (size_t i = 0; i < out.order_count; i++)
             outbox_put(t->options.outbox, &out.orders[i]);
         release_all(inputs, count);
@@ -248,7 +264,12 @@ static int64_t wait_ms(const struct engine_thread *t, int64_t now_ms)
 static void housekeep(struct engine_thread *t, int64_t now_ms)
 {
     int64_t mono_ms = clock_mono_ms();
-    if (mono_ms - t->idle_at_mono_ms < RETRY_MS)
+    /* It may take some ten milliseconds, for which an alert would have to wait. */
+    int64_t wait_ms = !inbox_door_is_open(t->options.inbox) ||
+                              mono_ms - t->input_at_mono_ms >= QUIET_MS
+                          ? RETRY_MS
+                          : BUSY_MS;
+    if (mono_ms - t->idle_at_mono_ms < wait_ms)
         return;
     t->idle_at_mono_ms = mono_ms;
     struct store *store = t->options.engine.store;
@@ -281,8 +302,9 @@ static void *run(void *self)
             return NULL;
         if (taken == 0 && stopping)
             return NULL;
-        if (taken == 0)
-            housekeep(t, now_ms);
+        if (taken > 0)
+            t->input_at_mono_ms = clock_mono_ms();
+        housekeep(t, now_ms);
     }
 }
 

@@ -136,11 +136,14 @@ struct http_server {
     size_t listener_count;
     struct http_route *routes;
     size_t route_count;
+    void (*round)(void *self);
+    void *round_self;
     struct answers *answers;
     pthread_t thread;
     bool is_started;
     bool is_stopped;
     bool is_stopping; /* as the I/O thread sees it */
+    bool is_over;     /* the last words are being said */
     int64_t now_ms;   /* monotonic, read once a round */
     int64_t stop_deadline_ms;
     struct deadline_list deadlines[DEADLINE_KIND_COUNT];

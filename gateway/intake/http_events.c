@@ -35,7 +35,7 @@ enum refusal {
 };
 
 struct intake_http {
-    struct inbox *inbox;
+    struct batches *batches;
     struct sources *sources;
     _Atomic size_t events_max;
     struct metric *events[EVENT_ACTION_COUNT];
@@ -296,6 +296,16 @@ static void answered(void *self, struct http_request *request, const struct batc
     answer_wait(request, 503, 1, "not stored, send it again");
 }
 
+/* The inbox takes nothing now. */
+static void refused(void *self, struct http_request *request, enum inbox_verdict verdict)
+{
+    struct intake_http *intake = self;
+    bool is_full = verdict == INBOX_IS_FULL;
+    (void)refuse(intake, is_full ? REFUSED_FULL : REFUSED_CLOSED, 503);
+    answer_wait(request, 503, 1,
+                is_full ? "the inbox is full" : "no events are taken at the moment");
+}
+
 static void submit(struct intake_http *intake, struct http_request *request,
                    const struct grant *grant, const struct native_events *events)
 {
@@ -306,20 +316,16 @@ static void submit(struct intake_http *intake, struct http_request *request,
         .credential = grant->credential,
         .request = request,
         .answered = answered,
+        .refused = refused,
         .self = intake,
     };
-    switch (batch_submit(&order, intake->inbox)) {
-    case INBOX_TAKEN:
-        return;
-    case INBOX_IS_FULL:
-        (void)refuse(intake, REFUSED_FULL, 503);
-        answer_wait(request, 503, 1, "the inbox is full");
-        return;
-    case INBOX_IS_CLOSED:
-        (void)refuse(intake, REFUSED_CLOSED, 503);
-        answer_wait(request, 503, 1, "no events are taken at the moment");
-        return;
-    }
+    batches_add(intake->batches, &order);
+}
+
+static void end_round(void *self)
+{
+    struct intake_http *intake = self;
+    batches_submit(intake->batches);
 }
 
 static void handle(void *self, struct http_request *request)
@@ -358,7 +364,7 @@ int intake_http_create(const struct intake_http_options *options, struct intake_
 {
     (void)err; /* as every create has one; nothing here can fail */
     struct intake_http *intake = heap_alloc(sizeof(*intake));
-    intake->inbox = options->inbox;
+    intake->batches = batches_create(options->inbox);
     intake->sources = sources_create();
     strbuf_init(&intake->results, 0);
     metrics_make(intake);
@@ -374,6 +380,7 @@ int intake_http_register(struct intake_http *intake, struct http_server *server,
                                      .begin = begin,
                                      .handle = handle,
                                      .self = intake};
+    http_server_on_round(server, end_round, intake);
     return http_server_route(server, &route, err);
 }
 
@@ -386,6 +393,7 @@ void intake_http_reload(struct intake_http *intake, const struct config *config)
 void intake_http_destroy(struct intake_http *intake)
 {
     if (intake) {
+        batches_destroy(intake->batches);
         sources_destroy(intake->sources);
         strbuf_clear(&intake->results);
         free(intake);
