@@ -269,6 +269,49 @@ static enum MHD_Result queue_answer(struct http_request *request)
     return is_good ? MHD_YES : MHD_NO;
 }
 
+static ssize_t on_read(void *self, uint64_t position, char *out, size_t max)
+{
+    (void)position;
+    struct http_request *request = self;
+    struct http_stream *stream = request->stream;
+    size_t count;
+    if (!stream_read(stream, out, max, &count)) {
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    }
+    if (count == 0) {
+        deadline_set(request->connection, DEADLINE_COMMENT);
+        MHD_suspend_connection(request->connection->handle);
+    } else if (!stream_is_ended(stream)) { /* the end has one deadline for all that is left */
+        deadline_set(request->connection, DEADLINE_SEND);
+    }
+    return (ssize_t)count;
+}
+
+static enum MHD_Result queue_stream(struct http_request *request)
+{
+    struct http_server *server = request->server;
+    struct MHD_Response *response = MHD_create_response_from_callback(
+        MHD_SIZE_UNKNOWN, HTTP_STREAM_BLOCK_BYTES, on_read, request, NULL);
+    if (!response) {
+        return MHD_NO;
+    }
+    bool is_good =
+        add_field(response, MHD_HTTP_HEADER_CONTENT_TYPE, "text/event-stream") &&
+        add_field(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store") &&
+        add_field(response, "X-Accel-Buffering", "no") && /* a proxy must hold nothing back */
+        add_field(response, MHD_HTTP_HEADER_CONNECTION, "close") &&
+        MHD_queue_response(request->connection->handle, MHD_HTTP_OK, response) == MHD_YES;
+    MHD_destroy_response(response);
+    metric_add(server->requests_metric, 1);
+    metric_set(server->streams_metric, (int64_t)++server->stream_count);
+    deadline_set(request->connection, DEADLINE_SEND);
+    if (server->is_stopping) {
+        (void)stream_farewell(request->stream, "closed: the daemon stops");
+        deadline_set(request->connection, DEADLINE_LAST_WORDS);
+    }
+    return is_good ? MHD_YES : MHD_NO;
+}
+
 static void begin_active(struct http_request *request)
 {
     request->is_active = true;
@@ -332,7 +375,7 @@ static enum MHD_Result on_whole(struct http_request *request)
     if (!request->has_answer) {
         (void)request_fail(request, 500, "the request was not answered", NULL, true);
     }
-    return queue_answer(request);
+    return request->stream ? queue_stream(request) : queue_answer(request);
 }
 
 static enum MHD_Result on_request(void *self, struct MHD_Connection *handle, const char *url,
