@@ -4,6 +4,7 @@
  */
 #include "gateway/app.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +51,7 @@ struct app {
     struct http_server *server;
     struct intake_http *intake;
     struct api *api;
+    _Atomic(struct api *) follower; /* hears of commits once it is there */
     int64_t watchdog_ms; /* 0: nobody watches */
     int64_t watched_mono_ms;
 };
@@ -91,6 +93,14 @@ static void on_beat(void *self)
         return;
     app->watched_mono_ms = now_ms;
     (void)sd_notify(0, "WATCHDOG=1");
+}
+
+static void on_commit(void *self)
+{
+    struct app *app = self;
+    struct api *follower = atomic_load(&app->follower);
+    if (follower != NULL)
+        api_committed(follower);
 }
 
 static void on_fatal(void *self, int exit_code, const struct err *err)
@@ -151,6 +161,7 @@ static int start_engine(struct app *app, struct err *err)
         .clock = &app->clock,
         .keep_ms = app->config->keep_ms,
         .on_fatal = on_fatal,
+        .on_commit = on_commit,
         .on_beat = on_beat,
         .self = app};
     return engine_thread_start(&engine, &app->engine, err);
@@ -211,6 +222,7 @@ static int start_edge(struct app *app, struct err *err)
         intake_http_register(app->intake, app->server, err) != 0 || api_create(&api, &app->api, err) != 0 ||
         api_register(app->api, app->server, err) != 0)
         return -1;
+    atomic_store(&app->follower, app->api);
     return listen_everywhere(app, err);
 }
 

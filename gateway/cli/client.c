@@ -11,6 +11,8 @@
 enum {
     ANSWER_BYTES_MAX = 16 * 1024 * 1024,
     REQUEST_SECONDS = 30,
+    CONNECT_SECONDS = 10,
+    SILENCE_SECONDS = 45, /* the daemon says something every 15 s */
 };
 
 struct client {
@@ -105,6 +107,7 @@ static void prepare(struct client *client, const char *url, const char *body, st
                     struct strbuf *answer)
 {
     CURL *curl = client->curl;
+    (void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_SECONDS);
     (void)curl_easy_setopt(curl, CURLOPT_URL, url);
     (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(curl, CURLOPT_PROXY, "");
@@ -144,6 +147,50 @@ int client_request(struct client *client, const char *path, const char *body, co
     out_response->status = (int)status;
     out_response->body = answer;
     return 0;
+}
+
+struct streaming {
+    CURL *curl;
+    bool (*take)(void *self, const char *bytes, size_t count);
+    void *self;
+    struct strbuf *error;
+};
+
+static size_t pass_on(char *data, size_t size, size_t count, void *self)
+{
+    struct streaming *streaming = self;
+    long status = 0;
+    (void)curl_easy_getinfo(streaming->curl, CURLINFO_RESPONSE_CODE, &status);
+    if (status != 200) {
+        strbuf_add_bytes(streaming->error, data, size * count);
+        return streaming->error->overflowed ? 0 : size * count;
+    }
+    return streaming->take(streaming->self, data, size * count) ? size * count : 0;
+}
+
+void client_stream(struct client *client, const char *path, const char *header,
+                   bool (*take)(void *self, const char *bytes, size_t count), void *self, int *out_status,
+                   struct strbuf *out_error, struct err *err)
+{
+    struct streaming streaming = {.curl = client->curl, .take = take, .self = self, .error = out_error};
+    struct curl_slist own = {.data = (char *)(uintptr_t)header, .next = client->headers};
+    struct strbuf url;
+    long status = 0;
+    strbuf_init(&url, 8192);
+    strbuf_printf(&url, "%s%s", client->base, path);
+    prepare(client, strbuf_text(&url), NULL, header != NULL ? &own : client->headers, NULL);
+    (void)curl_easy_setopt(client->curl, CURLOPT_TIMEOUT, 0L);
+    (void)curl_easy_setopt(client->curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    (void)curl_easy_setopt(client->curl, CURLOPT_LOW_SPEED_TIME, (long)SILENCE_SECONDS);
+    (void)curl_easy_setopt(client->curl, CURLOPT_WRITEFUNCTION, pass_on);
+    (void)curl_easy_setopt(client->curl, CURLOPT_WRITEDATA, &streaming);
+    CURLcode code = curl_easy_perform(client->curl);
+    strbuf_clear(&url);
+    (void)curl_easy_setopt(client->curl, CURLOPT_LOW_SPEED_LIMIT, 0L);
+    (void)curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &status);
+    *out_status = (int)status;
+    (void)err_set(err, ERR_SYSTEM, "%s: %s", client->where,
+                  code == CURLE_OK ? "the daemon has ended the stream" : curl_easy_strerror(code));
 }
 
 void client_response_clear(struct client_response *response)

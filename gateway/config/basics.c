@@ -100,6 +100,7 @@ static void build_http(struct build *build)
         .tls_key_file = values.tls_key_file,
         .connections_max = values.connections_max,
         .connections_per_ip_max = values.connections_per_ip_max,
+        .streams_max = values.streams_max,
         .body_bytes_max = values.body_bytes_max,
         .events_per_request_max = values.events_per_request_max,
         .header_timeout_ms = values.header_timeout_ms,

@@ -50,6 +50,7 @@ struct config_http {
     const char *tls_cert_file, *tls_key_file; /* "" both: plain */
     int64_t connections_max;        /* default 2048 */
     int64_t connections_per_ip_max; /* default 1024 */
+    int64_t streams_max;            /* default 128 */
     int64_t body_bytes_max;         /* 1 MB */
     int64_t events_per_request_max; /* 100 */
     int64_t header_timeout_ms;      /* 10 s */
