@@ -397,19 +397,18 @@ static enum MHD_Result on_request(void *self, struct MHD_Connection *handle, con
     return on_whole(request);
 }
 
-int mhd_start(struct listener *listener, const char *cert_pem, const char *key_pem, struct err *err)
+int mhd_start(struct listener *listener, struct err *err)
 {
     const unsigned limit = (unsigned)listener->server->options.connections_max +
                            HTTP_LOCAL_CONNECTIONS_MAX + 2 * HTTP_REFUSED_MAX;
     struct MHD_OptionItem tls[] = {
-        {.option = MHD_OPTION_HTTPS_MEM_CERT, .ptr_value = (void *)(uintptr_t)cert_pem},
-        {.option = MHD_OPTION_HTTPS_MEM_KEY, .ptr_value = (void *)(uintptr_t)key_pem},
+        {.option = MHD_OPTION_HTTPS_CERT_CALLBACK2, .ptr_value = identity_callback()},
         {.option = MHD_OPTION_HTTPS_PRIORITIES, .ptr_value = (void *)(uintptr_t)TLS_PRIORITIES},
         {.option = MHD_OPTION_END},
     };
     struct MHD_OptionItem none[] = {{.option = MHD_OPTION_END}};
-    const unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (cert_pem ? MHD_USE_TLS : 0);
-    listener->is_tls = cert_pem != NULL;
+    const unsigned flags =
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (listener->is_tls ? MHD_USE_TLS : 0);
     listener->daemon = MHD_start_daemon(
         flags, 0, NULL, NULL, on_request, NULL, MHD_OPTION_LISTEN_SOCKET, listener->fd,
         MHD_OPTION_CONNECTION_LIMIT, limit, MHD_OPTION_CONNECTION_TIMEOUT, 0u,
@@ -417,10 +416,10 @@ int mhd_start(struct listener *listener, const char *cert_pem, const char *key_p
         MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, listener, MHD_OPTION_NOTIFY_COMPLETED,
         on_completed, NULL, MHD_OPTION_URI_LOG_CALLBACK, on_target, NULL, MHD_OPTION_ARRAY,
-        cert_pem ? tls : none, MHD_OPTION_END);
+        listener->is_tls ? tls : none, MHD_OPTION_END);
     if (!listener->daemon) {
-        return err_set(err, ERR_INVALID, "the HTTP library does not start%s",
-                       cert_pem ? "; are certificate and key good PEM texts and a pair?" : "");
+        return err_set(err, ERR_SYSTEM, "the HTTP library does not start%s",
+                       listener->is_tls ? "; was it built with TLS?" : "");
     }
     return 0;
 }
@@ -441,7 +440,8 @@ bool mhd_wants_run(const struct listener *listener)
 
 void mhd_run(struct listener *listener)
 {
-    (void)MHD_run(listener->daemon); /* MHD_NO: the epoll descriptor is gone, an ASSERT below */
+    identity_serve(listener->server); /* whose handshakes these are */
+    (void)MHD_run(listener->daemon);  /* MHD_NO: the epoll descriptor is gone, an ASSERT below */
 }
 
 void mhd_quiesce(struct listener *listener)

@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <sys/socket.h>
 
+#include "gateway/http/identity.h"
 #include "gateway/http/server.h"
 #include "gateway/http/stream.h"
 #include "gateway/system/metrics.h"
@@ -161,6 +162,7 @@ struct http_server {
     struct http_route *routes;
     size_t route_count;
     struct answers *answers;
+    struct http_identity *identity; /* of the TLS listeners; guarded by answers_lock */
     pthread_t thread;
     bool is_started;
     bool is_stopped;
@@ -238,9 +240,12 @@ void stream_detach(struct http_stream *stream);  /* the client has gone or has i
 struct http_stream *streams_take(struct answers *answers);
 void stream_release(struct http_stream *stream);
 
+/* identity.c: what the TLS library calls in handshakes, which happen on the thread that serves. */
+void *identity_callback(void);
+void identity_serve(struct http_server *server);
+
 /* mhd.c: the library. */
-int mhd_start(struct listener *listener, const char *cert_pem, const char *key_pem,
-              struct err *err);
+int mhd_start(struct listener *listener, struct err *err);
 int mhd_poll_fd(const struct listener *listener);
 bool mhd_wants_run(const struct listener *listener);
 void mhd_run(struct listener *listener);

@@ -59,7 +59,8 @@ int http_server_create(const struct http_server_options *options, struct http_se
                        struct err *err);
 int http_server_route(struct http_server *server, const struct http_route *route, struct err *err);
 
-/* host:port; port 0 takes any free one (http_server_port tells). cert and key PEM text both NULL: plain. */
+/* host:port; port 0 takes any free one (http_server_port tells). cert and key PEM text both NULL: plain.
+ * identity.h renews them. */
 int http_server_listen_tcp(struct http_server *server, const char *host, int port,
                            const char *cert_pem, const char *key_pem, struct err *err);
 /* A Unix socket, 0660, group by name ("" keeps the group); an old socket file is replaced unless somebody answers on it. */
