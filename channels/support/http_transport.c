@@ -13,6 +13,7 @@
 #include "gateway/base/arena.h"
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
+#include "gateway/system/certificate.h"
 
 /* curl wakes us for its own timers; this bounds only how late a missed wake-up is noticed. */
 #define POLL_MS 1000
@@ -142,6 +143,8 @@ static bool set_network_options(struct transfer *transfer, CURL *easy, long left
     code |= curl_easy_setopt(easy, CURLOPT_PROXY, "");
     code |= curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     code |= curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    code |= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+    code |= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
     code |= curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, left_ms);
     code |= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
     code |= curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
@@ -149,6 +152,7 @@ static bool set_network_options(struct transfer *transfer, CURL *easy, long left
     code |= curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer);
     if (transfer->transport->ca_file[0] != '\0') {
         code |= curl_easy_setopt(easy, CURLOPT_CAINFO, transfer->transport->ca_file);
+        code |= curl_easy_setopt(easy, CURLOPT_CAPATH, NULL); /* else the system's count too */
     }
     return code == CURLE_OK;
 }
@@ -251,6 +255,14 @@ static bool transfer_is_written(const struct transfer *transfer)
     return head_bytes > 0 && uploaded >= (curl_off_t)transfer->body_count;
 }
 
+static bool is_tls_trouble(CURLcode code)
+{
+    return code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CONNECT_ERROR ||
+           code == CURLE_SSL_CIPHER || code == CURLE_SSL_CERTPROBLEM ||
+           code == CURLE_SSL_CACERT_BADFILE || code == CURLE_SSL_ISSUER_ERROR ||
+           code == CURLE_SSL_INVALIDCERTSTATUS;
+}
+
 static enum http_trouble trouble_of(const struct transfer *transfer, CURLcode code)
 {
     if (code == CURLE_OK) {
@@ -263,6 +275,9 @@ static enum http_trouble trouble_of(const struct transfer *transfer, CURLcode co
     if (code == CURLE_URL_MALFORMAT ||
         (code == CURLE_UNSUPPORTED_PROTOCOL && !transfer_is_written(transfer))) {
         return HTTP_TROUBLE_REQUEST;
+    }
+    if (is_tls_trouble(code)) {
+        return HTTP_TROUBLE_TLS;
     }
     return code == CURLE_OPERATION_TIMEDOUT ? HTTP_TROUBLE_TIMEOUT : HTTP_TROUBLE_NETWORK;
 }
@@ -401,6 +416,11 @@ int http_transport_create(const struct http_transport_options *options,
     /* Never undone: a resolver thread of libcurl may outlive every transport. */
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         (void)snprintf(why, why_size, "libcurl could not be initialised");
+        return -1;
+    }
+    struct err err = {0};
+    if (options->ca_file[0] != '\0' && certificate_check_trust(options->ca_file, &err) != 0) {
+        (void)snprintf(why, why_size, "ca_file: %s", err.text);
         return -1;
     }
     struct http_transport *transport = heap_alloc(sizeof *transport);

@@ -1,6 +1,7 @@
 #include "gateway/system/certificate.h"
 
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -8,6 +9,9 @@
 #include <gnutls/x509.h>
 
 #include "gateway/base/text.h"
+#include "gateway/system/file.h"
+
+#define TRUST_BYTES_MAX (4 * 1024 * 1024)
 
 struct chain {
     gnutls_x509_crt_t *items;
@@ -136,4 +140,24 @@ int certificate_check_key(const char *key_pem, const char *chain_pem, struct err
     }
     chain_clear(&chain);
     return result;
+}
+
+int certificate_check_trust(const char *path, struct err *err)
+{
+    char *pem = NULL;
+    size_t count = 0;
+    struct chain chain = {.items = NULL};
+    if (file_read(path, TRUST_BYTES_MAX, &pem, &count, err) != 0) {
+        return -1;
+    }
+    const gnutls_datum_t text = datum_of(pem);
+    int code =
+        gnutls_x509_crt_list_import2(&chain.items, &chain.count, &text, GNUTLS_X509_FMT_PEM, 0);
+    free(pem);
+    if (code < 0) {
+        return err_set(err, ERR_INVALID, "%s: no certificates (%s); want PEM, BEGIN CERTIFICATE",
+                       path, gnutls_strerror(code));
+    }
+    chain_clear(&chain);
+    return 0;
 }

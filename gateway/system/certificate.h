@@ -6,7 +6,7 @@
  * Units:   *_at_ms wall clock.
  * Threads: any.
  * Limits:  16 certificates a chain; no passphrases.
- * Fails:   -1; the text names no file, the caller does.
+ * Fails:   -1; the text names no file, the caller does (but for certificate_check_trust).
  * Source:  RFC 8446 section 4.4.2 (order of the chain); GnuTLS 3.7, which also serves it.
  */
 #ifndef ESCALATED_SYSTEM_CERTIFICATE_H
@@ -25,5 +25,8 @@ int certificate_check_chain(const char *chain_pem, int64_t now_ms, int64_t *out_
 
 /* The private key of the chain's first certificate. */
 int certificate_check_key(const char *key_pem, const char *chain_pem, struct err *err);
+
+/* A file of certificates to trust, in any order: readable, and holds at least one. */
+int certificate_check_trust(const char *path, struct err *err);
 
 #endif
