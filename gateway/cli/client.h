@@ -1,7 +1,8 @@
 /*
  * client - one request to the daemon's API: over its control socket, or over the network with a token.
  *
- * Shape:   ESCALATE_URL + ESCALATE_TOKEN, else --socket, else ESCALATE_SOCKET, else /run/escalated/control.sock.
+ * Shape:   ESCALATE_URL + ESCALATE_TOKEN (https: proved by the system's authorities, or those of --ca-file or
+ *          ESCALATE_CA_FILE instead), else --socket, else ESCALATE_SOCKET, else /run/escalated/control.sock.
  * Owns:    the response's body is the caller's, client_response_clear.
  * Threads: one.
  * Limits:  16 MB an answer, 30 s a request (10 s to connect); no redirects, no proxies.
@@ -21,7 +22,9 @@ struct client_response {
     struct strbuf body;
 };
 
-int client_create(const char *socket_or_null, struct client **out_client, struct err *err);
+/* NULL: not given on the command line. */
+int client_create(const char *socket_or_null, const char *ca_file_or_null, struct client **out_client,
+                  struct err *err);
 void client_destroy(struct client *client);
 
 /* body NULL: GET. header NULL: none beyond the usual. */

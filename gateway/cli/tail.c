@@ -103,7 +103,7 @@ static void follow_once(struct client *client, struct tail *tail)
     if (!tail->is_done && status != 0 && status != 200 && !(status >= 500 && tail->was_connected)) {
         refuse(tail, status, &answer);
     } else if (!tail->is_done && !tail->was_connected) {
-        tail->exit_code = cli_fail(CLI_EXIT_UNAVAILABLE, "%s (is escalated running there?)", err.text);
+        tail->exit_code = cli_fail(CLI_EXIT_UNAVAILABLE, "%s", err.text);
         tail->is_done = true;
     } else if (!tail->is_done) {
         wait_before_again(tail, &err);
