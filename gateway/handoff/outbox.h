@@ -25,8 +25,10 @@
 #include "gateway/base/err.h"
 #include "policies/row.h"
 
-/* Offers a channel may have open with delivery at once; more wait in the store. */
-#define OUTBOX_CREDITS_PER_CHANNEL 64
+/* Offers that may be open with delivery at once, for a channel and for one host behind it; more
+ * wait in the store. */
+#define OUTBOX_CREDITS_PER_CHANNEL 1024
+#define OUTBOX_CREDITS_PER_LANE 128
 
 enum order_kind { ORDER_OFFER, ORDER_START, ORDER_DROP };
 
@@ -68,6 +70,7 @@ size_t outbox_take(struct outbox *outbox, struct order **out_orders, size_t max,
 void order_free(struct order *order);
 
 void outbox_stop(struct outbox *outbox);
+bool outbox_is_stopped(const struct outbox *outbox);
 size_t outbox_count(const struct outbox *outbox);
 
 /* The consumer also waits for results of channels: an eventfd-free nudge that makes outbox_take
