@@ -96,7 +96,7 @@ static void add_state(struct strbuf *out, const struct render_view *view)
     }
     strbuf_add_char(out, '\n');
     add_instant(out, view, "Promised for", "eta_at");
-    if (json_bool(json_get(view->snapshot, "cleared")) && !text_equal(state, "resolved")) {
+    if (json_bool(json_get(view->snapshot_or_null, "cleared")) && !text_equal(state, "resolved")) {
         strbuf_add(out, "The source has cleared; only a person ends it.\n");
     }
 }
@@ -104,7 +104,7 @@ static void add_state(struct strbuf *out, const struct render_view *view)
 /* The incident that had the same alert last. */
 static void add_linked(struct strbuf *out, const struct render_view *view)
 {
-    int64_t linked = json_integer(json_get(view->snapshot, "linked"));
+    int64_t linked = json_integer(json_get(view->snapshot_or_null, "linked"));
     if (linked > 0) {
         strbuf_printf(out, "Follows: #%" PRId64 "\n", linked);
     }

@@ -36,8 +36,8 @@ def daemon(tmp_path):
 def receiver():
     made = []
 
-    def make(script=None):
-        made.append(Receiver(script))
+    def make(script=None, tls=None):
+        made.append(Receiver(script, tls))
         return made[-1]
 
     yield make
