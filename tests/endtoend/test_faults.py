@@ -1,4 +1,4 @@
-"""A disk that is full, locked or broken under the real daemon: what producers hear, what operators see, and that nothing is lost.
+"""A disk that is full, locked or broken under the real daemon: what producers hear, what operators see; nothing is lost.
 
 The answers of a commit that belong to several nodes (lease lost, unknown) are tested in unit/engine and unit/store.
 """

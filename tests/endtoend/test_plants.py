@@ -1,10 +1,11 @@
-"""The tests' own test: a daemon with a bug planted (tests/plants/NAME.patch) must be found out, each by the tests named here."""
+"""The tests' own test: a daemon with a bug planted (tests/plants/NAME.patch) must be found out, by each test named here."""
 
 import os
 import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -25,10 +26,10 @@ def test_every_plant_is_listed():
 
 
 @pytest.fixture(scope="module", params=sorted(FINDERS))
-def planted(request, tmp_path_factory):
-    folder = tmp_path_factory.mktemp(request.param)
-    subprocess.run([PLANTS / "plant.sh", request.param, folder], check=True)
-    return request.param, folder / "build"
+def planted(request):
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([PLANTS / "plant.sh", request.param, folder], check=True)
+        yield request.param, pathlib.Path(folder) / "build"
 
 
 def test_planted_bug_is_found(planted):
