@@ -66,7 +66,9 @@ struct notification {
     uint8_t kind;
     uint8_t state;
     uint8_t severity;
-    bool offered;
+    bool offered : 1;
+    bool refused : 1; /* the last offer was answered "not now" */
+    uint32_t lane;    /* where it waits for delivery: the engine's */
 };
 
 struct incident {

@@ -206,9 +206,50 @@ void ladder_write(const struct ladder *ladder, struct strbuf *out)
     strbuf_add_char(out, '}');
 }
 
-int ladder_read(const char *text, struct ladder *out_ladder, struct err *err)
+/* One `"name":number` as ladder_write gives it, a field at or behind *which; NULL when it is
+ * anything else. */
+static const char *read_plain_field(const char *text, size_t *which, struct ladder *ladder)
 {
-    struct ladder ladder = {0};
+    enum { DIGITS_MAX = 18 };
+    const char *name = text + 1;
+    size_t length = text[0] == '"' ? strcspn(name, "\"") : 0;
+    const char *c = name + length;
+    size_t at = *which;
+    while (at < LADDER_FIELD_COUNT && (strncmp(ladder_fields[at].name, name, length) != 0 ||
+                                       ladder_fields[at].name[length] != '\0'))
+        at++;
+    *which = at + 1;
+    if (length == 0 || at == LADDER_FIELD_COUNT || c[0] != '"' || c[1] != ':')
+        return NULL;
+    c += 2;
+    bool negative = *c == '-';
+    c += negative ? 1 : 0;
+    int64_t value = 0;
+    int digit_count = 0;
+    for (; *c >= '0' && *c <= '9' && digit_count < DIGITS_MAX; c++, digit_count++)
+        value = value * 10 + (*c - '0');
+    struct err ignored;
+    if (digit_count == 0 ||
+        field_set(ladder, &ladder_fields[at], negative ? -value : value, &ignored) != 0)
+        return NULL;
+    return c;
+}
+
+/* A store of a hundred thousand ladders is read at every start, nearly all as they were written. */
+static bool read_plain(const char *text, struct ladder *out_ladder)
+{
+    const char *c = text;
+    size_t which = 0;
+    if (*c != '{')
+        return false;
+    do {
+        c = read_plain_field(c + 1, &which, out_ladder);
+    } while (c != NULL && *c == ',');
+    return c != NULL && c[0] == '}' && c[1] == '\0';
+}
+
+static int read_tree(const char *text, struct ladder *out_ladder, struct err *err)
+{
     struct json *root = NULL;
     if (json_parse(text, strlen(text), &root, err) != 0)
         return err_wrap(err, "ladder");
@@ -216,16 +257,25 @@ int ladder_read(const char *text, struct ladder *out_ladder, struct err *err)
     for (size_t i = 0; i < LADDER_FIELD_COUNT && verdict == 0; i++) {
         const struct json *value = json_get(root, ladder_fields[i].name);
         if (json_kind(value) == JSON_INTEGER)
-            verdict = field_set(&ladder, &ladder_fields[i], json_integer(value), err);
+            verdict = field_set(out_ladder, &ladder_fields[i], json_integer(value), err);
         else if (json_kind(value) != JSON_ABSENT)
             verdict = err_set(err, ERR_CORRUPT, "ladder: %s is no integer", ladder_fields[i].name);
     }
     json_free(root);
-    if (verdict == 0 &&
-        (ladder.climb < 1 || ladder.page_from < 0 || ladder.page_from > LADDER_STEPS_MAX ||
-         ladder.latest < LADDER_FALLBACK || ladder.latest >= LADDER_STEPS_MAX))
-        verdict = err_set(err, ERR_CORRUPT, "ladder: climb or step out of range");
-    if (verdict == 0)
-        *out_ladder = ladder;
     return verdict;
+}
+
+int ladder_read(const char *text, struct ladder *out_ladder, struct err *err)
+{
+    struct ladder ladder = {0};
+    if (!read_plain(text, &ladder)) {
+        ladder = (struct ladder){0};
+        if (read_tree(text, &ladder, err) != 0)
+            return -1;
+    }
+    if (ladder.climb < 1 || ladder.page_from < 0 || ladder.page_from > LADDER_STEPS_MAX ||
+        ladder.latest < LADDER_FALLBACK || ladder.latest >= LADDER_STEPS_MAX)
+        return err_set(err, ERR_CORRUPT, "ladder: climb or step out of range");
+    *out_ladder = ladder;
+    return 0;
 }

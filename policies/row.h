@@ -144,7 +144,7 @@ struct notification_row {
     int64_t attempt_count;
     int64_t ended_at_ms;
     const char *provider_id;
-    const char *snapshot; /* JSON: what the renderer needs, fixed when the row is made */
+    const char *snapshot; /* JSON: what the renderer needs, fixed when the row is made; "" once there is a body */
     /* Set by the first claim, dropped when the notification ends (the hash stays). */
     const void *body;
     size_t body_count;

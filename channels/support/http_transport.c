@@ -473,6 +473,7 @@ enum channel_accept http_transport_send(struct http_transport *transport,
         assert_out_of_memory(0);
     }
     lock_pool(transport);
+    bool first = transport->queued_last == NULL;
     transfer->state = TRANSFER_QUEUED;
     transfer->next = NULL;
     if (transport->queued_last != NULL) {
@@ -482,7 +483,9 @@ enum channel_accept http_transport_send(struct http_transport *transport,
     }
     transport->queued_last = transfer;
     unlock_pool(transport);
-    ASSERT(curl_multi_wakeup(transport->multi) == CURLM_OK);
+    if (first) { /* the thread takes all that are queued */
+        ASSERT(curl_multi_wakeup(transport->multi) == CURLM_OK);
+    }
     return CHANNEL_TAKEN;
 }
 

@@ -124,11 +124,11 @@ static void print_timeline(struct simulation *s, const struct timeline_row *row)
 
 static void print_message(struct simulation *s, uint64_t notification, int64_t at_ms)
 {
-    struct notification_row row;
-    const char *details, *links;
+    struct stored_notification stored;
     struct arena arena;
     arena_init(&arena);
-    ASSERT(s->store->ops->notification(s->store->self, notification, &arena, &row, &details, &links, NULL) == 0);
+    ASSERT(store_notification(s->store, notification, &arena, &stored, NULL) == 0);
+    const struct notification_row row = stored.row;
     struct json_out out;
     print_begin(s, &out, at_ms, row.incident);
     json_add_string(&out, "step", row.step);

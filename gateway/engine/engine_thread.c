@@ -14,6 +14,8 @@ enum {
     BEAT_MS = 5000,          /* the loop turns at least this often */
     RETRY_MS = 1000,         /* after a refused commit */
     STALL_MS = 10000,        /* longer without a turn is "not ready" */
+    QUIET_MS = 2000,         /* without inputs for so long: time for housekeeping */
+    BUSY_MS = 60000,         /* which is not put off for longer than this */
     WALL_STEP_MS = 1000,     /* a larger step of the wall clock is an input */
     EXIT_IO_ERROR = 74,      /* EX_IOERR of sysexits.h */
     EXIT_LEASE_LOST = 75,    /* EX_TEMPFAIL: the supervisor starts us again as a standby */
@@ -43,6 +45,7 @@ struct engine_thread {
     bool is_running;
     atomic_bool stopping;
     int64_t wall_offset_ms; /* the engine was last told this */
+    int64_t input_at_mono_ms; /* the last one came */
     int64_t idle_at_mono_ms;
     /* Inputs nobody repeats for us (results, receipts, a new configuration) that a refused commit did not take. */
     struct input *held[HELD_MAX];
@@ -232,7 +235,12 @@ static int64_t wait_ms(const struct engine_thread *t, int64_t now_ms)
 static void housekeep(struct engine_thread *t, int64_t now_ms)
 {
     int64_t mono_ms = clock_mono_ms();
-    if (mono_ms - t->idle_at_mono_ms < RETRY_MS)
+    /* It may take some ten milliseconds, for which an alert would have to wait. */
+    int64_t wait_ms = !inbox_door_is_open(t->options.inbox) ||
+                              mono_ms - t->input_at_mono_ms >= QUIET_MS
+                          ? RETRY_MS
+                          : BUSY_MS;
+    if (mono_ms - t->idle_at_mono_ms < wait_ms)
         return;
     t->idle_at_mono_ms = mono_ms;
     struct store *store = t->options.engine.store;
@@ -265,8 +273,9 @@ static void *run(void *self)
             return NULL;
         if (taken == 0 && stopping)
             return NULL;
-        if (taken == 0)
-            housekeep(t, now_ms);
+        if (taken > 0)
+            t->input_at_mono_ms = clock_mono_ms();
+        housekeep(t, now_ms);
     }
 }
 

@@ -149,12 +149,13 @@ static void load_notification(void *self, const struct notification_row *row)
     struct notification *n =
         world_add_notification(&engine->world, world_incident(&engine->world, row->incident), row);
     n->offered = offers_is_open(engine, n->id);
+    n->lane = lanes_find(&engine->lanes, row->channel, row->address)->number;
     if (n->state != NOTIFICATION_CLAIMED) {
         attempts_queue(engine, n);
         return;
     }
-    const struct claim *claim = offers_claim(engine, n->id);
-    if (claim == NULL || claim->attempt != (int64_t)n->attempt_count) {
+    const struct claim *claim = offers_claim(engine, n->id, n->attempt_count);
+    if (claim == NULL) {
         add_orphan(engine, n->id);
         return;
     }
@@ -171,8 +172,7 @@ static void forget_world(struct engine *engine)
     heap_clear(&engine->resolved);
     engine->resolved_count = 0;
     engine->orphan_count = 0;
-    for (size_t i = 0; i < engine->queue_count; i++)
-        heap_clear(&engine->queues[i]->ready);
+    lanes_forget_ready(&engine->lanes);
 }
 
 /* Counts, groups and timers, once every incident has its alerts and notifications. */

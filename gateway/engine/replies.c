@@ -296,13 +296,10 @@ static uint64_t bound_incident(struct saying *saying)
         return reply->incident;
     if (saying->answers != NULL)
         return saying->answers->incident != NULL ? saying->answers->incident->number : 0;
-    struct notification_row row;
-    const char *details = "";
-    const char *links = "";
+    struct stored_notification stored;
     if (reply->notification != 0 &&
-        store->ops->notification(store->self, reply->notification, &engine->arena, &row, &details,
-                                 &links, NULL) == 0)
-        return row.incident;
+        store_notification(store, reply->notification, &engine->arena, &stored, NULL) == 0)
+        return stored.row.incident;
     return 0;
 }
 

@@ -42,12 +42,11 @@ static enum store_verdict faulty_commit(void *self, const struct commit *commit,
     return faulty->verdict;
 }
 
-static int faulty_notification(void *self, uint64_t id, struct arena *arena,
-                               struct notification_row *out_row, const char **out_details,
-                               const char **out_links, struct err *err)
+static int faulty_notifications(void *self, const uint64_t *ids, size_t count, struct arena *arena,
+                                struct stored_notification *out_items, struct err *err)
 {
     struct store *inner = ((struct faulty_store *)self)->inner;
-    return inner->ops->notification(inner->self, id, arena, out_row, out_details, out_links, err);
+    return inner->ops->notifications(inner->self, ids, count, arena, out_items, err);
 }
 
 static int faulty_find_provider_id(void *self, const char *channel, const char *provider_id,
@@ -94,7 +93,7 @@ static const struct store_ops faulty_ops = {
     .read_meta = faulty_read_meta,
     .load = faulty_load,
     .commit = faulty_commit,
-    .notification = faulty_notification,
+    .notifications = faulty_notifications,
     .find_provider_id = faulty_find_provider_id,
     .inbox_append = faulty_inbox_append,
     .inbox_take = faulty_inbox_take,

@@ -80,21 +80,6 @@ static void *bytes_copy(const void *bytes, size_t count)
     return copy;
 }
 
-static void drop_accepted_snapshots(struct memory_store *memory,
-                                    const struct memory_incident *incident)
-{
-    for (size_t i = 0; i < incident->notifications.count; i++) {
-        struct memory_entry *entry =
-            memory_table_find(&memory->notifications, incident->notifications.ids[i]);
-        struct notification_row *row = entry == NULL ? NULL : entry->row;
-        if (row != NULL && row->state == NOTIFICATION_ACCEPTED && row->snapshot[0] != '\0') {
-            struct notification_row next = *row;
-            next.snapshot = "";
-            notification_replace(entry, &next);
-        }
-    }
-}
-
 /* Which open group the row stands for, before and after; -1: another incident has it. */
 static int move_group(struct memory_store *memory, const struct incident_row *old_or_null,
                       const struct incident_row *row, struct err *err)
@@ -138,9 +123,6 @@ static int put_incident(struct memory_store *memory, const struct incident_row *
     struct incident_row *old = incident->row;
     incident->row = row_copy_heap(&incident_shape, &next);
     free(old);
-    if (!row->live) {
-        drop_accepted_snapshots(memory, incident);
-    }
     return 0;
 }
 
@@ -209,6 +191,7 @@ static int put_claim(struct memory_store *memory, const struct claim_row *claim,
         next.body_hash = claim->body_hash;
         next.content_type = claim->content_type;
         next.subject = claim->subject;
+        next.snapshot = "";
     }
     notification_replace(entry, &next);
     return 0;
@@ -235,9 +218,7 @@ static int put_outcome(struct memory_store *memory, const struct outcome_row *ou
         next.ended_at_ms = outcome->at_ms;
         next.body = NULL;
         next.body_count = 0;
-        if (outcome->state != NOTIFICATION_ACCEPTED || !memory_is_live(memory, next.incident)) {
-            next.snapshot = "";
-        }
+        next.snapshot = "";
     }
     notification_replace(entry, &next);
     return 0;
@@ -460,7 +441,7 @@ static const struct store_ops memory_ops = {
     .read_meta = memory_read_meta,
     .load = memory_load,
     .commit = memory_commit,
-    .notification = memory_notification,
+    .notifications = memory_notifications,
     .find_provider_id = memory_find_provider_id,
     .inbox_append = memory_inbox_append,
     .inbox_take = memory_inbox_take,

@@ -60,9 +60,8 @@ static inline bool notification_is_over(enum notification_state state)
 
 int memory_read_meta(void *self, struct store_meta *out_meta, struct err *err);
 int memory_load(void *self, const struct store_sink *sink, struct err *err);
-int memory_notification(void *self, uint64_t id, struct arena *arena,
-                        struct notification_row *out_row, const char **out_details,
-                        const char **out_links, struct err *err);
+int memory_notifications(void *self, const uint64_t *ids, size_t count, struct arena *arena,
+                         struct stored_notification *out_items, struct err *err);
 int memory_find_provider_id(void *self, const char *channel, const char *provider_id,
                             uint64_t *out_notification, struct err *err);
 

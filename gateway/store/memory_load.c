@@ -85,24 +85,31 @@ static const struct alert_row *details_alert(const struct memory_store *memory, 
     return oldest;
 }
 
-int memory_notification(void *self, uint64_t id, struct arena *arena,
-                        struct notification_row *out_row, const char **out_details,
-                        const char **out_links, struct err *err)
+static void give_notification(const struct memory_store *memory, uint64_t id, struct arena *arena,
+                              struct stored_notification *out_item)
 {
-    const struct memory_store *memory = self;
     const struct notification_row *row = memory_row(&memory->notifications, id);
+    *out_item = (struct stored_notification){.found = row != NULL};
     if (row == NULL) {
-        return err_set(err, ERR_NOT_FOUND, "notification %llu is not there",
-                       (unsigned long long)id);
+        return;
     }
-    *out_row = *row;
-    row_keep(&notification_shape, out_row, arena);
+    out_item->row = *row;
+    row_keep(&notification_shape, &out_item->row, arena);
     if (row->body != NULL) {
-        out_row->body = arena_copy(arena, row->body, row->body_count);
+        out_item->row.body = arena_copy(arena, row->body, row->body_count);
     }
     const struct alert_row *alert = details_alert(memory, row->incident);
-    *out_details = arena_strdup(arena, alert == NULL ? "" : alert->details);
-    *out_links = arena_strdup(arena, alert == NULL ? "" : alert->links);
+    out_item->details = arena_strdup(arena, alert == NULL ? "" : alert->details);
+    out_item->links = arena_strdup(arena, alert == NULL ? "" : alert->links);
+}
+
+int memory_notifications(void *self, const uint64_t *ids, size_t count, struct arena *arena,
+                         struct stored_notification *out_items, struct err *err)
+{
+    (void)err; /* nothing here can fail */
+    for (size_t i = 0; i < count; i++) {
+        give_notification(self, ids[i], arena, &out_items[i]);
+    }
     return 0;
 }
 

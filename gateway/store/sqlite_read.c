@@ -321,7 +321,19 @@ int store_read_notifications(struct store_reader *reader, uint64_t incident, uin
 int store_read_notification(struct store_reader *reader, uint64_t id, struct arena *arena,
                             struct notification_row *out_row, struct err *err)
 {
-    return sqlite_read_notification(reader->db, reader->path, id, arena, out_row, err);
+    sqlite3_stmt *statement = NULL;
+    bool found = false;
+    int rc = sqlite3_prepare_v2(reader->db, SQLITE_FIND_NOTIFICATION, -1, &statement, NULL);
+    if (rc != SQLITE_OK) {
+        return sqlite_fail(reader->db, reader->path, rc, "notification", err);
+    }
+    int result = sqlite_step_notification(statement, reader->path, id, arena, out_row, &found, err);
+    (void)sqlite3_finalize(statement); /* repeats the step's code */
+    if (result == 0 && !found) {
+        result =
+            err_set(err, ERR_NOT_FOUND, "notification %llu is not there", (unsigned long long)id);
+    }
+    return result;
 }
 
 int store_read_attempts(struct store_reader *reader, uint64_t notification, struct arena *arena,

@@ -41,14 +41,14 @@ static const char *const query_sql[QUERY_COUNT] = {
         "UPDATE incidents SET " INCIDENT_SET " WHERE number = ?1 AND live = ?11 AND open = ?27",
     [QUERY_INCIDENT_TURN] =
         "UPDATE incidents SET " INCIDENT_SET ", live = ?11, open = ?27 WHERE number = ?1",
-    [QUERY_INCIDENT_OVER] = "UPDATE notifications SET snapshot = '' WHERE incident = ?1 AND "
-                            "state = 'accepted' AND snapshot <> ''",
     [QUERY_NOTIFICATION] = "INSERT INTO notifications (" NOTIFICATION_COLUMNS NOTIFICATION_LONG
                            ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
                            "?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)",
     [QUERY_CLAIM] = "UPDATE notifications SET state = 'claimed', attempt_count = ?2 WHERE id = ?1",
-    [QUERY_CLAIM_BODY] = "UPDATE notifications SET state = 'claimed', attempt_count = ?2, "
-                         "body_hash = ?3, content_type = ?4, subject = ?5, body = ?6 WHERE id = ?1",
+    [QUERY_CLAIM_BODY] =
+        "UPDATE notifications SET state = 'claimed', attempt_count = ?2, "
+        "body_hash = ?3, content_type = ?4, subject = ?5, body = ?6, snapshot = '' "
+        "WHERE id = ?1",
     /* History, not state: an attempt counted twice must not stop the engine. */
     [QUERY_ATTEMPT_START] = "INSERT OR REPLACE INTO attempts VALUES (?1, ?2, ?3, ?4, ?5, 0, '', "
                             "'', '')",
@@ -58,9 +58,7 @@ static const char *const query_sql[QUERY_COUNT] = {
                             "WHERE id = ?1",
     [QUERY_OUTCOME_END] =
         "UPDATE notifications SET state = ?2, reason = ?3, next_at_ms = ?4, ended_at_ms = ?5, "
-        "body = NULL, snapshot = CASE WHEN ?2 = 'accepted' AND EXISTS (SELECT 1 FROM incidents "
-        "WHERE number = notifications.incident AND live = 1) THEN snapshot ELSE '' END "
-        "WHERE id = ?1",
+        "body = NULL, snapshot = '' WHERE id = ?1",
     [QUERY_PROVIDER_ID] = "UPDATE notifications SET provider_id = ?2 WHERE id = ?1",
     [QUERY_TIMELINE] = "INSERT INTO timeline (incident, at_ms, kind, actor, credential, text, "
                        "data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -68,6 +66,14 @@ static const char *const query_sql[QUERY_COUNT] = {
                      "ON CONFLICT (hash) DO NOTHING",
     [QUERY_INBOX_APPEND] = "INSERT INTO inbox (uuid, bytes) VALUES (?1, ?2)",
     [QUERY_INBOX_DROP] = "DELETE FROM inbox WHERE sequence <= ?1",
+    [QUERY_READ] = "BEGIN",
+    [QUERY_FIND_NOTIFICATION] = SQLITE_FIND_NOTIFICATION,
+    [QUERY_FIND_DETAILS_FIRING] = "SELECT details, links FROM alerts WHERE incident = ?1 "
+                                  "AND state = 'firing' ORDER BY id LIMIT 1",
+    [QUERY_FIND_DETAILS_OLDEST] = "SELECT details, links FROM alerts WHERE incident = ?1 "
+                                  "ORDER BY id LIMIT 1",
+    [QUERY_FIND_PROVIDER_ID] = "SELECT id FROM notifications WHERE provider_id = ?1 AND "
+                               "channel = ?2 AND provider_id <> '' ORDER BY id DESC LIMIT 1",
 };
 
 int queries_prepare(struct sqlite_store *store, struct err *err)

@@ -122,11 +122,6 @@ static int update_incident(struct sqlite_store *store, const struct incident_row
         bind_incident(&b, row, uuid);
         rc = update_run(store, &b);
     }
-    if (rc == SQLITE_OK && !row->live) {
-        b = binding_start(store, QUERY_INCIDENT_OVER);
-        bind_u64(&b, row->number);
-        rc = binding_run(&b);
-    }
     return rc;
 }
 

@@ -254,6 +254,11 @@ static void take_order(struct rig *rig, const struct order *order)
                                                            .subject = "s"}});
         return;
     }
+    if (order->kind == ORDER_DROP && !held->ready) {
+        assert_true(held->started);
+        held->recalled = true;
+        return;
+    }
     assert_true(held->ready);
     held->ready = false;
     if (order->kind == ORDER_DROP)

@@ -21,7 +21,8 @@ struct rig_order { /* what delivery holds for one notification */
     int64_t attempt;
     bool offered; /* an answer is owed */
     bool ready;   /* PREPARED was given: START or DROP is owed */
-    bool started; /* RESULT is owed */
+    bool started;
+    bool recalled; /* asked back after its START */ /* RESULT is owed */
 };
 
 struct rig {

@@ -94,11 +94,11 @@ static int gate_load(void *self, const struct store_sink *sink, struct err *err)
     return p->inner->ops->load(p->inner->self, sink, err);
 }
 
-static int gate_notification(void *self, uint64_t id, struct arena *arena, struct notification_row *out_row,
-                             const char **out_details, const char **out_links, struct err *err)
+static int gate_notifications(void *self, const uint64_t *ids, size_t count, struct arena *arena,
+                              struct stored_notification *out_items, struct err *err)
 {
     struct place *p = self;
-    return p->inner->ops->notification(p->inner->self, id, arena, out_row, out_details, out_links, err);
+    return p->inner->ops->notifications(p->inner->self, ids, count, arena, out_items, err);
 }
 
 static void gate_idle(void *self, int64_t keep_before_ms)
@@ -110,7 +110,7 @@ static void gate_idle(void *self, int64_t keep_before_ms)
 static const struct store_ops gate_ops = {.read_meta = gate_read_meta,
                                           .load = gate_load,
                                           .commit = gate_commit,
-                                          .notification = gate_notification,
+                                          .notifications = gate_notifications,
                                           .idle = gate_idle};
 
 static void on_fatal(void *self, int exit_code, const struct err *err)

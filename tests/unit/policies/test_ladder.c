@@ -110,6 +110,21 @@ static void text_reads_back(void **state)
     strbuf_clear(&again);
 }
 
+/* Written by an older version, or by hand. */
+static void other_forms_read_the_same(void **state)
+{
+    (void)state;
+    static const char *const cases[] = {"{\"climb\":2,\"serial\":7}", "{\"serial\":7,\"climb\":2}",
+                                        " { \"climb\" : 2, \"serial\" : 7 }",
+                                        "{\"climb\":2,\"gone\":\"x\",\"serial\":7}"};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct ladder ladder = {0};
+        assert_int_equal(ladder_read(cases[i], &ladder, NULL), 0);
+        assert_int_equal(ladder.climb, 2);
+        assert_int_equal(ladder.serial, 7);
+    }
+}
+
 static void bad_text_is_refused(void **state)
 {
     (void)state;
@@ -122,7 +137,13 @@ static void bad_text_is_refused(void **state)
                                         "{\"climb\":99999999999}",
                                         "{\"climb\":1,\"exhausted\":2}",
                                         "{\"climb\":1,\"latest\":64}",
-                                        "{\"climb\":1,\"page_from\":-1}"};
+                                        "{\"climb\":1,\"page_from\":-1}",
+                                        "{\"climb\":1,\"climb\":1}",
+                                        "{\"climb\":1} "
+                                        "x",
+                                        "{\"climb\":1,}",
+                                        "{\"climb\":-}",
+                                        "{\"climb\":1"};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct ladder ladder = {.climb = 77};
         struct err err;
@@ -140,6 +161,7 @@ int main(void)
         cmocka_unit_test(a_reopening_goes_on_counting),
         cmocka_unit_test(waits_of_zero_do_not_repeat_at_once),
         cmocka_unit_test(text_reads_back),
+        cmocka_unit_test(other_forms_read_the_same),
         cmocka_unit_test(bad_text_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
