@@ -96,6 +96,18 @@ static void add_state(struct strbuf *out, const struct render_view *view)
     }
     strbuf_add_char(out, '\n');
     add_instant(out, view, "Promised for", "eta_at");
+    if (json_bool(json_get(view->snapshot_or_null, "cleared")) && !text_equal(state, "resolved")) {
+        strbuf_add(out, "The source has cleared; only a person ends it.\n");
+    }
+}
+
+/* The incident that had the same alert last. */
+static void add_linked(struct strbuf *out, const struct render_view *view)
+{
+    int64_t linked = json_integer(json_get(view->snapshot_or_null, "linked"));
+    if (linked > 0) {
+        strbuf_printf(out, "Follows: #%" PRId64 "\n", linked);
+    }
 }
 
 static void add_severity(struct strbuf *out, const struct render_view *view)
@@ -208,6 +220,7 @@ void render_text(const struct render_view *view, struct strbuf *out)
     add_severity(out, view);
     add_state(out, view);
     add_instant(out, view, "Since", "opened_at");
+    add_linked(out, view);
     add_field(out, "Cause", string_of(view, "cause"));
     add_labels(out, view);
     add_origin(out, view);

@@ -125,6 +125,19 @@ void engine_pass_time(struct engine *engine, struct incident *incident);
 /* Let go of the oldest resolved incidents where there are more than the limit of open ones. */
 void engine_evict(struct engine *engine);
 
+/* repolicy.c */
+/* The policy an open incident would run under now, and its group there. */
+struct repolicy_target {
+    const struct policy *policy; /* a frozen copy, one use of it taken */
+    const char *group_key;
+};
+/* "" or the reason why it cannot move. */
+const char *repolicy_find(struct engine *engine, const struct incident *incident,
+                          struct repolicy_target *out_target);
+/* Decides `move`, a MOVE_REPOLICY to the target, and keeps the world's books right. */
+void repolicy_move(struct engine *engine, struct incident *incident, struct move *move,
+                   const struct repolicy_target *target);
+
 /* attempts.c */
 void attempts_send(struct engine *engine, struct incident *incident, const struct message *message);
 void attempts_queue(struct engine *engine, struct notification *notification);

@@ -35,6 +35,7 @@ struct engine_thread_metrics {
     struct metric *pending;
     struct metric *claimed;
     struct metric *timers;
+    struct metric *exhausted;
 };
 
 struct engine_thread {
@@ -78,6 +79,8 @@ static void metrics_init(struct engine_thread_metrics *m)
                               "pending");
     m->claimed = metric_gauge("escalated_notifications", "Unfinished notifications by state.", "state",
                               "claimed");
+    m->exhausted = metric_counter("escalated_ladders_exhausted_total",
+                                  "Times a ladder had no step left and nobody had acknowledged.", NULL, NULL);
     m->timers = metric_gauge("escalated_timers", "Timers set.", NULL, NULL);
 }
 
@@ -191,6 +194,15 @@ static size_t add_clock_input(struct engine_thread *t, struct input **inputs, si
     return count + 1;
 }
 
+static void count_exhausted(struct engine_thread *t, const struct effects *effects)
+{
+    for (size_t i = 0; effects != NULL && i < effects->count; i++) {
+        const struct effect *effect = &effects->items[i];
+        if (effect->kind == EFFECT_TIMELINE && text_equal(effect->u.timeline->kind, "exhausted"))
+            metric_add(t->metrics.exhausted, 1);
+    }
+}
+
 static bool step(struct engine_thread *t, struct input **inputs, size_t count, int64_t now_ms)
 {
     struct engine_out out = {0};
@@ -209,8 +221,11 @@ static bool step(struct engine_thread *t, struct input **inputs, size_t count, i
         t->held_count = 0;
         t->refused_burst = (struct log_burst){0};
         tell(&out);
+        count_exhausted(t, out.effects);
         for (size_t i = 0; i < out.order_count; i++)
             outbox_put(t->options.outbox, &out.orders[i]);
+        if (out.effects != NULL && t->options.on_commit != NULL)
+            t->options.on_commit(t->options.self);
         release_all(inputs, count);
         /* Work that is under way may be recorded on the last reserve; new work waits until there is space again. */
         if (!inbox_door_is_open(t->options.inbox) && store_has_room(t->options.engine.store))

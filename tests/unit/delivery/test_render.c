@@ -104,6 +104,25 @@ static void test_text_of_a_page(void **state)
     render_clear(&rendered);
 }
 
+static void test_what_only_some_incidents_say(void **state)
+{
+    (void)state;
+    static const char manual[] = "{\"state\":\"triggered\",\"cleared\":true,\"linked\":17}";
+    static const char over[] = "{\"state\":\"resolved\",\"cleared\":true,\"linked\":0}";
+    struct rendered rendered;
+    struct order order = page_order();
+    order.snapshot = manual;
+    make("text", &order, &rendered);
+    expect_text(&rendered, "The source has cleared; only a person ends it.\n");
+    expect_text(&rendered, "Follows: #17\n");
+    render_clear(&rendered);
+    order.snapshot = over;
+    make("text", &order, &rendered);
+    assert_null(strstr(strbuf_text(&rendered.body), "cleared"));
+    assert_null(strstr(strbuf_text(&rendered.body), "Follows"));
+    render_clear(&rendered);
+}
+
 static void test_absent_keys(void **state)
 {
     (void)state;
@@ -360,6 +379,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text_of_a_page),
+        cmocka_unit_test(test_what_only_some_incidents_say),
         cmocka_unit_test(test_absent_keys),
         cmocka_unit_test(test_foreign_kinds),
         cmocka_unit_test(test_who_gets_a_token),

@@ -107,9 +107,16 @@ static void gate_idle(void *self, int64_t keep_before_ms)
     (void)keep_before_ms;
 }
 
+static int gate_find_alert(void *self, const char *source, const char *key, uint64_t *out_incident, struct err *err)
+{
+    struct place *p = self;
+    return p->inner->ops->find_alert(p->inner->self, source, key, out_incident, err);
+}
+
 static const struct store_ops gate_ops = {.read_meta = gate_read_meta,
                                           .load = gate_load,
                                           .commit = gate_commit,
+                                          .find_alert = gate_find_alert,
                                           .notifications = gate_notifications,
                                           .idle = gate_idle};
 
