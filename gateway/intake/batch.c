@@ -8,10 +8,6 @@
 #include "gateway/handoff/ticket.h"
 #include "gateway/system/clock.h"
 
-/* So many inputs are worth a commit of their own: with hundreds of requests in a round the engine
- * need not wait for the last of them. */
-#define WAITING_MAX 64
-
 struct batch {
     struct ticket ticket; /* first: a ticket is its batch */
     struct http_request *request;
@@ -265,9 +261,6 @@ void batches_add(struct batches *batches, const struct batch_order *order)
         batches->waiting[batches->count++] = &batch->inputs[i];
     }
     http_defer(order->request);
-    if (batches->count >= WAITING_MAX) {
-        batches_submit(batches);
-    }
 }
 
 size_t batch_count(const struct batch *batch)
