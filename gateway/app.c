@@ -4,6 +4,7 @@
  */
 #include "gateway/app.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include "gateway/engine/engine_thread.h"
 #include "gateway/handoff/inbox.h"
 #include "gateway/handoff/outbox.h"
+#include "gateway/http/identity.h"
 #include "gateway/http/server.h"
 #include "gateway/intake/intake_http.h"
 #include "gateway/store/store.h"
@@ -31,8 +33,10 @@ enum {
     CHANNELS_MAX = 256,
     HTTP_GRACE_MS = 5000,
     DELIVERY_GRACE_MS = 20000,
-    PEM_BYTES_MAX = 1024 * 1024,
 };
+
+/* Renewals are usual 30 days before the end; half of that late is worth a word. */
+static const int64_t CERTIFICATE_WARN_MS = INT64_C(15) * 24 * 3600 * 1000;
 
 struct app {
     struct app_options options;
@@ -48,8 +52,10 @@ struct app {
     struct delivery *delivery;
     struct engine_thread *engine;
     struct http_server *server;
+    bool is_tls; /* how the network listener was opened */
     struct intake_http *intake;
     struct api *api;
+    _Atomic(struct api *) follower; /* hears of commits once it is there */
     int64_t watchdog_ms; /* 0: nobody watches */
     int64_t watched_mono_ms;
 };
@@ -91,6 +97,14 @@ static void on_beat(void *self)
         return;
     app->watched_mono_ms = now_ms;
     (void)sd_notify(0, "WATCHDOG=1");
+}
+
+static void on_commit(void *self)
+{
+    struct app *app = self;
+    struct api *follower = atomic_load(&app->follower);
+    if (follower != NULL)
+        api_committed(follower);
 }
 
 static void on_fatal(void *self, int exit_code, const struct err *err)
@@ -151,43 +165,48 @@ static int start_engine(struct app *app, struct err *err)
         .clock = &app->clock,
         .keep_ms = app->config->keep_ms,
         .on_fatal = on_fatal,
+        .on_commit = on_commit,
         .on_beat = on_beat,
         .self = app};
     return engine_thread_start(&engine, &app->engine, err);
 }
 
-static int read_pem(const char *path, char **out_pem, struct err *err)
+/* NULL for a plain listener. */
+static const char *pem_or_null(const char *pem)
 {
-    size_t count;
-    if (path[0] == '\0')
-        return 0;
-    return file_read(path, PEM_BYTES_MAX, out_pem, &count, err);
+    return pem[0] != '\0' ? pem : NULL;
+}
+
+static void tell_expiry(const struct config_http *http)
+{
+    char at[TEXT_RFC3339_BYTES];
+    if (http->tls_cert_pem[0] == '\0')
+        return;
+    struct metric *metric = metric_gauge("escalated_tls_certificate_expires_seconds",
+                                         "When the certificate served ends, as Unix time.", NULL, NULL);
+    metric_set(metric, http->tls_expires_at_ms / 1000);
+    bool is_soon = http->tls_expires_at_ms - clock_wall_ms() < CERTIFICATE_WARN_MS;
+    log_line(is_soon ? LOG_WARNING : LOG_INFO, is_soon ? "the TLS certificate expires soon" : "TLS certificate",
+             "expires", text_rfc3339(http->tls_expires_at_ms, at), NULL);
 }
 
 static int listen_everywhere(struct app *app, struct err *err)
 {
     const struct config_http *http = &app->config->http;
-    char *cert = NULL, *key = NULL;
-    int result = -1;
     char path[4096];
     int length = snprintf(path, sizeof(path), "%s/control.sock", app->options.run_dir);
-    if (length < 0 || (size_t)length >= sizeof(path)) {
-        (void)err_set(err, ERR_TOO_LARGE, "run folder: its path is longer than %zu bytes", sizeof(path));
-        goto done;
-    }
+    if (length < 0 || (size_t)length >= sizeof(path))
+        return err_set(err, ERR_TOO_LARGE, "run folder: its path is longer than %zu bytes", sizeof(path));
     if (http_server_listen_unix(app->server, path, app->config->control_group, err) != 0)
-        goto done;
-    if (http->host[0] != '\0' &&
-        (read_pem(http->tls_cert_file, &cert, err) != 0 || read_pem(http->tls_key_file, &key, err) != 0 ||
-         http_server_listen_tcp(app->server, http->host, http->port, cert, key, err) != 0))
-        goto done;
-    result = http_server_start(app->server, err);
-done:
-    free(cert);
-    if (key != NULL)
-        explicit_bzero(key, strlen(key));
-    free(key);
-    return result;
+        return -1;
+    if (http->host[0] != '\0') {
+        if (http_server_listen_tcp(app->server, http->host, http->port, pem_or_null(http->tls_cert_pem),
+                                   pem_or_null(http->tls_key_pem), err) != 0)
+            return -1;
+        app->is_tls = http->tls_cert_pem[0] != '\0';
+        tell_expiry(http);
+    }
+    return http_server_start(app->server, err);
 }
 
 static int start_edge(struct app *app, struct err *err)
@@ -211,6 +230,7 @@ static int start_edge(struct app *app, struct err *err)
         intake_http_register(app->intake, app->server, err) != 0 || api_create(&api, &app->api, err) != 0 ||
         api_register(app->api, app->server, err) != 0)
         return -1;
+    atomic_store(&app->follower, app->api);
     return listen_everywhere(app, err);
 }
 
@@ -286,8 +306,29 @@ static void swap_engine_config(struct app *app, struct config *config)
 static void warn_of_restart(const struct config *old, const struct config *new)
 {
     if (!text_equal(old->store_url, new->store_url) || !text_equal(old->http.host, new->http.host) ||
-        old->http.port != new->http.port || !text_equal(old->http.tls_cert_file, new->http.tls_cert_file))
+        old->http.port != new->http.port ||
+        (old->http.tls_cert_pem[0] == '\0') != (new->http.tls_cert_pem[0] == '\0'))
         log_line(LOG_WARNING, "[http] and [store] take effect at the next start, the rest is in force now", NULL);
+}
+
+/* What the TLS listener shows from now on; NULL when it stays as it is. */
+static int prepare_identity(const struct app *app, const struct config *new, struct http_identity **out_identity,
+                            struct err *err)
+{
+    const struct config_http *http = &new->http;
+    bool is_renewed = app->is_tls && http->tls_cert_pem[0] != '\0' &&
+                      (!text_equal(http->tls_cert_pem, app->config->http.tls_cert_pem) ||
+                       !text_equal(http->tls_key_pem, app->config->http.tls_key_pem));
+    return is_renewed ? http_identity_create(http->tls_cert_pem, http->tls_key_pem, out_identity, err) : 0;
+}
+
+static void renew_identity(struct app *app, const struct config *new, struct http_identity *identity)
+{
+    if (identity == NULL)
+        return;
+    http_server_renew(app->server, identity);
+    log_line(LOG_INFO, "new connections see the new TLS certificate", NULL);
+    tell_expiry(&new->http);
 }
 
 bool app_reload(struct app *app)
@@ -295,8 +336,11 @@ bool app_reload(struct app *app)
     struct err err = {0};
     (void)sd_notify(0, "RELOADING=1");
     struct config *config = load_config(app->options.config_folder, app->plugins);
-    bool taken = config != NULL && delivery_reload(app->delivery, config, &err) == 0;
+    struct http_identity *identity = NULL;
+    bool taken = config != NULL && prepare_identity(app, config, &identity, &err) == 0 &&
+                 delivery_reload(app->delivery, config, &err) == 0;
     if (taken) {
+        renew_identity(app, config, identity);
         warn_of_restart(app->config, config);
         log_set((enum log_level)config->log_level, config->log_json);
         swap_engine_config(app, config);
@@ -308,6 +352,7 @@ bool app_reload(struct app *app)
     } else {
         log_line(LOG_ERROR, "reload refused, the old configuration stays in force", "error",
                  config == NULL ? "see the lines above" : err.text, NULL);
+        http_identity_release(identity);
         config_release(config);
     }
     (void)sd_notify(0, "READY=1");

@@ -22,7 +22,8 @@ enum {
 };
 
 struct cli {
-    const char *socket; /* --socket before the command, or NULL */
+    const char *socket;  /* --socket before the command, or NULL */
+    const char *ca_file; /* --ca-file before the command, or NULL */
 };
 
 struct cli_command {

@@ -96,7 +96,7 @@ struct engine {
     struct lanes lanes;
     struct table offers; /* by notification */
     struct table claims; /* by notification */
-    uint64_t *orphans; /* claims that nobody works on: their outcome is unknown */
+    uint64_t *orphans;   /* claims that nobody works on: their outcome is unknown */
     size_t orphan_count, orphan_capacity;
     struct arena arena;
     struct strbuf scratch;
@@ -158,7 +158,7 @@ void attempts_drop_channels(struct engine *engine); /* after a new configuration
 void offers_ready(struct engine *engine, struct notification *notification);
 void offers_make(struct engine *engine);
 int64_t offers_next_ms(const struct engine *engine); /* when some can be made without any news */
-void offers_settle(struct engine *engine); /* after the commit */
+void offers_settle(struct engine *engine);           /* after the commit */
 void offers_clear(struct engine *engine);
 bool offers_is_open(const struct engine *engine, uint64_t notification);
 const struct offer *offers_entry(const struct engine *engine, uint64_t notification); /* or NULL */

@@ -224,6 +224,8 @@ static bool step(struct engine_thread *t, struct input **inputs, size_t count, i
         count_exhausted(t, out.effects);
         for (size_t i = 0; i < out.order_count; i++)
             outbox_put(t->options.outbox, &out.orders[i]);
+        if (out.effects != NULL && t->options.on_commit != NULL)
+            t->options.on_commit(t->options.self);
         release_all(inputs, count);
         /* Work that is under way may be recorded on the last reserve; new work waits until there is space again. */
         if (!inbox_door_is_open(t->options.inbox) && store_has_room(t->options.engine.store))

@@ -25,6 +25,7 @@ struct engine_thread_options {
     const struct clock_engine *clock; /* engine time; outlives the thread */
     int64_t keep_ms;                  /* [gateway] keep */
     void (*on_fatal)(void *self, int exit_code, const struct err *err);
+    void (*on_commit)(void *self); /* after a commit that wrote something; must not wait. May be NULL */
     void (*on_beat)(void *self); /* once per loop and at least every 5 s: the watchdog */
     void *self;
 };

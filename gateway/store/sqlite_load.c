@@ -196,8 +196,8 @@ static const char *keep_text(sqlite3_stmt *statement, int column, struct arena *
     return arena_strdup(arena, text == NULL ? "" : (const char *)text);
 }
 
-/* Details of the incident's oldest firing alert, or of its oldest; *out_found stays as it is without
- * one. */
+/* Details of the incident's oldest firing alert, or of its oldest; *out_found stays as it is
+ * without one. */
 static int step_details(struct sqlite_store *store, enum query query, struct arena *arena,
                         struct stored_notification *item, bool *out_found)
 {

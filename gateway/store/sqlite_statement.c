@@ -51,9 +51,10 @@ static const char *const query_sql[QUERY_COUNT] = {
                            ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
                            "?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)",
     [QUERY_CLAIM] = "UPDATE notifications SET state = 'claimed', attempt_count = ?2 WHERE id = ?1",
-    [QUERY_CLAIM_BODY] = "UPDATE notifications SET state = 'claimed', attempt_count = ?2, "
-                         "body_hash = ?3, content_type = ?4, subject = ?5, body = ?6, snapshot = '' "
-                         "WHERE id = ?1",
+    [QUERY_CLAIM_BODY] =
+        "UPDATE notifications SET state = 'claimed', attempt_count = ?2, "
+        "body_hash = ?3, content_type = ?4, subject = ?5, body = ?6, snapshot = '' "
+        "WHERE id = ?1",
     /* History, not state: an attempt counted twice must not stop the engine. */
     [QUERY_ATTEMPT_START] = "INSERT OR REPLACE INTO attempts VALUES (?1, ?2, ?3, ?4, ?5, 0, '', "
                             "'', '')",

@@ -631,6 +631,46 @@ static void test_idle_forgets_the_old(void **state)
     store_close(store);
 }
 
+static void add_timeline(struct store *store, uint64_t incident)
+{
+    struct batch batch;
+    batch_begin(&batch, store);
+    struct timeline_row entry = sample_timeline(incident);
+    entry.at_ms = 1;
+    batch_timeline(&batch, entry);
+    commit_ok(&batch, store);
+}
+
+/* Followers of the timeline go by its ids: none may come twice, even when all there was is old. */
+static void test_ids_of_the_timeline_are_never_given_again(void **state)
+{
+    struct store *store = open_ok(*state);
+    struct batch batch;
+    batch_begin(&batch, store);
+    struct incident_row row = sample_incident(1);
+    row.opened_at_ms = row.resolved_at_ms = 1;
+    row.state = INCIDENT_RESOLVED;
+    row.live = false;
+    batch_incident(&batch, true, row);
+    commit_ok(&batch, store);
+    sqlite3 *db = open_raw(*state);
+    static const uint64_t incidents[] = {1, 0};
+    int64_t last = 0;
+    for (size_t i = 0; i < 2 * sizeof(incidents) / sizeof(incidents[0]); i++) {
+        add_timeline(store, incidents[i % 2]);
+        for (int j = 0; j < 10; j++) {
+            store->ops->idle(store->self, 1000);
+        }
+        int64_t newest = number_of(db, "SELECT max(id) FROM timeline");
+        assert_true(newest > last);
+        last = newest;
+        assert_true(number_of(db, "SELECT count(*) FROM timeline") <= 2);
+    }
+    assert_int_equal(number_of(db, "SELECT count(*) FROM incidents"), 0);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    store_close(store);
+}
+
 static void test_unused_policies_leave_at_a_start(void **state)
 {
     struct store *store = open_ok(*state);
@@ -722,6 +762,7 @@ int main(void)
         TEST(test_full_disk_and_after),
         TEST(test_the_log_stays_small),
         TEST(test_idle_forgets_the_old),
+        TEST(test_ids_of_the_timeline_are_never_given_again),
         TEST(test_unused_policies_leave_at_a_start),
         TEST(test_load_of_few_and_of_many),
     };
