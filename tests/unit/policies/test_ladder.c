@@ -230,8 +230,7 @@ static void bad_text_is_refused(void **state)
                                         "{\"climb\":1,\"latest\":64}",
                                         "{\"climb\":1,\"page_from\":-1}",
                                         "{\"climb\":1,\"climb\":1}",
-                                        "{\"climb\":1} "
-                                        "x",
+                                        "{\"climb\":1} x",
                                         "{\"climb\":1,}",
                                         "{\"climb\":-}",
                                         "{\"climb\":1"};
