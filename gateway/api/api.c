@@ -147,18 +147,24 @@ struct submission {
     struct ticket ticket;
     struct http_request *request;
     api_answered_fn *answered;
+    bool is_answered;
 };
 
 static void submission_complete(struct ticket *ticket, uint32_t index, const struct answer *answer)
 {
     (void)index; /* one input, one answer */
     struct submission *s = (struct submission *)((char *)ticket - offsetof(struct submission, ticket));
+    s->is_answered = true;
     s->answered(s->request, answer);
 }
 
 static void submission_release(struct input *input)
 {
-    free((char *)input - offsetof(struct submission, input));
+    struct submission *s = (struct submission *)((char *)input - offsetof(struct submission, input));
+    const struct answer busy = {.status = ANSWER_BUSY, .text = "the engine has ended; send it again"};
+    if (!s->is_answered)
+        s->answered(s->request, &busy); /* the request is kept for an answer, even for one that nobody waits for */
+    free(s);
 }
 
 /* The request ends when it is answered, which is before the engine releases the input; so the input owns its texts. */

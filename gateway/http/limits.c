@@ -4,6 +4,7 @@
 
 #include "gateway/base/assert.h"
 #include "gateway/http/parts.h"
+#include "gateway/system/clock.h"
 #include "gateway/system/id.h"
 
 void limits_prepare(struct http_server *server)
@@ -151,6 +152,7 @@ struct connection *connection_open(struct listener *listener, void *handle, int 
     connection->handle = handle;
     connection->fd = fd;
     connection->deadline_kind = DEADLINE_KIND_COUNT;
+    server->now_ms = clock_mono_ms(); /* its time starts now, not when this round began */
     if (!is_network(connection)) {
         peer_read(connection);
     } else if (address && (address->sa_family == AF_INET || address->sa_family == AF_INET6)) {
