@@ -5,6 +5,7 @@ The log also holds what went out to producers and receivers, in its place among 
 needed: whatever a producer was told, and whatever a receiver was sent, before a cut must be in every state the cut may leave.
 """
 
+import os
 import pathlib
 import random
 import re
@@ -21,7 +22,7 @@ from rounds import is_deep, rounds, seed
 
 ANSWERED = re.compile(rb'"id":"([0-9a-f-]{36})"')
 MESSAGE = re.compile(rb"webhook-id: (\S+)\r\n")
-CUTS_A_RUN = 500
+CUTS_A_RUN = int(os.environ.get("ESCALATED_CUTS", "500"))
 MEMORY = "/dev/shm" if pathlib.Path("/dev/shm").is_dir() else None
 UNREAD = ("escalated.db.ballast", "escalated.db.lock")  # nothing is ever read from them
 STORE_FILES = ("escalated.db", "escalated.db-wal", "escalated.db-shm", "escalated.db-journal")
