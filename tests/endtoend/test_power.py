@@ -123,7 +123,7 @@ def test_cut_at_every_place(daemon, receiver):
     chance = random.Random(seed())
     cuts = 0
     ledger = receiver()
-    for _ in rounds(3, 100000):
+    for _ in rounds(2, 100000):
         d = daemon(shop.config(ledger.url)).put_on_disk(log=True)
         accepted = run_through_a_checkpoint(d, chance)
         with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
