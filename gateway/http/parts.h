@@ -161,6 +161,7 @@ struct http_server {
     size_t listener_count;
     struct http_route *routes;
     size_t route_count;
+    const struct http_route *recent_route; /* the I/O thread's */
     void (*round)(void *self);
     void *round_self;
     struct answers *answers;
@@ -202,7 +203,7 @@ struct connection *deadline_due(struct http_server *server); /* NULL: none is du
 int64_t deadline_wait_ms(const struct http_server *server);  /* -1: none */
 
 /* routes.c: which handler. 0, or the status (404, 405 with *out_allow in the arena). */
-int routes_find(const struct http_server *server, enum http_method method, bool is_known_method,
+int routes_find(struct http_server *server, enum http_method method, bool is_known_method,
                 struct http_request *request, const char **out_allow);
 
 /* request.c: one request from its first header to its end. */

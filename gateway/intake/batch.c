@@ -213,31 +213,6 @@ void batches_destroy(struct batches *batches)
     }
 }
 
-void batches_add(struct batches *batches, const struct batch_order *order)
-{
-    _Static_assert(_Alignof(struct input) <= _Alignof(struct batch), "inputs follow the batch");
-    ASSERT(order->count > 0);
-    struct batch *batch = batch_make(order);
-    batch->ticket.complete = complete;
-    batch->request = order->request;
-    batch->answered = order->answered;
-    batch->refused = order->refused;
-    batch->self = order->self;
-    batch->count = batch->unanswered = batch->unreleased = order->count;
-    batch->worst = ANSWER_DONE;
-    batch->started_at_ns = clock_mono_ns();
-    atomic_init(&batch->users, 2);
-    if (batches->capacity - batches->count < order->count) {
-        batches->capacity = 2 * batches->capacity + order->count;
-        batches->waiting =
-            heap_realloc(batches->waiting, batches->capacity * sizeof(struct input *));
-    }
-    for (size_t i = 0; i < order->count; i++) {
-        batches->waiting[batches->count++] = &batch->inputs[i];
-    }
-    http_defer(order->request);
-}
-
 /* The inbox did not take all: each request hears for itself. */
 static void submit_singly(struct batches *batches)
 {
@@ -261,6 +236,31 @@ void batches_submit(struct batches *batches)
         submit_singly(batches);
     }
     batches->count = 0;
+}
+
+void batches_add(struct batches *batches, const struct batch_order *order)
+{
+    _Static_assert(_Alignof(struct input) <= _Alignof(struct batch), "inputs follow the batch");
+    ASSERT(order->count > 0);
+    struct batch *batch = batch_make(order);
+    batch->ticket.complete = complete;
+    batch->request = order->request;
+    batch->answered = order->answered;
+    batch->refused = order->refused;
+    batch->self = order->self;
+    batch->count = batch->unanswered = batch->unreleased = order->count;
+    batch->worst = ANSWER_DONE;
+    batch->started_at_ns = clock_mono_ns();
+    atomic_init(&batch->users, 2);
+    if (batches->capacity - batches->count < order->count) {
+        batches->capacity = 2 * batches->capacity + order->count;
+        batches->waiting =
+            heap_realloc(batches->waiting, batches->capacity * sizeof(struct input *));
+    }
+    for (size_t i = 0; i < order->count; i++) {
+        batches->waiting[batches->count++] = &batch->inputs[i];
+    }
+    http_defer(order->request);
 }
 
 size_t batch_count(const struct batch *batch)
