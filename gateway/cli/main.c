@@ -20,6 +20,7 @@ static const struct cli_command commands[] = {
     {"take", ANSWER_OPTIONS, "become the owner", cli_answer},
     {"snooze", "N --eta 30m [--as CONTACT]", "acknowledge for so long", cli_answer},
     {"note", "N TEXT [--as CONTACT]", "put a note on the timeline", cli_answer},
+    {"repolicy", "N [--as CONTACT]", "run the incident by the policy as it is configured now", cli_answer},
     {"tail", "[--json] [--count N] [--after ID]", "follow everything that happens, also across restarts", cli_tail},
     {"check", "--config DIR", "report every problem of a configuration", cli_check},
     {"simulate", "--config DIR [--expect FILE] [--table] < scenario.jsonl",

@@ -184,6 +184,22 @@ static void begin_ahead(struct desk *desk, int64_t now_mono_ms)
     }
 }
 
+void attempts_take_back(struct desk *desk, uint64_t notification, int64_t now_mono_ms)
+{
+    struct ahead *start = desk->ahead_first;
+    desk->ahead_first = desk->ahead_last = NULL;
+    while (start != NULL) {
+        struct ahead *next = start->next;
+        if (start->launch.order->notification == notification) {
+            give_up_start(desk, start, "recalled", now_mono_ms);
+        } else {
+            keep_ahead(desk, start);
+        }
+        free(start);
+        start = next;
+    }
+}
+
 void attempts_refuse(struct desk *desk, int64_t now_mono_ms)
 {
     ASSERT(desk->closed);

@@ -47,8 +47,8 @@ struct desk {
     struct offer *offers;     /* a hash table that also is a list, oldest first */
     struct owed *owed;
     struct ahead *ahead_first, *ahead_last;
-    bool slots_moved;             /* since those who wait were last served */
-    int64_t offers_look_mono_ms;  /* when they are looked at all the same */
+    bool slots_moved;              /* since those who wait were last served */
+    int64_t offers_look_mono_ms;   /* when they are looked at all the same */
     int64_t attempts_look_mono_ms; /* before that no attempt has to be given up */
     bool closed;
     struct metric *attempts[OUTCOME_COUNT];
@@ -77,11 +77,14 @@ void offers_refuse(struct desk *desk, int64_t now_mono_ms); /* those that wait, 
 
 /* desk_attempts.c */
 void attempts_start(struct desk *desk, struct order *order, int64_t now_mono_ms);
+void attempts_take_back(struct desk *desk, uint64_t notification,
+                        int64_t now_mono_ms); /* if it has not begun */
 void attempts_turn(struct desk *desk, int64_t now_mono_ms);
 bool attempts_has(const struct desk *desk,
                   uint64_t notification); /* started, its result still owed */
 size_t attempts_owed_count(const struct desk *desk);
-void attempts_refuse(struct desk *desk, int64_t now_mono_ms); /* those that have not begun, while stopping */
+void attempts_refuse(struct desk *desk,
+                     int64_t now_mono_ms);   /* those that have not begun, while stopping */
 void attempts_forget_all(struct desk *desk); /* at the end of the desk */
 
 #endif

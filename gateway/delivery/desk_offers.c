@@ -160,6 +160,8 @@ void offers_drop(struct desk *desk, struct order *order, int64_t now_mono_ms)
             say_later(desk, offer->notification, "dropped", now_mono_ms, now_mono_ms);
         }
         cancel_offer(desk, offer, now_mono_ms);
+    } else {
+        attempts_take_back(desk, order->notification, now_mono_ms);
     }
     order_free(order);
 }

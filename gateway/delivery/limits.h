@@ -46,8 +46,8 @@ struct destination {
     int64_t not_before_mono_ms; /* it asked for a pause */
     int64_t moved_mono_ms;      /* when an attempt last ended, or the first one began */
     size_t slot_count;
-    size_t running_count;     /* of these, attempts under way */
-    int64_t average_ms_x8;    /* how long attempts take: 8 times a moving average */
+    size_t running_count;  /* of these, attempts under way */
+    int64_t average_ms_x8; /* how long attempts take: 8 times a moving average */
     size_t waiting_count;
     size_t rank; /* the caller's, while it walks through those who wait */
     struct destination *next;

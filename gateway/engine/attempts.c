@@ -321,9 +321,8 @@ void attempts_prepared(struct engine *engine, const struct input *input)
     const struct prepared *prepared = &input->u.prepared;
     struct notification *n = world_notification(&engine->world, prepared->notification);
     bool refused = !prepared->ready && !prepared->failed;
-    batch_after(engine,
-                (struct after){.kind = refused ? AFTER_OFFER_REFUSED : AFTER_OFFER_END,
-                               .id = prepared->notification});
+    batch_after(engine, (struct after){.kind = refused ? AFTER_OFFER_REFUSED : AFTER_OFFER_END,
+                                       .id = prepared->notification});
     if (n != NULL) {
         n->offered = false;
         n->refused = refused;
@@ -429,6 +428,14 @@ void attempts_result(struct engine *engine, const struct input *input)
     apply_result(engine, n, result);
 }
 
+void attempts_recall(struct engine *engine, const struct incident *incident)
+{
+    for (const struct notification *n = incident->notifications; n != NULL; n = n->next) {
+        if (n->state == NOTIFICATION_CLAIMED && !is_wanted(n))
+            (void)batch_order(engine, ORDER_DROP, n->id);
+    }
+}
+
 static void lose_claim(struct engine *engine, struct notification *n, const char *reason)
 {
     struct result lost = {.notification = n->id,
@@ -458,8 +465,8 @@ void attempts_due(struct engine *engine, const struct heap_entry *entry)
         return;
     if (entry->kind == TIMER_CLAIM) {
         const struct claim *open = offers_claim(engine, n->id, n->attempt_count);
-        if (n->state == NOTIFICATION_CLAIMED && open != NULL &&
-            n->attempt_count == entry->mark && open->deadline_ms <= engine->now_ms)
+        if (n->state == NOTIFICATION_CLAIMED && open != NULL && n->attempt_count == entry->mark &&
+            open->deadline_ms <= engine->now_ms)
             lose_claim(engine, n, "silent");
         return;
     }

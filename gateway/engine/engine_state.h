@@ -96,7 +96,7 @@ struct engine {
     struct lanes lanes;
     struct table offers; /* by notification */
     struct table claims; /* by notification */
-    uint64_t *orphans; /* claims that nobody works on: their outcome is unknown */
+    uint64_t *orphans;   /* claims that nobody works on: their outcome is unknown */
     size_t orphan_count, orphan_capacity;
     struct arena arena;
     struct strbuf scratch;
@@ -125,6 +125,19 @@ void engine_pass_time(struct engine *engine, struct incident *incident);
 /* Let go of the oldest resolved incidents where there are more than the limit of open ones. */
 void engine_evict(struct engine *engine);
 
+/* repolicy.c */
+/* The policy an open incident would run under now, and its group there. */
+struct repolicy_target {
+    const struct policy *policy; /* a frozen copy, one use of it taken */
+    const char *group_key;
+};
+/* "" or the reason why it cannot move. */
+const char *repolicy_find(struct engine *engine, const struct incident *incident,
+                          struct repolicy_target *out_target);
+/* Decides `move`, a MOVE_REPOLICY to the target, and keeps the world's books right. */
+void repolicy_move(struct engine *engine, struct incident *incident, struct move *move,
+                   const struct repolicy_target *target);
+
 /* attempts.c */
 void attempts_send(struct engine *engine, struct incident *incident, const struct message *message);
 void attempts_queue(struct engine *engine, struct notification *notification);
@@ -137,13 +150,15 @@ enum answer_status attempts_receipt(struct engine *engine, const struct input *i
 void attempts_due(struct engine *engine, const struct heap_entry *entry);
 void attempts_orphans(struct engine *engine);
 int64_t attempts_expiry_ms(const struct engine *engine, const struct notification *notification);
+/* After an ack or the end: asks delivery for what is claimed and has not begun. */
+void attempts_recall(struct engine *engine, const struct incident *incident);
 void attempts_drop_channels(struct engine *engine); /* after a new configuration */
 
 /* offers.c */
 void offers_ready(struct engine *engine, struct notification *notification);
 void offers_make(struct engine *engine);
 int64_t offers_next_ms(const struct engine *engine); /* when some can be made without any news */
-void offers_settle(struct engine *engine); /* after the commit */
+void offers_settle(struct engine *engine);           /* after the commit */
 void offers_clear(struct engine *engine);
 bool offers_is_open(const struct engine *engine, uint64_t notification);
 const struct offer *offers_entry(const struct engine *engine, uint64_t notification); /* or NULL */

@@ -34,8 +34,8 @@ struct lane_channel {
 struct lane {
     uint32_t number;
     struct lane_channel *channel;
-    char *host;          /* "" for the shared one */
-    struct heap ready;   /* due, without an offer; most severe, then longest due, first */
+    char *host;        /* "" for the shared one */
+    struct heap ready; /* due, without an offer; most severe, then longest due, first */
     uint32_t offer_count;
     uint32_t refusal_count; /* since pause_end_ms was set */
     int64_t pause_end_ms;

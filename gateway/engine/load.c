@@ -71,6 +71,17 @@ static void load_policy(void *self, const struct policy_row *row)
     loader->policies[loader->policy_count++] = kept;
 }
 
+static void load_repliers(struct engine *engine, struct incident *incident, const char *list)
+{
+    while (*list != '\0') {
+        size_t length = strcspn(list, ",");
+        if (length > 0)
+            world_add_replier(&engine->world, incident,
+                              arena_strndup(&engine->arena, list, length));
+        list += length + (list[length] == ',' ? 1 : 0);
+    }
+}
+
 static void load_incident(void *self, const struct incident_row *row)
 {
     struct loader *loader = self;
@@ -110,6 +121,7 @@ static void load_incident(void *self, const struct incident_row *row)
     incident->ladder = ladder;
     world_set_owner(&engine->world, incident, row->owner);
     world_set_cause(incident, row->cause);
+    load_repliers(engine, incident, row->repliers);
 }
 
 static void load_alert(void *self, const struct alert_row *row)

@@ -57,8 +57,8 @@ static void add_offer(struct engine *engine, const struct notification_row *row,
     char *texts = (char *)(offer + 1);
     memcpy(texts, row->key, key_bytes);
     memcpy(texts + key_bytes, row->address, address_bytes);
-    *offer = (struct offer){
-        .id = row->id, .lane = lane, .key = texts, .address = texts + key_bytes};
+    *offer =
+        (struct offer){.id = row->id, .lane = lane, .key = texts, .address = texts + key_bytes};
     table_add(&engine->offers, table_hash_number(row->id), offer);
 }
 
@@ -191,8 +191,8 @@ static int read_rows(struct engine *engine, const struct pick *picks, size_t cou
         ids[missing] = picks[i].notification->id;
         places[missing++] = i;
     }
-    if (missing > 0 && store->ops->notifications(store->self, ids, missing, &engine->arena, stored,
-                                                 &err) != 0)
+    if (missing > 0 &&
+        store->ops->notifications(store->self, ids, missing, &engine->arena, stored, &err) != 0)
         return -1;
     for (size_t i = 0; i < missing; i++) {
         if (!stored[i].found)
@@ -267,7 +267,8 @@ static void put_back(struct engine *engine, const struct pick *picks, size_t cou
     engine->store_retry_at_ms = engine->now_ms + STORE_RETRY_MS;
 }
 
-/* Over all lanes the most severe, then the longest due goes first, whichever lane was made first. */
+/* Over all lanes the most severe, then the longest due goes first, whichever lane was made first.
+ */
 void offers_make(struct engine *engine)
 {
     struct stored_notification items[READ_MAX];

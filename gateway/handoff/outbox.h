@@ -7,7 +7,8 @@
  *            START (claim is committed) -> the attempt starts now; delivery answers INPUT_RESULT,
  *              exactly once
  *            DROP (no longer wanted: acknowledged, expired, refused) -> delivery frees the slot and
- *              answers nothing
+ *              answers nothing; after a START it recalls an attempt that has not begun, whose
+ *              INPUT_RESULT says so, and leaves alone one that has
  *          Each OFFER is answered by exactly one PREPARED; each ready PREPARED by exactly one START
  *          or DROP.
  * Owns:    an order and its texts belong to delivery once taken; order_free.

@@ -216,8 +216,12 @@ static void round_run(struct http_server *server, struct pollfd *fds)
     }
     deliver(answered);
     resume_streams(server, streams_take(server->answers));
-    expire(server);
+    /* What has arrived is read before the clock is held against it: when this thread itself came late, the client did not. */
     listeners_run(server, fds);
+    if (server->round) {
+        server->round(server->round_self);
+    }
+    expire(server);
 }
 
 void *loop_run(void *self)
@@ -233,6 +237,7 @@ void *loop_run(void *self)
     while (!stop_is_done(server)) {
         round_run(server, fds);
     }
+    server->is_over = true;
     stop_waiting(server); /* none may be suspended when the library stops */
     for (size_t i = 0; i < server->listener_count; i++) {
         mhd_run(&server->listeners[i]);

@@ -361,7 +361,9 @@ static enum MHD_Result on_whole(struct http_request *request)
     if (request->abandoned) {
         return queue_gave_up(request);
     }
-    if (request->stage == REQUEST_BODY) {
+    if (request->stage == REQUEST_BODY && request->server->is_over) {
+        (void)request_fail(request, 503, "stopping", NULL, true);
+    } else if (request->stage == REQUEST_BODY) {
         request->stage = REQUEST_HANDLED;
         deadline_none(request->connection);
         request->route->handle(request->route->self, request);

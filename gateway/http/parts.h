@@ -161,12 +161,16 @@ struct http_server {
     size_t listener_count;
     struct http_route *routes;
     size_t route_count;
+    const struct http_route *recent_route; /* the I/O thread's */
+    void (*round)(void *self);
+    void *round_self;
     struct answers *answers;
     struct http_identity *identity; /* of the TLS listeners; guarded by answers_lock */
     pthread_t thread;
     bool is_started;
     bool is_stopped;
     bool is_stopping; /* as the I/O thread sees it */
+    bool is_over;     /* the last words are being said */
     int64_t now_ms;   /* monotonic, read once a round */
     int64_t stop_deadline_ms;
     struct deadline_list deadlines[DEADLINE_KIND_COUNT];
@@ -199,7 +203,7 @@ struct connection *deadline_due(struct http_server *server); /* NULL: none is du
 int64_t deadline_wait_ms(const struct http_server *server);  /* -1: none */
 
 /* routes.c: which handler. 0, or the status (404, 405 with *out_allow in the arena). */
-int routes_find(const struct http_server *server, enum http_method method, bool is_known_method,
+int routes_find(struct http_server *server, enum http_method method, bool is_known_method,
                 struct http_request *request, const char **out_allow);
 
 /* request.c: one request from its first header to its end. */

@@ -28,6 +28,13 @@ int http_server_create(const struct http_server_options *options, struct http_se
     return 0;
 }
 
+void http_server_on_round(struct http_server *server, void (*round)(void *self), void *self)
+{
+    ASSERT(!server->is_started && !server->round);
+    server->round = round;
+    server->round_self = self;
+}
+
 /* The next free listener, or NULL. */
 static struct listener *listener_new(struct http_server *server, struct err *err)
 {

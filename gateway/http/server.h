@@ -59,6 +59,10 @@ int http_server_create(const struct http_server_options *options, struct http_se
                        struct err *err);
 int http_server_route(struct http_server *server, const struct http_route *route, struct err *err);
 
+/* `round` is called on the I/O thread after each round of requests, before it waits again: what the handlers have
+ * collected can then be handed on at once. One for the server, before its start. */
+void http_server_on_round(struct http_server *server, void (*round)(void *self), void *self);
+
 /* host:port; port 0 takes any free one (http_server_port tells). cert and key PEM text both NULL: plain.
  * identity.h renews them. */
 int http_server_listen_tcp(struct http_server *server, const char *host, int port,

@@ -56,6 +56,20 @@ static int faulty_find_provider_id(void *self, const char *channel, const char *
     return inner->ops->find_provider_id(inner->self, channel, provider_id, out_notification, err);
 }
 
+static int faulty_find_alert(void *self, const char *source, const char *key,
+                             uint64_t *out_incident, struct err *err)
+{
+    struct store *inner = ((struct faulty_store *)self)->inner;
+    return inner->ops->find_alert(inner->self, source, key, out_incident, err);
+}
+
+static int faulty_closed_at(void *self, uint64_t number, int64_t *out_resolved_at_ms,
+                            struct err *err)
+{
+    struct store *inner = ((struct faulty_store *)self)->inner;
+    return inner->ops->closed_at(inner->self, number, out_resolved_at_ms, err);
+}
+
 static int faulty_inbox_append(void *self, const struct store_inbox_item *items, size_t count,
                                struct err *err)
 {
@@ -95,6 +109,8 @@ static const struct store_ops faulty_ops = {
     .commit = faulty_commit,
     .notifications = faulty_notifications,
     .find_provider_id = faulty_find_provider_id,
+    .find_alert = faulty_find_alert,
+    .closed_at = faulty_closed_at,
     .inbox_append = faulty_inbox_append,
     .inbox_take = faulty_inbox_take,
     .idle = faulty_idle,

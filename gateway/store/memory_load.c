@@ -127,3 +127,24 @@ int memory_find_provider_id(void *self, const char *channel, const char *provide
     return err_set(err, ERR_NOT_FOUND, "no notification of channel %s has the provider id '%s'",
                    channel, provider_id);
 }
+
+int memory_find_alert(void *self, const char *source, const char *key, uint64_t *out_incident,
+                      struct err *err)
+{
+    (void)err; /* nothing here can fail */
+    const struct memory_store *memory = self;
+    const uint64_t *id = memory_keys_find(&memory->over, memory_key(source, key));
+    const struct alert_row *alert = id == NULL ? NULL : memory_row(&memory->alerts, *id);
+    *out_incident = alert == NULL ? 0 : alert->incident;
+    return 0;
+}
+
+int memory_closed_at(void *self, uint64_t number, int64_t *out_resolved_at_ms, struct err *err)
+{
+    (void)err; /* nothing here can fail */
+    const struct memory_store *memory = self;
+    const struct memory_incident *incident = memory_row(&memory->incidents, number);
+    bool closed = incident != NULL && incident->row != NULL && !incident->row->live;
+    *out_resolved_at_ms = closed ? incident->row->resolved_at_ms : 0;
+    return 0;
+}

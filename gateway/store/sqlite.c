@@ -328,6 +328,8 @@ static const struct store_ops sqlite_ops = {
     .commit = sqlite_commit,
     .notifications = sqlite_notifications,
     .find_provider_id = sqlite_find_provider_id,
+    .find_alert = sqlite_find_alert,
+    .closed_at = sqlite_closed_at,
     .inbox_append = sqlite_inbox_append,
     .inbox_take = sqlite_inbox_take,
     .idle = sqlite_idle,
@@ -337,7 +339,8 @@ static const struct store_ops sqlite_ops = {
 
 int store_sqlite_open(const char *path, struct store **out_store, struct err *err)
 {
-    /* Its count of all memory would cost a lock in each allocation; refused, harmlessly, once SQLite runs. */
+    /* Its count of all memory would cost a lock in each allocation; refused, harmlessly, once
+     * SQLite runs. */
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     struct sqlite_store *store = heap_alloc(sizeof(*store));
     store->store = (struct store){.ops = &sqlite_ops, .self = store};

@@ -33,6 +33,7 @@
 #define SQLITE_STORE_POLICIES_MAX 512      /* more versions than this are swept at open */
 
 extern const char schema_0001_sqlite[];
+extern const char schema_0002_sqlite[];
 
 enum query {
     QUERY_BEGIN,
@@ -44,9 +45,13 @@ enum query {
     QUERY_ALERT_COUNT,
     QUERY_ALERT_STATE,
     QUERY_ALERT_ALL,
+    QUERY_ALERT_OVER,
+    QUERY_ALERT_FIND,
     QUERY_INCIDENT_INSERT,
     QUERY_INCIDENT_UPDATE,
     QUERY_INCIDENT_TURN,
+    QUERY_INCIDENT_MOVE,
+    QUERY_INCIDENT_CLOSED,
     QUERY_NOTIFICATION,
     QUERY_CLAIM,
     QUERY_CLAIM_BODY,
@@ -125,6 +130,11 @@ int sqlite_notifications(void *self, const uint64_t *ids, size_t count, struct a
                          struct stored_notification *out_items, struct err *err);
 int sqlite_find_provider_id(void *self, const char *channel, const char *provider_id,
                             uint64_t *out_notification, struct err *err);
+
+int sqlite_find_alert(void *self, const char *source, const char *key, uint64_t *out_incident,
+                      struct err *err);
+
+int sqlite_closed_at(void *self, uint64_t number, int64_t *out_resolved_at_ms, struct err *err);
 
 int sqlite_inbox_append(void *self, const struct store_inbox_item *items, size_t count,
                         struct err *err);

@@ -196,8 +196,8 @@ static const char *keep_text(sqlite3_stmt *statement, int column, struct arena *
     return arena_strdup(arena, text == NULL ? "" : (const char *)text);
 }
 
-/* Details of the incident's oldest firing alert, or of its oldest; *out_found stays as it is without
- * one. */
+/* Details of the incident's oldest firing alert, or of its oldest; *out_found stays as it is
+ * without one. */
 static int step_details(struct sqlite_store *store, enum query query, struct arena *arena,
                         struct stored_notification *item, bool *out_found)
 {
@@ -308,4 +308,41 @@ int sqlite_find_provider_id(void *self, const char *channel, const char *provide
     }
     (void)sqlite3_reset(b.statement); /* repeats the step's code */
     return result;
+}
+
+/* Runs a bound query for one number; 0 where it answers no row. */
+static int read_found(struct sqlite_store *store, struct binding *b, const char *what,
+                      int64_t *out_number, struct err *err)
+{
+    int rc = b->rc == SQLITE_OK ? sqlite3_step(b->statement) : b->rc;
+    int64_t found = rc == SQLITE_ROW ? sqlite3_column_int64(b->statement, 0) : 0;
+    (void)sqlite3_reset(b->statement); /* repeats the step's code */
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
+        return sqlite_fail(store->db, store->path, rc, what, err);
+    }
+    *out_number = found;
+    return 0;
+}
+
+int sqlite_find_alert(void *self, const char *source, const char *key, uint64_t *out_incident,
+                      struct err *err)
+{
+    struct sqlite_store *store = self;
+    struct binding b = binding_start(store, QUERY_ALERT_FIND);
+    int64_t found = 0;
+    bind_text(&b, source);
+    bind_text(&b, key);
+    if (read_found(store, &b, "alert by key", &found, err) != 0) {
+        return -1;
+    }
+    *out_incident = (uint64_t)found;
+    return 0;
+}
+
+int sqlite_closed_at(void *self, uint64_t number, int64_t *out_resolved_at_ms, struct err *err)
+{
+    struct sqlite_store *store = self;
+    struct binding b = binding_start(store, QUERY_INCIDENT_CLOSED);
+    bind_i64(&b, number <= INT64_MAX ? (int64_t)number : 0); /* 0 is no incident */
+    return read_found(store, &b, "closed incident", out_resolved_at_ms, err);
 }

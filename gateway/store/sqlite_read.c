@@ -327,8 +327,7 @@ int store_read_notification(struct store_reader *reader, uint64_t id, struct are
     if (rc != SQLITE_OK) {
         return sqlite_fail(reader->db, reader->path, rc, "notification", err);
     }
-    int result =
-        sqlite_step_notification(statement, reader->path, id, arena, out_row, &found, err);
+    int result = sqlite_step_notification(statement, reader->path, id, arena, out_row, &found, err);
     (void)sqlite3_finalize(statement); /* repeats the step's code */
     if (result == 0 && !found) {
         result =

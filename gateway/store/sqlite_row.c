@@ -75,6 +75,7 @@ int row_decode_incident(sqlite3_stmt *statement, struct incident_row *out_row, s
     row.next_due_at_ms = next_i64(&c);
     row.updated_at_ms = next_i64(&c);
     row.ladder = next_text(&c);
+    row.repliers = next_text(&c);
     *out_row = row;
     return 0;
 }

@@ -51,7 +51,8 @@ struct store_meta {
  *            and takes the place of the snapshot
  *   outcome  state, reason, next_at_ms; the attempt's row is closed. A state after claimed also sets ended_at_ms and drops
  *            body and snapshot (the hash stays)
- *   incident uuid, policy (the name) and group_key are those of the insert for ever
+ *   incident uuid is that of the insert for ever; policy (the name) and group_key change only where `moved` says so;
+ *            of one that is no longer live find_alert knows the alerts from then on
  *   alert    source and key are those of the insert for ever
  * An update of a row that is not there is a bug of the caller, answered with broken.
  */
@@ -101,6 +102,11 @@ struct store_ops {
     /* The notification a receipt speaks of; the newest where a provider has used an id twice. */
     int (*find_provider_id)(void *self, const char *channel, const char *provider_id,
                             uint64_t *out_notification, struct err *err);
+    /* The newest incident that is no longer live and has an alert with this source and key; 0 when there is none.
+     * Asked for every new incident, so it must stay cheap. */
+    int (*find_alert)(void *self, const char *source, const char *key, uint64_t *out_incident, struct err *err);
+    /* When an incident that is no longer live was resolved; 0 when there is none of that number. */
+    int (*closed_at)(void *self, uint64_t number, int64_t *out_resolved_at_ms, struct err *err);
     int (*inbox_append)(void *self, const struct store_inbox_item *items, size_t count, struct err *err);
     /* The oldest that were not taken yet. They leave the store in the transaction of the next commit that answers
      * committed, so apply them in it; after any other verdict they are taken again. */

@@ -67,6 +67,7 @@ struct incident_row sample_incident(uint64_t number)
         .next_due_at_ms = 1700000000009,
         .ladder = "{\"climb\":1}",
         .updated_at_ms = 1700000000010,
+        .repliers = "carol,dan",
     };
     static char group_keys[64][24];
     static size_t next;
@@ -289,8 +290,9 @@ void dump_incident(struct strbuf *out, const struct incident_row *row)
     strbuf_printf(out, " slips=%lld known=%d cleared=%d cause='%s' linked=%llu firing=%lld",
                   (long long)row->slip_count, row->known, row->cleared, row->cause,
                   (unsigned long long)row->linked, (long long)row->firing_count);
-    strbuf_printf(out, " due=%lld ladder=%s updated=%lld\n", (long long)row->next_due_at_ms,
-                  row->ladder, (long long)row->updated_at_ms);
+    strbuf_printf(out, " due=%lld ladder=%s updated=%lld repliers=%s\n",
+                  (long long)row->next_due_at_ms, row->ladder, (long long)row->updated_at_ms,
+                  row->repliers);
 }
 
 void dump_alert(struct strbuf *out, const struct alert_row *row)

@@ -153,9 +153,22 @@ static void test_claims_ahead_of_a_quick_destination(void **state)
     stage_expect_result(stage, 5, OUTCOME_TEMPORARY, "late");
     assert_int_equal(fake.send_count, sent + 3);
     assert_int_equal(desk_busy_count(stage->desk), 3);
-    desk_close(stage->desk, stage->now_ms);
     stage_start(stage, 6, "a");
-    stage_expect_result(stage, 6, OUTCOME_TEMPORARY, "stopping");
+    stage_drop(stage, 6);
+    stage_expect_result(stage, 6, OUTCOME_TEMPORARY, "recalled");
+    stage_drop(stage, 3); /* under way: it goes on */
+    stage_expect_silence(stage);
+    stage_finish(sent + 1, CHANNEL_SENT, "ok", 0);
+    stage_turn(stage, 0);
+    stage_expect_result(stage, 3, OUTCOME_ACCEPTED, "ok");
+    stage_offer(stage, 7, "a");
+    (void)stage_expect_prepared(stage, 7, "");
+    stage_offer(stage, 8, "a");
+    (void)stage_expect_prepared(stage, 8, "");
+    stage_start(stage, 7, "a");
+    stage_start(stage, 8, "a");
+    desk_close(stage->desk, stage->now_ms);
+    stage_expect_result(stage, 8, OUTCOME_TEMPORARY, "stopping");
     assert_int_equal(desk_busy_count(stage->desk), 2);
 }
 

@@ -125,8 +125,10 @@ static void a_claimed_page_runs_out_but_is_not_repeated(void **state)
     rig->holds_results = true;
     rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_ERROR, "blog");
     assert_int_equal(row_of(rig, 1).state, NOTIFICATION_CLAIMED);
+    assert_false(rig->orders[0].recalled);
     rig_say(rig, "carol", 1, VERB_ACK);
     assert_int_equal(row_of(rig, 1).state, NOTIFICATION_CLAIMED);
+    assert_true(rig->orders[0].recalled); /* for the case that it has not begun */
     struct input result = {.kind = INPUT_RESULT,
                            .actor = "delivery",
                            .u.result = {.notification = 1,

@@ -207,6 +207,7 @@ static void test_incident_update_keeps_its_identity(void **state)
     want.firing_count = 0;
     want.next_due_at_ms = 0;
     want.ladder = "{}";
+    want.repliers = "";
     want.updated_at_ms = 9;
     struct incident_row given = want;
     given.policy = "another";
@@ -223,6 +224,108 @@ static void test_incident_update_keeps_its_identity(void **state)
     assert_non_null(strstr(got, strbuf_text(&line)));
     strbuf_clear(&line);
     free(got);
+}
+
+static void test_incident_moves_to_another_group(void **state)
+{
+    struct store *store = store_of(state);
+    struct batch batch;
+    struct incident_row first = sample_incident(1);
+    struct incident_row second = sample_incident(2);
+    fill(store);
+    batch_begin(&batch, store);
+    batch_incident(&batch, true, second);
+    commit_ok(&batch, store);
+    first.policy = "another";
+    first.group_key = second.group_key; /* the same group, but of another policy */
+    struct incident_row given = first;
+    given.moved = true;
+    batch_begin(&batch, store);
+    batch_incident(&batch, false, given);
+    commit_ok(&batch, store);
+    char *got = world_text(store);
+    struct strbuf line;
+    strbuf_init(&line, 65536);
+    dump_incident(&line, &first);
+    assert_non_null(strstr(got, strbuf_text(&line)));
+    strbuf_clear(&line);
+    free(got);
+    /* What it left is free again, what it took is not. */
+    struct incident_row third = sample_incident(1);
+    third.number = 3;
+    batch_begin(&batch, store);
+    batch_incident(&batch, true, third);
+    commit_ok(&batch, store);
+    third.number = 4;
+    third.policy = first.policy;
+    third.group_key = first.group_key;
+    batch_begin(&batch, store);
+    batch_incident(&batch, true, third);
+    assert_int_equal(batch_commit(&batch, store), STORE_BROKEN);
+}
+
+static uint64_t found_alert(struct store *store, const char *source, const char *key)
+{
+    struct err err = {0};
+    uint64_t incident = 99;
+    assert_int_equal(store->ops->find_alert(store->self, source, key, &incident, &err), 0);
+    return incident;
+}
+
+static int64_t closed_at(struct store *store, uint64_t number)
+{
+    struct err err = {0};
+    int64_t at_ms = 99;
+    assert_int_equal(store->ops->closed_at(store->self, number, &at_ms, &err), 0);
+    return at_ms;
+}
+
+static void add_keyed(struct store *store, uint64_t number, const char *key)
+{
+    struct batch batch;
+    struct alert_row alert = sample_alert(number, number);
+    alert.source = "shop";
+    alert.key = key;
+    batch_begin(&batch, store);
+    batch_incident(&batch, true, sample_incident(number));
+    batch_alert(&batch, true, alert);
+    commit_ok(&batch, store);
+}
+
+static void close_one(struct store *store, uint64_t number)
+{
+    struct batch batch;
+    struct incident_row over = sample_incident(number);
+    over.state = INCIDENT_RESOLVED;
+    over.resolved_at_ms = (int64_t)number;
+    over.live = false;
+    batch_begin(&batch, store);
+    batch_incident(&batch, false, over);
+    commit_ok(&batch, store);
+}
+
+static void test_alerts_of_closed_incidents_are_found_by_key(void **state)
+{
+    struct store *store = store_of(state);
+    add_keyed(store, 1, "k");
+    add_keyed(store, 2, "other");
+    assert_int_equal(found_alert(store, "shop", "k"), 0); /* still live */
+    assert_int_equal(closed_at(store, 2), 0);
+    close_one(store, 1);
+    close_one(store, 2);
+    assert_int_equal(found_alert(store, "shop", "k"), 1);
+    assert_int_equal(found_alert(store, "shop", "other"), 2);
+    assert_int_equal(closed_at(store, 2), 2);
+    assert_int_equal(closed_at(store, 9), 0);
+    assert_int_equal(found_alert(store, "shop", "none"), 0);
+    assert_int_equal(found_alert(store, "bakery", "k"), 0);
+    add_keyed(store, 3, "k");
+    assert_int_equal(found_alert(store, "shop", "k"), 1);
+    close_one(store, 3);
+    assert_int_equal(found_alert(store, "shop", "k"), 3);
+    store->ops->idle(store->self, 1800000000000); /* all of it is past keeping */
+    assert_int_equal(found_alert(store, "shop", "k"), 0);
+    assert_int_equal(found_alert(store, "shop", "other"), 0);
 }
 
 struct alert_case {
@@ -856,6 +959,8 @@ static const struct {
     CASE(test_an_empty_body_is_a_body),
     CASE(test_a_store_made_to_fail_gives_every_verdict),
     CASE(test_inbox_items_leave_with_the_commit),
+    CASE(test_incident_moves_to_another_group),
+    CASE(test_alerts_of_closed_incidents_are_found_by_key),
     CASE(test_idle_deletes_what_is_old),
     CASE(test_urls),
 };

@@ -179,16 +179,55 @@ static void assert_refused(const char *folder, enum err_code code, const char *w
     }
 }
 
+/* What version 1 held: who owned a live incident has replied, and closed alerts are found by key.
+ */
+static void test_older_database_is_brought_up(void **state)
+{
+    static const char rows[] =
+        "CREATE TEMP TABLE base AS SELECT 1 AS number, '01020304-0000-0000-0000-000000000000' AS "
+        "uuid, 'shop' AS policy, 'h' AS policy_hash, 'g' AS group_key, 't' AS title, 'triggered' "
+        "AS "
+        "state, 'error' AS severity, 2 AS priority, 0 AS priority_set, 1 AS live, 1 AS opened, 0 "
+        "AS "
+        "acked, 0 AS resolved, 'ann' AS owner, 0 AS until, 0 AS eta, 0 AS slips, 0 AS known, 0 AS "
+        "cleared, '' AS cause, 0 AS linked, 1 AS firing, 0 AS due, 1 AS updated, 1 AS open, "
+        "'{\"climb\":1}' AS ladder;"
+        "INSERT INTO incidents SELECT * FROM base;"
+        "UPDATE base SET number = 2, group_key = 'g2', owner = 'source shop';"
+        "INSERT INTO incidents SELECT * FROM base;"
+        "UPDATE base SET number = 3, live = 0, open = 0, state = 'resolved', owner = 'bob';"
+        "INSERT INTO incidents SELECT * FROM base;"
+        "INSERT INTO alerts VALUES (1, 1, 'shop', 'k', 'firing', 'error', 1, 1, 0, 1, '', '{}', "
+        "'', "
+        "''), (2, 3, 'shop', 'k3', 'resolved', 'error', 1, 1, 1, 1, '', '{}', '', '');"
+        "INSERT INTO schema_version (version) VALUES (1)";
+    sqlite3 *db = open_raw(*state);
+    execute(db, schema_0001_sqlite);
+    execute(db, rows);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    struct store *store = open_ok(*state);
+    char *world = world_text(store);
+    uint64_t incident = 0;
+    assert_non_null(strstr(world, "repliers=ann\n"));
+    assert_non_null(strstr(world, "repliers=\n"));
+    free(world);
+    assert_int_equal(store->ops->find_alert(store->self, "shop", "k3", &incident, NULL), 0);
+    assert_int_equal(incident, 3);
+    assert_int_equal(store->ops->find_alert(store->self, "shop", "k", &incident, NULL), 0);
+    assert_int_equal(incident, 0);
+    store_close(store);
+}
+
 static void test_newer_database_is_refused(void **state)
 {
     store_close(open_ok(*state));
     sqlite3 *db = open_raw(*state);
-    execute(db, "INSERT INTO schema_version (version) VALUES (2)");
+    execute(db, "INSERT INTO schema_version (version) VALUES (3)");
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
-    assert_refused(*state, ERR_INVALID, "schema version 2 is newer than this program");
+    assert_refused(*state, ERR_INVALID, "schema version 3 is newer than this program");
     db = open_raw(*state);
     assert_int_equal(number_of(db, "SELECT epoch FROM meta"), 1); /* left as it was */
-    execute(db, "DELETE FROM schema_version WHERE version = 2");
+    execute(db, "DELETE FROM schema_version WHERE version = 3");
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
     store_close(open_ok(*state));
 }
@@ -709,12 +748,19 @@ static void test_load_of_few_and_of_many(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_reopened_store_is_the_same),  TEST(test_files_are_ours_alone),
-        TEST(test_rows_read_well_in_a_shell),   TEST(test_newer_database_is_refused),
-        TEST(test_foreign_database_is_refused), TEST(test_garbage_is_refused),
-        TEST(test_unknown_word_is_corrupt),     TEST(test_second_writer_is_refused),
-        TEST(test_hand_in_a_shell_makes_busy),  TEST(test_killed_while_writing),
-        TEST(test_full_disk_and_after),         TEST(test_the_log_stays_small),
+        TEST(test_reopened_store_is_the_same),
+        TEST(test_files_are_ours_alone),
+        TEST(test_rows_read_well_in_a_shell),
+        TEST(test_newer_database_is_refused),
+        TEST(test_older_database_is_brought_up),
+        TEST(test_foreign_database_is_refused),
+        TEST(test_garbage_is_refused),
+        TEST(test_unknown_word_is_corrupt),
+        TEST(test_second_writer_is_refused),
+        TEST(test_hand_in_a_shell_makes_busy),
+        TEST(test_killed_while_writing),
+        TEST(test_full_disk_and_after),
+        TEST(test_the_log_stays_small),
         TEST(test_idle_forgets_the_old),
         TEST(test_ids_of_the_timeline_are_never_given_again),
         TEST(test_unused_policies_leave_at_a_start),
