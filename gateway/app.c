@@ -55,6 +55,7 @@ struct app {
     bool is_tls; /* how the network listener was opened */
     struct intake_http *intake;
     struct api *api;
+    atomic_bool is_failing; /* the engine has given up */
     _Atomic(struct api *) follower; /* hears of commits once it is there */
     int64_t watchdog_ms; /* 0: nobody watches */
     int64_t watched_mono_ms;
@@ -111,6 +112,7 @@ static void on_fatal(void *self, int exit_code, const struct err *err)
 {
     (void)err; /* the engine's thread has logged it */
     struct app *app = self;
+    atomic_store(&app->is_failing, true);
     app->options.on_fatal(app->options.self, exit_code);
 }
 
@@ -364,10 +366,12 @@ void app_stop(struct app *app)
     if (app == NULL)
         return;
     (void)sd_notify(0, "STOPPING=1");
+    /* Without an engine no request is answered and no outcome recorded: the sooner the next start, the better. */
+    bool is_failing = atomic_load(&app->is_failing);
     if (app->server != NULL)
-        http_server_stop(app->server, HTTP_GRACE_MS);
+        http_server_stop(app->server, is_failing ? 0 : HTTP_GRACE_MS);
     if (app->delivery != NULL)
-        delivery_stop(app->delivery, DELIVERY_GRACE_MS);
+        delivery_stop(app->delivery, is_failing ? 0 : DELIVERY_GRACE_MS);
     engine_thread_stop(app->engine);
     engine_thread_destroy(app->engine);
     http_server_destroy(app->server);

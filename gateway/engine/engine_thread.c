@@ -35,6 +35,7 @@ struct engine_thread_metrics {
     struct metric *pending;
     struct metric *claimed;
     struct metric *timers;
+    struct metric *intake_open;
     struct metric *exhausted;
 };
 
@@ -82,6 +83,8 @@ static void metrics_init(struct engine_thread_metrics *m)
     m->exhausted = metric_counter("escalated_ladders_exhausted_total",
                                   "Times a ladder had no step left and nobody had acknowledged.", NULL, NULL);
     m->timers = metric_gauge("escalated_timers", "Timers set.", NULL, NULL);
+    m->intake_open = metric_gauge("escalated_intake_open", "1 while there is space for what comes in.", NULL, NULL);
+    metric_set(m->intake_open, 1);
 }
 
 static void note_status(struct engine_thread *t, enum store_verdict verdict, int64_t mono_ms)
@@ -146,6 +149,21 @@ static void keep_owed(struct engine_thread *t, struct input *const *inputs, size
     t->held_count = kept;
 }
 
+/* Below the floor of free space what is under way may be recorded on the last reserve; what is new waits outside. */
+static void tend_door(struct engine_thread *t, bool has_room)
+{
+    if (inbox_door_is_open(t->options.inbox) == has_room || atomic_load(&t->stopping))
+        return;
+    metric_set(t->metrics.intake_open, has_room);
+    if (has_room) {
+        inbox_open_door(t->options.inbox);
+        log_line(LOG_INFO, "there is space again, intake is open", NULL);
+    } else {
+        inbox_close_door(t->options.inbox);
+        log_line(LOG_ERROR, "the disk is full, intake is closed; what is under way goes on", NULL);
+    }
+}
+
 static bool handle_refusal(struct engine_thread *t, enum store_verdict verdict, const struct engine_out *out,
                            struct input *const *inputs, size_t count, const struct err *err)
 {
@@ -163,7 +181,7 @@ static bool handle_refusal(struct engine_thread *t, enum store_verdict verdict, 
                  store_verdict_name(verdict), "error", err->text, "count",
                  log_i64((int64_t)t->refused_burst.count), NULL);
     if (verdict == STORE_FULL)
-        inbox_close_door(t->options.inbox);
+        tend_door(t, false);
     if (verdict == STORE_UNKNOWN)
         tell_busy(inputs, count);
     else
@@ -227,9 +245,7 @@ static bool step(struct engine_thread *t, struct input **inputs, size_t count, i
         if (out.effects != NULL && t->options.on_commit != NULL)
             t->options.on_commit(t->options.self);
         release_all(inputs, count);
-        /* Work that is under way may be recorded on the last reserve; new work waits until there is space again. */
-        if (!inbox_door_is_open(t->options.inbox) && store_has_room(t->options.engine.store))
-            inbox_open_door(t->options.inbox);
+        tend_door(t, store_has_room(t->options.engine.store));
     } else {
         go_on = handle_refusal(t, verdict, &out, inputs, count, &err);
     }
@@ -308,6 +324,7 @@ int engine_thread_start(const struct engine_thread_options *options, struct engi
     if (engine_create(&options->engine, clock_engine_ms(options->clock), &t->engine, err) != 0)
         goto failed;
     note_status(t, STORE_COMMITTED, clock_mono_ms());
+    tend_door(t, store_has_room(options->engine.store));
     int code = pthread_create(&t->thread, NULL, run, t);
     if (code != 0) {
         (void)err_set_errno(err, code, "engine thread");
@@ -362,6 +379,10 @@ bool engine_thread_is_ready(struct engine_thread *thread, const char **out_why)
         *out_why = "the store does not answer; the engine is reloading";
     } else if (verdict != STORE_COMMITTED) {
         *out_why = verdict == STORE_FULL ? "the disk is full" : "the store refuses commits";
+    } else if (atomic_load(&thread->stopping)) {
+        *out_why = "stopping";
+    } else if (!inbox_door_is_open(thread->options.inbox)) {
+        *out_why = "the disk is full: what is under way goes on, nothing new is taken in";
     } else {
         return true;
     }
