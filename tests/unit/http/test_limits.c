@@ -218,7 +218,8 @@ static void test_flood_of_refused_connections_is_bounded(void **state)
     client_read(mine, true, &answer);
     assert_int_equal(answer.status, 200);
     for (size_t i = 0; i < FLOOD; i++) {
-        assert_true(client_is_closed(fds[i]));
+        /* The first ones were let in beside mine. */
+        assert_true(i < PER_ADDRESS - 1 || client_is_closed(fds[i]));
         close(fds[i]);
     }
     close(mine);
