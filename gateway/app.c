@@ -150,6 +150,7 @@ static int start_engine(struct app *app, struct err *err)
         .outbox = app->outbox,
         .clock = &app->clock,
         .keep_ms = app->config->keep_ms,
+        .lease_ms = app->config->lease_ms,
         .on_fatal = on_fatal,
         .on_beat = on_beat,
         .self = app};
@@ -240,6 +241,8 @@ int app_start(const struct app_options *options, struct app **out_app, int *out_
         goto failed;
     }
     log_set((enum log_level)app->config->log_level, app->config->log_json);
+    if (store_url_check(app->config->store_url, &err) != 0)
+        goto failed;
     *out_exit_code = APP_EXIT_IO;
     if (start_storage(app, &err) != 0)
         goto failed;
@@ -354,6 +357,10 @@ int app_check(const char *config_folder, const char *plugin_dir)
     strbuf_init(&problems, PROBLEMS_BYTES_MAX);
     int result = config_load(config_folder, &finder, &config, &problems);
     (void)fputs(strbuf_text(&problems), stderr);
+    if (result == 0 && store_url_check(config->store_url, &err) != 0) {
+        result = -1;
+        (void)fprintf(stderr, "[store] url: %s\n", err.text);
+    }
     if (result == 0)
         (void)printf("%s: %zu policies, %zu contacts, %zu sources, %zu channels: good\n", config_folder,
                      config->rulebook.policy_count, config->rulebook.contact_count, config->source_count,

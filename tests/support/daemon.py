@@ -12,6 +12,8 @@ import time
 BUILD = pathlib.Path(os.environ["ESCALATED_BUILD"])
 ESCALATED = BUILD / "bin" / "escalated"
 ESCALATE = BUILD / "bin" / "escalate"
+# Which stores this build has.
+STORES = ["sqlite", "postgres"] if "ESCALATED_POSTGRES:BOOL=ON" in (BUILD / "CMakeCache.txt").read_text() else ["sqlite"]
 # Sanitized builds on a busy machine are slow; a deadline only bounds a failure, it never delays a success.
 DEADLINE = 60.0
 

@@ -292,7 +292,7 @@ static void test_readers_that_cannot_be(void **state)
     } cases[] = {
         {"memory:", ERR_INVALID},
         {"sqlite:absent.db", ERR_NOT_FOUND},
-        {"postgresql://db", ERR_INVALID},
+        {"postgresql:db", ERR_INVALID},
     };
     struct fixture *fixture = *state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
