@@ -4,6 +4,7 @@
  */
 #include "gateway/app.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,7 @@ enum {
     CHANNELS_MAX = 256,
     HTTP_GRACE_MS = 5000,
     DELIVERY_GRACE_MS = 20000,
+    FATAL_GRACE_MS = 1000, /* nothing can be recorded any more: whoever comes next sends again under the same key */
     PEM_BYTES_MAX = 1024 * 1024,
 };
 
@@ -52,6 +54,7 @@ struct app {
     struct api *api;
     int64_t watchdog_ms; /* 0: nobody watches */
     int64_t watched_mono_ms;
+    atomic_bool has_failed; /* the engine has ended by itself */
 };
 
 static const struct channel_ops *find_plugin(void *self, const char *plugin, struct err *err)
@@ -97,6 +100,7 @@ static void on_fatal(void *self, int exit_code, const struct err *err)
 {
     (void)err; /* the engine's thread has logged it */
     struct app *app = self;
+    atomic_store(&app->has_failed, true);
     app->options.on_fatal(app->options.self, exit_code);
 }
 
@@ -119,6 +123,9 @@ static int start_storage(struct app *app, struct err *err)
     if (length < 0 || (size_t)length >= sizeof(path))
         return err_set(err, ERR_TOO_LARGE, "state folder: its path is longer than %zu bytes", sizeof(path));
     bool is_ours = app->config->token_key_file[0] == '\0';
+    if (is_ours && app->store->ops->lease != NULL)
+        log_line(LOG_WARNING, "[gateway] token_key_file is not set: reply tokens of one node are unknown to the others",
+                 NULL);
     return token_key_load(is_ours ? path : app->config->token_key_file, is_ours, &app->token_key, err);
 }
 
@@ -325,7 +332,7 @@ void app_stop(struct app *app)
     if (app->server != NULL)
         http_server_stop(app->server, HTTP_GRACE_MS);
     if (app->delivery != NULL)
-        delivery_stop(app->delivery, DELIVERY_GRACE_MS);
+        delivery_stop(app->delivery, atomic_load(&app->has_failed) ? FATAL_GRACE_MS : DELIVERY_GRACE_MS);
     engine_thread_stop(app->engine);
     engine_thread_destroy(app->engine);
     http_server_destroy(app->server);

@@ -41,10 +41,6 @@ class Cluster:
     def epoch(self):
         return self.rows("SELECT epoch FROM lease")[0][0]
 
-    def restart(self, node):
-        """What a supervisor does with a node that has ended."""
-        if node.process.poll() is not None:
-            node.start()
 
 
 def is_engine(node):
