@@ -70,14 +70,16 @@ int shared_inbox_encode(const struct input *input, struct strbuf *buf, struct er
     json_add_string(&out, "links", event->links);
     json_add_integer(&out, "at_ms", event->at_ms);
     json_add_object_end(&out);
-    return buf->overflowed ? err_set(err, ERR_TOO_LARGE, "event: more than %d bytes as JSON", SHARED_INBOX_ITEM_BYTES_MAX)
+    return buf->overflowed ? err_set(err, ERR_TOO_LARGE, "event: more than %d bytes as JSON",
+                                     SHARED_INBOX_ITEM_BYTES_MAX)
                            : 0;
 }
 
 static void complete(struct ticket *ticket, uint32_t index, const struct answer *answer)
 {
     (void)index; /* one input, one ticket */
-    struct shared_input *taken = (struct shared_input *)((char *)ticket - offsetof(struct shared_input, ticket));
+    struct shared_input *taken =
+        (struct shared_input *)((char *)ticket - offsetof(struct shared_input, ticket));
     struct shared_inbox *shared = taken->shared;
     if (answer->status == ANSWER_OVERLIMIT && shared != NULL) {
         shared->refused[shared->refused_count++] = taken->item;
@@ -86,7 +88,8 @@ static void complete(struct ticket *ticket, uint32_t index, const struct answer 
 
 static void release(struct input *input)
 {
-    struct shared_input *taken = (struct shared_input *)((char *)input - offsetof(struct shared_input, input));
+    struct shared_input *taken =
+        (struct shared_input *)((char *)input - offsetof(struct shared_input, input));
     json_free(taken->root);
     free(taken);
 }
@@ -100,7 +103,8 @@ static int decode_event(struct shared_input *taken, struct err *err)
     if (event_action_parse(json_string(json_get(root, "action")), &event->action) != 0 ||
         severity_parse(json_string(json_get(root, "severity")), &event->severity) != 0) {
         return err_set(err, ERR_CORRUPT, "shared inbox: got action '%s', severity '%s'",
-                       json_string(json_get(root, "action")), json_string(json_get(root, "severity")));
+                       json_string(json_get(root, "action")),
+                       json_string(json_get(root, "severity")));
     }
     event->source = json_string(json_get(root, "source"));
     event->key = json_string(json_get(root, "key"));
@@ -110,15 +114,18 @@ static int decode_event(struct shared_input *taken, struct err *err)
     event->at_ms = json_integer(json_get(root, "at_ms"));
     for (void *position = NULL; json_next(json_get(root, "labels"), &position, &name, &value);) {
         if (event->label_count == EVENT_LABELS_MAX) {
-            return err_set(err, ERR_TOO_LARGE, "shared inbox: an event with more than %d labels", EVENT_LABELS_MAX);
+            return err_set(err, ERR_TOO_LARGE, "shared inbox: an event with more than %d labels",
+                           EVENT_LABELS_MAX);
         }
-        taken->labels[event->label_count++] = (struct label){.name = name, .value = json_string(value)};
+        taken->labels[event->label_count++] =
+            (struct label){.name = name, .value = json_string(value)};
     }
     event->labels = taken->labels;
     return 0;
 }
 
-int shared_inbox_decode(const struct store_inbox_item *item, struct input **out_input, struct err *err)
+int shared_inbox_decode(const struct store_inbox_item *item, struct input **out_input,
+                        struct err *err)
 {
     struct shared_input *taken = heap_alloc(sizeof(*taken));
     struct input *input = &taken->input;
@@ -128,7 +135,8 @@ int shared_inbox_decode(const struct store_inbox_item *item, struct input **out_
     input->ticket = &taken->ticket;
     taken->ticket.complete = complete;
     memcpy(input->id, item->id, sizeof(input->id));
-    if (json_parse(item->bytes, item->count, &taken->root, err) != 0 || decode_event(taken, err) != 0) {
+    if (json_parse(item->bytes, item->count, &taken->root, err) != 0 ||
+        decode_event(taken, err) != 0) {
         release(input);
         return -1;
     }
@@ -140,7 +148,8 @@ int shared_inbox_decode(const struct store_inbox_item *item, struct input **out_
 
 /* The standby's side. */
 
-int shared_inbox_put(struct store *store, struct input *const *events, size_t count, struct err *err)
+int shared_inbox_put(struct store *store, struct input *const *events, size_t count,
+                     struct err *err)
 {
     struct store_inbox_item *items = heap_alloc((count + 1) * sizeof(*items));
     struct strbuf *texts = heap_alloc((count + 1) * sizeof(*texts));
@@ -167,21 +176,25 @@ int shared_inbox_put(struct store *store, struct input *const *events, size_t co
 
 /* The engine's side. */
 
-static bool take_one(struct shared_inbox *shared, const struct store_inbox_item *item, struct input **out_input)
+static bool take_one(struct shared_inbox *shared, const struct store_inbox_item *item,
+                     struct input **out_input)
 {
     struct err err;
     if (shared_inbox_decode(item, out_input, &err) != 0) {
-        /* Only a newer node or a hand in a SQL shell writes what we cannot read; it leaves with the next commit. */
+        /* Only a newer node or a hand in a SQL shell writes what we cannot read; it leaves with the
+         * next commit. */
         log_line(LOG_ERROR, "an item of the shared inbox cannot be read and is dropped", "sequence",
                  log_i64((int64_t)item->sequence), "error", err.text, NULL);
         return false;
     }
-    struct shared_input *taken = (struct shared_input *)((char *)*out_input - offsetof(struct shared_input, input));
+    struct shared_input *taken =
+        (struct shared_input *)((char *)*out_input - offsetof(struct shared_input, input));
     taken->shared = shared;
     return true;
 }
 
-size_t shared_inbox_take(struct shared_inbox *shared, struct input **out_inputs, size_t max, int64_t mono_ms)
+size_t shared_inbox_take(struct shared_inbox *shared, struct input **out_inputs, size_t max,
+                         int64_t mono_ms)
 {
     struct store_inbox_item *items = NULL;
     size_t count = 0;
@@ -192,9 +205,11 @@ size_t shared_inbox_take(struct shared_inbox *shared, struct input **out_inputs,
     }
     shared->poll_at_mono_ms = mono_ms + SHARED_INBOX_POLL_MS;
     arena_reset(&shared->arena);
-    if (shared->store->ops->inbox_take(shared->store->self, max, &shared->arena, &items, &count, &err) != 0) {
+    if (shared->store->ops->inbox_take(shared->store->self, max, &shared->arena, &items, &count,
+                                       &err) != 0) {
         if (log_burst_due(&shared->burst, mono_ms)) {
-            log_line(LOG_WARNING, "the shared inbox cannot be read, trying again", "error", err.text, NULL);
+            log_line(LOG_WARNING, "the shared inbox cannot be read, trying again", "error",
+                     err.text, NULL);
         }
         return 0;
     }
@@ -216,7 +231,8 @@ void shared_inbox_settle(struct shared_inbox *shared)
     shared->refused_count = 0;
     if (count > 0 &&
         shared->store->ops->inbox_append(shared->store->self, shared->refused, count, &err) != 0) {
-        log_line(LOG_ERROR, "events that other nodes took in found no room and could not be put back", "count",
+        log_line(LOG_ERROR,
+                 "events that other nodes took in found no room and could not be put back", "count",
                  log_i64((int64_t)count), "error", err.text, NULL);
     }
 }

@@ -9,7 +9,8 @@
 static void answer(struct input *input, enum answer_status status)
 {
     const struct answer said = {
-        .status = status, .text = status == ANSWER_DONE ? "" : "this node stands by for another; try again"};
+        .status = status,
+        .text = status == ANSWER_DONE ? "" : "this node stands by for another; try again"};
     if (input->ticket != NULL) {
         input->ticket->complete(input->ticket, input->ticket_index, &said);
     }
@@ -18,8 +19,8 @@ static void answer(struct input *input, enum answer_status status)
     }
 }
 
-static void take_in(const struct standby_options *options, struct input *const *inputs, size_t count,
-                    struct log_burst *burst)
+static void take_in(const struct standby_options *options, struct input *const *inputs,
+                    size_t count, struct log_burst *burst)
 {
     struct input *events[ENGINE_BATCH_MAX];
     size_t event_count = 0;
@@ -38,7 +39,8 @@ static void take_in(const struct standby_options *options, struct input *const *
     if (event_count > 0 && shared_inbox_put(options->store, events, event_count, &err) != 0) {
         status = ANSWER_BUSY;
         if (log_burst_due(burst, clock_mono_ms())) {
-            log_line(LOG_WARNING, "the shared inbox takes nothing, producers hear 503", "error", err.text, NULL);
+            log_line(LOG_WARNING, "the shared inbox takes nothing, producers hear 503", "error",
+                     err.text, NULL);
         }
     }
     for (size_t i = 0; i < event_count; i++) {

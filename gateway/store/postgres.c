@@ -14,7 +14,8 @@
 static int read_counters(struct postgres_store *store, struct err *err)
 {
     PGresult *result = NULL;
-    if (link_ask(&store->link, "SELECT batch, next_event, next_timeline FROM meta WHERE realm = 'main'", NULL,
+    if (link_ask(&store->link,
+                 "SELECT batch, next_event, next_timeline FROM meta WHERE realm = 'main'", NULL,
                  &result, err) != 0) {
         return -1;
     }
@@ -38,8 +39,8 @@ struct counters {
     uint64_t next_timeline;
 };
 
-static void send_meta(struct postgres_store *store, const struct store_meta *meta, const struct counters *next,
-                      struct pipe *pipe)
+static void send_meta(struct postgres_store *store, const struct store_meta *meta,
+                      const struct counters *next, struct pipe *pipe)
 {
     struct params params = {.count = 0};
     params_number(&params, (int64_t)meta->epoch);
@@ -50,13 +51,15 @@ static void send_meta(struct postgres_store *store, const struct store_meta *met
     params_number(&params, (int64_t)next->next_event);
     params_number(&params, (int64_t)next->next_timeline);
     params_number(&params, store->batch);
-    pipe_send(pipe,
-              "UPDATE meta SET epoch = $1, batch = batch + 1, engine_time_ms = $2, next_incident = $3, "
-              "next_notification = $4, next_alert = $5, next_event = $6, next_timeline = $7 "
-              "WHERE realm = 'main' AND batch = $8",
-              &params,
-              (struct pipe_step){.what = "counters: another batch than expected was the last", .want_rows = 1,
-                                 .unmet = STORE_BUSY});
+    pipe_send(
+        pipe,
+        "UPDATE meta SET epoch = $1, batch = batch + 1, engine_time_ms = $2, next_incident = $3, "
+        "next_notification = $4, next_alert = $5, next_event = $6, next_timeline = $7 "
+        "WHERE realm = 'main' AND batch = $8",
+        &params,
+        (struct pipe_step){.what = "counters: another batch than expected was the last",
+                           .want_rows = 1,
+                           .unmet = STORE_BUSY});
 }
 
 /* The transaction up to COMMIT, in one round trip. */
@@ -69,7 +72,8 @@ static enum store_verdict send_batch(struct postgres_store *store, const struct 
     pipe_begin(&pipe, &store->link);
     pipe_send(&pipe, "BEGIN", NULL, STEP("begin"));
     pipe_send(&pipe, "SELECT epoch FROM lease WHERE " PG_OURS " FOR UPDATE", &ours,
-              (struct pipe_step){.what = "engine lease: another node has it", .want_rows = 1,
+              (struct pipe_step){.what = "engine lease: another node has it",
+                                 .want_rows = 1,
                                  .unmet = STORE_LEASE_LOST});
     writer_send(store->writer, commit->effects, &next->next_event, &next->next_timeline, &pipe);
     send_meta(store, &commit->meta, next, &pipe);
@@ -78,7 +82,8 @@ static enum store_verdict send_batch(struct postgres_store *store, const struct 
         params_number(&params, (int64_t)store->inbox_taken);
         pipe_send(&pipe, "DELETE FROM inbox WHERE sequence <= $1", &params, STEP("inbox"));
     }
-    /* A time-out in the middle of COMMIT would cut a wait for synchronous replicas short and still say "committed". */
+    /* A time-out in the middle of COMMIT would cut a wait for synchronous replicas short and still
+     * say "committed". */
     pipe_send(&pipe, "SET LOCAL statement_timeout = 0", NULL, STEP("timeout"));
     return pipe_finish(&pipe, err);
 }
@@ -86,25 +91,30 @@ static enum store_verdict send_batch(struct postgres_store *store, const struct 
 static void roll_back(struct postgres_store *store)
 {
     struct err ignored;
-    if (store->link.conn != NULL && link_run(&store->link, "ROLLBACK", LINK_ANSWER_MS, &ignored) != 0) {
+    if (store->link.conn != NULL &&
+        link_run(&store->link, "ROLLBACK", LINK_ANSWER_MS, &ignored) != 0) {
         link_drop(&store->link); /* the server rolls back by itself */
     }
 }
 
 /*
- * The answer to COMMIT was lost. The old session may still be at work on it: the lock on the lease row, which it holds until it
- * is through, makes the look-up exact.
+ * The answer to COMMIT was lost. The old session may still be at work on it: the lock on the lease
+ * row, which it holds until it is through, makes the look-up exact.
  */
-static enum store_verdict settle(struct postgres_store *store, uint64_t epoch, int64_t batch, struct err *err)
+static enum store_verdict settle(struct postgres_store *store, uint64_t epoch, int64_t batch,
+                                 struct err *err)
 {
     struct err looked;
     PGresult *lease = NULL;
     PGresult *meta = NULL;
     enum store_verdict verdict = STORE_UNKNOWN;
     link_drop(&store->link);
-    if (link_up(&store->link, &looked) != 0 || link_run(&store->link, "BEGIN", LINK_ANSWER_MS, &looked) != 0 ||
-        link_ask(&store->link, "SELECT epoch FROM lease WHERE realm = 'main' FOR UPDATE", NULL, &lease, &looked) != 0 ||
-        link_ask(&store->link, "SELECT epoch, batch FROM meta WHERE realm = 'main'", NULL, &meta, &looked) != 0) {
+    if (link_up(&store->link, &looked) != 0 ||
+        link_run(&store->link, "BEGIN", LINK_ANSWER_MS, &looked) != 0 ||
+        link_ask(&store->link, "SELECT epoch FROM lease WHERE realm = 'main' FOR UPDATE", NULL,
+                 &lease, &looked) != 0 ||
+        link_ask(&store->link, "SELECT epoch, batch FROM meta WHERE realm = 'main'", NULL, &meta,
+                 &looked) != 0) {
         goto done;
     }
     if (PQntuples(lease) != 1 || PQntuples(meta) != 1) {
@@ -112,7 +122,8 @@ static enum store_verdict settle(struct postgres_store *store, uint64_t epoch, i
     } else if ((uint64_t)result_number(meta, 0, 0) == epoch && result_number(meta, 0, 1) == batch) {
         verdict = STORE_COMMITTED;
     } else if ((uint64_t)result_number(lease, 0, 0) != epoch) {
-        verdict = STORE_LEASE_LOST; /* if it was committed, the next engine has it; producers ask again either way */
+        verdict = STORE_LEASE_LOST; /* if it was committed, the next engine has it; producers ask
+                                       again either way */
     } else {
         verdict = STORE_BUSY;
     }
@@ -121,21 +132,31 @@ done:
     PQclear(meta);
     roll_back(store);
     if (verdict == STORE_UNKNOWN) {
-        (void)err_wrap(err, "the answer to COMMIT was lost and could not be looked up (%s)", looked.text);
+        (void)err_wrap(err, "the answer to COMMIT was lost and could not be looked up (%s)",
+                       looked.text);
     }
     return verdict;
 }
 
-static enum store_verdict finish_batch(struct postgres_store *store, uint64_t epoch, struct err *err)
+static enum store_verdict finish_batch(struct postgres_store *store, uint64_t epoch,
+                                       struct err *err)
 {
     PGresult *result = NULL;
-    if (link_ask(&store->link, "COMMIT", NULL, &result, err) != 0) {
-        return store->link.lost ? settle(store, epoch, store->batch + 1, err) : store->link.verdict;
+    struct err failure;
+    if (link_ask(&store->link, "COMMIT", NULL, &result, &failure) != 0) {
+        enum store_verdict verdict = store->link.lost
+                                         ? settle(store, epoch, store->batch + 1, &failure)
+                                         : store->link.verdict;
+        if (verdict != STORE_COMMITTED) {
+            (void)err_set(err, failure.code, "%s", failure.text); /* the verdict says it */
+        }
+        return verdict;
     }
     bool committed = strcmp(PQcmdStatus(result), "COMMIT") == 0;
     PQclear(result);
     if (!committed) {
-        (void)err_set(err, ERR_BUSY, "store %s: the server rolled the batch back", store->link.name);
+        (void)err_set(err, ERR_BUSY, "store %s: the server rolled the batch back",
+                      store->link.name);
         return STORE_BUSY;
     }
     return STORE_COMMITTED;
@@ -144,10 +165,12 @@ static enum store_verdict finish_batch(struct postgres_store *store, uint64_t ep
 static enum store_verdict try_commit(struct postgres_store *store, const struct commit *commit,
                                      struct counters *next, struct err *err)
 {
-    if (link_up(&store->link, err) != 0 || (!store->counters_known && read_counters(store, err) != 0)) {
+    if (link_up(&store->link, err) != 0 ||
+        (!store->counters_known && read_counters(store, err) != 0)) {
         return store->link.verdict;
     }
-    *next = (struct counters){.next_event = store->next_event, .next_timeline = store->next_timeline};
+    *next =
+        (struct counters){.next_event = store->next_event, .next_timeline = store->next_timeline};
     enum store_verdict verdict = send_batch(store, commit, next, err);
     if (verdict != STORE_COMMITTED) {
         roll_back(store);
@@ -161,7 +184,8 @@ static enum store_verdict postgres_commit(void *self, const struct commit *commi
     struct postgres_store *store = self;
     struct counters next = {.next_event = 0};
     if (store->broken) {
-        (void)err_set(err, ERR_SYSTEM, "store %s: an earlier commit failed for good; nothing is repeated",
+        (void)err_set(err, ERR_SYSTEM,
+                      "store %s: an earlier commit failed for good; nothing is repeated",
                       store->link.name); /* the verdict says it */
         return STORE_BROKEN;
     }
@@ -174,7 +198,8 @@ static enum store_verdict postgres_commit(void *self, const struct commit *commi
     } else {
         store->counters_known = false;
         store->broken = verdict == STORE_BROKEN;
-        /* The lease itself is asked again: an epoch of the caller's that was never ours says nothing about it. */
+        /* The lease itself is asked again: an epoch of the caller's that was never ours says
+         * nothing about it. */
         store->renew_at_mono_ms = 0;
     }
     return verdict;

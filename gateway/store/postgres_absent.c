@@ -4,7 +4,8 @@
 
 static int refuse(struct err *err)
 {
-    return err_set(err, ERR_INVALID, "store url: this program was built without PostgreSQL, want sqlite:FILE");
+    return err_set(err, ERR_INVALID,
+                   "store url: this program was built without PostgreSQL, want sqlite:FILE");
 }
 
 int store_postgres_url_check(const char *url, struct err *err)

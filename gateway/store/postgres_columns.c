@@ -65,86 +65,104 @@ static const struct group_sql group_sql[GROUP_COUNT] = {
                                .types = INCIDENT_TYPES,
                                .tail = "",
                                .every_row = true},
-    [GROUP_ALERT_STATE] = {.what = "alert: no such row to update",
-                           .head = ALERT_STATE_SET " FROM ",
-                           .types = "iittiiii",
-                           .tail = " AS n (id, incident, state, severity, first_at_ms, last_at_ms, resolved_at_ms, "
-                                   "count) WHERE o.id = n.id",
-                           .every_row = true},
+    [GROUP_ALERT_STATE] =
+        {.what = "alert: no such row to update",
+         .head = ALERT_STATE_SET " FROM ",
+         .types = "iittiiii",
+         .tail = " AS n (id, incident, state, severity, first_at_ms, last_at_ms, resolved_at_ms, "
+                 "count) WHERE o.id = n.id",
+         .every_row = true},
     [GROUP_ALERT_ALL] = {.what = "alert: no such row to update",
-                         .head = ALERT_STATE_SET ", summary = n.summary, labels = n.labels, details = n.details, "
-                                                 "links = n.links FROM ",
+                         .head = ALERT_STATE_SET
+                         ", summary = n.summary, labels = n.labels, details = n.details, "
+                         "links = n.links FROM ",
                          .types = "iittttiiiitttt",
                          .tail = " AS n (" ALERT_COLUMNS ALERT_LONG ") WHERE o.id = n.id",
                          .every_row = true},
     [GROUP_ALERT_INSERT] = {.what = "new alert",
-                            .head = "INSERT INTO alerts (" ALERT_COLUMNS ALERT_LONG ") SELECT * FROM ",
+                            .head =
+                                "INSERT INTO alerts (" ALERT_COLUMNS ALERT_LONG ") SELECT * FROM ",
                             .types = "iittttiiiitttt",
                             .tail = "",
                             .every_row = true},
-    [GROUP_OUTCOME_AGAIN] = {.what = "outcome of notification: no such row to update",
-                             .head = "UPDATE notifications AS o SET state = n.state, reason = n.reason, "
-                                     "next_at_ms = n.next_at_ms FROM ",
-                             .types = "itti",
-                             .tail = " AS n (id, state, reason, next_at_ms) WHERE o.id = n.id",
-                             .every_row = true},
-    [GROUP_OUTCOME_END] = {.what = "outcome of notification: no such row to update",
-                           .head = "UPDATE notifications AS o SET state = n.state, reason = n.reason, "
-                                   "next_at_ms = n.next_at_ms, ended_at_ms = n.ended_at_ms, body = NULL, "
-                                   "snapshot = CASE WHEN n.state = 'accepted' AND EXISTS (SELECT 1 FROM incidents "
-                                   "AS i WHERE i.number = o.incident AND i.live = 1) THEN o.snapshot ELSE '' END FROM ",
-                           .types = "ittii",
-                           .tail = " AS n (id, state, reason, next_at_ms, ended_at_ms) WHERE o.id = n.id",
-                           .every_row = true},
+    [GROUP_OUTCOME_AGAIN] =
+        {.what = "outcome of notification: no such row to update",
+         .head = "UPDATE notifications AS o SET state = n.state, reason = n.reason, "
+                 "next_at_ms = n.next_at_ms FROM ",
+         .types = "itti",
+         .tail = " AS n (id, state, reason, next_at_ms) WHERE o.id = n.id",
+         .every_row = true},
+    [GROUP_OUTCOME_END] =
+        {.what = "outcome of notification: no such row to update",
+         .head =
+             "UPDATE notifications AS o SET state = n.state, reason = n.reason, "
+             "next_at_ms = n.next_at_ms, ended_at_ms = n.ended_at_ms, body = NULL, "
+             "snapshot = CASE WHEN n.state = 'accepted' AND EXISTS (SELECT 1 FROM incidents "
+             "AS i WHERE i.number = o.incident AND i.live = 1) THEN o.snapshot ELSE '' END FROM ",
+         .types = "ittii",
+         .tail = " AS n (id, state, reason, next_at_ms, ended_at_ms) WHERE o.id = n.id",
+         .every_row = true},
     [GROUP_PROVIDER_ID] = {.what = "provider's id of notification: no such row to update",
-                           .head = "UPDATE notifications AS o SET provider_id = n.provider_id FROM ",
+                           .head =
+                               "UPDATE notifications AS o SET provider_id = n.provider_id FROM ",
                            .types = "it",
                            .tail = " AS n (id, provider_id) WHERE o.id = n.id",
                            .every_row = true},
-    [GROUP_ATTEMPT_END] = {.what = "end of attempt",
-                           .head = "UPDATE attempts AS o SET ended_at_ms = n.ended_at_ms, outcome = n.outcome, "
-                                   "reason = n.reason, detail = n.detail FROM ",
-                           .types = "iiittt",
-                           .tail = " AS n (notification, attempt, ended_at_ms, outcome, reason, detail) "
-                                   "WHERE o.notification = n.notification AND o.attempt = n.attempt"},
-    [GROUP_CLAIM] = {.what = "claim of notification: no such row to update",
-                     .head = "UPDATE notifications AS o SET state = 'claimed', attempt_count = n.attempt FROM ",
-                     .types = "ii",
-                     .tail = " AS n (id, attempt) WHERE o.id = n.id",
-                     .every_row = true},
-    [GROUP_CLAIM_BODY] = {.what = "claim of notification: no such row to update",
-                          .head = "UPDATE notifications AS o SET state = 'claimed', attempt_count = n.attempt, "
-                                  "body_hash = n.body_hash, content_type = n.content_type, subject = n.subject, "
-                                  "body = n.body FROM ",
-                          .types = "iitttb",
-                          .tail = " AS n (id, attempt, body_hash, content_type, subject, body) WHERE o.id = n.id",
-                          .every_row = true},
+    [GROUP_ATTEMPT_END] =
+        {.what = "end of attempt",
+         .head = "UPDATE attempts AS o SET ended_at_ms = n.ended_at_ms, outcome = n.outcome, "
+                 "reason = n.reason, detail = n.detail FROM ",
+         .types = "iiittt",
+         .tail = " AS n (notification, attempt, ended_at_ms, outcome, reason, detail) "
+                 "WHERE o.notification = n.notification AND o.attempt = n.attempt"},
+    [GROUP_CLAIM] =
+        {.what = "claim of notification: no such row to update",
+         .head = "UPDATE notifications AS o SET state = 'claimed', attempt_count = n.attempt FROM ",
+         .types = "ii",
+         .tail = " AS n (id, attempt) WHERE o.id = n.id",
+         .every_row = true},
+    [GROUP_CLAIM_BODY] =
+        {.what = "claim of notification: no such row to update",
+         .head = "UPDATE notifications AS o SET state = 'claimed', attempt_count = n.attempt, "
+                 "body_hash = n.body_hash, content_type = n.content_type, subject = n.subject, "
+                 "body = n.body FROM ",
+         .types = "iitttb",
+         .tail = " AS n (id, attempt, body_hash, content_type, subject, body) WHERE o.id = n.id",
+         .every_row = true},
     /* History, not state: an attempt counted twice must not stop the engine. */
-    [GROUP_ATTEMPT_START] = {.what = "start of attempt",
-                             .head = "INSERT INTO attempts (notification, attempt, started_at_ms, deadline_mono_ms, "
-                                     "boot_id, ended_at_ms, outcome, reason, detail) SELECT *, 0, '', '', '' FROM ",
-                             .types = "iiiit",
-                             .tail = " ON CONFLICT (notification, attempt) DO UPDATE SET "
-                                     "started_at_ms = excluded.started_at_ms, "
-                                     "deadline_mono_ms = excluded.deadline_mono_ms, boot_id = excluded.boot_id, "
-                                     "ended_at_ms = 0, outcome = '', reason = '', detail = ''"},
+    [GROUP_ATTEMPT_START] =
+        {.what = "start of attempt",
+         .head = "INSERT INTO attempts (notification, attempt, started_at_ms, deadline_mono_ms, "
+                 "boot_id, ended_at_ms, outcome, reason, detail) SELECT *, 0, '', '', '' FROM ",
+         .types = "iiiit",
+         .tail = " ON CONFLICT (notification, attempt) DO UPDATE SET "
+                 "started_at_ms = excluded.started_at_ms, "
+                 "deadline_mono_ms = excluded.deadline_mono_ms, boot_id = excluded.boot_id, "
+                 "ended_at_ms = 0, outcome = '', reason = '', detail = ''"},
     [GROUP_NOTIFICATION] = {.what = "new notification",
-                            .head = "INSERT INTO notifications (" NOTIFICATION_COLUMNS NOTIFICATION_LONG
-                                    ") SELECT * FROM ",
-                            .types = "iititi" "ttttttt" "iiiiiii" "ttttt" "b",
+                            .head =
+                                "INSERT INTO notifications (" NOTIFICATION_COLUMNS NOTIFICATION_LONG
+                                ") SELECT * FROM ",
+                            .types = "iititi"
+                                     "ttttttt"
+                                     "iiiiiii"
+                                     "ttttt"
+                                     "b",
                             .tail = "",
                             .every_row = true},
-    [GROUP_INCIDENT_OVER] = {.what = "snapshots of a closed incident",
-                             .head = "UPDATE notifications SET snapshot = '' WHERE state = 'accepted' AND "
-                                     "snapshot <> '' AND incident IN (SELECT * FROM ",
-                             .types = "i",
-                             .tail = ")"},
-    [GROUP_EVENT] = {.what = "event",
-                     .head = "INSERT INTO events (id, uuid, at_ms, source, key, action, severity, disposition, "
-                             "incident) SELECT * FROM ",
-                     .types = "itittttti",
-                     .tail = "",
-                     .every_row = true},
+    [GROUP_INCIDENT_OVER] =
+        {.what = "snapshots of a closed incident",
+         .head = "UPDATE notifications SET snapshot = '' WHERE state = 'accepted' AND "
+                 "snapshot <> '' AND incident IN (SELECT * FROM ",
+         .types = "i",
+         .tail = ")"},
+    [GROUP_EVENT] =
+        {.what = "event",
+         .head = "INSERT INTO events (id, uuid, at_ms, source, key, action, severity, disposition, "
+                 "incident) SELECT * FROM ",
+         .types = "itittttti",
+         .tail = "",
+         .every_row = true},
     [GROUP_TIMELINE] = {.what = "timeline",
                         .head = "INSERT INTO timeline (" TIMELINE_COLUMNS ") SELECT * FROM ",
                         .types = "iittttti",
@@ -218,7 +236,8 @@ void column_u64(struct columns *columns, uint64_t number)
     column_i64(columns, (int64_t)number);
 }
 
-/* Everything from outside was checked at the edge; a text that was not must not stop every later batch. */
+/* Everything from outside was checked at the edge; a text that was not must not stop every later
+ * batch. */
 static void put_repaired(struct columns *columns, const char *text, size_t length)
 {
     struct strbuf good;
@@ -286,8 +305,8 @@ static void write_sql(const struct group_sql *group, char out[SQL_BYTES_MAX])
 
 static void write_header(struct column *column, Oid element, size_t rows)
 {
-    put_u32(column->data, 1);      /* dimensions */
-    put_u32(column->data + 4, 1);  /* there may be NULLs */
+    put_u32(column->data, 1);     /* dimensions */
+    put_u32(column->data + 4, 1); /* there may be NULLs */
     put_u32(column->data + 8, element);
     put_u32(column->data + 12, (uint32_t)rows);
     put_u32(column->data + 16, 1); /* first index */
@@ -317,7 +336,8 @@ void columns_send(struct columns *columns, enum group group, struct pipe *pipe)
     if (!pipe->link->prepared[group]) {
         write_sql(sql, text);
     }
-    const struct pipe_params params = {.count = count, .types = types, .values = values, .lengths = lengths};
+    const struct pipe_params params = {
+        .count = count, .types = types, .values = values, .lengths = lengths};
     pipe_send_prepared(pipe, (int)group, text, &params,
                        (struct pipe_step){.what = sql->what,
                                           .want_rows = sql->every_row ? (int64_t)columns->rows : -1,

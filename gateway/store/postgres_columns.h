@@ -1,10 +1,10 @@
 /*
  * postgres_columns - rows for one statement, kept column by column as PostgreSQL's binary arrays.
  *
- * Shape:   columns_row (begins a row) -> column_* in the order of the statement's columns -> columns_send (and empties).
- * Owns:    everything added is copied; the memory stays for the next batch.
- * Limits:  LINK_COLUMNS_MAX columns; the caller bounds the batch.
- * Source:  the arrays' external binary form is that of array_recv in PostgreSQL's arrayfuncs.c.
+ * Shape:   columns_row (begins a row) -> column_* in the order of the statement's columns ->
+ * columns_send (and empties). Owns:    everything added is copied; the memory stays for the next
+ * batch. Limits:  LINK_COLUMNS_MAX columns; the caller bounds the batch. Source:  the arrays'
+ * external binary form is that of array_recv in PostgreSQL's arrayfuncs.c.
  */
 #ifndef ESCALATED_STORE_POSTGRES_COLUMNS_H
 #define ESCALATED_STORE_POSTGRES_COLUMNS_H
@@ -47,10 +47,12 @@ struct columns {
     int next; /* column of the row that is being added */
 };
 
-struct columns *columns_row(struct columns *columns); /* the same, ready for the row's first column */
+struct columns *
+columns_row(struct columns *columns); /* the same, ready for the row's first column */
 void column_i64(struct columns *columns, int64_t number);
 void column_u64(struct columns *columns, uint64_t number);
-void column_text(struct columns *columns, const char *text); /* NULL is ""; what is no UTF-8 becomes U+FFFD */
+void column_text(struct columns *columns,
+                 const char *text); /* NULL is ""; what is no UTF-8 becomes U+FFFD */
 void column_bytes(struct columns *columns, const void *bytes, size_t count); /* NULL is NULL */
 void columns_send(struct columns *columns, enum group group, struct pipe *pipe);
 void columns_clear(struct columns *columns);

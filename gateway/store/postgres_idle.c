@@ -1,6 +1,7 @@
 /*
- * Retention: one small bite a call, each in a transaction that holds the lease, so that a node which has lost it deletes nothing.
- * Deletion by hand or by the database's own means does as well, as long as it leaves live incidents alone.
+ * Retention: one small bite a call, each in a transaction that holds the lease, so that a node
+ * which has lost it deletes nothing. Deletion by hand or by the database's own means does as well,
+ * as long as it leaves live incidents alone.
  */
 #include <stdio.h>
 
@@ -10,7 +11,8 @@
 
 /* Incidents first; what hangs on them goes by their numbers. */
 static const char *const incident_deletions[] = {
-    "DELETE FROM attempts WHERE notification IN (SELECT id FROM notifications WHERE incident = ANY($1::bigint[]))",
+    "DELETE FROM attempts WHERE notification IN (SELECT id FROM notifications WHERE incident = "
+    "ANY($1::bigint[]))",
     "DELETE FROM notifications WHERE incident = ANY($1::bigint[])",
     "DELETE FROM alerts WHERE incident = ANY($1::bigint[])",
     "DELETE FROM timeline WHERE incident = ANY($1::bigint[])",
@@ -18,8 +20,9 @@ static const char *const incident_deletions[] = {
 };
 
 /*
- * Rows that belong to no incident, or whose incident has no index to find them by, leave by age. Each table is walked in the
- * order of its ids, which is that of time; `find` answers the last id of a run of old rows.
+ * Rows that belong to no incident, or whose incident has no index to find them by, leave by age.
+ * Each table is walked in the order of its ids, which is that of time; `find` answers the last id
+ * of a run of old rows.
  */
 struct sweep {
     const char *find;
@@ -27,22 +30,27 @@ struct sweep {
 };
 
 static const struct sweep sweeps[SWEEP_COUNT] = {
-    [SWEEP_EVENTS] = {.find = "SELECT coalesce(max(id), $1) FROM (SELECT id, at_ms FROM events WHERE id > $1 "
-                              "ORDER BY id LIMIT $2) AS run WHERE at_ms < $3",
-                      .deletions = {"DELETE FROM events WHERE id > $1 AND id <= $2 AND NOT EXISTS "
-                                    "(SELECT 1 FROM incidents WHERE number = events.incident)"}},
-    [SWEEP_TIMELINE] = {.find = "SELECT coalesce(max(id), $1) FROM (SELECT id, at_ms FROM timeline WHERE "
-                                "incident = 0 AND id > $1 ORDER BY id LIMIT $2) AS run WHERE at_ms < $3",
-                        .deletions = {"DELETE FROM timeline WHERE incident = 0 AND id > $1 AND id <= $2"}},
+    [SWEEP_EVENTS] =
+        {.find = "SELECT coalesce(max(id), $1) FROM (SELECT id, at_ms FROM events WHERE id > $1 "
+                 "ORDER BY id LIMIT $2) AS run WHERE at_ms < $3",
+         .deletions = {"DELETE FROM events WHERE id > $1 AND id <= $2 AND NOT EXISTS "
+                       "(SELECT 1 FROM incidents WHERE number = events.incident)"}},
+    [SWEEP_TIMELINE] =
+        {.find = "SELECT coalesce(max(id), $1) FROM (SELECT id, at_ms FROM timeline WHERE "
+                 "incident = 0 AND id > $1 ORDER BY id LIMIT $2) AS run WHERE at_ms < $3",
+         .deletions = {"DELETE FROM timeline WHERE incident = 0 AND id > $1 AND id <= $2"}},
     [SWEEP_NOTIFICATIONS] = {
-        .find = "SELECT coalesce(max(id), $1) FROM (SELECT id, created_at_ms FROM notifications WHERE "
-                "incident = 0 AND id > $1 ORDER BY id LIMIT $2) AS run WHERE created_at_ms < $3",
-        .deletions = {"DELETE FROM attempts WHERE notification IN (SELECT id FROM notifications WHERE "
-                      "incident = 0 AND ended_at_ms <> 0 AND id > $1 AND id <= $2)",
-                      "DELETE FROM notifications WHERE incident = 0 AND ended_at_ms <> 0 AND id > $1 AND "
-                      "id <= $2"}}};
+        .find =
+            "SELECT coalesce(max(id), $1) FROM (SELECT id, created_at_ms FROM notifications WHERE "
+            "incident = 0 AND id > $1 ORDER BY id LIMIT $2) AS run WHERE created_at_ms < $3",
+        .deletions = {
+            "DELETE FROM attempts WHERE notification IN (SELECT id FROM notifications WHERE "
+            "incident = 0 AND ended_at_ms <> 0 AND id > $1 AND id <= $2)",
+            "DELETE FROM notifications WHERE incident = 0 AND ended_at_ms <> 0 AND id > $1 AND "
+            "id <= $2"}}};
 
-static int delete_incidents(struct postgres_store *store, int64_t keep_before_ms, bool *out_any, struct err *err)
+static int delete_incidents(struct postgres_store *store, int64_t keep_before_ms, bool *out_any,
+                            struct err *err)
 {
     struct params params = {.count = 0};
     PGresult *result = NULL;
@@ -69,7 +77,8 @@ static int delete_incidents(struct postgres_store *store, int64_t keep_before_ms
     *out_any = *out_any || count > 0;
     struct params list = {.count = 0};
     params_text(&list, numbers);
-    for (size_t i = 0; i < sizeof(incident_deletions) / sizeof(incident_deletions[0]) && count > 0; i++) {
+    for (size_t i = 0; i < sizeof(incident_deletions) / sizeof(incident_deletions[0]) && count > 0;
+         i++) {
         if (link_ask(&store->link, incident_deletions[i], &list, NULL, err) != 0) {
             return -1;
         }
@@ -77,9 +86,10 @@ static int delete_incidents(struct postgres_store *store, int64_t keep_before_ms
     return 0;
 }
 
-/* At the end of a walk the next one begins from the oldest, later: rows passed over may have lost their incident. */
-static int sweep_table(struct postgres_store *store, int which, int64_t keep_before_ms, int64_t *out_last,
-                       struct err *err)
+/* At the end of a walk the next one begins from the oldest, later: rows passed over may have lost
+ * their incident. */
+static int sweep_table(struct postgres_store *store, int which, int64_t keep_before_ms,
+                       int64_t *out_last, struct err *err)
 {
     struct params params = {.count = 0};
     PGresult *result = NULL;
@@ -98,7 +108,8 @@ static int sweep_table(struct postgres_store *store, int which, int64_t keep_bef
     struct params range = {.count = 0};
     params_number(&range, store->swept[which]);
     params_number(&range, *out_last);
-    for (int i = 0; i < 2 && *out_last != store->swept[which] && sweeps[which].deletions[i] != NULL; i++) {
+    for (int i = 0; i < 2 && *out_last != store->swept[which] && sweeps[which].deletions[i] != NULL;
+         i++) {
         if (link_ask(&store->link, sweeps[which].deletions[i], &range, NULL, err) != 0) {
             return -1;
         }
@@ -106,20 +117,22 @@ static int sweep_table(struct postgres_store *store, int which, int64_t keep_bef
     return 0;
 }
 
-static int retain(struct postgres_store *store, int64_t keep_before_ms, int64_t last[SWEEP_COUNT], bool *out_any,
-                  struct err *err)
+static int retain(struct postgres_store *store, int64_t keep_before_ms, int64_t last[SWEEP_COUNT],
+                  bool *out_any, struct err *err)
 {
     struct params ours = {.count = 0};
     PGresult *result = NULL;
     params_ours(&ours, store, store->epoch);
     if (link_run(&store->link, "BEGIN", LINK_ANSWER_MS, err) != 0 ||
-        link_ask(&store->link, "SELECT epoch FROM lease WHERE " PG_OURS " FOR UPDATE", &ours, &result, err) != 0) {
+        link_ask(&store->link, "SELECT epoch FROM lease WHERE " PG_OURS " FOR UPDATE", &ours,
+                 &result, err) != 0) {
         return -1;
     }
     bool held = PQntuples(result) == 1;
     PQclear(result);
     if (!held) {
-        return err_set(err, ERR_CONFLICT, "store %s: another node has the engine lease", store->link.name);
+        return err_set(err, ERR_CONFLICT, "store %s: another node has the engine lease",
+                       store->link.name);
     }
     if (delete_incidents(store, keep_before_ms, out_any, err) != 0) {
         return -1;
@@ -148,7 +161,8 @@ void postgres_idle(void *self, int64_t keep_before_ms)
         return;
     }
     if (retain(store, keep_before_ms, last, &any, &ignored) != 0) {
-        if (store->link.conn != NULL && link_run(&store->link, "ROLLBACK", LINK_ANSWER_MS, &ignored) != 0) {
+        if (store->link.conn != NULL &&
+            link_run(&store->link, "ROLLBACK", LINK_ANSWER_MS, &ignored) != 0) {
             link_drop(&store->link);
         }
         return;
@@ -165,7 +179,8 @@ void postgres_idle(void *self, int64_t keep_before_ms)
     }
 }
 
-/* Only when the lease is taken: while it runs, the engine counts on every version that it has stored. */
+/* Only when the lease is taken: while it runs, the engine counts on every version that it has
+ * stored. */
 int postgres_sweep_policies(struct postgres_store *store, struct err *err)
 {
     struct params params = {.count = 0};

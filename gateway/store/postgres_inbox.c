@@ -4,13 +4,16 @@
 #include "gateway/store/postgres.h"
 #include "gateway/store/postgres_columns.h"
 
-/* The last sequence of `count` new ones. Other nodes wait here until this transaction is through. */
-static int take_sequences(struct postgres_store *store, size_t count, int64_t *out_last, struct err *err)
+/* The last sequence of `count` new ones. Other nodes wait here until this transaction is through.
+ */
+static int take_sequences(struct postgres_store *store, size_t count, int64_t *out_last,
+                          struct err *err)
 {
     struct params params = {.count = 0};
     PGresult *result = NULL;
     params_number(&params, (int64_t)count);
-    if (link_ask(&store->link, "UPDATE inbox_counter SET last = last + $1 WHERE realm = 'main' RETURNING last",
+    if (link_ask(&store->link,
+                 "UPDATE inbox_counter SET last = last + $1 WHERE realm = 'main' RETURNING last",
                  &params, &result, err) != 0) {
         return -1;
     }
@@ -19,14 +22,17 @@ static int take_sequences(struct postgres_store *store, size_t count, int64_t *o
         *out_last = result_number(result, 0, 0);
     }
     PQclear(result);
-    return found ? 0 : err_set(err, ERR_CORRUPT, "store %s: table inbox_counter has lost its row", store->link.name);
+    return found ? 0
+                 : err_set(err, ERR_CORRUPT, "store %s: table inbox_counter has lost its row",
+                           store->link.name);
 }
 
-static int append_all(struct postgres_store *store, const struct store_inbox_item *items, size_t count,
-                      struct err *err)
+static int append_all(struct postgres_store *store, const struct store_inbox_item *items,
+                      size_t count, struct err *err)
 {
     int64_t last = 0;
-    if (link_up(&store->link, err) != 0 || link_run(&store->link, "BEGIN", LINK_ANSWER_MS, err) != 0 ||
+    if (link_up(&store->link, err) != 0 ||
+        link_run(&store->link, "BEGIN", LINK_ANSWER_MS, err) != 0 ||
         take_sequences(store, count, &last, err) != 0) {
         return -1;
     }
@@ -48,11 +54,13 @@ static int append_all(struct postgres_store *store, const struct store_inbox_ite
     return verdict == STORE_COMMITTED ? 0 : -1;
 }
 
-int postgres_inbox_append(void *self, const struct store_inbox_item *items, size_t count, struct err *err)
+int postgres_inbox_append(void *self, const struct store_inbox_item *items, size_t count,
+                          struct err *err)
 {
     struct postgres_store *store = self;
     if (store->broken) {
-        return err_set(err, ERR_SYSTEM, "store %s: an earlier commit failed for good", store->link.name);
+        return err_set(err, ERR_SYSTEM, "store %s: an earlier commit failed for good",
+                       store->link.name);
     }
     if (count == 0) {
         return 0;
@@ -60,7 +68,8 @@ int postgres_inbox_append(void *self, const struct store_inbox_item *items, size
     if (append_all(store, items, count, err) != 0 ||
         link_run(&store->link, "SET LOCAL statement_timeout = 0", LINK_ANSWER_MS, err) != 0) {
         struct err ignored;
-        if (store->link.conn != NULL && link_run(&store->link, "ROLLBACK", LINK_ANSWER_MS, &ignored) != 0) {
+        if (store->link.conn != NULL &&
+            link_run(&store->link, "ROLLBACK", LINK_ANSWER_MS, &ignored) != 0) {
             link_drop(&store->link);
         }
         return -1;
@@ -71,16 +80,20 @@ int postgres_inbox_append(void *self, const struct store_inbox_item *items, size
     }
     bool committed = strcmp(PQcmdStatus(result), "COMMIT") == 0;
     PQclear(result);
-    return committed ? 0 : err_set(err, ERR_BUSY, "store %s: the server rolled the inbox back", store->link.name);
+    return committed ? 0
+                     : err_set(err, ERR_BUSY, "store %s: the server rolled the inbox back",
+                               store->link.name);
 }
 
-static int keep_items(const PGresult *result, struct arena *arena, struct store_inbox_item *items, struct err *err)
+static int keep_items(const PGresult *result, struct arena *arena, struct store_inbox_item *items,
+                      struct err *err)
 {
     for (int i = 0; i < PQntuples(result); i++) {
         struct result_row cells = {.result = result, .row = i, .arena_or_null = arena};
         struct id id;
         if (id_parse(PQgetvalue(result, i, 1), &id) != 0) {
-            return err_set(err, ERR_CORRUPT, "store: inbox %s has the uuid '%s', which nobody wrote",
+            return err_set(err, ERR_CORRUPT,
+                           "store: inbox %s has the uuid '%s', which nobody wrote",
                            PQgetvalue(result, i, 0), PQgetvalue(result, i, 1));
         }
         memcpy(items[i].id, id.bytes, sizeof(items[i].id));
@@ -90,8 +103,8 @@ static int keep_items(const PGresult *result, struct arena *arena, struct store_
     return 0;
 }
 
-int postgres_inbox_take(void *self, size_t max, struct arena *arena, struct store_inbox_item **out_items,
-                        size_t *out_count, struct err *err)
+int postgres_inbox_take(void *self, size_t max, struct arena *arena,
+                        struct store_inbox_item **out_items, size_t *out_count, struct err *err)
 {
     struct postgres_store *store = self;
     struct params params = {.count = 0};
@@ -99,8 +112,9 @@ int postgres_inbox_take(void *self, size_t max, struct arena *arena, struct stor
     params_number(&params, (int64_t)store->inbox_taken);
     params_number(&params, number_bound(max));
     if (link_ask(&store->link,
-                 "SELECT sequence, uuid, bytes FROM inbox WHERE sequence > $1 ORDER BY sequence LIMIT $2", &params,
-                 &result, err) != 0) {
+                 "SELECT sequence, uuid, bytes FROM inbox WHERE sequence > $1 ORDER BY sequence "
+                 "LIMIT $2",
+                 &params, &result, err) != 0) {
         return -1;
     }
     size_t count = (size_t)PQntuples(result);

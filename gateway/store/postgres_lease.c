@@ -1,6 +1,6 @@
 /*
- * The engine lease. Its times are read from the clock of the database, so that nodes need not agree about theirs; and they only
- * say when somebody may try: who commits is decided by the epoch.
+ * The engine lease. Its times are read from the clock of the database, so that nodes need not agree
+ * about theirs; and they only say when somebody may try: who commits is decided by the epoch.
  */
 #include "gateway/base/assert.h"
 #include "gateway/store/postgres.h"
@@ -19,8 +19,8 @@ static int renew(struct postgres_store *store, bool *out_held, struct err *err)
     params_ours(&params, store, store->epoch);
     params_number(&params, store->lease_ms);
     if (link_ask(&store->link,
-                 "UPDATE lease SET until_ms = " PG_NOW " + $3 WHERE " PG_OURS " RETURNING epoch", &params,
-                 &result, err) != 0) {
+                 "UPDATE lease SET until_ms = " PG_NOW " + $3 WHERE " PG_OURS " RETURNING epoch",
+                 &params, &result, err) != 0) {
         return -1;
     }
     *out_held = PQntuples(result) == 1;
@@ -28,7 +28,8 @@ static int renew(struct postgres_store *store, bool *out_held, struct err *err)
     return 0;
 }
 
-/* If the answer is lost and the lease is ours without our knowing, the next try finds our own name in it. */
+/* If the answer is lost and the lease is ours without our knowing, the next try finds our own name
+ * in it. */
 static int take(struct postgres_store *store, bool *out_held, struct err *err)
 {
     struct params params = {.count = 0};
@@ -37,7 +38,8 @@ static int take(struct postgres_store *store, bool *out_held, struct err *err)
     params_text(&params, store->node);
     params_number(&params, store->lease_ms);
     if (link_ask(&store->link,
-                 "UPDATE lease SET owner = $1, node = $2, epoch = epoch + 1, until_ms = " PG_NOW " + $3 "
+                 "UPDATE lease SET owner = $1, node = $2, epoch = epoch + 1, until_ms = " PG_NOW
+                 " + $3 "
                  "WHERE realm = 'main' AND (until_ms < " PG_NOW " OR owner = $1) RETURNING epoch",
                  &params, &result, err) != 0) {
         return -1;

@@ -39,8 +39,9 @@ static int url_parse(const char *url, char **out_name, struct err *err)
     int64_t seconds = LINK_CONNECT_S;
     int result = 0;
     if (timeout[0] != '\0' && (parse_i64(timeout, 2, LINK_CONNECT_S_MAX, &seconds, NULL) != 0)) {
-        result = err_set(err, ERR_INVALID, "store url: connect_timeout: got %s, want 2..%d (seconds)", timeout,
-                         LINK_CONNECT_S_MAX);
+        result =
+            err_set(err, ERR_INVALID, "store url: connect_timeout: got %s, want 2..%d (seconds)",
+                    timeout, LINK_CONNECT_S_MAX);
     }
     if (result == 0 && out_name != NULL) {
         struct strbuf name;
@@ -90,8 +91,9 @@ void link_clear(struct link *link)
 /* Failures. The header says what a caller may rely on; the pipe uses these as well. */
 
 /*
- * Classes of SQLSTATE: what the server refused for the moment is busy; space and other resources are full; everything else is
- * either damage or a statement that cannot be, and neither gets better by repeating it.
+ * Classes of SQLSTATE: what the server refused for the moment is busy; space and other resources
+ * are full; everything else is either damage or a statement that cannot be, and neither gets better
+ * by repeating it.
  */
 static enum store_verdict verdict_of(const char *sqlstate)
 {
@@ -131,7 +133,8 @@ void link_note_refused(struct link *link, const char *what, const PGresult *resu
     link->verdict = verdict_of(link->sqlstate);
     link->lost = false;
     enum err_code code = link->verdict == STORE_BUSY ? ERR_BUSY : ERR_SYSTEM;
-    (void)err_set(err, code, "store %s: %s: %s (%s)", link->name, what, message == NULL ? "" : message, state);
+    (void)err_set(err, code, "store %s: %s: %s (%s)", link->name, what,
+                  message == NULL ? "" : message, state);
     /* A server that has become a standby: the next connection looks for the primary. */
     if (strcmp(state, "25006") == 0 || strncmp(state, "57P", 3) == 0) {
         link->lost = true;
@@ -163,9 +166,10 @@ int link_wait(struct link *link, int64_t deadline_mono_ms, const char *what, str
     }
 }
 
-/* Reads results until the statement's last; keeps the first that is an answer. -1 when one is an error. */
-static int read_answer(struct link *link, int64_t deadline_mono_ms, const char *what, PGresult **out_result,
-                       struct err *err)
+/* Reads results until the statement's last; keeps the first that is an answer. -1 when one is an
+ * error. */
+static int read_answer(struct link *link, int64_t deadline_mono_ms, const char *what,
+                       PGresult **out_result, struct err *err)
 {
     PGresult *kept = NULL;
     bool failed = false;
@@ -217,14 +221,15 @@ static void ignore_notice(void *self, const PGresult *result)
 static int configure(struct link *link, struct err *err)
 {
     char sql[1024];
-    int length = snprintf(sql, sizeof(sql),
-                          "SET statement_timeout = %d; SET lock_timeout = %d; "
-                          "SET idle_in_transaction_session_timeout = %d; SET bytea_output = 'hex'; "
-                          "SET default_transaction_isolation = 'read committed'; "
-                          "SELECT set_config('synchronous_commit', 'on', false) "
-                          "WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply'); %s",
-                          link->is_reader ? LINK_READER_MS : LINK_STATEMENT_MS, LINK_LOCK_MS, LINK_IDLE_MS,
-                          link->is_reader ? "SET default_transaction_read_only = on" : "");
+    int length =
+        snprintf(sql, sizeof(sql),
+                 "SET statement_timeout = %d; SET lock_timeout = %d; "
+                 "SET idle_in_transaction_session_timeout = %d; SET bytea_output = 'hex'; "
+                 "SET default_transaction_isolation = 'read committed'; "
+                 "SELECT set_config('synchronous_commit', 'on', false) "
+                 "WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply'); %s",
+                 link->is_reader ? LINK_READER_MS : LINK_STATEMENT_MS, LINK_LOCK_MS, LINK_IDLE_MS,
+                 link->is_reader ? "SET default_transaction_read_only = on" : "");
     ASSERT(length > 0 && (size_t)length < sizeof(sql));
     return link_run(link, sql, LINK_ANSWER_MS, err);
 }
@@ -242,11 +247,21 @@ int link_up(struct link *link, struct err *err)
     char connect_timeout[16];
     (void)snprintf(connect_timeout, sizeof(connect_timeout), "%d", LINK_CONNECT_S);
     /* What stands before the URL is a default, what stands behind it is not to be changed. */
-    const char *const keywords[] = {"connect_timeout",     "tcp_user_timeout", "keepalives_idle",
-                                    "keepalives_interval", "keepalives_count", "application_name",
-                                    "target_session_attrs", "dbname",          "client_encoding", NULL};
-    const char *const values[] = {connect_timeout, "5000", "10", "5", "3", "escalated",
-                                  link->is_reader ? "any" : "read-write", link->url, "UTF8", NULL};
+    const char *const keywords[] = {"connect_timeout",      "tcp_user_timeout",
+                                    "keepalives_idle",      "keepalives_interval",
+                                    "keepalives_count",     "application_name",
+                                    "target_session_attrs", "dbname",
+                                    "client_encoding",      NULL};
+    const char *const values[] = {connect_timeout,
+                                  "5000",
+                                  "10",
+                                  "5",
+                                  "3",
+                                  "escalated",
+                                  link->is_reader ? "any" : "read-write",
+                                  link->url,
+                                  "UTF8",
+                                  NULL};
     link->lost = false;
     link->conn = PQconnectdbParams(keywords, values, 1);
     if (link->conn == NULL) {
@@ -257,8 +272,9 @@ int link_up(struct link *link, struct err *err)
         result = link_note_lost(link, "connect", PQerrorMessage(link->conn), err);
     } else {
         (void)PQsetNoticeReceiver(link->conn, ignore_notice, NULL);
-        result = PQsetnonblocking(link->conn, 1) == 0 ? configure(link, err)
-                                                       : link_note_lost(link, "connect", "cannot be made non-blocking", err);
+        result = PQsetnonblocking(link->conn, 1) == 0
+                     ? configure(link, err)
+                     : link_note_lost(link, "connect", "cannot be made non-blocking", err);
     }
     if (result != 0) {
         link_drop(link);
@@ -286,11 +302,13 @@ void params_number(struct params *params, int64_t number)
 int64_t result_number(const PGresult *result, int row, int column)
 {
     int64_t number = 0;
-    (void)parse_i64(PQgetvalue(result, row, column), INT64_MIN, INT64_MAX, &number, NULL); /* a BIGINT column: it is one */
+    (void)parse_i64(PQgetvalue(result, row, column), INT64_MIN, INT64_MAX, &number,
+                    NULL); /* a BIGINT column: it is one */
     return number;
 }
 
-static int send_one(struct link *link, const char *sql, const struct params *params, struct err *err)
+static int send_one(struct link *link, const char *sql, const struct params *params,
+                    struct err *err)
 {
     static const struct params none = {.count = 0};
     if (link_up(link, err) != 0) {
@@ -334,8 +352,9 @@ int link_run(struct link *link, const char *sql, int64_t timeout_ms, struct err 
 }
 
 /* One result of a walk. -1: it is over, and *out_rc says how. */
-static bool take_row(struct link *link, PGresult *result, int (*row)(void *self, PGresult *result, struct err *err),
-                     void *self, int *rc, struct err *err)
+static bool take_row(struct link *link, PGresult *result,
+                     int (*row)(void *self, PGresult *result, struct err *err), void *self, int *rc,
+                     struct err *err)
 {
     ExecStatusType status = PQresultStatus(result);
     if (status == PGRES_SINGLE_TUPLE && *rc == 0) {
@@ -348,7 +367,8 @@ static bool take_row(struct link *link, PGresult *result, int (*row)(void *self,
 }
 
 int link_each(struct link *link, const char *sql, const struct params *params,
-              int (*row)(void *self, PGresult *result, struct err *err), void *self, struct err *err)
+              int (*row)(void *self, PGresult *result, struct err *err), void *self,
+              struct err *err)
 {
     if (send_one(link, sql, params, err) != 0) {
         return -1;

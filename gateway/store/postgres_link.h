@@ -1,13 +1,14 @@
 /*
  * postgres_link - one connection to PostgreSQL on which every wait has an end.
  *
- * Shape:   link_init -> link_up (connects when there is no connection) -> link_ask (one statement) or a pipe (postgres_pipe.h: many in one round trip) -> link_clear.
- * Units:   *_ms; deadlines are for the whole answer.
- * Owns:    the connection; a PGresult given out is the caller's (PQclear).
+ * Shape:   link_init -> link_up (connects when there is no connection) -> link_ask (one statement)
+ * or a pipe (postgres_pipe.h: many in one round trip) -> link_clear. Units:   *_ms; deadlines are
+ * for the whole answer. Owns:    the connection; a PGresult given out is the caller's (PQclear).
  * Threads: one at a time.
- * Limits:  LINK_CONNECT_S for each host to connect, LINK_ANSWER_MS for an answer; past them the connection is dropped.
- * Fails:   -1 or a verdict with *err; `verdict` of the link says what the last failure means for a batch, `lost` that the
- *          connection is gone and the server may have done what it was last asked.
+ * Limits:  LINK_CONNECT_S for each host to connect, LINK_ANSWER_MS for an answer; past them the
+ * connection is dropped. Fails:   -1 or a verdict with *err; `verdict` of the link says what the
+ * last failure means for a batch, `lost` that the connection is gone and the server may have done
+ * what it was last asked.
  */
 #ifndef ESCALATED_STORE_POSTGRES_LINK_H
 #define ESCALATED_STORE_POSTGRES_LINK_H
@@ -67,12 +68,15 @@ int link_ask(struct link *link, const char *sql, const struct params *params_or_
 int link_run(struct link *link, const char *sql, int64_t timeout_ms, struct err *err);
 /* Row by row, however many: `row` is called for each and ends the walk with -1 and *err. */
 int link_each(struct link *link, const char *sql, const struct params *params_or_null,
-              int (*row)(void *self, PGresult *result, struct err *err), void *self, struct err *err);
+              int (*row)(void *self, PGresult *result, struct err *err), void *self,
+              struct err *err);
 int64_t result_number(const PGresult *result, int row, int column);
 
-/* For postgres_pipe.c: until the next result can be had without blocking; what a failure means. Both note_* set *err. */
+/* For postgres_pipe.c: until the next result can be had without blocking; what a failure means.
+ * Both note_* set *err. */
 int link_wait(struct link *link, int64_t deadline_mono_ms, const char *what, struct err *err);
 int link_note_lost(struct link *link, const char *what, const char *why, struct err *err);
-void link_note_refused(struct link *link, const char *what, const PGresult *result, struct err *err);
+void link_note_refused(struct link *link, const char *what, const PGresult *result,
+                       struct err *err);
 
 #endif

@@ -10,8 +10,9 @@ static int give_policy(void *self, PGresult *result, struct err *err)
 {
     (void)err; /* nothing here can fail */
     const struct store_sink *sink = self;
-    struct policy_row row = {
-        .hash = PQgetvalue(result, 0, 0), .name = PQgetvalue(result, 0, 1), .text = PQgetvalue(result, 0, 2)};
+    struct policy_row row = {.hash = PQgetvalue(result, 0, 0),
+                             .name = PQgetvalue(result, 0, 1),
+                             .text = PQgetvalue(result, 0, 2)};
     sink->policy(sink->self, &row);
     return 0;
 }
@@ -62,12 +63,15 @@ static const struct load_part {
     {.sql = "SELECT hash, name, text FROM policies WHERE hash IN "
             "(SELECT policy_hash FROM incidents WHERE live = 1) ORDER BY hash",
      .give = give_policy},
-    {.sql = "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE live = 1 ORDER BY number", .give = give_incident},
-    {.sql = "SELECT " ALERT_COLUMNS ALERT_SHORT " FROM alerts WHERE incident IN " LIVE_NUMBERS " ORDER BY id",
+    {.sql = "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE live = 1 ORDER BY number",
+     .give = give_incident},
+    {.sql = "SELECT " ALERT_COLUMNS ALERT_SHORT " FROM alerts WHERE incident IN " LIVE_NUMBERS
+            " ORDER BY id",
      .give = give_alert},
     {.sql = "SELECT " NOTIFICATION_COLUMNS NOTIFICATION_SHORT " FROM notifications WHERE id IN "
             "(SELECT id FROM notifications WHERE incident IN " LIVE_NUMBERS " UNION "
-            "SELECT id FROM notifications WHERE ended_at_ms = 0 AND state IN ('pending', 'claimed')) ORDER BY id",
+            "SELECT id FROM notifications WHERE ended_at_ms = 0 AND state IN ('pending', "
+            "'claimed')) ORDER BY id",
      .give = give_notification},
 };
 
@@ -75,10 +79,11 @@ int postgres_read_meta(void *self, struct store_meta *out_meta, struct err *err)
 {
     struct postgres_store *store = self;
     PGresult *result = NULL;
-    if (link_ask(&store->link,
-                 "SELECT m.engine_time_ms, m.next_incident, m.next_notification, m.next_alert, l.epoch "
-                 "FROM meta AS m, lease AS l WHERE m.realm = 'main' AND l.realm = 'main'",
-                 NULL, &result, err) != 0) {
+    if (link_ask(
+            &store->link,
+            "SELECT m.engine_time_ms, m.next_incident, m.next_notification, m.next_alert, l.epoch "
+            "FROM meta AS m, lease AS l WHERE m.realm = 'main' AND l.realm = 'main'",
+            NULL, &result, err) != 0) {
         return -1;
     }
     bool found = PQntuples(result) == 1;
@@ -94,21 +99,26 @@ int postgres_read_meta(void *self, struct store_meta *out_meta, struct err *err)
     }
     PQclear(result);
     return found ? 0
-                 : err_set(err, ERR_CORRUPT, "store %s: table meta or lease has lost its row", store->link.name);
+                 : err_set(err, ERR_CORRUPT, "store %s: table meta or lease has lost its row",
+                           store->link.name);
 }
 
-/* The lock keeps every batch away until the load is through, also one of ours whose answer was lost. */
+/* The lock keeps every batch away until the load is through, also one of ours whose answer was
+ * lost. */
 static int lock_lease(struct postgres_store *store, struct err *err)
 {
     struct params ours = {.count = 0};
     PGresult *result = NULL;
     params_ours(&ours, store, store->epoch);
-    if (link_ask(&store->link, "SELECT epoch FROM lease WHERE " PG_OURS " FOR UPDATE", &ours, &result, err) != 0) {
+    if (link_ask(&store->link, "SELECT epoch FROM lease WHERE " PG_OURS " FOR UPDATE", &ours,
+                 &result, err) != 0) {
         return -1;
     }
     bool held = PQntuples(result) == 1;
     PQclear(result);
-    return held ? 0 : err_set(err, ERR_CONFLICT, "store %s: another node has the engine lease", store->link.name);
+    return held ? 0
+                : err_set(err, ERR_CONFLICT, "store %s: another node has the engine lease",
+                          store->link.name);
 }
 
 static int load_all(struct postgres_store *store, const struct store_sink *sink, struct err *err)
@@ -119,7 +129,8 @@ static int load_all(struct postgres_store *store, const struct store_sink *sink,
     }
     sink->meta(sink->self, &meta);
     for (size_t i = 0; i < sizeof(load_parts) / sizeof(load_parts[0]); i++) {
-        if (link_each(&store->link, load_parts[i].sql, NULL, load_parts[i].give, (void *)(uintptr_t)sink, err) != 0) {
+        if (link_each(&store->link, load_parts[i].sql, NULL, load_parts[i].give,
+                      (void *)(uintptr_t)sink, err) != 0) {
             return -1;
         }
     }
@@ -127,7 +138,8 @@ static int load_all(struct postgres_store *store, const struct store_sink *sink,
     struct params ours = {.count = 0};
     params_ours(&ours, store, store->epoch);
     params_number(&ours, store->lease_ms);
-    return link_ask(&store->link, "UPDATE lease SET until_ms = " PG_NOW " + $3 WHERE " PG_OURS, &ours, NULL, err);
+    return link_ask(&store->link, "UPDATE lease SET until_ms = " PG_NOW " + $3 WHERE " PG_OURS,
+                    &ours, NULL, err);
 }
 
 int postgres_load(void *self, const struct store_sink *sink, struct err *err)
@@ -136,8 +148,10 @@ int postgres_load(void *self, const struct store_sink *sink, struct err *err)
     char begin[128];
     store->inbox_taken = 0; /* a reload means that what was taken was not applied */
     store->counters_known = false;
-    int length = snprintf(begin, sizeof(begin), "BEGIN; SET LOCAL statement_timeout = %d", LINK_LONG_MS);
-    if (length < 0 || link_up(&store->link, err) != 0 || link_run(&store->link, begin, LINK_ANSWER_MS, err) != 0) {
+    int length =
+        snprintf(begin, sizeof(begin), "BEGIN; SET LOCAL statement_timeout = %d", LINK_LONG_MS);
+    if (length < 0 || link_up(&store->link, err) != 0 ||
+        link_run(&store->link, begin, LINK_ANSWER_MS, err) != 0) {
         return -1;
     }
     int result = load_all(store, sink, err);
@@ -145,7 +159,8 @@ int postgres_load(void *self, const struct store_sink *sink, struct err *err)
         return link_run(&store->link, "COMMIT", LINK_ANSWER_MS, err);
     }
     struct err ignored;
-    if (store->link.conn != NULL && link_run(&store->link, "ROLLBACK", LINK_ANSWER_MS, &ignored) != 0) {
+    if (store->link.conn != NULL &&
+        link_run(&store->link, "ROLLBACK", LINK_ANSWER_MS, &ignored) != 0) {
         link_drop(&store->link);
     }
     return -1;
@@ -159,13 +174,16 @@ int postgres_read_notification(struct link *link, uint64_t id, struct arena *are
     struct params params = {.count = 0};
     PGresult *result = NULL;
     params_number(&params, id <= INT64_MAX ? (int64_t)id : -1);
-    if (link_ask(link, "SELECT " NOTIFICATION_COLUMNS NOTIFICATION_LONG " FROM notifications WHERE id = $1", &params,
-                 &result, err) != 0) {
+    if (link_ask(link,
+                 "SELECT " NOTIFICATION_COLUMNS NOTIFICATION_LONG
+                 " FROM notifications WHERE id = $1",
+                 &params, &result, err) != 0) {
         return -1;
     }
     int status = 0;
     if (PQntuples(result) == 0) {
-        status = err_set(err, ERR_NOT_FOUND, "notification %llu is not there", (unsigned long long)id);
+        status =
+            err_set(err, ERR_NOT_FOUND, "notification %llu is not there", (unsigned long long)id);
     } else {
         struct result_row cells = {.result = result, .arena_or_null = arena};
         struct cells c = {.ops = &postgres_cells_ops, .self = &cells};
@@ -180,8 +198,9 @@ int postgres_read_notification(struct link *link, uint64_t id, struct arena *are
     return status;
 }
 
-int postgres_notification(void *self, uint64_t id, struct arena *arena, struct notification_row *out_row,
-                          const char **out_details, const char **out_links, struct err *err)
+int postgres_notification(void *self, uint64_t id, struct arena *arena,
+                          struct notification_row *out_row, const char **out_details,
+                          const char **out_links, struct err *err)
 {
     struct postgres_store *store = self;
     struct notification_row row;
@@ -214,7 +233,8 @@ int postgres_find_provider_id(void *self, const char *channel, const char *provi
     params_text(&params, provider_id);
     params_text(&params, channel);
     if (link_ask(&store->link,
-                 "SELECT id FROM notifications WHERE provider_id = $1 AND provider_id <> '' AND channel = $2 "
+                 "SELECT id FROM notifications WHERE provider_id = $1 AND provider_id <> '' AND "
+                 "channel = $2 "
                  "ORDER BY id DESC LIMIT 1",
                  &params, &result, err) != 0) {
         return -1;
@@ -225,6 +245,7 @@ int postgres_find_provider_id(void *self, const char *channel, const char *provi
     }
     PQclear(result);
     return found ? 0
-                 : err_set(err, ERR_NOT_FOUND, "no notification of channel %s has the provider id '%s'", channel,
+                 : err_set(err, ERR_NOT_FOUND,
+                           "no notification of channel %s has the provider id '%s'", channel,
                            provider_id);
 }

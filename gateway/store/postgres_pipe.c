@@ -31,13 +31,15 @@ static void note_sent(struct pipe *pipe, struct pipe_step step, int prepares, in
     pipe->sent[pipe->count++] = (struct pipe_sent){.step = step, .prepares = prepares};
 }
 
-void pipe_send(struct pipe *pipe, const char *sql, const struct params *params, struct pipe_step step)
+void pipe_send(struct pipe *pipe, const char *sql, const struct params *params,
+               struct pipe_step step)
 {
     static const struct params none = {.count = 0};
     const struct params *p = params == NULL ? &none : params;
     if (!pipe->failed) {
-        note_sent(pipe, step, -1,
-                  PQsendQueryParams(pipe->link->conn, sql, p->count, NULL, p->values, NULL, NULL, 0));
+        note_sent(
+            pipe, step, -1,
+            PQsendQueryParams(pipe->link->conn, sql, p->count, NULL, p->values, NULL, NULL, 0));
     }
 }
 
@@ -47,11 +49,12 @@ static const char *statement_name(int number, char out[STATEMENT_NAME_BYTES])
     return out;
 }
 
-void pipe_send_prepared(struct pipe *pipe, int number, const char *sql, const struct pipe_params *params,
-                        struct pipe_step step)
+void pipe_send_prepared(struct pipe *pipe, int number, const char *sql,
+                        const struct pipe_params *params, struct pipe_step step)
 {
     static const int binary[LINK_COLUMNS_MAX] = {
-        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
     };
     char name[STATEMENT_NAME_BYTES];
     struct link *link = pipe->link;
@@ -60,19 +63,22 @@ void pipe_send_prepared(struct pipe *pipe, int number, const char *sql, const st
     (void)statement_name(number, name); /* used below */
     if (!pipe->failed && !link->prepared[number]) {
         const struct pipe_step prepare = {.what = step.what, .want_rows = -1};
-        note_sent(pipe, prepare, number, PQsendPrepare(link->conn, name, sql, params->count, params->types));
+        note_sent(pipe, prepare, number,
+                  PQsendPrepare(link->conn, name, sql, params->count, params->types));
         link->prepared[number] = true; /* taken back at the end if it was not */
     }
     if (!pipe->failed) {
         note_sent(pipe, step, -1,
-                  PQsendQueryPrepared(link->conn, name, params->count, params->values, params->lengths, binary, 0));
+                  PQsendQueryPrepared(link->conn, name, params->count, params->values,
+                                      params->lengths, binary, 0));
     }
 }
 
 static int64_t rows_of(PGresult *result)
 {
     int64_t rows = 0;
-    (void)parse_i64(PQcmdTuples(result), 0, INT64_MAX, &rows, NULL); /* "" for a statement that has none */
+    (void)parse_i64(PQcmdTuples(result), 0, INT64_MAX, &rows,
+                    NULL); /* "" for a statement that has none */
     return rows;
 }
 
@@ -90,8 +96,8 @@ static enum store_verdict judge(struct pipe *pipe, const struct pipe_sent *sent,
         return STORE_COMMITTED;
     }
     (void)err_set(err, sent->step.unmet == STORE_BROKEN ? ERR_CORRUPT : ERR_CONFLICT,
-                  "store %s: %s: got %lld rows, want %lld", pipe->link->name, sent->step.what, (long long)rows,
-                  (long long)sent->step.want_rows); /* the verdict says it */
+                  "store %s: %s: got %lld rows, want %lld", pipe->link->name, sent->step.what,
+                  (long long)rows, (long long)sent->step.want_rows); /* the verdict says it */
     return sent->step.unmet;
 }
 
@@ -102,7 +108,8 @@ static int read_step(struct pipe *pipe, const struct pipe_sent *sent, int64_t de
     struct link *link = pipe->link;
     struct err ignored;
     for (;;) {
-        if (link_wait(link, deadline_mono_ms, sent->step.what, *verdict == STORE_COMMITTED ? err : &ignored) != 0) {
+        if (link_wait(link, deadline_mono_ms, sent->step.what,
+                      *verdict == STORE_COMMITTED ? err : &ignored) != 0) {
             return -1;
         }
         PGresult *result = PQgetResult(link->conn);
@@ -153,7 +160,8 @@ enum store_verdict pipe_finish(struct pipe *pipe, struct err *err)
         if (verdict == STORE_COMMITTED) {
             verdict = STORE_BUSY;
             if (link->conn != NULL) {
-                (void)link_note_lost(link, "batch", PQerrorMessage(link->conn), err); /* the verdict says it */
+                (void)link_note_lost(link, "batch", PQerrorMessage(link->conn),
+                                     err); /* the verdict says it */
             }
         }
         link->lost = true;

@@ -59,8 +59,8 @@ static int decode_attempt(struct cells *c, void *out_row, struct err *err)
     return cells_attempt(c, out_row, err);
 }
 
-static int ask(const struct question *question, const char *sql, const struct params *params, void **out_rows,
-               size_t *out_count, struct err *err)
+static int ask(const struct question *question, const char *sql, const struct params *params,
+               void **out_rows, size_t *out_count, struct err *err)
 {
     PGresult *result = NULL;
     if (link_ask(&postgres_of(question->reader)->link, sql, params, &result, err) != 0) {
@@ -91,14 +91,16 @@ static int ask(const struct question *question, const char *sql, const struct pa
 
 /* Incidents. */
 
-static int read_incidents(struct store_reader *reader, const struct incident_filter *filter, struct arena *arena,
-                          struct incident_row **out_rows, size_t *out_count, struct err *err)
+static int read_incidents(struct store_reader *reader, const struct incident_filter *filter,
+                          struct arena *arena, struct incident_row **out_rows, size_t *out_count,
+                          struct err *err)
 {
 #define LIST(where) "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE " where "number < $1 "
 #define NEWEST " ORDER BY number DESC LIMIT $2"
     static const char *const sql[2][2] = {
         {LIST("") NEWEST, LIST("") "AND policy = $3" NEWEST},
-        {LIST("live = 1 AND open = 1 AND ") NEWEST, LIST("live = 1 AND open = 1 AND ") "AND policy = $3" NEWEST},
+        {LIST("live = 1 AND open = 1 AND ") NEWEST,
+         LIST("live = 1 AND open = 1 AND ") "AND policy = $3" NEWEST},
     };
     const struct question question = {
         .reader = reader, .arena = arena, .shape = &incident_shape, .decode = decode_incident};
@@ -109,8 +111,8 @@ static int read_incidents(struct store_reader *reader, const struct incident_fil
         params_text(&params, filter->policy_or_null);
     }
     void *rows = NULL;
-    int result =
-        ask(&question, sql[filter->open_only][filter->policy_or_null != NULL], &params, &rows, out_count, err);
+    int result = ask(&question, sql[filter->open_only][filter->policy_or_null != NULL], &params,
+                     &rows, out_count, err);
     if (result == 0) {
         *out_rows = rows;
     }
@@ -126,19 +128,21 @@ static int read_incident(struct store_reader *reader, uint64_t number, struct ar
     void *rows = NULL;
     size_t count = 0;
     params_number(&params, number_bound(number));
-    if (ask(&question, "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE number = $1", &params, &rows, &count, err) !=
-        0) {
+    if (ask(&question, "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE number = $1", &params,
+            &rows, &count, err) != 0) {
         return -1;
     }
     if (count == 0) {
-        return err_set(err, ERR_NOT_FOUND, "incident %llu is not there", (unsigned long long)number);
+        return err_set(err, ERR_NOT_FOUND, "incident %llu is not there",
+                       (unsigned long long)number);
     }
     *out_row = *(struct incident_row *)rows;
     return 0;
 }
 
-static int read_alerts(struct store_reader *reader, uint64_t incident, size_t limit, struct arena *arena,
-                       struct alert_row **out_rows, size_t *out_count, struct err *err)
+static int read_alerts(struct store_reader *reader, uint64_t incident, size_t limit,
+                       struct arena *arena, struct alert_row **out_rows, size_t *out_count,
+                       struct err *err)
 {
     const struct question question = {
         .reader = reader, .arena = arena, .shape = &alert_shape, .decode = decode_alert};
@@ -147,7 +151,8 @@ static int read_alerts(struct store_reader *reader, uint64_t incident, size_t li
     params_number(&params, number_bound(incident));
     params_number(&params, (int64_t)reader_limit(limit));
     int result = ask(&question,
-                     "SELECT " ALERT_COLUMNS ALERT_LONG " FROM alerts WHERE incident = $1 ORDER BY id DESC LIMIT $2",
+                     "SELECT " ALERT_COLUMNS ALERT_LONG
+                     " FROM alerts WHERE incident = $1 ORDER BY id DESC LIMIT $2",
                      &params, &rows, out_count, err);
     if (result == 0) {
         *out_rows = rows;
@@ -157,16 +162,19 @@ static int read_alerts(struct store_reader *reader, uint64_t incident, size_t li
 
 /* Notifications and their attempts. */
 
-static int read_notifications(struct store_reader *reader, uint64_t incident, uint64_t before, size_t limit,
-                              struct arena *arena, struct notification_row **out_rows, size_t *out_count,
-                              struct err *err)
+static int read_notifications(struct store_reader *reader, uint64_t incident, uint64_t before,
+                              size_t limit, struct arena *arena, struct notification_row **out_rows,
+                              size_t *out_count, struct err *err)
 {
     static const char all[] = "SELECT " NOTIFICATION_COLUMNS NOTIFICATION_SHORT
                               " FROM notifications WHERE id < $1 ORDER BY id DESC LIMIT $2";
-    static const char of_one[] = "SELECT " NOTIFICATION_COLUMNS NOTIFICATION_SHORT
-                                 " FROM notifications WHERE id < $1 AND incident = $3 ORDER BY id DESC LIMIT $2";
-    const struct question question = {
-        .reader = reader, .arena = arena, .shape = &notification_shape, .decode = decode_notification};
+    static const char of_one[] =
+        "SELECT " NOTIFICATION_COLUMNS NOTIFICATION_SHORT
+        " FROM notifications WHERE id < $1 AND incident = $3 ORDER BY id DESC LIMIT $2";
+    const struct question question = {.reader = reader,
+                                      .arena = arena,
+                                      .shape = &notification_shape,
+                                      .decode = decode_notification};
     struct params params = {.count = 0};
     void *rows = NULL;
     params_number(&params, before == 0 ? INT64_MAX : number_bound(before));
@@ -197,7 +205,8 @@ static int read_attempts(struct store_reader *reader, uint64_t notification, str
     params_number(&params, number_bound(notification));
     params_number(&params, STORE_READ_LIMIT_MAX);
     int result = ask(&question,
-                     "SELECT " ATTEMPT_COLUMNS " FROM attempts WHERE notification = $1 ORDER BY attempt DESC LIMIT $2",
+                     "SELECT " ATTEMPT_COLUMNS
+                     " FROM attempts WHERE notification = $1 ORDER BY attempt DESC LIMIT $2",
                      &params, &rows, out_count, err);
     if (result == 0) {
         *out_rows = rows;
@@ -207,8 +216,9 @@ static int read_attempts(struct store_reader *reader, uint64_t notification, str
 
 /* Timeline. */
 
-static int read_timeline(struct store_reader *reader, uint64_t incident, size_t limit, struct arena *arena,
-                         struct timeline_row **out_rows, size_t *out_count, struct err *err)
+static int read_timeline(struct store_reader *reader, uint64_t incident, size_t limit,
+                         struct arena *arena, struct timeline_row **out_rows, size_t *out_count,
+                         struct err *err)
 {
     const struct question question = {
         .reader = reader, .arena = arena, .shape = &timeline_shape, .decode = decode_timeline};
@@ -217,7 +227,8 @@ static int read_timeline(struct store_reader *reader, uint64_t incident, size_t 
     params_number(&params, number_bound(incident));
     params_number(&params, (int64_t)reader_limit(limit));
     int result = ask(&question,
-                     "SELECT " TIMELINE_COLUMNS " FROM timeline WHERE incident = $1 ORDER BY id DESC LIMIT $2",
+                     "SELECT " TIMELINE_COLUMNS
+                     " FROM timeline WHERE incident = $1 ORDER BY id DESC LIMIT $2",
                      &params, &rows, out_count, err);
     if (result == 0) {
         *out_rows = rows;
@@ -225,9 +236,9 @@ static int read_timeline(struct store_reader *reader, uint64_t incident, size_t 
     return result;
 }
 
-static int read_timeline_after(struct store_reader *reader, uint64_t after, size_t limit, struct arena *arena,
-                               struct timeline_row **out_rows, uint64_t **out_ids, size_t *out_count,
-                               struct err *err)
+static int read_timeline_after(struct store_reader *reader, uint64_t after, size_t limit,
+                               struct arena *arena, struct timeline_row **out_rows,
+                               uint64_t **out_ids, size_t *out_count, struct err *err)
 {
     const struct question question = {
         .reader = reader,
@@ -241,7 +252,8 @@ static int read_timeline_after(struct store_reader *reader, uint64_t after, size
     void *rows = NULL;
     params_number(&params, number_bound(after));
     params_number(&params, (int64_t)reader_limit(limit));
-    int result = ask(&question, "SELECT " TIMELINE_COLUMNS " FROM timeline WHERE id > $1 ORDER BY id LIMIT $2",
+    int result = ask(&question,
+                     "SELECT " TIMELINE_COLUMNS " FROM timeline WHERE id > $1 ORDER BY id LIMIT $2",
                      &params, &rows, out_count, err);
     if (result == 0) {
         *out_rows = rows;
@@ -253,7 +265,8 @@ static int read_timeline_after(struct store_reader *reader, uint64_t after, size
 static int read_timeline_last(struct store_reader *reader, uint64_t *out_last, struct err *err)
 {
     PGresult *result = NULL;
-    if (link_ask(&postgres_of(reader)->link, "SELECT coalesce(max(id), 0) FROM timeline", NULL, &result, err) != 0) {
+    if (link_ask(&postgres_of(reader)->link, "SELECT coalesce(max(id), 0) FROM timeline", NULL,
+                 &result, err) != 0) {
         return -1;
     }
     *out_last = (uint64_t)result_number(result, 0, 0);

@@ -28,9 +28,11 @@ static const void *cell_bytes(void *self, int place, size_t *out_count)
     if (bytes == NULL) {
         assert_out_of_memory((unsigned long)strlen(text));
     }
-    const void *kept = arena_copy(row->arena_or_null, *out_count == 0 ? (const void *)"" : bytes, *out_count + (*out_count == 0));
+    const void *kept = arena_copy(row->arena_or_null, *out_count == 0 ? (const void *)"" : bytes,
+                                  *out_count + (*out_count == 0));
     PQfreemem(bytes);
     return kept;
 }
 
-const struct cells_ops postgres_cells_ops = {.text = cell_text, .number = cell_number, .bytes = cell_bytes};
+const struct cells_ops postgres_cells_ops = {
+    .text = cell_text, .number = cell_number, .bytes = cell_bytes};

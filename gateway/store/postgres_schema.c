@@ -26,11 +26,13 @@ static int read_version(struct link *link, int64_t *out_version, struct err *err
     int64_t tables = 0;
     int64_t ours = 0;
     if (ask_number(link,
-                   "SELECT count(*) FROM information_schema.tables WHERE table_schema = current_schema() AND "
+                   "SELECT count(*) FROM information_schema.tables WHERE table_schema = "
+                   "current_schema() AND "
                    "table_type = 'BASE TABLE'",
                    &tables, err) != 0 ||
         ask_number(link,
-                   "SELECT count(*) FROM information_schema.tables WHERE table_schema = current_schema() AND "
+                   "SELECT count(*) FROM information_schema.tables WHERE table_schema = "
+                   "current_schema() AND "
                    "table_name = 'schema_version'",
                    &ours, err) != 0) {
         return -1;
@@ -39,7 +41,8 @@ static int read_version(struct link *link, int64_t *out_version, struct err *err
         *out_version = tables == 0 ? 0 : -1;
         return 0;
     }
-    return ask_number(link, "SELECT coalesce(max(version), 0) FROM schema_version", out_version, err);
+    return ask_number(link, "SELECT coalesce(max(version), 0) FROM schema_version", out_version,
+                      err);
 }
 
 /* In one transaction, whose first row keeps a second node from doing the same. */
@@ -55,8 +58,9 @@ static int migrate_one(struct link *link, int64_t version, struct err *err)
                   LINK_LONG_MS, LINK_LONG_MS, (long long)version);
     strbuf_add(&sql, migrations[version - 1]);
     strbuf_add(&sql, "\nCOMMIT");
-    int result = sql.overflowed ? err_set(err, ERR_TOO_LARGE, "migration %lld is too long", (long long)version)
-                                : link_run(link, strbuf_text(&sql), LINK_LONG_MS, err);
+    int result = sql.overflowed
+                     ? err_set(err, ERR_TOO_LARGE, "migration %lld is too long", (long long)version)
+                     : link_run(link, strbuf_text(&sql), LINK_LONG_MS, err);
     strbuf_clear(&sql);
     if (result != 0 && link->conn != NULL) {
         struct err ignored;
@@ -83,12 +87,14 @@ int postgres_migrate(struct link *link, struct err *err)
         }
         if (version < 0) {
             return err_set(err, ERR_INVALID,
-                           "store %s: these are the tables of something else, want a schema of our own or an empty one",
+                           "store %s: these are the tables of something else, want a schema of our "
+                           "own or an empty one",
                            link->name);
         }
         if (version > NEWEST) {
             return err_set(err, ERR_INVALID,
-                           "store %s: schema version %lld is newer than this program, which knows up to %lld; start "
+                           "store %s: schema version %lld is newer than this program, which knows "
+                           "up to %lld; start "
                            "the newer program or restore the backup made before it",
                            link->name, (long long)version, (long long)NEWEST);
         }
@@ -102,7 +108,8 @@ int postgres_migrate(struct link *link, struct err *err)
             return err_set(err, failure.code, "%s", failure.text);
         }
     }
-    return err_set(err, ERR_BUSY, "store %s: migration: other nodes come between; try again", link->name);
+    return err_set(err, ERR_BUSY, "store %s: migration: other nodes come between; try again",
+                   link->name);
 }
 
 int postgres_schema_check(struct link *link, struct err *err)
@@ -112,7 +119,8 @@ int postgres_schema_check(struct link *link, struct err *err)
         return -1;
     }
     if (version == 0) {
-        return err_set(err, ERR_NOT_FOUND, "store %s: it is empty; the daemon fills it at its start", link->name);
+        return err_set(err, ERR_NOT_FOUND,
+                       "store %s: it is empty; the daemon fills it at its start", link->name);
     }
     if (version != NEWEST) {
         return err_set(err, ERR_INVALID, "store %s: got schema version %lld, want %lld", link->name,

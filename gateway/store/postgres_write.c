@@ -1,15 +1,16 @@
 /*
- * Effects into statements: one statement for each table and kind of change, with an array for each column. That reorders the
- * effects of a batch, so it is done in rounds: a round ends before an effect on a row that it has already touched, and within
- * one the statements stand in an order in which no unique index is in the way (what closes comes before what opens).
+ * Effects into statements: one statement for each table and kind of change, with an array for each
+ * column. That reorders the effects of a batch, so it is done in rounds: a round ends before an
+ * effect on a row that it has already touched, and within one the statements stand in an order in
+ * which no unique index is in the way (what closes comes before what opens).
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
-#include "gateway/store/postgres_columns.h"
 #include "gateway/store/postgres.h"
+#include "gateway/store/postgres_columns.h"
 #include "gateway/system/digest.h"
 
 struct writer {
@@ -127,7 +128,8 @@ static struct marks marks_of(const struct effect *effect)
     }
     case EFFECT_CLAIM:
     case EFFECT_OUTCOME:
-        id = effect->kind == EFFECT_CLAIM ? effect->u.claim->notification : effect->u.outcome->notification;
+        id = effect->kind == EFFECT_CLAIM ? effect->u.claim->notification
+                                          : effect->u.outcome->notification;
         marks.row = hash_of('n', &id, sizeof(id));
         break;
     case EFFECT_EVENT:
@@ -166,7 +168,9 @@ static void add_event(struct writer *writer, const struct event_row *row)
 static void add_alert(struct writer *writer, const struct alert_row *row, bool insert)
 {
     bool with_texts = insert || !row->text_unchanged;
-    enum group group = insert ? GROUP_ALERT_INSERT : with_texts ? GROUP_ALERT_ALL : GROUP_ALERT_STATE;
+    enum group group = insert       ? GROUP_ALERT_INSERT
+                       : with_texts ? GROUP_ALERT_ALL
+                                    : GROUP_ALERT_STATE;
     struct columns *c = columns_row(&writer->groups[group]);
     column_u64(c, row->id);
     column_u64(c, row->incident);
@@ -194,8 +198,9 @@ static void add_incident(struct writer *writer, const struct incident_row *row, 
     bool is_open = row->state != INCIDENT_RESOLVED;
     char hash[DIGEST_HEX_BYTES] = "";
     const char *key = row->group_key == NULL ? "" : row->group_key;
-    struct columns *c = columns_row(
-        &writer->groups[insert ? GROUP_INCIDENT_INSERT : is_open ? GROUP_INCIDENT_OPEN : GROUP_INCIDENT_CLOSE]);
+    struct columns *c = columns_row(&writer->groups[insert    ? GROUP_INCIDENT_INSERT
+                                                    : is_open ? GROUP_INCIDENT_OPEN
+                                                              : GROUP_INCIDENT_CLOSE]);
     column_u64(c, row->number);
     add_uuid(c, row->uuid);
     column_text(c, insert ? row->policy : "");
@@ -262,7 +267,8 @@ static void add_notification(struct writer *writer, const struct notification_ro
 
 static void add_claim(struct writer *writer, const struct claim_row *row)
 {
-    struct columns *c = columns_row(&writer->groups[row->body == NULL ? GROUP_CLAIM : GROUP_CLAIM_BODY]);
+    struct columns *c =
+        columns_row(&writer->groups[row->body == NULL ? GROUP_CLAIM : GROUP_CLAIM_BODY]);
     column_u64(c, row->notification);
     column_i64(c, row->attempt);
     if (row->body != NULL) {
@@ -282,7 +288,8 @@ static void add_claim(struct writer *writer, const struct claim_row *row)
 static void add_outcome(struct writer *writer, const struct outcome_row *row)
 {
     bool again = row->state == NOTIFICATION_PENDING || row->state == NOTIFICATION_CLAIMED;
-    struct columns *c = columns_row(&writer->groups[again ? GROUP_OUTCOME_AGAIN : GROUP_OUTCOME_END]);
+    struct columns *c =
+        columns_row(&writer->groups[again ? GROUP_OUTCOME_AGAIN : GROUP_OUTCOME_END]);
     column_u64(c, row->notification);
     column_text(c, notification_state_name(row->state));
     column_text(c, row->reason);
@@ -370,7 +377,8 @@ void writer_send(struct writer *writer, const struct effects *effects, uint64_t 
     for (size_t i = 0; i < effects->count; i++) {
         const struct effect *effect = &effects->items[i];
         struct marks marks = marks_of(effect);
-        if ((marks.row != 0 && is_touched(writer, marks.row)) || (marks.key != 0 && is_touched(writer, marks.key))) {
+        if ((marks.row != 0 && is_touched(writer, marks.row)) ||
+            (marks.key != 0 && is_touched(writer, marks.key))) {
             flush(writer);
         }
         if (marks.row != 0) {

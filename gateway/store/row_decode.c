@@ -99,8 +99,7 @@ int cells_alert(struct cells *c, struct alert_row *out_row, struct err *err)
     return 0;
 }
 
-int cells_notification(struct cells *c, struct notification_row *out_row,
-                            struct err *err)
+int cells_notification(struct cells *c, struct notification_row *out_row, struct err *err)
 {
     struct notification_row row = {.id = next_u64(c)};
     row.incident = next_u64(c);

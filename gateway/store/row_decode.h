@@ -39,14 +39,14 @@
 
 #define TIMELINE_COLUMNS "incident, at_ms, kind, actor, credential, text, data, id"
 #define TIMELINE_ID_COLUMN 7
-#define ATTEMPT_COLUMNS                                                                            \
-    "notification, attempt, started_at_ms, ended_at_ms, outcome, reason, detail"
+#define ATTEMPT_COLUMNS "notification, attempt, started_at_ms, ended_at_ms, outcome, reason, detail"
 
 /* How one database gives the column `place` of its current row. */
 struct cells_ops {
     const char *(*text)(void *self, int place); /* absent is "" */
     int64_t (*number)(void *self, int place);
-    const void *(*bytes)(void *self, int place, size_t *out_count); /* absent is NULL, empty is not */
+    const void *(*bytes)(void *self, int place,
+                         size_t *out_count); /* absent is NULL, empty is not */
 };
 
 struct cells {

@@ -294,7 +294,8 @@ static int read_notifications(struct store_reader *reader, uint64_t incident, ui
 static int read_notification(struct store_reader *reader, uint64_t id, struct arena *arena,
                             struct notification_row *out_row, struct err *err)
 {
-    return sqlite_read_notification(sqlite_of(reader)->db, sqlite_of(reader)->path, id, arena, out_row, err);
+    struct sqlite_reader *own = sqlite_of(reader);
+    return sqlite_read_notification(own->db, own->path, id, arena, out_row, err);
 }
 
 static int read_attempts(struct store_reader *reader, uint64_t notification, struct arena *arena,

@@ -37,7 +37,8 @@ int row_decode_alert(sqlite3_stmt *statement, struct alert_row *out_row, struct 
     return cells_alert(&cells, out_row, err);
 }
 
-int row_decode_notification(sqlite3_stmt *statement, struct notification_row *out_row, struct err *err)
+int row_decode_notification(sqlite3_stmt *statement, struct notification_row *out_row,
+                            struct err *err)
 {
     struct cells cells = {.ops = &cells_ops, .self = statement};
     return cells_notification(&cells, out_row, err);

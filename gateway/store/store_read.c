@@ -18,7 +18,8 @@ int store_reader_open(const char *url, const char *state_dir, struct store_reade
             result = store_postgres_reader_open(path, out_reader, err);
             break;
         case STORE_KIND_MEMORY:
-            result = err_set(err, ERR_INVALID, "store url: memory: has no readers, want " STORE_URL_WANT);
+            result = err_set(err, ERR_INVALID,
+                             "store url: memory: has no readers, want " STORE_URL_WANT);
             break;
         }
     }
@@ -46,8 +47,9 @@ int store_read_incident(struct store_reader *reader, uint64_t number, struct are
     return reader->ops->incident(reader, number, arena, out_row, err);
 }
 
-int store_read_alerts(struct store_reader *reader, uint64_t incident, size_t limit, struct arena *arena,
-                      struct alert_row **out_rows, size_t *out_count, struct err *err)
+int store_read_alerts(struct store_reader *reader, uint64_t incident, size_t limit,
+                      struct arena *arena, struct alert_row **out_rows, size_t *out_count,
+                      struct err *err)
 {
     return reader->ops->alerts(reader, incident, limit, arena, out_rows, out_count, err);
 }
@@ -59,11 +61,12 @@ int store_read_timeline(struct store_reader *reader, uint64_t incident, size_t l
     return reader->ops->timeline(reader, incident, limit, arena, out_rows, out_count, err);
 }
 
-int store_read_notifications(struct store_reader *reader, uint64_t incident, uint64_t before, size_t limit,
-                             struct arena *arena, struct notification_row **out_rows,
+int store_read_notifications(struct store_reader *reader, uint64_t incident, uint64_t before,
+                             size_t limit, struct arena *arena, struct notification_row **out_rows,
                              size_t *out_count, struct err *err)
 {
-    return reader->ops->notifications(reader, incident, before, limit, arena, out_rows, out_count, err);
+    return reader->ops->notifications(reader, incident, before, limit, arena, out_rows, out_count,
+                                      err);
 }
 
 int store_read_notification(struct store_reader *reader, uint64_t id, struct arena *arena,
@@ -82,7 +85,8 @@ int store_read_timeline_after(struct store_reader *reader, uint64_t after, size_
                               struct arena *arena, struct timeline_row **out_rows,
                               uint64_t **out_ids, size_t *out_count, struct err *err)
 {
-    return reader->ops->timeline_after(reader, after, limit, arena, out_rows, out_ids, out_count, err);
+    return reader->ops->timeline_after(reader, after, limit, arena, out_rows, out_ids, out_count,
+                                       err);
 }
 
 int store_read_timeline_last(struct store_reader *reader, uint64_t *out_last, struct err *err)

@@ -103,7 +103,8 @@ static void relay_client(struct cut_proxy *proxy)
         drop(proxy);
         return;
     }
-    bool has_word = proxy->word != NULL && memmem(bytes, (size_t)count, proxy->word, strlen(proxy->word)) != NULL;
+    bool has_word = proxy->word != NULL &&
+                    memmem(bytes, (size_t)count, proxy->word, strlen(proxy->word)) != NULL;
     if (proxy->cut == CUT_BYTES && (size_t)count >= proxy->bytes) {
         (void)send_all(proxy->server, bytes, proxy->bytes); /* cut either way */
         cut_now(proxy);
@@ -114,7 +115,8 @@ static void relay_client(struct cut_proxy *proxy)
         cut_now(proxy);
         return;
     }
-    proxy->word_seen = proxy->word_seen || (has_word && (proxy->cut == CUT_AFTER || proxy->cut == CUT_STALL));
+    proxy->word_seen =
+        proxy->word_seen || (has_word && (proxy->cut == CUT_AFTER || proxy->cut == CUT_STALL));
     if (proxy->word_seen && proxy->cut == CUT_STALL) {
         return; /* swallowed, and nothing comes back */
     }
@@ -179,7 +181,8 @@ int cut_proxy_port(const struct cut_proxy *proxy)
     return proxy->port;
 }
 
-void cut_proxy_at(struct cut_proxy *proxy, enum cut cut, const char *word, size_t bytes, bool refuse)
+void cut_proxy_at(struct cut_proxy *proxy, enum cut cut, const char *word, size_t bytes,
+                  bool refuse)
 {
     (void)pthread_mutex_lock(&proxy->lock); /* a plain mutex: cannot fail */
     proxy->cut = cut;

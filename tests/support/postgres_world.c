@@ -85,8 +85,8 @@ char *postgres_world_url(int port)
     (void)run(conn, sql); /* DDL has no number */
     PQfinish(conn);
     strbuf_init(&text, 1024);
-    strbuf_printf(&text, "%s?options=-csearch_path%%3Dw%ld_%d", from_environment("ESCALATED_TEST_POSTGRES"),
-                  (long)getpid(), schemas);
+    strbuf_printf(&text, "%s?options=-csearch_path%%3Dw%ld_%d",
+                  from_environment("ESCALATED_TEST_POSTGRES"), (long)getpid(), schemas);
     char *url = strbuf_steal(&text);
     if (port == 0) {
         return url;
@@ -121,7 +121,8 @@ static pid_t server_pid(void)
 {
     char path[512];
     long pid = 0;
-    (void)snprintf(path, sizeof(path), "%s/postmaster.pid", from_environment("ESCALATED_TEST_POSTGRES_DATA"));
+    (void)snprintf(path, sizeof(path), "%s/postmaster.pid",
+                   from_environment("ESCALATED_TEST_POSTGRES_DATA"));
     FILE *file = fopen(path, "r");
     if (file != NULL) {
         if (fscanf(file, "%ld", &pid) != 1) {

@@ -1,9 +1,10 @@
 /*
- * postgres_world - the PostgreSQL server that tests/support/postgres.py has started beside this test.
+ * postgres_world - the PostgreSQL server that tests/support/postgres.py has started beside this
+ * test.
  *
- * Shape:   postgres_world_url (a fresh schema of the server) -> store_open; postgres_world_run for what a person would type.
- * Owns:    URLs are heap text.
- * Fails:   a helper that cannot do its work fails the running cmocka test.
+ * Shape:   postgres_world_url (a fresh schema of the server) -> store_open; postgres_world_run for
+ * what a person would type. Owns:    URLs are heap text. Fails:   a helper that cannot do its work
+ * fails the running cmocka test.
  */
 #ifndef ESCALATED_TESTS_POSTGRES_WORLD_H
 #define ESCALATED_TESTS_POSTGRES_WORLD_H
@@ -15,7 +16,8 @@ char *postgres_world_url(int port);
 char *postgres_world_url_again(const char *url, int port); /* the same schema by another port */
 int postgres_world_port(void);
 
-/* Statements in the schema of a URL; the first column of the first row as a number, 0 without one. */
+/* Statements in the schema of a URL; the first column of the first row as a number, 0 without one.
+ */
 int64_t postgres_world_run(const char *url, const char *sql);
 
 /* Waits until `sql` answers `want`. */

@@ -1,4 +1,5 @@
-/* In place of postgres_world.c when the program is built without libpq: no test asks for it then. */
+/* In place of postgres_world.c when the program is built without libpq: no test asks for it then.
+ */
 #include "tests/support/postgres_world.h"
 
 #include <setjmp.h>

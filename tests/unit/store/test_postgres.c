@@ -1,4 +1,5 @@
-/* PostgreSQL: what happens to a batch when the server, the connection or the lease goes away at the worst moment. */
+/* PostgreSQL: what happens to a batch when the server, the connection or the lease goes away at the
+ * worst moment. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -72,8 +73,10 @@ static enum store_verdict commit_incident(struct store *store, uint64_t number)
     return batch_commit(&batch, store);
 }
 
-/* batch_begin reads the store, which a broken connection would not survive: the counters of before do as well. */
-static enum store_verdict commit_blind(struct store *store, const struct store_meta *meta, uint64_t number)
+/* batch_begin reads the store, which a broken connection would not survive: the counters of before
+ * do as well. */
+static enum store_verdict commit_blind(struct store *store, const struct store_meta *meta,
+                                       uint64_t number)
 {
     struct batch batch = {.meta = *meta};
     arena_init(&batch.arena);
@@ -110,11 +113,14 @@ struct refusal {
 static void test_what_the_server_says_becomes_a_verdict(void **state)
 {
     static const struct refusal cases[] = {
-        {"40001", false, STORE_BUSY},   {"40P01", false, STORE_BUSY},   {"40001", true, STORE_BUSY},
-        {"55P03", false, STORE_BUSY},   {"57014", false, STORE_BUSY},   {"25006", false, STORE_BUSY},
-        {"53100", false, STORE_FULL},   {"53100", true, STORE_FULL},    {"53200", false, STORE_FULL},
-        {"58030", false, STORE_BROKEN}, {"58030", true, STORE_BROKEN},  {"XX001", false, STORE_BROKEN},
-        {"XX002", true, STORE_BROKEN},  {"23505", false, STORE_BROKEN}, {"42501", false, STORE_BROKEN},
+        {"40001", false, STORE_BUSY},   {"40P01", false, STORE_BUSY},
+        {"40001", true, STORE_BUSY},    {"55P03", false, STORE_BUSY},
+        {"57014", false, STORE_BUSY},   {"25006", false, STORE_BUSY},
+        {"53100", false, STORE_FULL},   {"53100", true, STORE_FULL},
+        {"53200", false, STORE_FULL},   {"58030", false, STORE_BROKEN},
+        {"58030", true, STORE_BROKEN},  {"XX001", false, STORE_BROKEN},
+        {"XX002", true, STORE_BROKEN},  {"23505", false, STORE_BROKEN},
+        {"42501", false, STORE_BROKEN},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -124,21 +130,25 @@ static void test_what_the_server_says_becomes_a_verdict(void **state)
         assert_true(lease(store, LEASE_MS));
         assert_int_equal(commit_incident(store, 1), STORE_COMMITTED);
         (void)snprintf(sql, sizeof(sql),
-                       "CREATE FUNCTION refuse() RETURNS trigger AS $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = "
-                       "'%s'; END $$ LANGUAGE plpgsql; CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON events "
+                       "CREATE FUNCTION refuse() RETURNS trigger AS $$ BEGIN RAISE EXCEPTION 'no' "
+                       "USING ERRCODE = "
+                       "'%s'; END $$ LANGUAGE plpgsql; CREATE CONSTRAINT TRIGGER refuse AFTER "
+                       "INSERT ON events "
                        "DEFERRABLE INITIALLY %s FOR EACH ROW EXECUTE FUNCTION refuse()",
                        cases[i].sqlstate, cases[i].at_commit ? "DEFERRED" : "IMMEDIATE");
         (void)postgres_world_run(url, sql); /* DDL has no number */
         char *before = world_text(store);
         enum store_verdict got = commit_incident(store, 2);
         if (got != cases[i].want) {
-            fail_msg("%s%s: got %s, want %s", cases[i].sqlstate, cases[i].at_commit ? " at commit" : "",
-                     store_verdict_name(got), store_verdict_name(cases[i].want));
+            fail_msg("%s%s: got %s, want %s", cases[i].sqlstate,
+                     cases[i].at_commit ? " at commit" : "", store_verdict_name(got),
+                     store_verdict_name(cases[i].want));
         }
         (void)postgres_world_run(url, "DROP TRIGGER refuse ON events"); /* as above */
         char *after = world_text(store);
         assert_string_equal(before, after);
-        assert_int_equal(commit_incident(store, 2), cases[i].want == STORE_BROKEN ? STORE_BROKEN : STORE_COMMITTED);
+        assert_int_equal(commit_incident(store, 2),
+                         cases[i].want == STORE_BROKEN ? STORE_BROKEN : STORE_COMMITTED);
         free(before);
         free(after);
         store_close(store);
@@ -183,11 +193,13 @@ static void check_cut(const struct cut_case *c)
     cut_proxy_at(proxy, c->cut, c->word, 0, c->refuse);
     enum store_verdict got = commit_blind(store, &meta, 2);
     if (got != c->want) {
-        fail_msg("%s: got %s, want %s", c->name, store_verdict_name(got), store_verdict_name(c->want));
+        fail_msg("%s: got %s, want %s", c->name, store_verdict_name(got),
+                 store_verdict_name(c->want));
     }
     cut_proxy_at(proxy, CUT_NONE, NULL, 0, false);
     cut_proxy_allow(proxy);
-    /* While nobody answers, the load fails; afterwards it tells what was committed, and that is final. */
+    /* While nobody answers, the load fails; afterwards it tells what was committed, and that is
+     * final. */
     struct err err;
     const int64_t deadline = 200;
     int64_t tries = 0;
@@ -224,7 +236,8 @@ static void test_a_cut_around_commit(void **state)
     }
 }
 
-/* At every place of what the client sends: whatever the verdict, a batch is in whole or not at all. */
+/* At every place of what the client sends: whatever the verdict, a batch is in whole or not at all.
+ */
 static void test_a_cut_anywhere(void **state)
 {
     struct cut_proxy *proxy = cut_proxy_start(postgres_world_port());
@@ -284,14 +297,16 @@ static void test_the_server_is_killed(void **state)
     while (refused < 50 && number < 4000) {
         number++;
         enum store_verdict verdict = commit_blind(fixture->store, &meta, number);
-        assert_true(verdict == STORE_COMMITTED || verdict == STORE_BUSY || verdict == STORE_UNKNOWN);
+        assert_true(verdict == STORE_COMMITTED || verdict == STORE_BUSY ||
+                    verdict == STORE_UNKNOWN);
         committed[number] = verdict == STORE_COMMITTED;
         possible[number] = committed[number] || verdict == STORE_UNKNOWN;
         refused += verdict != STORE_COMMITTED;
         if (verdict != STORE_COMMITTED) {
             postgres_world_await_server(); /* as the engine waits before it goes on */
         }
-        if (verdict == STORE_COMMITTED && number % 64 == 0 && pthread_tryjoin_np(thread, NULL) == 0) {
+        if (verdict == STORE_COMMITTED && number % 64 == 0 &&
+            pthread_tryjoin_np(thread, NULL) == 0) {
             thread = 0;
             break;
         }
@@ -302,11 +317,12 @@ static void test_the_server_is_killed(void **state)
     postgres_world_await_server();
     for (uint64_t i = 1; i <= number; i++) {
         char sql[96];
-        (void)snprintf(sql, sizeof(sql), "SELECT count(*) FROM incidents WHERE number = %llu", (unsigned long long)i);
+        (void)snprintf(sql, sizeof(sql), "SELECT count(*) FROM incidents WHERE number = %llu",
+                       (unsigned long long)i);
         int64_t found = postgres_world_run(fixture->url, sql);
         if ((committed[i] && found != 1) || (!possible[i] && found != 0)) {
-            fail_msg("batch %llu: committed %d, possible %d, found %lld", (unsigned long long)i, committed[i],
-                     possible[i], (long long)found);
+            fail_msg("batch %llu: committed %d, possible %d, found %lld", (unsigned long long)i,
+                     committed[i], possible[i], (long long)found);
         }
     }
     assert_true(refused > 0);
@@ -332,7 +348,9 @@ static void test_a_deposed_engine_commits_nothing(void **state)
     assert_int_equal(commit_blind(second, &meta, 9), STORE_LEASE_LOST);
 
     postgres_world_await(fixture->url,
-                         "SELECT (until_ms < (extract(epoch FROM clock_timestamp()) * 1000)::bigint)::int FROM lease", 1);
+                         "SELECT (until_ms < (extract(epoch FROM clock_timestamp()) * "
+                         "1000)::bigint)::int FROM lease",
+                         1);
     assert_true(lease(second, LEASE_MS));
     assert_int_equal(meta_of(second).epoch, epoch + 1);
     char *before = world_text(second);
@@ -430,7 +448,9 @@ static void test_items_of_several_nodes_are_taken_once(void **state)
         struct store_inbox_item *items = NULL;
         size_t count = 0;
         arena_init(&arena);
-        assert_int_equal(fixture->store->ops->inbox_take(fixture->store->self, 7, &arena, &items, &count, &err), 0);
+        assert_int_equal(
+            fixture->store->ops->inbox_take(fixture->store->self, 7, &arena, &items, &count, &err),
+            0);
         for (size_t i = 0; i < count; i++) {
             bool *one = &seen[items[i].id[0]][items[i].id[14]][items[i].id[15]];
             assert_false(*one);
@@ -479,22 +499,25 @@ static void test_text_that_is_no_utf8_is_repaired(void **state)
     struct batch batch;
     batch_begin(&batch, fixture->store);
     struct incident_row row = sample_incident(1);
-    row.title = "a\xff" "b\xc3";
+    row.title = "a\xff"
+                "b\xc3";
     batch_incident(&batch, true, row);
     assert_int_equal(batch_commit(&batch, fixture->store), STORE_COMMITTED);
-    assert_int_equal(postgres_world_run(fixture->url,
-                                        "SELECT count(*) FROM incidents WHERE title = E'a\\uFFFDb\\uFFFD'"),
-                     1);
+    assert_int_equal(
+        postgres_world_run(fixture->url,
+                           "SELECT count(*) FROM incidents WHERE title = E'a\\uFFFDb\\uFFFD'"),
+        1);
 }
 
-/* The same random batches, full of rows touched again and again, on this store and on the one in memory. */
+/* The same random batches, full of rows touched again and again, on this store and on the one in
+ * memory. */
 
 struct model {
     uint32_t random;
     uint64_t incidents, alerts, notifications;
-    uint64_t group_of[64];     /* incident that has the group open; 0: none */
-    bool is_open[512];         /* of an incident */
-    bool is_unfinished[2048];  /* of a notification */
+    uint64_t group_of[64];    /* incident that has the group open; 0: none */
+    bool is_open[512];        /* of an incident */
+    bool is_unfinished[2048]; /* of a notification */
     int64_t attempt[2048];
 };
 
@@ -534,8 +557,9 @@ static void step_incident(struct model *model, struct batch *both[2])
 static void step_alert(struct model *model, struct batch *both[2])
 {
     bool insert = model->alerts == 0 || pick(model, 2) == 0;
-    struct alert_row row = sample_alert(insert ? ++model->alerts : 1 + pick(model, (uint32_t)model->alerts),
-                                        1 + pick(model, (uint32_t)model->incidents));
+    struct alert_row row =
+        sample_alert(insert ? ++model->alerts : 1 + pick(model, (uint32_t)model->alerts),
+                     1 + pick(model, (uint32_t)model->incidents));
     row.count = pick(model, 1000);
     row.firing = pick(model, 2) == 0;
     row.text_unchanged = !insert && pick(model, 2) == 0;
@@ -549,8 +573,8 @@ static void step_notification(struct model *model, struct batch *both[2])
 {
     uint64_t id = model->notifications == 0 ? 0 : 1 + pick(model, (uint32_t)model->notifications);
     if (id == 0 || !model->is_unfinished[id] || pick(model, 4) == 0) {
-        struct notification_row row =
-            sample_notification(++model->notifications, 1 + pick(model, (uint32_t)model->incidents));
+        struct notification_row row = sample_notification(
+            ++model->notifications, 1 + pick(model, (uint32_t)model->incidents));
         model->is_unfinished[model->notifications] = true;
         for (int i = 0; i < 2; i++) {
             batch_notification(both[i], row);
@@ -564,7 +588,8 @@ static void step_notification(struct model *model, struct batch *both[2])
         }
         return;
     }
-    static const enum notification_state states[] = {NOTIFICATION_PENDING, NOTIFICATION_ACCEPTED, NOTIFICATION_FAILED};
+    static const enum notification_state states[] = {NOTIFICATION_PENDING, NOTIFICATION_ACCEPTED,
+                                                     NOTIFICATION_FAILED};
     struct outcome_row outcome = sample_outcome(id, states[pick(model, 3)]);
     outcome.provider_id = pick(model, 2) == 0 ? "SM" : "";
     model->is_unfinished[id] = outcome.state == NOTIFICATION_PENDING;
