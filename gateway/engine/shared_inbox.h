@@ -2,11 +2,13 @@
  * shared_inbox - events that one node takes in for the engine of another, by way of the store.
  *
  * Shape:   standby: shared_inbox_put (durable when it returns 0). Engine: shared_inbox_take -> step
- * -> shared_inbox_settle. Owns:    inputs given out live until their `release`; what they were made
- * of until the next take. Threads: one at a time. Limits:  at most ENGINE_BATCH_MAX a take, every
- * SHARED_INBOX_POLL_MS. Fails:   put: -1 with *err, and nobody may be told that the event was
- * taken. An event that the engine refuses for lack of room (ANSWER_OVERLIMIT) was promised already:
- * it goes back to the end of the shared inbox until there is room.
+ *          -> shared_inbox_settle.
+ * Owns:    inputs given out live until their `release`; what they were made of until the next take.
+ * Threads: one at a time.
+ * Limits:  at most ENGINE_BATCH_MAX a take, every SHARED_INBOX_POLL_MS.
+ * Fails:   put: -1 with *err, and nobody may be told that the event was taken. An event that the
+ *          engine refuses for lack of room (ANSWER_OVERLIMIT) was promised already: it goes back to
+ *          the end of the shared inbox until there is room.
  */
 #ifndef ESCALATED_ENGINE_SHARED_INBOX_H
 #define ESCALATED_ENGINE_SHARED_INBOX_H

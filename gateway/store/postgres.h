@@ -2,10 +2,11 @@
  * postgres - what the files of the PostgreSQL store share; nobody outside this folder includes it.
  *
  * Shape:   postgres.c opens, commits and closes; postgres_lease.c holds the engine lease;
- * postgres_schema.c migrates; postgres_write.c turns effects into statements; postgres_load.c,
- * postgres_inbox.c, postgres_idle.c and postgres_read.c do as named; all of them over
- * postgres_link.h. Threads: one at a time. Fails:   -1 with *err and the link's verdict, or a
- * verdict.
+ *          postgres_schema.c migrates; postgres_write.c turns effects into statements;
+ *          postgres_load.c, postgres_inbox.c, postgres_idle.c and postgres_read.c do as named; all
+ *          of them over postgres_link.h.
+ * Threads: one at a time.
+ * Fails:   -1 with *err and the link's verdict, or a verdict.
  */
 #ifndef ESCALATED_STORE_POSTGRES_H
 #define ESCALATED_STORE_POSTGRES_H

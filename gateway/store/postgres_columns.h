@@ -2,9 +2,10 @@
  * postgres_columns - rows for one statement, kept column by column as PostgreSQL's binary arrays.
  *
  * Shape:   columns_row (begins a row) -> column_* in the order of the statement's columns ->
- * columns_send (and empties). Owns:    everything added is copied; the memory stays for the next
- * batch. Limits:  LINK_COLUMNS_MAX columns; the caller bounds the batch. Source:  the arrays'
- * external binary form is that of array_recv in PostgreSQL's arrayfuncs.c.
+ *          columns_send (and empties).
+ * Owns:    everything added is copied; the memory stays for the next batch.
+ * Limits:  LINK_COLUMNS_MAX columns; the caller bounds the batch.
+ * Source:  the arrays' external binary form is that of array_recv in PostgreSQL's arrayfuncs.c.
  */
 #ifndef ESCALATED_STORE_POSTGRES_COLUMNS_H
 #define ESCALATED_STORE_POSTGRES_COLUMNS_H

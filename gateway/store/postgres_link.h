@@ -2,13 +2,15 @@
  * postgres_link - one connection to PostgreSQL on which every wait has an end.
  *
  * Shape:   link_init -> link_up (connects when there is no connection) -> link_ask (one statement)
- * or a pipe (postgres_pipe.h: many in one round trip) -> link_clear. Units:   *_ms; deadlines are
- * for the whole answer. Owns:    the connection; a PGresult given out is the caller's (PQclear).
+ *          or a pipe (postgres_pipe.h: many in one round trip) -> link_clear.
+ * Units:   *_ms; deadlines are for the whole answer.
+ * Owns:    the connection; a PGresult given out is the caller's (PQclear).
  * Threads: one at a time.
  * Limits:  LINK_CONNECT_S for each host to connect, LINK_ANSWER_MS for an answer; past them the
- * connection is dropped. Fails:   -1 or a verdict with *err; `verdict` of the link says what the
- * last failure means for a batch, `lost` that the connection is gone and the server may have done
- * what it was last asked.
+ *          connection is dropped.
+ * Fails:   -1 or a verdict with *err; `verdict` of the link says what the last failure means for a
+ *          batch, `lost` that the connection is gone and the server may have done what it was last
+ *          asked.
  */
 #ifndef ESCALATED_STORE_POSTGRES_LINK_H
 #define ESCALATED_STORE_POSTGRES_LINK_H

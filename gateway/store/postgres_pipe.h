@@ -6,7 +6,8 @@
  * Threads: as the link.
  * Limits:  what is sent waits in memory until the server takes it; LINK_ANSWER_MS for all answers.
  * Fails:   at pipe_finish. A transaction begun in the pipe is still open after it, unless the link
- * says it is lost. Source:  https://www.postgresql.org/docs/15/libpq-pipeline-mode.html
+ *          says it is lost.
+ * Source:  https://www.postgresql.org/docs/15/libpq-pipeline-mode.html
  */
 #ifndef ESCALATED_STORE_POSTGRES_PIPE_H
 #define ESCALATED_STORE_POSTGRES_PIPE_H

@@ -2,7 +2,7 @@
  * reader - what the implementations of store_read.h share; nobody outside this folder includes it.
  *
  * Shape:   store_read.c opens by URL and passes each call on; sqlite_read.c and postgres_read.c
- * answer.
+ *          answer.
  */
 #ifndef ESCALATED_STORE_READER_H
 #define ESCALATED_STORE_READER_H

@@ -2,7 +2,8 @@
  * store_url - what a store URL names; shared by store.c and the readers.
  *
  * Shape:   `sqlite:FILE` with FILE relative to the state folder unless it begins with "/",
- * `postgresql://…`, or `memory:` (simulations). Fails:   -1 with the URL and what would be right.
+ *          `postgresql://…`, or `memory:` (simulations).
+ * Fails:   -1 with the URL and what would be right.
  */
 #ifndef ESCALATED_STORE_STORE_URL_H
 #define ESCALATED_STORE_STORE_URL_H

@@ -1,10 +1,10 @@
 /*
- * cut_proxy - a TCP relay on loopback in front of a server, which cuts its connections at a chosen
- * point.
+ * cut_proxy - a TCP relay on loopback in front of a server, which cuts its connections at a chosen point.
  *
  * Shape:   cut_proxy_start -> clients connect to its port -> cut_proxy_at (arms one cut) ->
- * cut_proxy_stop. Threads: start, arm and stop from the test; a thread of its own relays. Limits:
- * one connection at a time: a new one ends the one before.
+ *          cut_proxy_stop.
+ * Threads: start, arm and stop from the test; a thread of its own relays.
+ * Limits:  one connection at a time: a new one ends the one before.
  */
 #ifndef ESCALATED_TESTS_CUT_PROXY_H
 #define ESCALATED_TESTS_CUT_PROXY_H

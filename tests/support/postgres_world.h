@@ -1,10 +1,10 @@
 /*
- * postgres_world - the PostgreSQL server that tests/support/postgres.py has started beside this
- * test.
+ * postgres_world - the PostgreSQL server that tests/support/postgres.py has started beside this test.
  *
  * Shape:   postgres_world_url (a fresh schema of the server) -> store_open; postgres_world_run for
- * what a person would type. Owns:    URLs are heap text. Fails:   a helper that cannot do its work
- * fails the running cmocka test.
+ *          what a person would type.
+ * Owns:    URLs are heap text.
+ * Fails:   a helper that cannot do its work fails the running cmocka test.
  */
 #ifndef ESCALATED_TESTS_POSTGRES_WORLD_H
 #define ESCALATED_TESTS_POSTGRES_WORLD_H
