@@ -11,8 +11,8 @@
 
 /* Incidents first; what hangs on them goes by their numbers. */
 static const char *const incident_deletions[] = {
-    "DELETE FROM attempts WHERE notification IN (SELECT id FROM notifications WHERE incident = "
-    "ANY($1::bigint[]))",
+    ("DELETE FROM attempts WHERE notification IN "
+     "(SELECT id FROM notifications WHERE incident = ANY($1::bigint[]))"),
     "DELETE FROM notifications WHERE incident = ANY($1::bigint[])",
     "DELETE FROM alerts WHERE incident = ANY($1::bigint[])",
     "DELETE FROM timeline WHERE incident = ANY($1::bigint[])",
