@@ -125,7 +125,12 @@ def keep_running(server, ended):
             server.launch()
 
 
+def end(*_):
+    raise SystemExit(143)
+
+
 def main():
+    signal.signal(signal.SIGTERM, end)
     server = Postgres()
     ended = threading.Event()
     try:

@@ -9,6 +9,7 @@
 
 #include <libpq-fe.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -409,6 +410,7 @@ static void test_nodes_that_start_together_migrate_once(void **state)
 enum { APPENDERS = 3, APPENDS = 60 };
 
 struct appender {
+    atomic_int *running;
     char *url;
     unsigned char number;
 };
@@ -428,6 +430,7 @@ static void *append_many(void *self)
         appended += store->ops->inbox_append(store->self, items, 2, NULL) == 0;
     }
     store_close(store);
+    (void)atomic_fetch_sub(appender->running, 1); /* read by the other side */
     return appended == APPENDS ? self : NULL;
 }
 
@@ -437,12 +440,17 @@ static void test_items_of_several_nodes_are_taken_once(void **state)
     static bool seen[APPENDERS][APPENDS][2];
     struct appender appenders[APPENDERS];
     pthread_t threads[APPENDERS];
+    int total = 0;
+    atomic_int running;
     memset(seen, 0, sizeof(seen));
+    atomic_init(&running, APPENDERS);
     for (int i = 0; i < APPENDERS; i++) {
-        appenders[i] = (struct appender){.url = fixture->url, .number = (unsigned char)i};
+        appenders[i] =
+            (struct appender){.running = &running, .url = fixture->url, .number = (unsigned char)i};
         assert_int_equal(pthread_create(&threads[i], NULL, append_many, &appenders[i]), 0);
     }
-    for (int total = 0; total < APPENDERS * APPENDS * 2;) {
+    for (bool more = true; more;) {
+        bool is_last = atomic_load(&running) == 0; /* then one more look */
         struct arena arena;
         struct err err = {0};
         struct store_inbox_item *items = NULL;
@@ -457,6 +465,7 @@ static void test_items_of_several_nodes_are_taken_once(void **state)
             *one = true;
         }
         total += (int)count;
+        more = !is_last || count > 0;
         struct batch batch;
         batch_begin(&batch, fixture->store);
         assert_int_equal(batch_commit(&batch, fixture->store), STORE_COMMITTED);
@@ -467,6 +476,7 @@ static void test_items_of_several_nodes_are_taken_once(void **state)
         assert_int_equal(pthread_join(threads[i], &result), 0);
         assert_non_null(result);
     }
+    assert_int_equal(total, APPENDERS * APPENDS * 2);
     assert_int_equal(postgres_world_run(fixture->url, "SELECT count(*) FROM inbox"), 0);
 }
 
