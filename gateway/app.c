@@ -17,6 +17,7 @@
 #include "gateway/engine/engine_thread.h"
 #include "gateway/handoff/inbox.h"
 #include "gateway/handoff/outbox.h"
+#include "gateway/http/identity.h"
 #include "gateway/http/server.h"
 #include "gateway/intake/intake_http.h"
 #include "gateway/store/store.h"
@@ -32,9 +33,10 @@ enum {
     CHANNELS_MAX = 256,
     HTTP_GRACE_MS = 5000,
     DELIVERY_GRACE_MS = 20000,
-    FATAL_GRACE_MS = 1000, /* nothing can be recorded any more: whoever comes next sends again under the same key */
-    PEM_BYTES_MAX = 1024 * 1024,
 };
+
+/* Renewals are usual 30 days before the end; half of that late is worth a word. */
+static const int64_t CERTIFICATE_WARN_MS = INT64_C(15) * 24 * 3600 * 1000;
 
 struct app {
     struct app_options options;
@@ -50,11 +52,13 @@ struct app {
     struct delivery *delivery;
     struct engine_thread *engine;
     struct http_server *server;
+    bool is_tls; /* how the network listener was opened */
     struct intake_http *intake;
     struct api *api;
+    atomic_bool is_failing; /* the engine has given up */
+    _Atomic(struct api *) follower; /* hears of commits once it is there */
     int64_t watchdog_ms; /* 0: nobody watches */
     int64_t watched_mono_ms;
-    atomic_bool has_failed; /* the engine has ended by itself */
 };
 
 static const struct channel_ops *find_plugin(void *self, const char *plugin, struct err *err)
@@ -96,11 +100,19 @@ static void on_beat(void *self)
     (void)sd_notify(0, "WATCHDOG=1");
 }
 
+static void on_commit(void *self)
+{
+    struct app *app = self;
+    struct api *follower = atomic_load(&app->follower);
+    if (follower != NULL)
+        api_committed(follower);
+}
+
 static void on_fatal(void *self, int exit_code, const struct err *err)
 {
     (void)err; /* the engine's thread has logged it */
     struct app *app = self;
-    atomic_store(&app->has_failed, true);
+    atomic_store(&app->is_failing, true);
     app->options.on_fatal(app->options.self, exit_code);
 }
 
@@ -159,43 +171,48 @@ static int start_engine(struct app *app, struct err *err)
         .keep_ms = app->config->keep_ms,
         .lease_ms = app->config->lease_ms,
         .on_fatal = on_fatal,
+        .on_commit = on_commit,
         .on_beat = on_beat,
         .self = app};
     return engine_thread_start(&engine, &app->engine, err);
 }
 
-static int read_pem(const char *path, char **out_pem, struct err *err)
+/* NULL for a plain listener. */
+static const char *pem_or_null(const char *pem)
 {
-    size_t count;
-    if (path[0] == '\0')
-        return 0;
-    return file_read(path, PEM_BYTES_MAX, out_pem, &count, err);
+    return pem[0] != '\0' ? pem : NULL;
+}
+
+static void tell_expiry(const struct config_http *http)
+{
+    char at[TEXT_RFC3339_BYTES];
+    if (http->tls_cert_pem[0] == '\0')
+        return;
+    struct metric *metric = metric_gauge("escalated_tls_certificate_expires_seconds",
+                                         "When the certificate served ends, as Unix time.", NULL, NULL);
+    metric_set(metric, http->tls_expires_at_ms / 1000);
+    bool is_soon = http->tls_expires_at_ms - clock_wall_ms() < CERTIFICATE_WARN_MS;
+    log_line(is_soon ? LOG_WARNING : LOG_INFO, is_soon ? "the TLS certificate expires soon" : "TLS certificate",
+             "expires", text_rfc3339(http->tls_expires_at_ms, at), NULL);
 }
 
 static int listen_everywhere(struct app *app, struct err *err)
 {
     const struct config_http *http = &app->config->http;
-    char *cert = NULL, *key = NULL;
-    int result = -1;
     char path[4096];
     int length = snprintf(path, sizeof(path), "%s/control.sock", app->options.run_dir);
-    if (length < 0 || (size_t)length >= sizeof(path)) {
-        (void)err_set(err, ERR_TOO_LARGE, "run folder: its path is longer than %zu bytes", sizeof(path));
-        goto done;
-    }
+    if (length < 0 || (size_t)length >= sizeof(path))
+        return err_set(err, ERR_TOO_LARGE, "run folder: its path is longer than %zu bytes", sizeof(path));
     if (http_server_listen_unix(app->server, path, app->config->control_group, err) != 0)
-        goto done;
-    if (http->host[0] != '\0' &&
-        (read_pem(http->tls_cert_file, &cert, err) != 0 || read_pem(http->tls_key_file, &key, err) != 0 ||
-         http_server_listen_tcp(app->server, http->host, http->port, cert, key, err) != 0))
-        goto done;
-    result = http_server_start(app->server, err);
-done:
-    free(cert);
-    if (key != NULL)
-        explicit_bzero(key, strlen(key));
-    free(key);
-    return result;
+        return -1;
+    if (http->host[0] != '\0') {
+        if (http_server_listen_tcp(app->server, http->host, http->port, pem_or_null(http->tls_cert_pem),
+                                   pem_or_null(http->tls_key_pem), err) != 0)
+            return -1;
+        app->is_tls = http->tls_cert_pem[0] != '\0';
+        tell_expiry(http);
+    }
+    return http_server_start(app->server, err);
 }
 
 static int start_edge(struct app *app, struct err *err)
@@ -219,6 +236,7 @@ static int start_edge(struct app *app, struct err *err)
         intake_http_register(app->intake, app->server, err) != 0 || api_create(&api, &app->api, err) != 0 ||
         api_register(app->api, app->server, err) != 0)
         return -1;
+    atomic_store(&app->follower, app->api);
     return listen_everywhere(app, err);
 }
 
@@ -296,8 +314,29 @@ static void swap_engine_config(struct app *app, struct config *config)
 static void warn_of_restart(const struct config *old, const struct config *new)
 {
     if (!text_equal(old->store_url, new->store_url) || !text_equal(old->http.host, new->http.host) ||
-        old->http.port != new->http.port || !text_equal(old->http.tls_cert_file, new->http.tls_cert_file))
+        old->http.port != new->http.port ||
+        (old->http.tls_cert_pem[0] == '\0') != (new->http.tls_cert_pem[0] == '\0'))
         log_line(LOG_WARNING, "[http] and [store] take effect at the next start, the rest is in force now", NULL);
+}
+
+/* What the TLS listener shows from now on; NULL when it stays as it is. */
+static int prepare_identity(const struct app *app, const struct config *new, struct http_identity **out_identity,
+                            struct err *err)
+{
+    const struct config_http *http = &new->http;
+    bool is_renewed = app->is_tls && http->tls_cert_pem[0] != '\0' &&
+                      (!text_equal(http->tls_cert_pem, app->config->http.tls_cert_pem) ||
+                       !text_equal(http->tls_key_pem, app->config->http.tls_key_pem));
+    return is_renewed ? http_identity_create(http->tls_cert_pem, http->tls_key_pem, out_identity, err) : 0;
+}
+
+static void renew_identity(struct app *app, const struct config *new, struct http_identity *identity)
+{
+    if (identity == NULL)
+        return;
+    http_server_renew(app->server, identity);
+    log_line(LOG_INFO, "new connections see the new TLS certificate", NULL);
+    tell_expiry(&new->http);
 }
 
 bool app_reload(struct app *app)
@@ -305,8 +344,11 @@ bool app_reload(struct app *app)
     struct err err = {0};
     (void)sd_notify(0, "RELOADING=1");
     struct config *config = load_config(app->options.config_folder, app->plugins);
-    bool taken = config != NULL && delivery_reload(app->delivery, config, &err) == 0;
+    struct http_identity *identity = NULL;
+    bool taken = config != NULL && prepare_identity(app, config, &identity, &err) == 0 &&
+                 delivery_reload(app->delivery, config, &err) == 0;
     if (taken) {
+        renew_identity(app, config, identity);
         warn_of_restart(app->config, config);
         log_set((enum log_level)config->log_level, config->log_json);
         swap_engine_config(app, config);
@@ -318,6 +360,7 @@ bool app_reload(struct app *app)
     } else {
         log_line(LOG_ERROR, "reload refused, the old configuration stays in force", "error",
                  config == NULL ? "see the lines above" : err.text, NULL);
+        http_identity_release(identity);
         config_release(config);
     }
     (void)sd_notify(0, "READY=1");
@@ -329,10 +372,12 @@ void app_stop(struct app *app)
     if (app == NULL)
         return;
     (void)sd_notify(0, "STOPPING=1");
+    /* Without an engine no request is answered and no outcome recorded: the sooner the next start, the better. */
+    bool is_failing = atomic_load(&app->is_failing);
     if (app->server != NULL)
-        http_server_stop(app->server, HTTP_GRACE_MS);
+        http_server_stop(app->server, is_failing ? 0 : HTTP_GRACE_MS);
     if (app->delivery != NULL)
-        delivery_stop(app->delivery, atomic_load(&app->has_failed) ? FATAL_GRACE_MS : DELIVERY_GRACE_MS);
+        delivery_stop(app->delivery, is_failing ? 0 : DELIVERY_GRACE_MS);
     engine_thread_stop(app->engine);
     engine_thread_destroy(app->engine);
     http_server_destroy(app->server);

@@ -1,6 +1,7 @@
 /* Arguments and signals; everything else is wired in app.c. */
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -152,6 +153,15 @@ static int serve(struct app *app, struct ending *ending, int signal_fd)
     }
 }
 
+/* What a burst of events needed is needed again a millisecond later: without this the allocator gives the pages back
+ * and takes them anew all the time. */
+static void keep_memory(void)
+{
+    enum { KEPT_BYTES = 8 << 20, MAPPED_BYTES_MIN = 1 << 20 };
+    (void)mallopt(M_TRIM_THRESHOLD, KEPT_BYTES); /* refused: only slower */
+    (void)mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES_MIN);
+}
+
 static int run(const struct arguments *arguments, const char *plugins)
 {
     struct ending ending = {.wake_fd = eventfd(0, EFD_CLOEXEC)};
@@ -170,6 +180,7 @@ static int run(const struct arguments *arguments, const char *plugins)
                                   .self = &ending};
     options.run_dir = run_dir != NULL && arguments->state == NULL ? run_dir : options.state_dir;
     log_init(LOG_INFO, false);
+    keep_memory();
     struct app *app = NULL;
     int exit_code;
     if (app_start(&options, &app, &exit_code) == 0) {

@@ -69,6 +69,10 @@ static const char *facts_json(struct moment *moment, const struct facts *facts)
         json_add_integer(&json, "slips", facts->slip_count);
     if (facts->climb != 0)
         json_add_integer(&json, "climb", facts->climb);
+    if (facts->follows != 0)
+        json_add_integer(&json, "follows", facts->follows);
+    add_text(&json, "from", facts->from);
+    add_text(&json, "to", facts->to);
     json_add_object_end(&json);
     ASSERT(!text.overflowed);
     const char *copy = arena_strdup(moment->arena, strbuf_text(&text));

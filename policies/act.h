@@ -42,6 +42,9 @@ struct facts {
     int64_t until_ms;
     int64_t slip_count;
     int64_t climb;
+    int64_t follows;  /* number of the incident before */
+    const char *from; /* hashes of policy versions */
+    const char *to;
 };
 
 struct message {

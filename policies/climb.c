@@ -57,7 +57,7 @@ static void consider_told(const struct incident *incident, struct due *best)
 static void consider_triggered(const struct incident *incident, struct due *best)
 {
     const struct ladder *ladder = &incident->ladder;
-    int32_t page = ladder_page_after(incident->policy, ladder->page_from);
+    int32_t page = ladder_next_page(ladder, incident->policy);
     for (size_t i = 0; i < ladder_step_count(incident->policy); i++) {
         if ((int32_t)i == page)
             consider(best, DUE_STEP, ladder_due_ms(ladder, incident->policy, i), i);
@@ -75,7 +75,7 @@ static void consider_triggered(const struct incident *incident, struct due *best
 static int64_t forget_ms(const struct incident *incident)
 {
     int64_t forget_ms =
-        incident->resolved_at_ms + incident->policy->reopen_within_ms + CLIMB_LINK_MS;
+        incident->resolved_at_ms + incident->policy->reopen_within_ms + CLIMB_LINGER_MS;
     struct due care = {.at_ms = INT64_MAX};
     consider_told(incident, &care);
     /* A step of after-care that is still to come, or a message still under way, keeps the incident.
@@ -217,7 +217,7 @@ static void run_pages(struct incident *incident, struct moment *moment, int32_t 
                           arena_printf(moment->arena, "step %s names nobody who can be paged",
                                        incident->policy->steps[index].name));
         told_fallback = true;
-        index = ladder_page_after(incident->policy, incident->ladder.page_from);
+        index = ladder_next_page(&incident->ladder, incident->policy);
         if (index >= 0)
             ladder_move_pages(&incident->ladder, incident->policy, (size_t)index, moment->now_ms);
     }
@@ -260,8 +260,8 @@ void climb_advance(struct incident *incident, struct moment *moment, const char 
 {
     struct ladder *ladder = &incident->ladder;
     const struct policy *policy = incident->policy;
-    int32_t index = ladder_page_after(policy, ladder->page_from);
-    if (index < 0 && ladder->climbs_left > 0 && ladder_page_after(policy, 0) >= 0) {
+    int32_t index = ladder_next_page(ladder, policy);
+    if (index < 0 && ladder->climbs_left > 0 && ladder_first_page(policy) >= 0) {
         ladder->climbs_left--;
         ladder_climb(ladder, policy, moment->now_ms);
         moment_notef(moment, "climb", &(struct facts){.climb = ladder->climb}, "climb %d starts",
@@ -273,6 +273,19 @@ void climb_advance(struct incident *incident, struct moment *moment, const char 
         return;
     }
     ladder_move_pages(ladder, policy, (size_t)index, moment->now_ms);
+    run_pages(incident, moment, index, why);
+}
+
+void climb_pass_by(struct incident *incident, struct moment *moment, const char *why)
+{
+    struct ladder *ladder = &incident->ladder;
+    int32_t index = ladder_next_page(ladder, incident->policy);
+    ladder->reach_until_ms = 0;
+    if (index < 0) {
+        page_fallback(incident, moment, 0, why);
+        return;
+    }
+    ladder_move_pages(ladder, incident->policy, (size_t)index, moment->now_ms);
     run_pages(incident, moment, index, why);
 }
 
@@ -290,13 +303,7 @@ void climb_unreached(struct incident *incident, struct moment *moment)
     struct facts facts = {.step = step->name, .climb = ladder->climb};
     moment_notef(moment, "unreached", &facts, "nobody of step %s could be reached", step->name);
     const char *why = arena_printf(moment->arena, "nobody of step %s could be reached", step->name);
-    int32_t index = ladder_page_after(incident->policy, ladder->page_from);
-    if (index < 0) {
-        page_fallback(incident, moment, 0, why);
-        return;
-    }
-    ladder_move_pages(ladder, incident->policy, (size_t)index, moment->now_ms);
-    run_pages(incident, moment, index, why);
+    climb_pass_by(incident, moment, why);
 }
 
 void climb_trigger(struct incident *incident, struct moment *moment)
@@ -321,6 +328,20 @@ void climb_end_ack(struct incident *incident, struct moment *moment)
     moment_note(moment, "triggered", &facts, "unacknowledged again");
 }
 
+/* What was promised and how often it moved: whoever is paged next hears it. */
+static const char *eta_history(const struct incident *incident, const struct moment *moment)
+{
+    const struct zone *zone = moment->book->zone;
+    const char *eta = moment_local_time(moment, zone, incident->eta_at_ms);
+    const char *first = "";
+    if (incident->ladder.first_eta_ms != incident->eta_at_ms)
+        first = arena_printf(moment->arena, ", at first %s",
+                             moment_local_time(moment, zone, incident->ladder.first_eta_ms));
+    return arena_printf(moment->arena, "%s promised %s%s, and it has passed (%u slip%s)",
+                        incident->owner, eta, first, incident->slip_count,
+                        incident->slip_count == 1 ? "" : "s");
+}
+
 static void lapse(struct incident *incident, struct moment *moment)
 {
     const char *owner = incident->owner;
@@ -328,9 +349,7 @@ static void lapse(struct incident *incident, struct moment *moment)
     if (incident->eta_at_ms != 0) {
         incident->slip_count++;
         struct facts facts = {.by = owner, .slip_count = incident->slip_count};
-        const char *eta = moment_local_time(moment, moment->book->zone, incident->eta_at_ms);
-        why = arena_printf(moment->arena, "%s promised %s, and it has passed (%u slip%s)", owner,
-                           eta, incident->slip_count, incident->slip_count == 1 ? "" : "s");
+        why = eta_history(incident, moment);
         moment_note(moment, "eta-missed", &facts, why);
     } else {
         why = arena_printf(moment->arena, "%s acknowledged and has not been heard since", owner);
@@ -424,6 +443,19 @@ static void run_fallback(struct incident *incident, struct moment *moment, const
     page_fallback(incident, moment, 0, "still nobody has acknowledged");
 }
 
+/* When we were down while a paging waited to be sent, nobody has been tried yet: it gets its full
+ * time now, and what is below it keeps its distance. */
+static void run_unreached(struct incident *incident, struct moment *moment, const struct due *due)
+{
+    bool was_down = moment->now_ms - due->at_ms > LADDER_LATE_MS;
+    if (was_down && reach_judge(incident) == REACH_OPEN) {
+        shift_if_late(incident, due, moment);
+        incident->ladder.reach_until_ms = moment->now_ms + incident->policy->reach_within_ms;
+        return;
+    }
+    climb_unreached(incident, moment);
+}
+
 static void run_one(struct incident *incident, struct moment *moment, const struct due *due)
 {
     switch (due->kind) {
@@ -440,7 +472,7 @@ static void run_one(struct incident *incident, struct moment *moment, const stru
         run_climb(incident, moment, due);
         break;
     case DUE_UNREACHED:
-        climb_unreached(incident, moment);
+        run_unreached(incident, moment, due);
         break;
     case DUE_FALLBACK:
         run_fallback(incident, moment, due);

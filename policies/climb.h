@@ -15,9 +15,9 @@
 
 #define CLIMB_ROUNDS_MAX 512
 
-/* How long a resolved incident is remembered after reopening has become impossible, so that a later
- * firing of the same key opens an incident that names it. */
-#define CLIMB_LINK_MS INT64_C(3600000)
+/* How long a resolved incident is remembered after reopening has become impossible: late answers,
+ * receipts and reports of its channels still find it in memory. */
+#define CLIMB_LINGER_MS INT64_C(3600000)
 
 enum due_kind {
     DUE_NOTHING,
@@ -44,6 +44,10 @@ void climb_run_due(struct incident *incident, struct moment *moment);
 /* The next page step of this climb runs now; without one the next climb starts; without that it is
  * exhaustion. `why` goes into the message. */
 void climb_advance(struct incident *incident, struct moment *moment, const char *why);
+
+/* The next page step of this climb runs now, below the last one the fallback; no new climb starts.
+ */
+void climb_pass_by(struct incident *incident, struct moment *moment, const char *why);
 
 /* The latest paging has reached nobody and will not. */
 void climb_unreached(struct incident *incident, struct moment *moment);

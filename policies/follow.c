@@ -9,18 +9,27 @@ static bool belongs_to_opening(const struct incident *incident, const struct not
     return n->climb >= incident->ladder.first_climb;
 }
 
+static bool is_informing(const struct notification *n)
+{
+    return n->kind == KIND_INFORM || n->kind == KIND_ASK;
+}
+
 /* The first notification that reached this receiver since the opening; one a provider took is
- * better than one under way. */
-static const struct notification *reached_by(const struct incident *incident, const char *receiver)
+ * better than one under way, and that better than one that is still to inform. `pages_only`: what
+ * must wake somebody does not follow a mail. */
+static const struct notification *reached_by(const struct incident *incident, const char *receiver,
+                                             bool pages_only)
 {
     const struct notification *best = NULL;
     for (const struct notification *n = incident->notifications; n != NULL; n = n->next) {
-        if (!belongs_to_opening(incident, n) || !reach_was_handed_over(n) ||
-            !text_equal(n->contact, receiver))
+        bool handed_over = reach_was_handed_over(n);
+        bool comes = handed_over || (is_informing(n) && n->state == NOTIFICATION_PENDING);
+        if (!belongs_to_opening(incident, n) || !comes || !text_equal(n->contact, receiver) ||
+            (pages_only && n->kind != KIND_PAGE))
             continue;
         if (n->state == NOTIFICATION_ACCEPTED || n->state == NOTIFICATION_DELIVERED)
             return n;
-        if (best == NULL)
+        if (best == NULL || (handed_over && !reach_was_handed_over(best)))
             best = n;
     }
     return best;
@@ -91,7 +100,8 @@ static bool send_to_audience(struct incident *incident, struct moment *moment,
 bool follow_send(struct incident *incident, struct moment *moment, enum notification_kind kind,
                  const char *receiver, const char *text)
 {
-    const struct notification *followed = reached_by(incident, receiver);
+    bool pages_only = kind == KIND_PAGE || kind == KIND_REMINDER;
+    const struct notification *followed = reached_by(incident, receiver, pages_only);
     const char *step = step_name(incident, followed);
     if (receiver[0] == '&')
         return send_to_audience(incident, moment, kind, step, receiver, text);
@@ -123,16 +133,20 @@ bool follow_answer(struct incident *incident, struct moment *moment, const char 
     const struct method *method = person != NULL ? method_of(person, moment->book, channel) : NULL;
     if (method == NULL)
         return false;
-    const char *step = step_name(incident, reached_by(incident, contact));
+    const char *step = step_name(incident, reached_by(incident, contact, false));
     send_to(incident, moment, KIND_ANSWER, step, person->name, method, text);
     return true;
 }
 
 static bool was_told(const struct incident *incident, const struct notification *n, bool informed)
 {
-    bool wanted =
-        n->kind == KIND_PAGE || (informed && (n->kind == KIND_INFORM || n->kind == KIND_ASK));
-    return wanted && belongs_to_opening(incident, n) && reach_was_handed_over(n);
+    if (!belongs_to_opening(incident, n))
+        return false;
+    if (n->kind == KIND_PAGE)
+        return reach_was_handed_over(n);
+    /* What informs is not cancelled: who is still to hear that it broke also hears how it ended. */
+    return informed && is_informing(n) &&
+           (reach_was_handed_over(n) || n->state == NOTIFICATION_PENDING);
 }
 
 /* Audiences make long runs of notifications with one receiver, so the list of receivers stays

@@ -6,6 +6,7 @@
 #include "policies/climb.h"
 #include "policies/follow.h"
 #include "policies/reach.h"
+#include "policies/repolicy.h"
 
 enum { REMIND_BEFORE_MS = 300000 /* of an ack without an ETA */ };
 
@@ -107,13 +108,17 @@ static void open_incident(struct incident *incident, const struct move *move, st
     struct facts facts = {.state = policy->hold_ms > 0 ? "held" : "", .policy = policy->name};
     moment_notef(moment, again ? "reopened" : "opened", &facts, "%s by policy %s: %s",
                  again ? "reopened" : "opened", policy->name, incident_title(incident));
+    if (!again && incident->linked != 0)
+        moment_notef(moment, "linked", &(struct facts){.follows = (int64_t)incident->linked},
+                     "the same alert was last part of #%llu", (unsigned long long)incident->linked);
 }
 
 static void add_alert(struct incident *incident, const struct move *move, struct moment *moment)
 {
     moment_note(moment, "alert", NULL, move->text);
     incident->cleared = false;
-    if (incident->state != INCIDENT_TRIGGERED || !incident->ladder.exhausted)
+    if (incident->state != INCIDENT_TRIGGERED || !incident->ladder.exhausted ||
+        ladder_first_page(incident->policy) < 0)
         return;
     ladder_climb(&incident->ladder, incident->policy, moment->now_ms);
     moment_notef(moment, "climb", &(struct facts){.climb = incident->ladder.climb},
@@ -136,7 +141,7 @@ static void page_owner(struct incident *incident, const struct move *move, struc
     if (incident->severity <= ladder->acked_severity)
         return;
     ladder->acked_severity = incident->severity;
-    int32_t first = ladder_page_after(incident->policy, 0);
+    int32_t first = ladder_first_page(incident->policy);
     int64_t wait_ms = first >= 0 ? incident->policy->steps[first].wait_ms : REMIND_BEFORE_MS;
     ladder->answer_until_ms = moment->now_ms + wait_ms;
     const char *text =
@@ -222,6 +227,8 @@ static void set_promise(struct incident *incident, int64_t eta_at_ms, const stru
     ladder->answer_until_ms = 0;
     ladder->acked_severity = incident->severity;
     if (eta_at_ms != 0) {
+        if (ladder->first_eta_ms == 0)
+            ladder->first_eta_ms = eta_at_ms;
         incident->ack_until_ms = eta_at_ms + policy->eta_grace_ms;
         ladder->reminder_at_ms = eta_at_ms;
         return;
@@ -332,22 +339,24 @@ static void advance(struct incident *incident, const struct move *move, struct m
         arena_printf(moment->arena, "#%llu: the next step is being paged.", number_of(incident));
 }
 
-static void escalate_held(struct incident *incident, const struct move *move, struct moment *moment)
-{
-    climb_trigger(incident, moment);
-    advance(incident, move, moment);
-}
-
 static void escalate(struct incident *incident, const struct move *move, struct moment *moment)
 {
     if (answers_overtaken(incident, move)) {
         moment_notef(moment, "note", &(struct facts){.by = move->by},
                      "%s escalated a step that is no longer the latest", move->by);
-        moment->answer = arena_printf(moment->arena, "#%llu: a later step has been paged already.",
+        moment->answer = arena_printf(moment->arena, "#%llu: that step is no longer the latest.",
                                       number_of(incident));
         return;
     }
     advance(incident, move, moment);
+}
+
+/* A page of before the reopening may be answered during the hold. */
+static void escalate_held(struct incident *incident, const struct move *move, struct moment *moment)
+{
+    if (!answers_overtaken(incident, move))
+        climb_trigger(incident, moment);
+    escalate(incident, move, moment);
 }
 
 static void escalate_acked(struct incident *incident, const struct move *move,
@@ -426,15 +435,15 @@ static void already_resolved(struct incident *incident, const struct move *move,
 }
 
 /* Rule 11: any reply of the owner keeps the incident theirs. */
-static void hear_owner(struct incident *incident, const struct move *move)
+static void hear_owner(struct incident *incident, const struct move *move, struct moment *moment)
 {
-    if (incident->state == INCIDENT_ACKNOWLEDGED && text_equal(incident->owner, move->by))
+    (void)moment;
+    if (text_equal(incident->owner, move->by))
         incident->ladder.answer_until_ms = 0;
 }
 
 static void record_field(struct incident *incident, const struct move *move, struct moment *moment)
 {
-    hear_owner(incident, move);
     struct facts facts = {.by = move->by};
     if (move->verb == VERB_PRIORITY) {
         ASSERT(move->priority >= 1 && move->priority <= 5);
@@ -491,6 +500,8 @@ static transition *const transitions[INCIDENT_STATE_COUNT][MOVE_KIND_COUNT] = {
     [INCIDENT_HELD][MOVE_PASS] = escalate_held,
     [INCIDENT_HELD][MOVE_RESOLVE] = resolve_by_person,
     [INCIDENT_HELD][MOVE_FIELD] = record_field,
+    [INCIDENT_HELD][MOVE_HEARD] = ignored,
+    [INCIDENT_HELD][MOVE_REPOLICY] = repolicy,
     [INCIDENT_HELD][MOVE_ACCEPTED] = ignored,
     [INCIDENT_HELD][MOVE_FAILED] = ignored,
 
@@ -505,6 +516,8 @@ static transition *const transitions[INCIDENT_STATE_COUNT][MOVE_KIND_COUNT] = {
     [INCIDENT_TRIGGERED][MOVE_PASS] = pass,
     [INCIDENT_TRIGGERED][MOVE_RESOLVE] = resolve_by_person,
     [INCIDENT_TRIGGERED][MOVE_FIELD] = record_field,
+    [INCIDENT_TRIGGERED][MOVE_HEARD] = ignored,
+    [INCIDENT_TRIGGERED][MOVE_REPOLICY] = repolicy,
     [INCIDENT_TRIGGERED][MOVE_ACCEPTED] = hear_accepted,
     [INCIDENT_TRIGGERED][MOVE_FAILED] = hear_failed,
 
@@ -519,6 +532,8 @@ static transition *const transitions[INCIDENT_STATE_COUNT][MOVE_KIND_COUNT] = {
     [INCIDENT_ACKNOWLEDGED][MOVE_PASS] = pass_acked,
     [INCIDENT_ACKNOWLEDGED][MOVE_RESOLVE] = resolve_by_person,
     [INCIDENT_ACKNOWLEDGED][MOVE_FIELD] = record_field,
+    [INCIDENT_ACKNOWLEDGED][MOVE_HEARD] = hear_owner,
+    [INCIDENT_ACKNOWLEDGED][MOVE_REPOLICY] = repolicy,
     [INCIDENT_ACKNOWLEDGED][MOVE_ACCEPTED] = ignored,
     [INCIDENT_ACKNOWLEDGED][MOVE_FAILED] = ignored,
 
@@ -533,6 +548,8 @@ static transition *const transitions[INCIDENT_STATE_COUNT][MOVE_KIND_COUNT] = {
     [INCIDENT_RESOLVED][MOVE_PASS] = already_resolved,
     [INCIDENT_RESOLVED][MOVE_RESOLVE] = already_resolved,
     [INCIDENT_RESOLVED][MOVE_FIELD] = record_field,
+    [INCIDENT_RESOLVED][MOVE_HEARD] = ignored,
+    [INCIDENT_RESOLVED][MOVE_REPOLICY] = already_resolved,
     [INCIDENT_RESOLVED][MOVE_ACCEPTED] = ignored,
     [INCIDENT_RESOLVED][MOVE_FAILED] = ignored,
 };

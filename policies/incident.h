@@ -66,7 +66,15 @@ struct notification {
     uint8_t kind;
     uint8_t state;
     uint8_t severity;
-    bool offered;
+    bool offered : 1;
+    bool refused : 1; /* the last offer was answered "not now" */
+    uint32_t lane;    /* where it waits for delivery: the engine's */
+};
+
+/* Somebody who replied without having been told: what makes them one of `everyone`. */
+struct replier {
+    struct replier *next; /* in the order of their first replies */
+    const char *contact;
 };
 
 struct incident {
@@ -81,6 +89,7 @@ struct incident {
     struct alert *last_alert;
     struct notification *notifications;
     struct notification *last_notification;
+    struct replier *repliers; /* nearly always NULL; each a contact of some configuration, once */
     int64_t opened_at_ms;
     int64_t acked_at_ms;
     int64_t resolved_at_ms;
@@ -102,6 +111,7 @@ struct incident {
     bool live;
     bool dirty;          /* changed in this batch */
     bool fresh;          /* opened in this batch */
+    bool moved;          /* policy and group are new in this batch */
     uint32_t unfinished; /* notifications pending or claimed */
     struct ladder ladder;
 };
@@ -126,6 +136,8 @@ enum move_kind {
     MOVE_PASS,
     MOVE_RESOLVE,  /* by a person */
     MOVE_FIELD,    /* priority, cause, loss, restored, note and free text */
+    MOVE_HEARD,    /* a reply of any kind, before what it says */
+    MOVE_REPOLICY, /* to the current version of the policy, or to another one */
     MOVE_ACCEPTED, /* a notification was accepted */
     MOVE_FAILED,   /* a notification ended without being accepted, or its receipt says failed */
     MOVE_KIND_COUNT,
@@ -142,6 +154,7 @@ struct move {
     enum verb verb;    /* MOVE_FIELD: which */
     const char *text;
     int priority;
+    const struct policy *policy;        /* MOVE_REPOLICY: frozen, like the incident's own */
     const struct notification *answers; /* MOVE_ACK, ESCALATE, PASS: the one replied to, or NULL */
     const struct notification *notification; /* MOVE_ACCEPTED, MOVE_FAILED */
 };

@@ -58,6 +58,7 @@ enum verb {
     VERB_HELP,
     VERB_STOP,
     VERB_START,
+    VERB_REPOLICY, /* a command only */
     VERB_COUNT,
 };
 

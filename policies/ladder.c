@@ -18,23 +18,63 @@ int64_t ladder_offset_ms(const struct policy *policy, size_t index)
     return offset_ms;
 }
 
-int32_t ladder_page_after(const struct policy *policy, int32_t from)
+/* A page step that an older version of the policy has run in this climb. */
+static bool is_passed_over(const struct ladder *ladder, const struct policy *policy, size_t index)
 {
-    ASSERT(from >= 0);
-    for (size_t i = (size_t)from; i < ladder_step_count(policy); i++) {
+    return policy->steps[index].kind == STEP_PAGE && ladder_has_run(ladder, index);
+}
+
+/* As ladder_offset_ms, for page steps: what is passed over takes no time. */
+static int64_t page_offset_ms(const struct ladder *ladder, const struct policy *policy,
+                              size_t index)
+{
+    int64_t offset_ms = ladder_offset_ms(policy, index);
+    for (size_t i = 0; i < index && ladder->ran != 0; i++)
+        offset_ms -= is_passed_over(ladder, policy, i) ? policy->steps[i].wait_ms : 0;
+    return offset_ms;
+}
+
+int32_t ladder_first_page(const struct policy *policy)
+{
+    for (size_t i = 0; i < ladder_step_count(policy); i++) {
         if (policy->steps[i].kind == STEP_PAGE)
             return (int32_t)i;
     }
     return LADDER_NOBODY;
 }
 
-static int32_t last_page(const struct policy *policy)
+int32_t ladder_next_page(const struct ladder *ladder, const struct policy *policy)
 {
-    for (size_t i = ladder_step_count(policy); i > 0; i--) {
-        if (policy->steps[i - 1].kind == STEP_PAGE)
-            return (int32_t)(i - 1);
+    ASSERT(ladder->page_from >= 0);
+    for (size_t i = (size_t)ladder->page_from; i < ladder_step_count(policy); i++) {
+        if (policy->steps[i].kind == STEP_PAGE && !ladder_has_run(ladder, i))
+            return (int32_t)i;
     }
     return LADDER_NOBODY;
+}
+
+int32_t ladder_find_step(const struct policy *policy, const char *name)
+{
+    for (size_t i = 0; i < ladder_step_count(policy); i++) {
+        if (text_equal(policy->steps[i].name, name))
+            return (int32_t)i;
+    }
+    return LADDER_NOBODY;
+}
+
+/* The last one that takes time in this climb. */
+static int32_t last_page(const struct ladder *ladder, const struct policy *policy)
+{
+    int32_t passed_over = LADDER_NOBODY;
+    for (size_t i = ladder_step_count(policy); i > 0; i--) {
+        if (policy->steps[i - 1].kind != STEP_PAGE)
+            continue;
+        if (!ladder_has_run(ladder, i - 1))
+            return (int32_t)(i - 1);
+        if (passed_over < 0)
+            passed_over = (int32_t)(i - 1);
+    }
+    return passed_over;
 }
 
 void ladder_open(struct ladder *ladder, const struct policy *policy, int64_t anchor_ms)
@@ -53,8 +93,12 @@ void ladder_open(struct ladder *ladder, const struct policy *policy, int64_t anc
 
 void ladder_climb(struct ladder *ladder, const struct policy *policy, int64_t at_ms)
 {
-    int32_t first = ladder_page_after(policy, 0);
+    int32_t first = ladder_first_page(policy);
     ASSERT(first >= 0);
+    for (size_t i = 0; i < ladder_step_count(policy); i++) {
+        if (policy->steps[i].kind == STEP_PAGE)
+            ladder->ran &= ~(UINT64_C(1) << i);
+    }
     ladder->climb++;
     ladder->page_from = first;
     ladder->page_base_ms = at_ms - ladder_offset_ms(policy, (size_t)first);
@@ -64,17 +108,18 @@ void ladder_climb(struct ladder *ladder, const struct policy *policy, int64_t at
 
 int64_t ladder_due_ms(const struct ladder *ladder, const struct policy *policy, size_t index)
 {
-    int64_t base_ms =
-        policy->steps[index].kind == STEP_PAGE ? ladder->page_base_ms : ladder->anchor_ms;
-    return base_ms + ladder_offset_ms(policy, index);
+    if (policy->steps[index].kind == STEP_PAGE)
+        return ladder->page_base_ms + page_offset_ms(ladder, policy, index);
+    int64_t due_ms = ladder->anchor_ms + ladder_offset_ms(policy, index);
+    return due_ms > ladder->told_from_ms ? due_ms : ladder->told_from_ms;
 }
 
 int64_t ladder_repeat_ms(const struct ladder *ladder, const struct policy *policy)
 {
-    int32_t last = last_page(policy);
+    int32_t last = last_page(ladder, policy);
     if (last < 0)
         return INT64_MAX;
-    int64_t last_ms = ladder->page_base_ms + ladder_offset_ms(policy, (size_t)last);
+    int64_t last_ms = ladder->page_base_ms + page_offset_ms(ladder, policy, (size_t)last);
     int64_t wait_ms = policy->steps[last].wait_ms;
     return last_ms + (wait_ms > LADDER_REPEAT_MIN_MS ? wait_ms : LADDER_REPEAT_MIN_MS);
 }
@@ -82,7 +127,7 @@ int64_t ladder_repeat_ms(const struct ladder *ladder, const struct policy *polic
 void ladder_move_pages(struct ladder *ladder, const struct policy *policy, size_t index,
                        int64_t now_ms)
 {
-    ladder->page_base_ms = now_ms - ladder_offset_ms(policy, index);
+    ladder->page_base_ms = now_ms - page_offset_ms(ladder, policy, index);
 }
 
 void ladder_shift(struct ladder *ladder, int64_t late_ms)
@@ -90,6 +135,75 @@ void ladder_shift(struct ladder *ladder, int64_t late_ms)
     ASSERT(late_ms > 0);
     ladder->anchor_ms += late_ms;
     ladder->page_base_ms += late_ms;
+}
+
+/* The page step whose run the times below it count from; LADDER_NOBODY before the first. */
+static int32_t page_that_ran_last(const struct ladder *ladder, const struct policy *policy)
+{
+    int32_t index = ladder->page_from - 1;
+    bool is_page = index >= 0 && index < (int32_t)ladder_step_count(policy) &&
+                   policy->steps[index].kind == STEP_PAGE;
+    return is_page ? index : LADDER_NOBODY;
+}
+
+static bool has_had_turn(const struct ladder *ladder, const struct policy *policy, int32_t index)
+{
+    bool above = policy->steps[index].kind == STEP_PAGE && index < ladder->page_from;
+    return above || ladder_has_run(ladder, (size_t)index);
+}
+
+/* `here`: where the page step that ran last now stands. Where the next one stands below it, its
+ * distance from that run is the new one; otherwise it is due by its place, which is past mostly. */
+static void place_pages(struct ladder *ladder, const struct policy *policy, int32_t here,
+                        int64_t ran_at_ms, int64_t now_ms)
+{
+    ladder->page_from = 0;
+    int32_t next = ladder_next_page(ladder, policy);
+    if (here >= 0 && (next < 0 || next > here)) {
+        ladder->page_from = here + 1;
+        for (int32_t i = 0; i <= here; i++) {
+            if (policy->steps[i].kind == STEP_PAGE)
+                ladder->ran &= ~(UINT64_C(1) << i);
+        }
+        ladder_move_pages(ladder, policy, (size_t)here, ran_at_ms);
+    }
+    int64_t due_ms =
+        next >= 0 ? ladder_due_ms(ladder, policy, (size_t)next) : ladder_repeat_ms(ladder, policy);
+    if (due_ms < now_ms)
+        ladder->page_base_ms += now_ms - due_ms;
+}
+
+void ladder_repolicy(struct ladder *ladder, const struct policy *old, const struct policy *policy,
+                     uint64_t sent, int64_t now_ms)
+{
+    const struct ladder before = *ladder;
+    int64_t used = old->repeat - before.climbs_left;
+    int64_t left = policy->repeat - (used > 0 ? used : 0);
+    int32_t last = page_that_ran_last(&before, old);
+    int32_t here = last >= 0 ? ladder_find_step(policy, old->steps[last].name) : LADDER_NOBODY;
+    if (here >= 0 && policy->steps[here].kind != STEP_PAGE)
+        here = LADDER_NOBODY;
+    ladder->ran = sent;
+    for (size_t i = 0; i < ladder_step_count(policy); i++) {
+        int32_t then = ladder_find_step(old, policy->steps[i].name);
+        if (then >= 0 && has_had_turn(&before, old, then))
+            ladder_mark_run(ladder, i);
+    }
+    if (before.latest >= 0) {
+        int32_t latest = ladder_find_step(policy, old->steps[before.latest].name);
+        bool is_page = latest >= 0 && policy->steps[latest].kind == STEP_PAGE;
+        ladder->latest = is_page ? latest : LADDER_NOBODY;
+    }
+    ladder->climbs_left = left < 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int32_t)left;
+    ladder->told_from_ms = now_ms;
+    place_pages(ladder, policy, here, last >= 0 ? ladder_due_ms(&before, old, (size_t)last) : 0,
+                now_ms);
+    bool goes_on = ladder_next_page(ladder, policy) >= 0 ||
+                   (ladder->climbs_left > 0 && ladder_first_page(policy) >= 0);
+    if (ladder->exhausted && goes_on) {
+        ladder->exhausted = false;
+        ladder->fallback_at_ms = 0;
+    }
 }
 
 bool ladder_has_run(const struct ladder *ladder, size_t index)
@@ -121,8 +235,10 @@ static const struct ladder_field ladder_fields[] = {
     LADDER_FIELD("page_base", page_base_ms, FIELD_I64),
     LADDER_FIELD("reach_until", reach_until_ms, FIELD_I64),
     LADDER_FIELD("fallback_at", fallback_at_ms, FIELD_I64),
+    LADDER_FIELD("first_eta", first_eta_ms, FIELD_I64),
     LADDER_FIELD("reminder_at", reminder_at_ms, FIELD_I64),
     LADDER_FIELD("answer_until", answer_until_ms, FIELD_I64),
+    LADDER_FIELD("told_from", told_from_ms, FIELD_I64),
     LADDER_FIELD("ran", ran, FIELD_I64),
     LADDER_FIELD("passed", passed, FIELD_I64),
     LADDER_FIELD("climb", climb, FIELD_I32),
@@ -206,9 +322,50 @@ void ladder_write(const struct ladder *ladder, struct strbuf *out)
     strbuf_add_char(out, '}');
 }
 
-int ladder_read(const char *text, struct ladder *out_ladder, struct err *err)
+/* One `"name":number` as ladder_write gives it, a field at or behind *which; NULL when it is
+ * anything else. */
+static const char *read_plain_field(const char *text, size_t *which, struct ladder *ladder)
 {
-    struct ladder ladder = {0};
+    enum { DIGITS_MAX = 18 };
+    const char *name = text + 1;
+    size_t length = text[0] == '"' ? strcspn(name, "\"") : 0;
+    const char *c = name + length;
+    size_t at = *which;
+    while (at < LADDER_FIELD_COUNT && (strncmp(ladder_fields[at].name, name, length) != 0 ||
+                                       ladder_fields[at].name[length] != '\0'))
+        at++;
+    *which = at + 1;
+    if (length == 0 || at == LADDER_FIELD_COUNT || c[0] != '"' || c[1] != ':')
+        return NULL;
+    c += 2;
+    bool negative = *c == '-';
+    c += negative ? 1 : 0;
+    int64_t value = 0;
+    int digit_count = 0;
+    for (; *c >= '0' && *c <= '9' && digit_count < DIGITS_MAX; c++, digit_count++)
+        value = value * 10 + (*c - '0');
+    struct err ignored;
+    if (digit_count == 0 ||
+        field_set(ladder, &ladder_fields[at], negative ? -value : value, &ignored) != 0)
+        return NULL;
+    return c;
+}
+
+/* A store of a hundred thousand ladders is read at every start, nearly all as they were written. */
+static bool read_plain(const char *text, struct ladder *out_ladder)
+{
+    const char *c = text;
+    size_t which = 0;
+    if (*c != '{')
+        return false;
+    do {
+        c = read_plain_field(c + 1, &which, out_ladder);
+    } while (c != NULL && *c == ',');
+    return c != NULL && c[0] == '}' && c[1] == '\0';
+}
+
+static int read_tree(const char *text, struct ladder *out_ladder, struct err *err)
+{
     struct json *root = NULL;
     if (json_parse(text, strlen(text), &root, err) != 0)
         return err_wrap(err, "ladder");
@@ -216,16 +373,25 @@ int ladder_read(const char *text, struct ladder *out_ladder, struct err *err)
     for (size_t i = 0; i < LADDER_FIELD_COUNT && verdict == 0; i++) {
         const struct json *value = json_get(root, ladder_fields[i].name);
         if (json_kind(value) == JSON_INTEGER)
-            verdict = field_set(&ladder, &ladder_fields[i], json_integer(value), err);
+            verdict = field_set(out_ladder, &ladder_fields[i], json_integer(value), err);
         else if (json_kind(value) != JSON_ABSENT)
             verdict = err_set(err, ERR_CORRUPT, "ladder: %s is no integer", ladder_fields[i].name);
     }
     json_free(root);
-    if (verdict == 0 &&
-        (ladder.climb < 1 || ladder.page_from < 0 || ladder.page_from > LADDER_STEPS_MAX ||
-         ladder.latest < LADDER_FALLBACK || ladder.latest >= LADDER_STEPS_MAX))
-        verdict = err_set(err, ERR_CORRUPT, "ladder: climb or step out of range");
-    if (verdict == 0)
-        *out_ladder = ladder;
     return verdict;
+}
+
+int ladder_read(const char *text, struct ladder *out_ladder, struct err *err)
+{
+    struct ladder ladder = {0};
+    if (!read_plain(text, &ladder)) {
+        ladder = (struct ladder){0};
+        if (read_tree(text, &ladder, err) != 0)
+            return -1;
+    }
+    if (ladder.climb < 1 || ladder.page_from < 0 || ladder.page_from > LADDER_STEPS_MAX ||
+        ladder.latest < LADDER_FALLBACK || ladder.latest >= LADDER_STEPS_MAX)
+        return err_set(err, ERR_CORRUPT, "ladder: climb or step out of range");
+    *out_ladder = ladder;
+    return 0;
 }

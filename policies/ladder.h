@@ -34,10 +34,15 @@ struct ladder {
     int64_t page_base_ms;
     int64_t reach_until_ms; /* the latest paging must have been accepted by then */
     int64_t fallback_at_ms; /* exhausted: the next page to the fallback */
+    int64_t first_eta_ms;   /* the first ETA given since the opening */
     int64_t reminder_at_ms; /* the owner is asked for a new ETA */
     int64_t
-        answer_until_ms; /* the owner was paged about a higher severity and must answer by then */
-    uint64_t ran;        /* inform and ask steps that ran since the opening, one bit each */
+        answer_until_ms;  /* the owner was paged about a higher severity and must answer by then */
+    int64_t told_from_ms; /* inform and ask steps not yet run are due no sooner: the policy changed
+                             then */
+    /* One bit a step: inform and ask steps that ran since the opening, and page steps that stand
+     * below page_from in a new version of the policy but have had their turn in this climb. */
+    uint64_t ran;
     uint64_t passed;     /* people of the latest paging who said "not me", one bit each */
     int32_t climb;       /* from 1; goes on after a reopening */
     int32_t first_climb; /* of this opening */
@@ -60,8 +65,12 @@ size_t ladder_step_count(const struct policy *policy);
 /* The waits of the steps above `index`. */
 int64_t ladder_offset_ms(const struct policy *policy, size_t index);
 
-/* First page step at or below `from`; LADDER_NOBODY when there is none. */
-int32_t ladder_page_after(const struct policy *policy, int32_t from);
+/* First page step; LADDER_NOBODY when there is none. */
+int32_t ladder_first_page(const struct policy *policy);
+/* The next one of this climb; LADDER_NOBODY when all have had their turn. */
+int32_t ladder_next_page(const struct ladder *ladder, const struct policy *policy);
+/* The step of this name, or LADDER_NOBODY. */
+int32_t ladder_find_step(const struct policy *policy, const char *name);
 
 /* Start over: also after a reopening, when the climb number goes on. */
 void ladder_open(struct ladder *ladder, const struct policy *policy, int64_t anchor_ms);
@@ -79,6 +88,13 @@ void ladder_move_pages(struct ladder *ladder, const struct policy *policy, size_
                        int64_t now_ms);
 /* We were down: everything not yet run is later by `late_ms`. */
 void ladder_shift(struct ladder *ladder, int64_t late_ms);
+
+/* The policy becomes another one or another version: what has run is known by its name and not
+ * repeated, what has not runs in the new order at the new distances, but nothing before `now_ms`.
+ * `sent`: new steps by whose name something was sent already, also under a version before `old`.
+ * README.md in this folder has the exact rule. */
+void ladder_repolicy(struct ladder *ladder, const struct policy *old, const struct policy *policy,
+                     uint64_t sent, int64_t now_ms);
 
 bool ladder_has_run(const struct ladder *ladder, size_t index);
 void ladder_mark_run(struct ladder *ladder, size_t index);

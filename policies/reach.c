@@ -73,7 +73,8 @@ static void add_everyone(struct receivers *receivers, const struct incident *inc
         add_people(receivers, &policy->fallback[t], moment);
     for (const struct notification *n = incident->notifications; n != NULL; n = n->next)
         add_contact(receivers, moment->book, n->contact);
-    add_contact(receivers, moment->book, incident->owner);
+    for (const struct replier *r = incident->repliers; r != NULL; r = r->next)
+        add_contact(receivers, moment->book, r->contact);
 }
 
 static void add_audience(struct receivers *receivers, const struct audience *audience)

@@ -32,8 +32,8 @@ struct receivers {
     struct arena *arena;
 };
 
-/* Adds whom the targets name at this moment. `incident` gives `everyone` the people it has been
- * told to. */
+/* Adds whom the targets name at this moment. `incident` gives `everyone` the people who were told
+ * of it or replied to it. */
 void reach_resolve(const struct incident *incident, const struct target *targets,
                    size_t target_count, const struct moment *moment,
                    struct receivers *out_receivers);

@@ -91,6 +91,8 @@ struct incident_row {
     int64_t next_due_at_ms; /* for people with an SQL shell; the engine recomputes it */
     const char *ladder;     /* the engine's own state of the climb, JSON text (policies/ladder.h writes and reads it) */
     int64_t updated_at_ms;
+    const char *repliers; /* contacts who replied without having been told, separated by commas */
+    bool moved;           /* going in: policy and group_key are new as well */
 };
 
 enum notification_kind {
@@ -144,7 +146,7 @@ struct notification_row {
     int64_t attempt_count;
     int64_t ended_at_ms;
     const char *provider_id;
-    const char *snapshot; /* JSON: what the renderer needs, fixed when the row is made */
+    const char *snapshot; /* JSON: what the renderer needs, fixed when the row is made; "" once there is a body */
     /* Set by the first claim, dropped when the notification ends (the hash stays). */
     const void *body;
     size_t body_count;

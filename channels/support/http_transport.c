@@ -13,6 +13,7 @@
 #include "gateway/base/arena.h"
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
+#include "gateway/system/certificate.h"
 
 /* curl wakes us for its own timers; this bounds only how late a missed wake-up is noticed. */
 #define POLL_MS 1000
@@ -142,6 +143,8 @@ static bool set_network_options(struct transfer *transfer, CURL *easy, long left
     code |= curl_easy_setopt(easy, CURLOPT_PROXY, "");
     code |= curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     code |= curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    code |= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+    code |= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
     code |= curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, left_ms);
     code |= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
     code |= curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
@@ -149,6 +152,7 @@ static bool set_network_options(struct transfer *transfer, CURL *easy, long left
     code |= curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer);
     if (transfer->transport->ca_file[0] != '\0') {
         code |= curl_easy_setopt(easy, CURLOPT_CAINFO, transfer->transport->ca_file);
+        code |= curl_easy_setopt(easy, CURLOPT_CAPATH, NULL); /* else the system's count too */
     }
     return code == CURLE_OK;
 }
@@ -251,6 +255,14 @@ static bool transfer_is_written(const struct transfer *transfer)
     return head_bytes > 0 && uploaded >= (curl_off_t)transfer->body_count;
 }
 
+static bool is_tls_trouble(CURLcode code)
+{
+    return code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CONNECT_ERROR ||
+           code == CURLE_SSL_CIPHER || code == CURLE_SSL_CERTPROBLEM ||
+           code == CURLE_SSL_CACERT_BADFILE || code == CURLE_SSL_ISSUER_ERROR ||
+           code == CURLE_SSL_INVALIDCERTSTATUS;
+}
+
 static enum http_trouble trouble_of(const struct transfer *transfer, CURLcode code)
 {
     if (code == CURLE_OK) {
@@ -263,6 +275,9 @@ static enum http_trouble trouble_of(const struct transfer *transfer, CURLcode co
     if (code == CURLE_URL_MALFORMAT ||
         (code == CURLE_UNSUPPORTED_PROTOCOL && !transfer_is_written(transfer))) {
         return HTTP_TROUBLE_REQUEST;
+    }
+    if (is_tls_trouble(code)) {
+        return HTTP_TROUBLE_TLS;
     }
     return code == CURLE_OPERATION_TIMEDOUT ? HTTP_TROUBLE_TIMEOUT : HTTP_TROUBLE_NETWORK;
 }
@@ -403,6 +418,11 @@ int http_transport_create(const struct http_transport_options *options,
         (void)snprintf(why, why_size, "libcurl could not be initialised");
         return -1;
     }
+    struct err err = {0};
+    if (options->ca_file[0] != '\0' && certificate_check_trust(options->ca_file, &err) != 0) {
+        (void)snprintf(why, why_size, "ca_file: %s", err.text);
+        return -1;
+    }
     struct http_transport *transport = heap_alloc(sizeof *transport);
     transport->options = *options;
     transport->ca_file = heap_strdup(options->ca_file);
@@ -473,6 +493,7 @@ enum channel_accept http_transport_send(struct http_transport *transport,
         assert_out_of_memory(0);
     }
     lock_pool(transport);
+    bool first = transport->queued_last == NULL;
     transfer->state = TRANSFER_QUEUED;
     transfer->next = NULL;
     if (transport->queued_last != NULL) {
@@ -482,7 +503,9 @@ enum channel_accept http_transport_send(struct http_transport *transport,
     }
     transport->queued_last = transfer;
     unlock_pool(transport);
-    ASSERT(curl_multi_wakeup(transport->multi) == CURLM_OK);
+    if (first) { /* the thread takes all that are queued */
+        ASSERT(curl_multi_wakeup(transport->multi) == CURLM_OK);
+    }
     return CHANNEL_TAKEN;
 }
 
@@ -507,83 +530,4 @@ void http_transport_destroy(struct http_transport *transport)
     free(transport->transfers);
     free(transport->ca_file);
     free(transport);
-}
-
-/* --- URLs --- */
-
-static int read_url(CURLU *parts, const char *url, char *why, size_t why_size)
-{
-    CURLUcode code = curl_url_set(parts, CURLUPART_URL, url, 0);
-    if (code != CURLUE_OK) {
-        (void)snprintf(why, why_size, "the URL cannot be read: %s", curl_url_strerror(code));
-        return -1;
-    }
-    char *scheme = NULL;
-    if (curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK) {
-        (void)snprintf(why, why_size, "the URL has no scheme, want http or https");
-        return -1;
-    }
-    bool known = strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0;
-    curl_free(scheme);
-    if (!known) {
-        (void)snprintf(why, why_size, "the URL's scheme is not http or https");
-        return -1;
-    }
-    return 0;
-}
-
-int http_url_check(const char *url, char *why, size_t why_size)
-{
-    if (strlen(url) > HTTP_URL_BYTES_MAX) {
-        (void)snprintf(why, why_size, "the URL has %zu bytes, want at most %d", strlen(url),
-                       HTTP_URL_BYTES_MAX);
-        return -1;
-    }
-    CURLU *parts = curl_url();
-    if (parts == NULL) {
-        assert_out_of_memory(0);
-    }
-    int failed = read_url(parts, url, why, why_size);
-    curl_url_cleanup(parts);
-    return failed;
-}
-
-void http_url_destination(const char *url, char *out, size_t out_size)
-{
-    char *host = NULL, *port = NULL;
-    CURLU *parts = curl_url();
-    if (parts == NULL) {
-        assert_out_of_memory(0);
-    }
-    if (curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
-        curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
-        curl_url_get(parts, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK) {
-        (void)snprintf(out, out_size, "%s:%s", host, port);
-    } else {
-        (void)snprintf(out, out_size, "%s", url);
-    }
-    for (char *c = out; *c != '\0'; c++) {
-        *c = *c >= 'A' && *c <= 'Z' ? (char)(*c | 0x20) : *c;
-    }
-    curl_free(host);
-    curl_free(port);
-    curl_url_cleanup(parts);
-}
-
-bool http_header_value_is_safe(const char *value)
-{
-    for (; *value != '\0'; value++) {
-        unsigned char c = (unsigned char)*value;
-        if ((c < 0x20 && c != '\t') || c == 0x7f) {
-            return false;
-        }
-    }
-    return true;
-}
-
-bool http_header_name_is_safe(const char *name)
-{
-    static const char token[] = "!#$%&'*+-.^_`|~0123456789"
-                                "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    return name[0] != '\0' && name[strspn(name, token)] == '\0';
 }

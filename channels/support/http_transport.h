@@ -34,6 +34,7 @@ enum http_trouble {
     HTTP_TROUBLE_NONE,
     HTTP_TROUBLE_REQUEST, /* the URL cannot be called at all */
     HTTP_TROUBLE_REFUSED, /* no address of the host may be called */
+    HTTP_TROUBLE_TLS,     /* the peer could not prove who it is, or speaks no TLS that we do */
     HTTP_TROUBLE_NETWORK,
     HTTP_TROUBLE_TIMEOUT,
     HTTP_TROUBLE_STOPPED,
@@ -55,7 +56,7 @@ struct http_transport_options {
     size_t in_flight_max;
     int64_t connect_timeout_ms;
     bool allow_private;
-    const char *ca_file; /* "": the system's certificates */
+    const char *ca_file; /* instead of the system's certificates; "": those */
     void *context;
     void (*done)(void *context, struct channel_ticket *ticket, const struct http_reply *reply);
 };

@@ -88,6 +88,7 @@ void result_set_http(struct result_note *out_note, const struct http_reply *repl
         result_set(out_note, CHANNEL_REJECTED, "bad-request", reply->trouble_text);
         return;
     case HTTP_TROUBLE_NONE:
+    case HTTP_TROUBLE_TLS:
     case HTTP_TROUBLE_NETWORK:
     case HTTP_TROUBLE_TIMEOUT:
     case HTTP_TROUBLE_STOPPED:
@@ -96,7 +97,8 @@ void result_set_http(struct result_note *out_note, const struct http_reply *repl
     static const char *const reasons[] = {
         [HTTP_TROUBLE_NONE] = "no-status",  [HTTP_TROUBLE_NETWORK] = "network",
         [HTTP_TROUBLE_TIMEOUT] = "timeout", [HTTP_TROUBLE_STOPPED] = "stopped",
-        [HTTP_TROUBLE_REFUSED] = "refused", [HTTP_TROUBLE_REQUEST] = "request",
+        [HTTP_TROUBLE_TLS] = "tls",         [HTTP_TROUBLE_REFUSED] = "refused",
+        [HTTP_TROUBLE_REQUEST] = "request",
     };
     result_set(out_note, reply->written ? CHANNEL_UNKNOWN : CHANNEL_RETRY, reasons[reply->trouble],
                reply->trouble_text);

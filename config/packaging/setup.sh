@@ -1,31 +1,52 @@
 # Sourced by config/try and tests/run: Debian packages that are missing, and one way to build.
 # shellcheck shell=bash
 
-# install_packages LIST...: what the lists name and this machine lacks. Root, or sudo, is needed only then.
-install_packages() {
-    local missing=() name
+# packages_missing LIST...: prints what the lists name and this machine lacks, one a line.
+packages_missing() {
+    local name installed
+    installed=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n')
     while read -r name; do
         case "$name" in '' | '#'*) continue ;; esac
-        # `a|b`: the first is installed unless one of the commands or packages is there.
+        # `package|command`: the package is wanted unless the command is there already.
         if [[ $name == *'|'* ]]; then
-            command -v "${name#*|}" >/dev/null 2>&1 && continue
+            ! command -v "${name#*|}" >/dev/null 2>&1 || continue
             name=${name%%|*}
         fi
-        dpkg-query -W -f='${Status}' "$name" 2>/dev/null | grep -q 'ok installed' || missing+=("$name")
+        [[ $'\n'$installed$'\n' == *$'\n'"installed $name"$'\n'* ]] || echo "$name"
     done < <(cat "$@")
-    [ ${#missing[@]} -eq 0 ] && return 0
-    echo "installing Debian packages: ${missing[*]}"
-    local as_root=()
+}
+
+# install_packages LIST...: what the lists name and this machine lacks. Root, or sudo, is needed only then.
+install_packages() {
+    local missing by_hand as_root=()
+    command -v dpkg-query >/dev/null 2>&1 || {
+        echo "this is not Debian (no dpkg-query); install what $* name in your system's way and use cmake" >&2
+        return 1
+    }
+    mapfile -t missing < <(packages_missing "$@")
+    [ ${#missing[@]} -gt 0 ] || return 0
+    by_hand="apt-get update && apt-get install --no-install-recommends ${missing[*]}"
     if [ "$(id -u)" -ne 0 ]; then
         command -v sudo >/dev/null 2>&1 || {
-            echo "these packages are missing and only root can install them: ${missing[*]}" >&2
+            printf 'Debian packages are missing, and without sudo only root can install them. As root:\n  %s\nThen run this again.\n' \
+                "$by_hand" >&2
             return 1
         }
         as_root=(sudo)
     fi
-    export DEBIAN_FRONTEND=noninteractive
-    "${as_root[@]}" apt-get update -qq &&
-        "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+    echo "installing Debian packages (some minutes, depending on the network): ${missing[*]}"
+    local log code=0
+    log=$(mktemp)
+    # sudo passes no environment on, so env stands behind it.
+    "${as_root[@]}" apt-get update -qq >"$log" 2>&1 &&
+        "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+            "${missing[@]}" >>"$log" 2>&1 || code=$?
+    if [ $code -ne 0 ]; then
+        tail -n 20 "$log" >&2
+        printf 'The packages could not be installed (exit code %s). By hand, as root:\n  %s\n' $code "$by_hand" >&2
+    fi
+    rm -f "$log"
+    return $code
 }
 
 # build DIR CMAKE_OPTION...: configure once, then build what changed.

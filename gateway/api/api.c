@@ -16,7 +16,8 @@ int api_create(const struct api_options *options, struct api **out_api, struct e
     api->options = *options;
     api->config = config_retain(options->config);
     ASSERT(pthread_mutex_init(&api->config_lock, NULL) == 0);
-    if (queue_create(API_READS_WAITING_MAX, &api->reads, err) != 0 || api_reader_start(api, err) != 0) {
+    if (queue_create(API_READS_WAITING_MAX, &api->reads, err) != 0 || api_reader_start(api, err) != 0 ||
+        feed_start(api, err) != 0) {
         api_destroy(api);
         return -1;
     }
@@ -27,7 +28,8 @@ int api_create(const struct api_options *options, struct api **out_api, struct e
 int api_register(struct api *api, struct http_server *server, struct err *err)
 {
     if (api_register_health(api, server, err) != 0 || api_register_incidents(api, server, err) != 0 ||
-        api_register_commands(api, server, err) != 0 || api_register_link(api, server, err) != 0)
+        api_register_commands(api, server, err) != 0 || api_register_link(api, server, err) != 0 ||
+        api_register_stream(api, server, err) != 0)
         return -1;
     return 0;
 }
@@ -39,12 +41,19 @@ void api_reload(struct api *api, struct config *config)
     api->config = config_retain(config);
     pthread_mutex_unlock(&api->config_lock);
     config_release(old);
+    feed_reload(api->feed);
+}
+
+void api_committed(struct api *api)
+{
+    feed_wake(api->feed);
 }
 
 void api_destroy(struct api *api)
 {
     if (api == NULL)
         return;
+    feed_stop(api->feed);
     api_reader_stop(api);
     queue_destroy(api->reads);
     config_release(api->config);
@@ -105,6 +114,7 @@ bool api_authorize(struct api *api, struct http_request *request, bool to_write,
     http_peer(request, &peer);
     if (peer.is_local) {
         local_caller(request, &peer, out_caller);
+        out_caller->is_local = true;
         return true;
     }
     const char *token = http_bearer(request);
@@ -121,6 +131,7 @@ bool api_authorize(struct api *api, struct http_request *request, bool to_write,
         out_caller->actor = arena_printf(http_arena(request), "token %s", found->name);
         out_caller->credential = "token";
         out_caller->via = "api";
+        out_caller->is_local = false;
     } else if (found == NULL) {
         http_answer_error(request, 401, "want Authorization: Bearer with the secret of a [token] section");
     } else {

@@ -15,6 +15,9 @@
 #define API_READS_WAITING_MAX 256
 #define API_BODY_BYTES_MAX 65536
 
+struct feed;     /* stream.c */
+struct json_out; /* gateway/base/json.h */
+
 struct api {
     struct api_options options;
     pthread_mutex_t config_lock;
@@ -23,6 +26,7 @@ struct api {
     pthread_t reader_thread;
     bool reader_runs;
     struct store_reader *reader; /* the reader thread's */
+    struct feed *feed;
 };
 
 struct config *api_config(struct api *api); /* retained: config_release when done */
@@ -38,6 +42,7 @@ struct api_caller {
     const char *actor;      /* "user root", "token dashboard" */
     const char *credential; /* "peer uid 0", "token" */
     const char *via;        /* "cli" over the control socket, "api" over the network */
+    bool is_local;          /* over the control socket */
 };
 bool api_authorize(struct api *api, struct http_request *request, bool to_write, struct api_caller *out_caller);
 
@@ -46,6 +51,17 @@ bool api_authorize(struct api *api, struct http_request *request, bool to_write,
 typedef void api_answered_fn(struct http_request *request, const struct answer *answer);
 void api_submit(struct api *api, struct http_request *request, enum input_kind kind, const struct reply *reply,
                 const struct api_caller *caller, api_answered_fn *answered);
+
+/* One entry as an object; id 0: without one. */
+void api_write_timeline(struct json_out *out, const struct timeline_row *row, uint64_t id_or_zero);
+
+/* stream.c: GET /v1/stream and its thread. */
+int feed_start(struct api *api, struct err *err);
+void feed_stop(struct feed *feed); /* after the server; takes NULL */
+void feed_wake(struct feed *feed); /* something was committed; from any thread, never waits */
+/* Who came over the network must come again: tokens may have changed. */
+void feed_reload(struct feed *feed);
+int api_register_stream(struct api *api, struct http_server *server, struct err *err);
 
 void api_error_of(struct http_request *request, const struct err *err);
 

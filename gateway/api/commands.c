@@ -21,7 +21,7 @@ static const struct command_route command_routes[] = {
     {"/v1/incidents/{n}/ack", VERB_ACK},           {"/v1/incidents/{n}/resolve", VERB_RESOLVE},
     {"/v1/incidents/{n}/escalate", VERB_ESCALATE}, {"/v1/incidents/{n}/pass", VERB_PASS},
     {"/v1/incidents/{n}/take", VERB_TAKE},         {"/v1/incidents/{n}/snooze", VERB_SNOOZE},
-    {"/v1/incidents/{n}/notes", VERB_NOTE},
+    {"/v1/incidents/{n}/notes", VERB_NOTE},        {"/v1/incidents/{n}/repolicy", VERB_REPOLICY},
 };
 
 static struct reply_command *add_command(struct reply *reply, enum verb verb)

@@ -94,7 +94,7 @@ static void write_notification(struct json_out *out, const struct notification_r
     json_add_object_end(out);
 }
 
-static void write_timeline(struct json_out *out, const struct timeline_row *row, uint64_t id_or_zero)
+void api_write_timeline(struct json_out *out, const struct timeline_row *row, uint64_t id_or_zero)
 {
     json_add_object_begin(out, NULL);
     if (id_or_zero != 0)
@@ -222,7 +222,7 @@ static void read_incident(struct api *api, struct store_reader *reader, struct h
     json_add_array_end(&out);
     json_add_array_begin(&out, "timeline");
     for (size_t i = 0; i < detail.timeline_count; i++)
-        write_timeline(&out, &detail.timeline[i], 0);
+        api_write_timeline(&out, &detail.timeline[i], 0);
     json_add_array_end(&out);
     json_add_object_end(&out);
     answer_json(request, &text);
@@ -285,7 +285,7 @@ static void read_timeline(struct api *api, struct store_reader *reader, struct h
     json_add_object_begin(&out, NULL);
     json_add_array_begin(&out, "timeline");
     for (size_t i = 0; i < count; i++)
-        write_timeline(&out, &rows[i], ids[i]);
+        api_write_timeline(&out, &rows[i], ids[i]);
     json_add_array_end(&out);
     json_add_integer(&out, "after", (int64_t)(count > 0 ? ids[count - 1] : after));
     json_add_object_end(&out);

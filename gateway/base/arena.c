@@ -129,6 +129,16 @@ void *arena_copy(struct arena *arena, const void *data, size_t size)
     return result;
 }
 
+char *arena_copy_text(struct arena *arena, const char *text, size_t length)
+{
+    char *result = take(arena, length + 1);
+    if (length > 0) {
+        memcpy(result, text, length);
+    }
+    result[length] = '\0';
+    return result;
+}
+
 char *arena_strdup(struct arena *arena, const char *text)
 {
     return arena_copy(arena, text, strlen(text) + 1);
@@ -167,6 +177,11 @@ void *heap_alloc(size_t size)
         assert_out_of_memory(size);
     }
     return result;
+}
+
+void *heap_take(size_t size)
+{
+    return heap_realloc(NULL, size);
 }
 
 void *heap_realloc(void *old, size_t size)

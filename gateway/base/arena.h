@@ -4,7 +4,8 @@
  * Owns:    everything allocated lives until arena_reset or arena_clear.
  * Threads: one at a time.
  * Limits:  none of its own; callers bound what peers control before they allocate.
- * Fails:   out of memory ends the process (assert_out_of_memory). Results are zeroed and aligned to 16 bytes.
+ * Fails:   out of memory ends the process (assert_out_of_memory). Results are zeroed and aligned to
+ * 16 bytes.
  */
 #ifndef ESCALATED_BASE_ARENA_H
 #define ESCALATED_BASE_ARENA_H
@@ -30,12 +31,15 @@ void *arena_alloc(struct arena *arena, size_t size);
 void *arena_alloc_array(struct arena *arena, size_t count, size_t size); /* checks the product */
 void *arena_copy(struct arena *arena, const void *data, size_t size);
 char *arena_strdup(struct arena *arena, const char *text);
+/* All `length` bytes, also after a NUL, and a NUL behind them. */
+char *arena_copy_text(struct arena *arena, const char *text, size_t length);
 char *arena_strndup(struct arena *arena, const char *text, size_t length);
 char *arena_printf(struct arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* malloc, realloc and strdup that end the process when memory is out. Freed with free(). */
 void *heap_alloc(size_t size); /* zeroed */
+void *heap_take(size_t size);  /* not zeroed: for what is written as a whole anyway */
 void *heap_realloc(void *old, size_t size);
 char *heap_strdup(const char *text);
 

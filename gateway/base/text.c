@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "gateway/base/assert.h"
+#include "gateway/base/words.h"
 
 #define NEAREST_BYTES_MAX 64
 
@@ -61,21 +62,18 @@ size_t text_utf8_step(const char *text, size_t length)
     return count;
 }
 
-/* No byte is zero and none is above 0x7f: subtracting one borrows into the top bit only from a
- * zero. */
-static bool word_is_plain(uint64_t word)
+/* ASCII without NUL. */
+static bool is_plain_word(uint64_t word)
 {
-    const uint64_t tops = 0x8080808080808080u;
-    const uint64_t ones = 0x0101010101010101u;
-    return ((word | (word - ones)) & tops) == 0;
+    return !word_has_top(word) && !word_has_below(word, 1);
 }
 
 bool text_is_utf8(const char *text, size_t length)
 {
     size_t at = 0;
     while (at < length) {
-        if (length - at >= 8 && word_is_plain(load_8((const unsigned char *)text + at))) {
-            at += 8;
+        if (length - at >= WORD_BYTES && is_plain_word(word_load(text + at))) {
+            at += WORD_BYTES;
             continue;
         }
         size_t step = text_utf8_step(text + at, length - at);
@@ -89,7 +87,12 @@ bool text_is_utf8(const char *text, size_t length)
 
 bool text_has_control(const char *text, size_t length)
 {
-    for (size_t i = 0; i < length; i++) {
+    size_t i = 0;
+    while (length - i >= WORD_BYTES && !word_has_below(word_load(text + i), 0x20) &&
+           !word_has(word_load(text + i), 0x7f)) {
+        i += WORD_BYTES;
+    }
+    for (; i < length; i++) {
         unsigned char c = (unsigned char)text[i];
         if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f) {
             return true;

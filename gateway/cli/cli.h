@@ -22,7 +22,8 @@ enum {
 };
 
 struct cli {
-    const char *socket; /* --socket before the command, or NULL */
+    const char *socket;  /* --socket before the command, or NULL */
+    const char *ca_file; /* --ca-file before the command, or NULL */
 };
 
 struct cli_command {
@@ -42,7 +43,7 @@ int cli_send(const struct cli *cli, int argc, char **argv);
 int cli_list(const struct cli *cli, int argc, char **argv);
 int cli_show(const struct cli *cli, int argc, char **argv);
 int cli_tail(const struct cli *cli, int argc, char **argv);
-/* ack, resolve, escalate, pass, take, snooze, note */
+/* ack, resolve, escalate, pass, take, snooze, note, repolicy */
 int cli_answer(const struct cli *cli, int argc, char **argv);
 int cli_check(const struct cli *cli, int argc, char **argv);
 int cli_simulate(const struct cli *cli, int argc, char **argv);

@@ -1,17 +1,15 @@
-/* escalate list, show, tail: looking. */
-#include <errno.h>
+/* escalate list, show: looking. */
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "gateway/base/json.h"
 #include "gateway/base/parse.h"
 #include "gateway/cli/cli.h"
+#include "gateway/cli/look.h"
 #include "gateway/cli/table.h"
 
 enum {
-    TAIL_POLL_MS = 500,
     JSON_BYTES_MAX = 16 * 1024 * 1024,
 };
 
@@ -19,7 +17,6 @@ struct look_arguments {
     bool json;
     bool all;
     uint64_t limit; /* 0: not given */
-    uint64_t count;
     int rest; /* index of the first argument that is no option */
 };
 
@@ -27,7 +24,7 @@ static bool parse_arguments(int argc, char **argv, struct look_arguments *out)
 {
     static const struct option options[] = {
         {"json", no_argument, NULL, 'j'},        {"all", no_argument, NULL, 'a'},
-        {"limit", required_argument, NULL, 'l'}, {"count", required_argument, NULL, 'c'},
+        {"limit", required_argument, NULL, 'l'},
         {NULL, 0, NULL, 0},
     };
     *out = (struct look_arguments){0};
@@ -38,8 +35,6 @@ static bool parse_arguments(int argc, char **argv, struct look_arguments *out)
             out->all = true;
         else if (c == 'l' && parse_u64(optarg, 1, 1000, &out->limit, NULL) == 0)
             continue;
-        else if (c == 'c' && parse_u64(optarg, 1, UINT64_MAX / 2, &out->count, NULL) == 0)
-            continue;
         else
             return false;
     }
@@ -47,7 +42,7 @@ static bool parse_arguments(int argc, char **argv, struct look_arguments *out)
     return true;
 }
 
-static void print_json(const struct json *value)
+void look_print_json(const struct json *value)
 {
     struct strbuf text;
     strbuf_init(&text, JSON_BYTES_MAX);
@@ -98,7 +93,7 @@ int cli_list(const struct cli *cli, int argc, char **argv)
     struct json *root = NULL;
     int exit_code = client == NULL ? CLI_EXIT_UNAVAILABLE : client_json(client, path, NULL, NULL, &root);
     if (exit_code == 0 && arguments.json)
-        print_json(json_get(root, "incidents"));
+        look_print_json(json_get(root, "incidents"));
     else if (exit_code == 0 && json_count(json_get(root, "incidents")) == 0)
         (void)puts(arguments.all ? "no incidents" : "no open incidents");
     else if (exit_code == 0)
@@ -121,7 +116,7 @@ static void print_clean(const char *text)
         (void)putchar((unsigned char)*text < 0x20 || *text == 0x7f ? ' ' : *text);
 }
 
-static void print_timeline_row(const struct json *row, bool with_incident)
+void look_print_timeline(const struct json *row, bool with_incident)
 {
     (void)printf("  %s  ", member(row, "at"));
     if (with_incident)
@@ -162,7 +157,7 @@ static void print_incident(const struct json *root)
     const struct json *timeline = json_get(root, "timeline");
     (void)puts("timeline");
     for (size_t i = json_count(timeline); i > 0; i--) /* the API gives the newest first */
-        print_timeline_row(json_at(timeline, i - 1), false);
+        look_print_timeline(json_at(timeline, i - 1), false);
 }
 
 int cli_show(const struct cli *cli, int argc, char **argv)
@@ -180,54 +175,10 @@ int cli_show(const struct cli *cli, int argc, char **argv)
     struct json *root = NULL;
     int exit_code = client == NULL ? CLI_EXIT_UNAVAILABLE : client_json(client, path, NULL, NULL, &root);
     if (exit_code == 0 && arguments.json)
-        print_json(root);
+        look_print_json(root);
     else if (exit_code == 0)
         print_incident(root);
     json_free(root);
-    client_destroy(client);
-    return exit_code;
-}
-
-static void print_news(const struct json *root, bool json)
-{
-    const struct json *rows = json_get(root, "timeline");
-    for (size_t i = 0; i < json_count(rows); i++) {
-        if (json)
-            print_json(json_at(rows, i));
-        else
-            print_timeline_row(json_at(rows, i), true);
-    }
-    (void)fflush(stdout);
-}
-
-int cli_tail(const struct cli *cli, int argc, char **argv)
-{
-    struct look_arguments arguments;
-    if (!parse_arguments(argc, argv, &arguments) || arguments.rest != argc)
-        return cli_usage("tail");
-    struct client *client = cli_connect(cli);
-    if (client == NULL)
-        return CLI_EXIT_UNAVAILABLE;
-    char path[96] = "/v1/timeline";
-    uint64_t seen = 0;
-    int exit_code;
-    for (;;) {
-        struct json *root = NULL;
-        exit_code = client_json(client, path, NULL, NULL, &root);
-        if (exit_code != 0)
-            break;
-        size_t news = json_count(json_get(root, "timeline"));
-        print_news(root, arguments.json);
-        (void)snprintf(path, sizeof(path), "/v1/timeline?after=%lld",
-                       (long long)json_integer(json_get(root, "after")));
-        json_free(root);
-        seen += news;
-        if (arguments.count != 0 && seen >= arguments.count)
-            break;
-        const struct timespec pause = {.tv_sec = 0, .tv_nsec = TAIL_POLL_MS * 1000000L};
-        if (news == 0 && nanosleep(&pause, NULL) != 0 && errno != EINTR)
-            break;
-    }
     client_destroy(client);
     return exit_code;
 }

@@ -20,7 +20,8 @@ static const struct cli_command commands[] = {
     {"take", ANSWER_OPTIONS, "become the owner", cli_answer},
     {"snooze", "N --eta 30m [--as CONTACT]", "acknowledge for so long", cli_answer},
     {"note", "N TEXT [--as CONTACT]", "put a note on the timeline", cli_answer},
-    {"tail", "[--json] [--count N]", "follow everything that happens", cli_tail},
+    {"repolicy", "N [--as CONTACT]", "run the incident by the policy as it is configured now", cli_answer},
+    {"tail", "[--json] [--count N] [--after ID]", "follow everything that happens, also across restarts", cli_tail},
     {"check", "--config DIR", "report every problem of a configuration", cli_check},
     {"simulate", "--config DIR [--expect FILE] [--table] < scenario.jsonl",
      "what would happen, under a virtual clock", cli_simulate},
@@ -50,17 +51,19 @@ struct client *cli_connect(const struct cli *cli)
 {
     struct client *client = NULL;
     struct err err = {0};
-    if (client_create(cli->socket, &client, &err) != 0)
+    if (client_create(cli->socket, cli->ca_file, &client, &err) != 0)
         (void)cli_fail(CLI_EXIT_UNAVAILABLE, "%s", err.text);
     return client;
 }
 
 static int print_help(FILE *out, int exit_code)
 {
-    (void)fputs("usage: escalate [--socket PATH] COMMAND …\n\n", out);
+    (void)fputs("usage: escalate [--socket PATH] [--ca-file FILE] COMMAND …\n\n", out);
     for (size_t i = 0; i < command_count; i++)
         (void)fprintf(out, "  %-9s %s\n  %-9s   %s\n", commands[i].name, commands[i].help, "", commands[i].usage);
-    (void)fputs("\nTalks to the daemon on this machine; ESCALATE_URL and ESCALATE_TOKEN name another one.\n", out);
+    (void)fputs("\nTalks to the daemon on this machine; ESCALATE_URL and ESCALATE_TOKEN name another one,\n"
+                "--ca-file or ESCALATE_CA_FILE the authority behind its certificate when that is a private one.\n",
+                out);
     return exit_code;
 }
 
@@ -68,6 +71,7 @@ int main(int argc, char **argv)
 {
     static const struct option options[] = {
         {"socket", required_argument, NULL, 's'},
+        {"ca-file", required_argument, NULL, 'c'},
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'v'},
         {NULL, 0, NULL, 0},
@@ -77,6 +81,8 @@ int main(int argc, char **argv)
     for (int c; (c = getopt_long(argc, argv, "+h", options, NULL)) != -1;) {
         if (c == 's')
             cli.socket = optarg;
+        else if (c == 'c')
+            cli.ca_file = optarg;
         else if (c == 'v')
             return puts("escalate " ESCALATED_VERSION) < 0;
         else

@@ -1,6 +1,7 @@
 /* escalate check and simulate: a configuration proved before it is needed; no daemon, no network. */
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@ enum {
     PROBLEMS_BYTES_MAX = 256 * 1024,
     SCENARIO_BYTES_MAX = 64 * 1024 * 1024,
     OUTPUT_BYTES_MAX = 256 * 1024 * 1024,
+    RELOADS_MAX = 100,
 };
 
 struct policy_arguments {
@@ -158,11 +160,40 @@ static int read_stdin(struct strbuf *out)
     return out->overflowed ? cli_fail(CLI_EXIT_USAGE, "the scenario is larger than 64 MB") : 0;
 }
 
+/* Configurations that a scenario changes to, kept until it is over. */
+struct reloads {
+    const char *folder;
+    struct config *configs[RELOADS_MAX];
+    size_t count;
+};
+
+static int reload(void *self, const char *folder, const struct rulebook **out_rulebook, struct err *err)
+{
+    struct reloads *reloads = self;
+    struct strbuf path;
+    if (reloads->count == RELOADS_MAX)
+        return err_set(err, ERR_TOO_LARGE, "more than %d config lines", RELOADS_MAX);
+    strbuf_init(&path, PATH_MAX);
+    strbuf_printf(&path, "%s/%s", reloads->folder, folder);
+    struct config *config = load(strbuf_text(&path));
+    strbuf_clear(&path);
+    if (config == NULL)
+        return err_set(err, ERR_INVALID, "config '%s' cannot be used", folder);
+    reloads->configs[reloads->count++] = config;
+    *out_rulebook = &config->rulebook;
+    return 0;
+}
+
 static int simulate(const struct policy_arguments *arguments, struct config *config)
 {
     struct strbuf scenario, output;
     struct err err = {0};
-    const struct simulation_options options = {.rulebook = &config->rulebook, .parse_policy = config_policy_parse};
+    struct reloads reloads = {.folder = arguments->config};
+    const struct simulation_options options = {.rulebook = &config->rulebook,
+                                               .load = reload,
+                                               .self = &reloads,
+                                               .parse_policy = config_policy_parse,
+                                               .clear_policy = config_policy_clear};
     strbuf_init(&output, OUTPUT_BYTES_MAX);
     int exit_code = read_stdin(&scenario);
     if (exit_code == 0 &&
@@ -174,6 +205,8 @@ static int simulate(const struct policy_arguments *arguments, struct config *con
         exit_code = print_table(strbuf_text(&output));
     else if (exit_code == 0 && fputs(strbuf_text(&output), stdout) < 0)
         exit_code = cli_fail(CLI_EXIT_UNAVAILABLE, "the output could not be written");
+    for (size_t i = 0; i < reloads.count; i++)
+        config_release(reloads.configs[i]);
     strbuf_clear(&scenario);
     strbuf_clear(&output);
     return exit_code;

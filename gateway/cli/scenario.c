@@ -107,6 +107,36 @@ static int read_delivery(struct reader *reader, const struct json *object, struc
     return 0;
 }
 
+/* What an operator can ask for without further words. */
+static int read_command(struct reader *reader, const struct json *root, struct scenario_line *line, struct err *err)
+{
+    static const enum verb verbs[] = {VERB_ACK,  VERB_KNOWN,   VERB_RESOLVE, VERB_ESCALATE,
+                                      VERB_PASS, VERB_TAKE, VERB_REPOLICY};
+    const char *word = json_string(json_get(root, "command"));
+    int64_t incident = json_integer(json_get(root, "incident"));
+    for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+        if (strcmp(verb_name(verbs[i]), word) == 0)
+            line->verb = verbs[i];
+    if (line->verb == VERB_NONE)
+        return err_set(err, ERR_INVALID,
+                       "command: got '%s', want ack, known, resolve, escalate, pass, take or repolicy", word);
+    if (incident < 1)
+        return err_set(err, ERR_INVALID, "a command needs \"incident\": its number");
+    line->incident = (uint64_t)incident;
+    line->from = copy(reader, json_get(root, "by"));
+    if (line->from[0] == '\0')
+        return err_set(err, ERR_INVALID, "a command needs \"by\": a contact or the name of a user");
+    return 0;
+}
+
+static int read_config(struct reader *reader, const struct json *root, struct scenario_line *line, struct err *err)
+{
+    line->text = copy(reader, json_get(root, "config"));
+    if (line->text[0] == '\0' || line->text[0] == '/' || strstr(line->text, "..") != NULL)
+        return err_set(err, ERR_INVALID, "config: got '%s', want a folder within the one of --config", line->text);
+    return 0;
+}
+
 static int read_object(struct reader *reader, const struct json *root, struct scenario_line *line, struct err *err)
 {
     if (json_kind(root) != JSON_OBJECT)
@@ -131,8 +161,17 @@ static int read_object(struct reader *reader, const struct json *root, struct sc
         line->kind = SCENARIO_DELIVERY;
         return read_delivery(reader, delivery, line, err);
     }
+    if (json_get(root, "command") != NULL) {
+        line->kind = SCENARIO_COMMAND;
+        return read_command(reader, root, line, err);
+    }
+    if (json_get(root, "config") != NULL) {
+        line->kind = SCENARIO_CONFIG;
+        return read_config(reader, root, line, err);
+    }
     if (!json_bool(json_get(root, "end")))
-        return err_set(err, ERR_INVALID, "want \"event\", \"reply\", \"delivery\" or \"end\": true");
+        return err_set(err, ERR_INVALID,
+                       "want \"event\", \"reply\", \"delivery\", \"command\", \"config\" or \"end\": true");
     line->kind = SCENARIO_END;
     return 0;
 }

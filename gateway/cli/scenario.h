@@ -16,15 +16,24 @@
 
 #define SCENARIO_LINES_MAX 100000
 
-enum scenario_kind { SCENARIO_EVENT, SCENARIO_REPLY, SCENARIO_DELIVERY, SCENARIO_END };
+enum scenario_kind {
+    SCENARIO_EVENT,
+    SCENARIO_REPLY,
+    SCENARIO_DELIVERY,
+    SCENARIO_COMMAND, /* as over the API: names its incident */
+    SCENARIO_CONFIG,  /* another configuration from here on, as a reload */
+    SCENARIO_END,
+};
 
 struct scenario_line {
     enum scenario_kind kind;
     int64_t at_ms;
     struct event event;
-    const char *from; /* reply */
+    const char *from; /* reply; command: by whom */
     const char *via;  /* reply, delivery; "" any for a delivery */
-    const char *text;
+    const char *text; /* reply; config: a folder within that of the simulation */
+    enum verb verb;   /* command */
+    uint64_t incident;
     const char *to; /* delivery */
     enum outcome outcome;
     int64_t until_ms; /* 0: the latest message, or else the next; otherwise all that start before it */

@@ -27,6 +27,7 @@ struct sent {
 
 struct simulation {
     const struct simulation_options *options;
+    const struct rulebook *rulebook; /* in force now */
     struct arena arena; /* lives as long as the run */
     struct store *store;
     struct engine *engine;
@@ -85,7 +86,8 @@ static bool is_ladder_fact(const char *kind)
 {
     static const char *const kinds[] = {"eta-missed", "eta-slipped", "ack-timeout", "no-answer",
                                         "nobody",     "unreached",   "exhausted",   "fallback-unreachable",
-                                        "climb",      "reopened",    "cleared"};
+                                        "climb",      "reopened",    "cleared",   "linked",
+                                        "cleared-in-hold", "repolicy"};
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         if (strcmp(kinds[i], kind) == 0)
             return true;
@@ -114,7 +116,7 @@ static void print_timeline(struct simulation *s, const struct timeline_row *row)
             add_fact(&out, facts, "state");
         else
             json_add_string(&out, "timeline", row->kind);
-        static const char *const keys[] = {"policy", "step", "by", "eta", "slips"};
+        static const char *const keys[] = {"policy", "step", "by", "eta", "slips", "follows"};
         for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
             add_fact(&out, facts, keys[i]);
         print_end(s, &out);
@@ -124,11 +126,11 @@ static void print_timeline(struct simulation *s, const struct timeline_row *row)
 
 static void print_message(struct simulation *s, uint64_t notification, int64_t at_ms)
 {
-    struct notification_row row;
-    const char *details, *links;
+    struct stored_notification stored;
     struct arena arena;
     arena_init(&arena);
-    ASSERT(s->store->ops->notification(s->store->self, notification, &arena, &row, &details, &links, NULL) == 0);
+    ASSERT(store_notification(s->store, notification, &arena, &stored, NULL) == 0);
+    const struct notification_row row = stored.row;
     struct json_out out;
     print_begin(s, &out, at_ms, row.incident);
     json_add_string(&out, "step", row.step);
@@ -275,7 +277,7 @@ static void add_reply(struct simulation *s, const struct scenario_line *line)
     enum grammar_context context = answers != NULL ? grammar_context_of(answers->kind) : GRAMMAR_UNBOUND;
     struct reply reply = {.via = line->via[0] != '\0' ? line->via : "scenario"};
     grammar_parse(line->text, context, &s->arena, &reply);
-    bool is_contact = rulebook_contact(s->options->rulebook, line->from) != NULL;
+    bool is_contact = rulebook_contact(s->rulebook, line->from) != NULL;
     reply.from = is_contact ? line->from : "";
     if (answers != NULL && is_contact) {
         reply.notification = answers->notification;
@@ -301,7 +303,28 @@ static void add_delivery(struct simulation *s, const struct scenario_line *line)
                                 .reason = "scenario"};
 }
 
-static void apply_line(struct simulation *s, const struct scenario_line *line)
+static void add_command(struct simulation *s, const struct scenario_line *line)
+{
+    bool is_contact = rulebook_contact(s->rulebook, line->from) != NULL;
+    const char *actor = arena_printf(&s->arena, "%s %s", is_contact ? "contact" : "user", line->from);
+    struct reply *reply = &add_input(s, INPUT_COMMAND, actor)->u.reply;
+    *reply = (struct reply){.from = is_contact ? line->from : "",
+                            .via = "cli",
+                            .raw = "",
+                            .incident = line->incident,
+                            .command_count = 1};
+    reply->commands[0] = (struct reply_command){.verb = line->verb, .text = "", .clock_minute = -1};
+}
+
+static int add_config(struct simulation *s, const struct scenario_line *line, struct err *err)
+{
+    if (s->options->load(s->options->self, line->text, &s->rulebook, err) != 0)
+        return -1;
+    add_input(s, INPUT_CONFIG, "engine")->u.rulebook = s->rulebook;
+    return 0;
+}
+
+static int apply_line(struct simulation *s, const struct scenario_line *line, struct err *err)
 {
     switch (line->kind) {
     case SCENARIO_EVENT:
@@ -313,9 +336,15 @@ static void apply_line(struct simulation *s, const struct scenario_line *line)
     case SCENARIO_DELIVERY:
         add_delivery(s, line);
         break;
+    case SCENARIO_COMMAND:
+        add_command(s, line);
+        break;
+    case SCENARIO_CONFIG:
+        return add_config(s, line, err);
     case SCENARIO_END:
         break;
     }
+    return 0;
 }
 
 static int run(struct simulation *s, struct err *err)
@@ -330,7 +359,8 @@ static int run(struct simulation *s, struct err *err)
             /* What was due at this very time happened before the line was said. */
             if (settle(s, err) != 0)
                 return -1;
-            apply_line(s, line);
+            if (apply_line(s, line, err) != 0)
+                return -1;
             s->at_line++;
         }
         if (settle(s, err) != 0)
@@ -351,7 +381,7 @@ static void simulation_clear(struct simulation *s)
 int simulation_run(const struct simulation_options *options, const char *scenario, size_t count, struct strbuf *out,
                    struct err *err)
 {
-    struct simulation s = {.options = options, .out = out};
+    struct simulation s = {.options = options, .rulebook = options->rulebook, .out = out};
     int result = -1;
     arena_init(&s.arena);
     if (scenario_read(scenario, count, &s.arena, &s.scenario, err) != 0 || store_memory_open(&s.store, err) != 0)
@@ -361,7 +391,8 @@ int simulation_run(const struct simulation_options *options, const char *scenari
     const struct engine_options engine = {.store = s.store,
                                           .rulebook = options->rulebook,
                                           .boot_id = "simulation",
-                                          .parse_policy = options->parse_policy};
+                                          .parse_policy = options->parse_policy,
+                                          .clear_policy = options->clear_policy};
     if (engine_create(&engine, s.now_ms, &s.engine, err) == 0)
         result = run(&s, err);
     if (result == 0 && out->overflowed)

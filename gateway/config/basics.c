@@ -96,10 +96,11 @@ static void build_http(struct build *build)
     section_apply(build, section, SECTION_HTTP, &values, NULL, NULL);
     *http = (struct config_http){
         .host = "",
-        .tls_cert_file = values.tls_cert_file,
-        .tls_key_file = values.tls_key_file,
+        .tls_cert_pem = "",
+        .tls_key_pem = "",
         .connections_max = values.connections_max,
         .connections_per_ip_max = values.connections_per_ip_max,
+        .streams_max = values.streams_max,
         .body_bytes_max = values.body_bytes_max,
         .events_per_request_max = values.events_per_request_max,
         .header_timeout_ms = values.header_timeout_ms,
@@ -115,6 +116,8 @@ static void build_http(struct build *build)
         build_problem(
             build, section, section_entry(section, has_cert ? "tls_cert_file" : "tls_key_file"),
             "%s is missing (want both or none)", has_cert ? "tls_key_file" : "tls_cert_file");
+    } else if (has_cert) {
+        build_tls(build, section, values.tls_cert_file, values.tls_key_file, http);
     }
 }
 

@@ -68,6 +68,9 @@ const char *build_secret_file(struct build *build, const struct ini_section *sec
                               const struct ini_entry *entry);
 const char *build_secret_inline(struct build *build, const struct ini_section *section,
                                 const struct ini_entry *entry);
+/* certificate and key of [http], checked; both texts or neither. */
+void build_tls(struct build *build, const struct ini_section *section, const char *cert_path,
+               const char *key_path, struct config_http *http);
 const struct zone *build_zone(struct build *build, const struct ini_section *section,
                               const struct ini_entry *entry, const char *name);
 

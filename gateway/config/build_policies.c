@@ -1,9 +1,9 @@
 #include <string.h>
 
 #include "gateway/config/build.h"
+#include "policies/ladder.h"
 
 #define MATCH_LINES_MAX 64
-#define STEPS_MAX 64
 #define INLINE_STEP "page"
 
 static bool is_default(const struct ini_section *section)
@@ -132,7 +132,7 @@ static bool is_step_of(const struct ini_section *section, const char *policy)
 }
 
 static size_t build_sections_of_steps(struct build *build, const struct ini_section *policy,
-                                      struct step steps[STEPS_MAX])
+                                      struct step steps[LADDER_STEPS_MAX])
 {
     size_t count = 0;
     const struct ini_section *section = NULL;
@@ -140,8 +140,9 @@ static size_t build_sections_of_steps(struct build *build, const struct ini_sect
         if (!is_step_of(section, policy->name)) {
             continue;
         }
-        if (count == STEPS_MAX) {
-            build_problem(build, section, NULL, "more than %d steps in a policy", STEPS_MAX);
+        if (count == LADDER_STEPS_MAX) {
+            build_problem(build, section, NULL, "got step %zu of policy %s, want at most %d",
+                          count + 1, policy->name, LADDER_STEPS_MAX);
             break;
         }
         build_step(build, section, &steps[count]);
@@ -162,7 +163,7 @@ static void build_inline_step(struct build *build, const struct ini_section *sec
 static void build_steps(struct build *build, const struct ini_section *section,
                         const struct policy_values *values, struct policy *policy)
 {
-    struct step steps[STEPS_MAX];
+    struct step steps[LADDER_STEPS_MAX];
     size_t count = build_sections_of_steps(build, section, steps);
     const struct ini_entry *page = section_entry(section, "page");
     if (page != NULL && count > 0) {

@@ -47,9 +47,11 @@ struct config_channel {
 struct config_http {
     const char *host; /* numeric or name; "" listens nowhere */
     int port;         /* 0: any free one (tests); the daemon logs which */
-    const char *tls_cert_file, *tls_key_file; /* "" both: plain */
+    const char *tls_cert_pem, *tls_key_pem; /* checked, a pair, valid when loaded; "" both: plain */
+    int64_t tls_expires_at_ms;
     int64_t connections_max;        /* default 2048 */
     int64_t connections_per_ip_max; /* default 1024 */
+    int64_t streams_max;            /* default 128 */
     int64_t body_bytes_max;         /* 1 MB */
     int64_t events_per_request_max; /* 100 */
     int64_t header_timeout_ms;      /* 10 s */

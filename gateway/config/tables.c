@@ -57,6 +57,8 @@ static const struct option http_options[] = {
     {.key = "connections_per_ip_max", .type = OPTION_INTEGER,
      AT(http_values, connections_per_ip_max), .min = 1, .max = 100000, .default_text = "1024",
      .help = "Open connections of one address."},
+    {.key = "streams_max", .type = OPTION_INTEGER, AT(http_values, streams_max), .min = 0,
+     .max = 10000, .default_text = "128", .help = "Open streams of events; past it 503."},
     {.key = "body_bytes_max", .type = OPTION_SIZE, AT(http_values, body_bytes_max), .min = 1024,
      .max = INT64_C(64) << 20, .default_text = "1M", .help = "Largest request body; past it 413."},
     {.key = "events_per_request_max", .type = OPTION_INTEGER,

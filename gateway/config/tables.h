@@ -69,6 +69,7 @@ struct http_values {
     const char *tls_cert_file, *tls_key_file;
     int64_t connections_max;
     int64_t connections_per_ip_max;
+    int64_t streams_max;
     int64_t body_bytes_max;
     int64_t events_per_request_max;
     int64_t header_timeout_ms;

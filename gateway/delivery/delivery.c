@@ -141,9 +141,8 @@ static void *delivery_run(void *context)
         int64_t now_ms = clock_mono_ms();
         int64_t timeout_ms = desk_next_mono_ms(delivery->desk, now_ms) - now_ms;
         timeout_ms = timeout_ms > 0 ? timeout_ms : 0;
-        if (take_orders(delivery, timeout_ms) == 0 && clock_mono_ms() == now_ms) {
-            /* An outbox that was stopped returns at once, for ever: wait here instead of spinning.
-             */
+        if (take_orders(delivery, timeout_ms) == 0 && outbox_is_stopped(delivery->options.outbox)) {
+            /* It returns at once, for ever: wait here instead of spinning. */
             wait_for_news(delivery, timeout_ms < LAST_TURN_MS ? timeout_ms : LAST_TURN_MS);
         }
     }

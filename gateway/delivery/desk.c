@@ -31,6 +31,7 @@ void desk_give_back(struct desk *desk, struct instance *instance, struct destina
                     bool was_probe, enum limits_ending ending, int64_t pause_ms,
                     int64_t now_mono_ms)
 {
+    desk->slots_moved = true;
     if (!limits_give_back(instance_limits(instance), destination, was_probe, ending, pause_ms,
                           now_mono_ms)) {
         return;
@@ -65,7 +66,14 @@ void desk_turn(struct desk *desk, int64_t now_mono_ms)
 
 int64_t desk_next_mono_ms(const struct desk *desk, int64_t now_mono_ms)
 {
-    return attempts_next_mono_ms(desk, now_mono_ms + DESK_TURN_MAX_MS);
+    int64_t next_mono_ms = now_mono_ms + DESK_TURN_MAX_MS;
+    if (desk->attempts_look_mono_ms < next_mono_ms) {
+        next_mono_ms = desk->attempts_look_mono_ms;
+    }
+    if (desk->offers != NULL && desk->offers_look_mono_ms < next_mono_ms) {
+        next_mono_ms = desk->offers_look_mono_ms;
+    }
+    return next_mono_ms;
 }
 
 void desk_swap(struct desk *desk, struct channel_set *set, int64_t now_mono_ms)
@@ -79,10 +87,13 @@ void desk_swap(struct desk *desk, struct channel_set *set, int64_t now_mono_ms)
 static bool is_used(const struct desk *desk, const struct channel_set *set)
 {
     for (size_t i = 0; i < set->instance_count; i++) {
-        if (instance_attempt_count(set->instances[i]) > 0) {
+        /* A slot is held from the reservation to the attempt's end, a ticket until the plugin gives
+         * it back. */
+        if (instance_attempt_count(set->instances[i]) > 0 ||
+            instance_limits(set->instances[i])->slot_count > 0) {
             return true;
         }
-        for (const struct offer *offer = desk->offers; offer != NULL; offer = offer->next) {
+        for (const struct offer *offer = desk->offers; offer != NULL; offer = offer->hh.next) {
             if (offer->instance == set->instances[i]) {
                 return true;
             }
@@ -113,6 +124,7 @@ struct desk *desk_create(const struct desk_options *options, struct channel_set 
     struct desk *desk = heap_alloc(sizeof *desk);
     desk->options = *options;
     desk->sets = set;
+    desk->attempts_look_mono_ms = INT64_MAX;
     for (int outcome = 0; outcome < OUTCOME_COUNT; outcome++) {
         desk->attempts[outcome] =
             metric_counter("escalated_attempts_total", "Attempts that ended, by outcome.",
@@ -129,15 +141,12 @@ void desk_close(struct desk *desk, int64_t now_mono_ms)
 {
     desk->closed = true;
     offers_refuse(desk, now_mono_ms);
+    attempts_refuse(desk, now_mono_ms);
 }
 
 size_t desk_busy_count(const struct desk *desk)
 {
-    size_t count = attempts_owed_count(desk);
-    for (const struct offer *offer = desk->offers; offer != NULL; offer = offer->next) {
-        count++;
-    }
-    return count;
+    return attempts_owed_count(desk) + HASH_COUNT(desk->offers);
 }
 
 void desk_destroy(struct desk *desk)
@@ -148,6 +157,7 @@ void desk_destroy(struct desk *desk)
     while (desk->offers != NULL) {
         offers_remove(desk, desk->offers);
     }
+    attempts_forget_all(desk);
     while (desk->sets != NULL) {
         struct channel_set *set = desk->sets;
         desk->sets = set->next;

@@ -7,10 +7,13 @@
 #ifndef ESCALATED_DELIVERY_DESK_INTERNAL_H
 #define ESCALATED_DELIVERY_DESK_INTERNAL_H
 
+#include <uthash.h>
+
 #include "gateway/delivery/desk.h"
 #include "gateway/system/metrics.h"
 
 #define DESK_SOON_MS 1000
+#define DESK_OFFERS_LOOK_MS 100
 
 enum offer_state { OFFER_WAITING, OFFER_READY };
 
@@ -22,13 +25,31 @@ struct offer {
     struct destination *destination;
     bool is_probe;
     int64_t since_mono_ms; /* when this state began */
-    struct offer *next;
+    UT_hash_handle hh;     /* by notification; in the order of their coming */
+};
+
+/* A START whose result is still owed to the engine. */
+struct owed {
+    uint64_t notification;
+    UT_hash_handle hh;
+};
+
+/* A START whose claim was committed ahead of a free place. */
+struct ahead {
+    struct instance *instance;
+    struct launch launch;
+    struct ahead *next;
 };
 
 struct desk {
     struct desk_options options;
     struct channel_set *sets; /* newest first; only the first gets new offers */
-    struct offer *offers;     /* oldest first */
+    struct offer *offers;     /* a hash table that also is a list, oldest first */
+    struct owed *owed;
+    struct ahead *ahead_first, *ahead_last;
+    bool slots_moved;              /* since those who wait were last served */
+    int64_t offers_look_mono_ms;   /* when they are looked at all the same */
+    int64_t attempts_look_mono_ms; /* before that no attempt has to be given up */
     bool closed;
     struct metric *attempts[OUTCOME_COUNT];
     struct metric *seconds;
@@ -56,10 +77,14 @@ void offers_refuse(struct desk *desk, int64_t now_mono_ms); /* those that wait, 
 
 /* desk_attempts.c */
 void attempts_start(struct desk *desk, struct order *order, int64_t now_mono_ms);
+void attempts_take_back(struct desk *desk, uint64_t notification,
+                        int64_t now_mono_ms); /* if it has not begun */
 void attempts_turn(struct desk *desk, int64_t now_mono_ms);
 bool attempts_has(const struct desk *desk,
-                  uint64_t notification); /* under way, its result still owed */
+                  uint64_t notification); /* started, its result still owed */
 size_t attempts_owed_count(const struct desk *desk);
-int64_t attempts_next_mono_ms(const struct desk *desk, int64_t latest_mono_ms);
+void attempts_refuse(struct desk *desk,
+                     int64_t now_mono_ms);   /* those that have not begun, while stopping */
+void attempts_forget_all(struct desk *desk); /* at the end of the desk */
 
 #endif

@@ -37,21 +37,15 @@ static void say_failed(struct desk *desk, const struct order *order, const char 
 /* Unlinks and frees; what the offer held must have been given back before. */
 void offers_remove(struct desk *desk, struct offer *offer)
 {
-    struct offer **at = &desk->offers;
-    while (*at != offer) {
-        at = &(*at)->next;
-    }
-    *at = offer->next;
+    HASH_DEL(desk->offers, offer);
     order_free(offer->order);
     free(offer);
 }
 
 struct offer *offers_find(const struct desk *desk, uint64_t notification)
 {
-    struct offer *offer = desk->offers;
-    while (offer != NULL && offer->notification != notification) {
-        offer = offer->next;
-    }
+    struct offer *offer = NULL;
+    HASH_FIND(hh, desk->offers, &notification, sizeof notification, offer);
     return offer;
 }
 
@@ -148,16 +142,12 @@ void offers_take(struct desk *desk, struct order *order, int64_t now_mono_ms)
         return;
     }
     struct offer *offer = heap_alloc(sizeof *offer);
-    struct offer **end = &desk->offers;
-    while (*end != NULL) {
-        end = &(*end)->next;
-    }
-    *end = offer;
     offer->notification = order->notification;
     offer->order = order;
     offer->instance = instance;
     offer->destination = instance_destination(instance, order->address);
     offer->since_mono_ms = now_mono_ms;
+    HASH_ADD(hh, desk->offers, notification, sizeof offer->notification, offer);
     ask_for_offer(desk, offer, false, now_mono_ms);
 }
 
@@ -170,6 +160,8 @@ void offers_drop(struct desk *desk, struct order *order, int64_t now_mono_ms)
             say_later(desk, offer->notification, "dropped", now_mono_ms, now_mono_ms);
         }
         cancel_offer(desk, offer, now_mono_ms);
+    } else {
+        attempts_take_back(desk, order->notification, now_mono_ms);
     }
     order_free(order);
 }
@@ -197,11 +189,16 @@ static void turn_offer(struct desk *desk, struct offer *offer, size_t rank, int6
 
 void offers_turn(struct desk *desk, int64_t now_mono_ms)
 {
-    for (struct offer *offer = desk->offers; offer != NULL; offer = offer->next) {
+    if (!desk->slots_moved && now_mono_ms < desk->offers_look_mono_ms) {
+        return;
+    }
+    desk->slots_moved = false;
+    desk->offers_look_mono_ms = now_mono_ms + DESK_OFFERS_LOOK_MS;
+    for (struct offer *offer = desk->offers; offer != NULL; offer = offer->hh.next) {
         offer->destination->rank = 0;
     }
     for (struct offer *offer = desk->offers, *next; offer != NULL; offer = next) {
-        next = offer->next;
+        next = offer->hh.next;
         /* Those who came first keep their places when a queue must become shorter. */
         size_t rank = offer->state == OFFER_WAITING ? offer->destination->rank++ : 0;
         turn_offer(desk, offer, rank, now_mono_ms);
@@ -228,7 +225,7 @@ static void move_offer(struct desk *desk, struct offer *offer, int64_t now_mono_
 void offers_move(struct desk *desk, int64_t now_mono_ms)
 {
     for (struct offer *offer = desk->offers, *next; offer != NULL; offer = next) {
-        next = offer->next;
+        next = offer->hh.next;
         if (offer->state == OFFER_WAITING) {
             move_offer(desk, offer, now_mono_ms);
         }
@@ -238,7 +235,7 @@ void offers_move(struct desk *desk, int64_t now_mono_ms)
 void offers_refuse(struct desk *desk, int64_t now_mono_ms)
 {
     for (struct offer *offer = desk->offers, *next; offer != NULL; offer = next) {
-        next = offer->next;
+        next = offer->hh.next;
         if (offer->state == OFFER_WAITING) {
             say_later(desk, offer->notification, "stopping", now_mono_ms + DESK_SOON_MS,
                       now_mono_ms);

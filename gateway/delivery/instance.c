@@ -17,7 +17,7 @@ enum ticket_state { TICKET_FREE, TICKET_SENT, TICKET_ENDED, TICKET_TAKEN };
 
 struct channel_ticket {
     enum ticket_state state;     /* tickets_lock */
-    struct channel_ticket *next; /* tickets_lock: in `ended` */
+    struct channel_ticket *next; /* tickets_lock: in `ended`; delivery's: in `unused` */
     struct attempt
         attempt; /* its outcome under tickets_lock until TICKET_TAKEN, the rest delivery's thread */
     struct channel_message message; /* constant while the plugin has it */
@@ -34,6 +34,10 @@ struct instance {
     struct limits limits;
     size_t ticket_count;
     size_t used_count;
+    struct channel_ticket *unused; /* delivery's thread */
+    /* The last address and the name of its destination: a plugin parses to find it. */
+    char *named_address;
+    char destination_name[LIMITS_NAME_BYTES];
 
     pthread_mutex_t tickets_lock;
     struct channel_ticket *tickets;
@@ -93,15 +97,17 @@ static void copy_text(const char *text, char *out, size_t out_size)
     out[count] = '\0';
 }
 
+/* A plugin may hand back anything: NULL for what is not one of ours. */
 static struct channel_ticket *find_ticket(const struct instance *instance,
                                           const struct channel_ticket *ticket)
 {
-    for (size_t i = 0; i < instance->ticket_count; i++) {
-        if (&instance->tickets[i] == ticket) {
-            return &instance->tickets[i];
-        }
+    uintptr_t first = (uintptr_t)instance->tickets;
+    uintptr_t offset = (uintptr_t)ticket - first;
+    if ((uintptr_t)ticket < first || offset >= instance->ticket_count * sizeof *ticket ||
+        offset % sizeof *ticket != 0) {
+        return NULL;
     }
-    return NULL;
+    return &instance->tickets[offset / sizeof *ticket];
 }
 
 static void read_result(struct attempt *attempt, const struct channel_result *result)
@@ -191,6 +197,10 @@ int instance_create(const struct instance_options *options, struct instance **ou
     instance->ticket_count =
         in_flight < channel->ops->in_flight_max ? in_flight : channel->ops->in_flight_max;
     instance->tickets = heap_alloc(instance->ticket_count * sizeof *instance->tickets);
+    for (size_t i = instance->ticket_count; i > 0; i--) {
+        instance->tickets[i - 1].next = instance->unused;
+        instance->unused = &instance->tickets[i - 1];
+    }
     limits_init(&instance->limits, instance->ticket_count,
                 channel->per_target > 0 ? (size_t)channel->per_target : 1);
     ASSERT(pthread_mutex_init(&instance->tickets_lock, NULL) == 0);
@@ -231,6 +241,7 @@ void instance_destroy(struct instance *instance)
     limits_clear(&instance->limits);
     ASSERT(pthread_mutex_destroy(&instance->tickets_lock) == 0);
     free(instance->tickets);
+    free(instance->named_address);
     config_release(instance->config);
     free(instance);
 }
@@ -257,25 +268,17 @@ const char *instance_format(const struct instance *instance)
 
 struct destination *instance_destination(struct instance *instance, const char *address)
 {
-    char name[LIMITS_NAME_BYTES] = "";
-    if (instance->ops->destination != NULL) {
-        instance->ops->destination(instance->self, address, name, sizeof name);
-        name[sizeof name - 1] = '\0';
-    }
-    return limits_destination(&instance->limits, name[0] != '\0' ? name : address);
-}
-
-static struct channel_ticket *free_ticket(struct instance *instance)
-{
-    struct channel_ticket *found = NULL;
-    lock_tickets(instance);
-    for (size_t i = 0; i < instance->ticket_count && found == NULL; i++) {
-        if (instance->tickets[i].state == TICKET_FREE) {
-            found = &instance->tickets[i];
+    char *name = instance->destination_name;
+    if (instance->named_address == NULL || !text_equal(instance->named_address, address)) {
+        free(instance->named_address);
+        instance->named_address = heap_strdup(address);
+        name[0] = '\0';
+        if (instance->ops->destination != NULL) {
+            instance->ops->destination(instance->self, address, name, LIMITS_NAME_BYTES);
+            name[LIMITS_NAME_BYTES - 1] = '\0';
         }
     }
-    unlock_tickets(instance);
-    return found;
+    return limits_destination(&instance->limits, name[0] != '\0' ? name : address);
 }
 
 static const char *first_text(const char *text, const char *else_text)
@@ -292,6 +295,7 @@ static void fill_ticket(struct channel_ticket *ticket, const struct launch *laun
         .offered_or_null = launch->offered_or_null,
         .destination = launch->destination,
         .was_probe = launch->was_probe,
+        .began_mono_ms = launch->began_mono_ms,
         .give_up_mono_ms = launch->deadline_mono_ms + INSTANCE_PATIENCE_MS,
     };
     ticket->message = (struct channel_message){
@@ -312,12 +316,20 @@ static void fill_ticket(struct channel_ticket *ticket, const struct launch *laun
     };
 }
 
+static void give_ticket_back(struct instance *instance, struct channel_ticket *ticket)
+{
+    ticket->next = instance->unused;
+    instance->unused = ticket;
+    instance->used_count--;
+}
+
 bool instance_send(struct instance *instance, const struct launch *launch)
 {
-    struct channel_ticket *ticket = free_ticket(instance);
+    struct channel_ticket *ticket = instance->unused;
     if (ticket == NULL) {
         return false;
     }
+    instance->unused = ticket->next;
     fill_ticket(ticket, launch);
     lock_tickets(instance);
     ticket->state = TICKET_SENT;
@@ -333,7 +345,9 @@ bool instance_send(struct instance *instance, const struct launch *launch)
         ticket->state = TICKET_FREE;
     }
     unlock_tickets(instance);
-    instance->used_count -= taken ? 0 : 1;
+    if (!taken) {
+        give_ticket_back(instance, ticket);
+    }
     return taken;
 }
 
@@ -365,7 +379,7 @@ void instance_forget(struct instance *instance, struct attempt *attempt)
     ASSERT(ticket->state == TICKET_TAKEN);
     ticket->state = TICKET_FREE;
     unlock_tickets(instance);
-    instance->used_count--;
+    give_ticket_back(instance, ticket);
 }
 
 struct attempt *instance_next_attempt(struct instance *instance, size_t *position)

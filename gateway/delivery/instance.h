@@ -45,6 +45,7 @@ struct attempt {
     struct destination *destination;
     bool was_probe;
     bool answered; /* the engine has its result already */
+    int64_t began_mono_ms;
     int64_t give_up_mono_ms;
     enum channel_outcome outcome;
     int64_t retry_after_ms;
@@ -71,6 +72,7 @@ struct launch {
     struct order *offered_or_null;  /* the OFFER */
     struct destination *destination;
     bool was_probe;
+    int64_t began_mono_ms;
     int64_t deadline_mono_ms;
 };
 

@@ -89,6 +89,16 @@ size_t limits_waiting_max(const struct destination *destination, int64_t now_mon
     return is_slow(destination, now_mono_ms) ? LIMITS_WAITING_SLOW_MAX : LIMITS_WAITING_MAX;
 }
 
+static size_t ahead_max(const struct limits *limits, const struct destination *destination,
+                        int64_t now_mono_ms)
+{
+    if (is_slow(destination, now_mono_ms) || destination->average_ms_x8 == 0 ||
+        destination->average_ms_x8 >= LIMITS_QUICK_MS * 8) {
+        return 0;
+    }
+    return limits->per_target_max < LIMITS_AHEAD_MAX ? limits->per_target_max : LIMITS_AHEAD_MAX;
+}
+
 static void take_slot(struct limits *limits, struct destination *destination, int64_t now_mono_ms)
 {
     if (destination->slot_count == 0) {
@@ -120,8 +130,9 @@ struct limits_answer limits_ask(struct limits *limits, struct destination *desti
                                 int64_t now_mono_ms)
 {
     struct limits_answer answer = ask_for_rest(destination, now_mono_ms);
-    bool full = limits->slot_count >= limits->in_flight_max ||
-                destination->slot_count >= limits->per_target_max;
+    size_t ahead = ahead_max(limits, destination, now_mono_ms);
+    bool full = limits->slot_count >= limits->in_flight_max + ahead ||
+                destination->slot_count >= limits->per_target_max + ahead;
 
     if (answer.word == LIMITS_NOW && full) {
         size_t others = destination->waiting_count - (waits ? 1 : 0);
@@ -155,6 +166,29 @@ void limits_stop_waiting(struct destination *destination)
 void limits_force(struct limits *limits, struct destination *destination, int64_t now_mono_ms)
 {
     take_slot(limits, destination, now_mono_ms);
+}
+
+bool limits_may_run(const struct limits *limits, const struct destination *destination)
+{
+    return limits->running_count < limits->in_flight_max &&
+           destination->running_count < limits->per_target_max;
+}
+
+void limits_began(struct limits *limits, struct destination *destination)
+{
+    limits->running_count++;
+    destination->running_count++;
+}
+
+void limits_ended(struct limits *limits, struct destination *destination, int64_t took_ms)
+{
+    ASSERT(limits->running_count > 0 && destination->running_count > 0);
+    limits->running_count--;
+    destination->running_count--;
+    int64_t average_ms_x8 = destination->average_ms_x8;
+    average_ms_x8 = average_ms_x8 == 0 ? took_ms * 8 : average_ms_x8 + took_ms - average_ms_x8 / 8;
+    /* At least 1: 0 stands for "none has ended yet". */
+    destination->average_ms_x8 = average_ms_x8 > 0 ? average_ms_x8 : 1;
 }
 
 bool limits_give_back(struct limits *limits, struct destination *destination, bool was_probe,

@@ -2,8 +2,10 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "gateway/base/arena.h"
 #include "gateway/base/assert.h"
 #include "gateway/system/token.h"
 
@@ -11,11 +13,15 @@ struct format {
     const char *name;
     const char *content_type;
     void (*write)(const struct render_view *view, struct strbuf *out);
+    bool takes_members; /* needs no tree of a snapshot of our own shape */
 };
 
 static const struct format formats[] = {
     {.name = "text", .content_type = "text/plain; charset=utf-8", .write = render_text},
-    {.name = "webhook", .content_type = "application/json", .write = render_webhook},
+    {.name = "webhook",
+     .content_type = "application/json",
+     .write = render_webhook,
+     .takes_members = true},
 };
 
 static const struct format *find_format(const char *name)
@@ -34,9 +40,8 @@ bool render_knows_format(const char *format)
 }
 
 /* What stands before the title: what happened, or what is wanted of the reader. */
-static const char *subject_word(const struct order *order, const struct json *snapshot)
+static const char *subject_word(const struct order *order, const struct render_facts *facts)
 {
-    const char *state = json_string(json_get(snapshot, "state"));
     switch (order->notification_kind) {
     case KIND_PAGE:
         return severity_name(order->severity);
@@ -55,24 +60,20 @@ static const char *subject_word(const struct order *order, const struct json *sn
     case KIND_COUNT:
         break;
     }
-    return state[0] != '\0' ? state : "notice";
+    return facts->state[0] != '\0' ? facts->state : "notice";
 }
 
 /* One line without control bytes, cut visibly between two characters. */
-static void make_subject(const struct order *order, const struct json *snapshot,
+static void make_subject(const struct order *order, const struct render_facts *facts,
                          char out[RENDER_SUBJECT_BYTES])
 {
     char head[96] = "";
-    const char *title = json_string(json_get(snapshot, "title"));
-    if (title[0] == '\0') {
-        title = json_string(json_get(snapshot, "summary"));
-    }
+    const char *title = facts->title[0] != '\0' ? facts->title : facts->summary;
     if (order->incident != 0) {
         (void)snprintf(head, sizeof head, "#%" PRIu64 " ", order->incident);
     }
-    size_t head_length =
-        (size_t)snprintf(out, RENDER_SUBJECT_BYTES, "%s%s%s", head, subject_word(order, snapshot),
-                         title[0] != '\0' ? ": " : "");
+    size_t head_length = (size_t)snprintf(out, RENDER_SUBJECT_BYTES, "%s%s%s", head,
+                                          subject_word(order, facts), title[0] != '\0' ? ": " : "");
     ASSERT(head_length < RENDER_SUBJECT_BYTES / 2);
     size_t room = RENDER_SUBJECT_BYTES - 1 - head_length;
     size_t count = strlen(title);
@@ -112,21 +113,62 @@ static bool gets_token(const struct order *order)
     return answerable && order->contact[0] != '&' && order->contact[0] != '\0';
 }
 
+/* One snapshot, read in one of two ways. */
+struct source {
+    char *copy; /* decoded in place, the facts point into it */
+    struct strbuf members;
+    struct json *tree_or_null;
+    struct render_facts facts;
+};
+
+static void source_clear(struct source *source)
+{
+    json_free(source->tree_or_null);
+    strbuf_clear(&source->members);
+    free(source->copy);
+}
+
+static int source_parse(struct source *source, const char *snapshot, struct err *err)
+{
+    struct json *tree = NULL;
+    if (json_parse(snapshot, strlen(snapshot), &tree, err) != 0) {
+        return err_wrap(err, "snapshot");
+    }
+    source->tree_or_null = tree;
+    if (json_kind(tree) != JSON_OBJECT) {
+        return err_set(err, ERR_CORRUPT, "snapshot: got %s, want an object",
+                       json_kind_name(json_kind(tree)));
+    }
+    source->facts = (struct render_facts){.title = json_string(json_get(tree, "title")),
+                                          .summary = json_string(json_get(tree, "summary")),
+                                          .state = json_string(json_get(tree, "state"))};
+    return 0;
+}
+
+static int source_read(struct source *source, const char *snapshot, bool takes_members,
+                       struct err *err)
+{
+    *source = (struct source){.tree_or_null = NULL};
+    strbuf_init(&source->members, RENDER_BODY_MAX);
+    if (takes_members) {
+        source->copy = heap_strdup(snapshot);
+        if (render_members(source->copy, &source->members, &source->facts)) {
+            return 0;
+        }
+    }
+    return source_parse(source, snapshot, err);
+}
+
 int render_make(const struct render_context *context, const struct order *order,
                 struct rendered *out_rendered, struct err *err)
 {
     const struct format *format = find_format(context->format);
     char token[TOKEN_TEXT_BYTES] = "";
-    struct json *snapshot = NULL;
+    struct source source;
     ASSERT(format != NULL);
 
-    if (json_parse(order->snapshot, strlen(order->snapshot), &snapshot, err) != 0) {
-        return err_wrap(err, "snapshot");
-    }
-    if (json_kind(snapshot) != JSON_OBJECT) {
-        (void)err_set(err, ERR_CORRUPT, "snapshot: got %s, want an object",
-                      json_kind_name(json_kind(snapshot)));
-        json_free(snapshot);
+    if (source_read(&source, order->snapshot, format->takes_members, err) != 0) {
+        source_clear(&source);
         return -1;
     }
     struct json *details = parse_extra(order->details, JSON_OBJECT);
@@ -137,11 +179,12 @@ int render_make(const struct render_context *context, const struct order *order,
     }
     struct rendered rendered = {.content_type = format->content_type};
     strbuf_init(&rendered.body, RENDER_BODY_MAX);
-    make_subject(order, snapshot, rendered.subject);
+    make_subject(order, &source.facts, rendered.subject);
     const struct render_view view = {
         .context = context,
         .order = order,
-        .snapshot = snapshot,
+        .snapshot_or_null = source.tree_or_null,
+        .members = strbuf_text(&source.members),
         .details = details,
         .links = links,
         .subject = rendered.subject,
@@ -150,7 +193,7 @@ int render_make(const struct render_context *context, const struct order *order,
     format->write(&view, &rendered.body);
     json_free(links);
     json_free(details);
-    json_free(snapshot);
+    source_clear(&source);
     if (rendered.body.overflowed) {
         strbuf_clear(&rendered.body);
         return err_set(err, ERR_TOO_LARGE, "the message has more than %d bytes", RENDER_BODY_MAX);

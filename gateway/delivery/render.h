@@ -50,16 +50,30 @@ int render_make(const struct render_context *context, const struct order *order,
                 struct rendered *out_rendered, struct err *err);
 void render_clear(struct rendered *rendered);
 
+/* The texts of a snapshot that its subject is made of; "" where it has none. */
+struct render_facts {
+    const char *title;
+    const char *summary;
+    const char *state;
+};
+
 /* What the formats share; used by render_text.c and render_webhook.c. */
 struct render_view {
     const struct render_context *context;
     const struct order *order;
-    const struct json *snapshot;
-    const struct json *details; /* NULL: none */
-    const struct json *links;   /* NULL: none */
+    const struct json *snapshot_or_null; /* NULL: `members` has it */
+    const char *members;                 /* of the snapshot, as JSON text without brackets */
+    const struct json *details;          /* NULL: none */
+    const struct json *links;            /* NULL: none */
     const char *subject;
     const char *token; /* "": this reader gets none */
 };
+
+/* The members of a snapshot as JSON text and its facts, which point into `snapshot`: it is decoded
+ * in place. False: of another shape than ours, or a member has a key of the envelope; the tree
+ * judges. */
+bool render_members(char *snapshot, struct strbuf *out, struct render_facts *out_facts);
+bool render_is_own_key(const char *key); /* the webhook's envelope gives it itself */
 
 void render_text(const struct render_view *view, struct strbuf *out);
 void render_webhook(const struct render_view *view, struct strbuf *out);

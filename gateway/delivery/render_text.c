@@ -35,7 +35,7 @@ static void add_line_text(struct strbuf *out, const char *text)
 
 static const char *string_of(const struct render_view *view, const char *key)
 {
-    return json_string(json_get(view->snapshot, key));
+    return json_string(json_get(view->snapshot_or_null, key));
 }
 
 static void add_field(struct strbuf *out, const char *name, const char *value)
@@ -53,11 +53,11 @@ static void add_field(struct strbuf *out, const char *name, const char *value)
 static const char *instant_of(const struct render_view *view, const char *key,
                               char buffer[TEXT_RFC3339_BYTES])
 {
-    const char *local = json_string(json_get(json_get(view->snapshot, "local"), key));
+    const char *local = json_string(json_get(json_get(view->snapshot_or_null, "local"), key));
     if (local[0] != '\0') {
         return local;
     }
-    const struct json *value = json_get(view->snapshot, key);
+    const struct json *value = json_get(view->snapshot_or_null, key);
     if (json_kind(value) == JSON_INTEGER && json_integer(value) > 0) {
         return text_rfc3339(json_integer(value), buffer);
     }
@@ -96,13 +96,25 @@ static void add_state(struct strbuf *out, const struct render_view *view)
     }
     strbuf_add_char(out, '\n');
     add_instant(out, view, "Promised for", "eta_at");
+    if (json_bool(json_get(view->snapshot_or_null, "cleared")) && !text_equal(state, "resolved")) {
+        strbuf_add(out, "The source has cleared; only a person ends it.\n");
+    }
+}
+
+/* The incident that had the same alert last. */
+static void add_linked(struct strbuf *out, const struct render_view *view)
+{
+    int64_t linked = json_integer(json_get(view->snapshot_or_null, "linked"));
+    if (linked > 0) {
+        strbuf_printf(out, "Follows: #%" PRId64 "\n", linked);
+    }
 }
 
 static void add_severity(struct strbuf *out, const struct render_view *view)
 {
     const char *severity = string_of(view, "severity");
     const char *priority = string_of(view, "priority");
-    int64_t number = json_integer(json_get(view->snapshot, "priority"));
+    int64_t number = json_integer(json_get(view->snapshot_or_null, "priority"));
     strbuf_add(out, "Severity: ");
     add_line_text(out, severity[0] != '\0' ? severity : severity_name(view->order->severity));
     if (priority[0] != '\0') {
@@ -116,7 +128,7 @@ static void add_severity(struct strbuf *out, const struct render_view *view)
 
 static void add_labels(struct strbuf *out, const struct render_view *view)
 {
-    const struct json *labels = json_get(view->snapshot, "labels");
+    const struct json *labels = json_get(view->snapshot_or_null, "labels");
     void *position = NULL;
     const char *name;
     const struct json *value;
@@ -137,8 +149,8 @@ static void add_labels(struct strbuf *out, const struct render_view *view)
 
 static void add_origin(struct strbuf *out, const struct render_view *view)
 {
-    int64_t climb = json_integer(json_get(view->snapshot, "climb"));
-    int64_t alerts = json_integer(json_get(view->snapshot, "firing_count"));
+    int64_t climb = json_integer(json_get(view->snapshot_or_null, "climb"));
+    int64_t alerts = json_integer(json_get(view->snapshot_or_null, "firing_count"));
     const char *policy = string_of(view, "policy");
     const char *step = string_of(view, "step");
     add_field(out, "Source", string_of(view, "source"));
@@ -208,6 +220,7 @@ void render_text(const struct render_view *view, struct strbuf *out)
     add_severity(out, view);
     add_state(out, view);
     add_instant(out, view, "Since", "opened_at");
+    add_linked(out, view);
     add_field(out, "Cause", string_of(view, "cause"));
     add_labels(out, view);
     add_origin(out, view);

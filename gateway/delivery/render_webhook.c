@@ -6,7 +6,7 @@
 /* Keys that the envelope gives itself; a snapshot's own would make the object ambiguous. */
 static const char *const own_keys[] = {"notification", "details", "links", "token", "ack_url"};
 
-static bool is_own_key(const char *key)
+bool render_is_own_key(const char *key)
 {
     for (size_t i = 0; i < sizeof own_keys / sizeof own_keys[0]; i++) {
         if (text_equal(own_keys[i], key)) {
@@ -33,7 +33,7 @@ static void add_snapshot(struct json_out *json, const struct json *snapshot)
     const char *key;
     const struct json *value;
     while (json_next(snapshot, &position, &key, &value)) {
-        if (!is_own_key(key)) {
+        if (!render_is_own_key(key)) {
             add_value(json, key, value);
         }
     }
@@ -67,7 +67,11 @@ void render_webhook(const struct render_view *view, struct strbuf *out)
     json_add_string(&json, "type", type);
     json_add_time(&json, "timestamp", view->context->now_ms);
     json_add_object_begin(&json, "data");
-    add_snapshot(&json, view->snapshot);
+    if (view->snapshot_or_null != NULL) {
+        add_snapshot(&json, view->snapshot_or_null);
+    } else {
+        json_add_raw(&json, NULL, view->members);
+    }
     json_add_object_begin(&json, "notification");
     json_add_integer(&json, "id", (int64_t)order->notification);
     json_add_string(&json, "key", order->key);

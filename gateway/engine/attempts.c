@@ -70,7 +70,9 @@ void attempts_send(struct engine *engine, struct incident *incident, const struc
                    &batch->notification_capacity, sizeof(*batch->notifications));
     batch->notifications[batch->notification_count++] = row;
     effects_add(&batch->tail, (struct effect){.kind = EFFECT_NOTIFICATION, .u.notification = row});
-    attempts_queue(engine, world_add_notification(&engine->world, incident, row));
+    struct notification *n = world_add_notification(&engine->world, incident, row);
+    n->lane = lanes_find(&engine->lanes, row->channel, row->address)->number;
+    attempts_queue(engine, n);
 }
 
 static struct outcome_row *add_outcome(struct engine *engine, struct notification *n,
@@ -193,16 +195,13 @@ struct body {
     size_t count;
     const char *content_type;
     const char *subject;
-    struct notification_row row; /* of a retry: as stored */
 };
 
 /* The first attempt's bytes come from the renderer, all later ones from the store. */
 static int find_body(struct engine *engine, const struct notification *n,
                      const struct prepared *prepared, struct body *out_body)
 {
-    const struct store *store = engine->options.store;
-    const char *details = "";
-    const char *links = "";
+    struct stored_notification stored;
     if (n->attempt_count == 0) {
         *out_body = (struct body){.bytes = prepared->body,
                                   .count = prepared->body_count,
@@ -210,13 +209,12 @@ static int find_body(struct engine *engine, const struct notification *n,
                                   .subject = prepared->subject};
         return prepared->body != NULL ? 0 : -1;
     }
-    if (store->ops->notification(store->self, n->id, &engine->arena, &out_body->row, &details,
-                                 &links, NULL) != 0)
+    if (store_notification(engine->options.store, n->id, &engine->arena, &stored, NULL) != 0)
         return -1;
-    out_body->bytes = out_body->row.body;
-    out_body->count = out_body->row.body_count;
-    out_body->content_type = out_body->row.content_type;
-    out_body->subject = out_body->row.subject;
+    *out_body = (struct body){.bytes = stored.row.body,
+                              .count = stored.row.body_count,
+                              .content_type = stored.row.content_type,
+                              .subject = stored.row.subject};
     return out_body->bytes != NULL ? 0 : -1;
 }
 
@@ -329,9 +327,13 @@ void attempts_prepared(struct engine *engine, const struct input *input)
 {
     const struct prepared *prepared = &input->u.prepared;
     struct notification *n = world_notification(&engine->world, prepared->notification);
-    batch_after(engine, (struct after){.kind = AFTER_OFFER_END, .id = prepared->notification});
-    if (n != NULL)
+    bool refused = !prepared->ready && !prepared->failed;
+    batch_after(engine, (struct after){.kind = refused ? AFTER_OFFER_REFUSED : AFTER_OFFER_END,
+                                       .id = prepared->notification});
+    if (n != NULL) {
         n->offered = false;
+        n->refused = refused;
+    }
     if (prepared->ready && !prepared->failed) {
         start_or_drop(engine, n, prepared);
         return;
@@ -433,6 +435,14 @@ void attempts_result(struct engine *engine, const struct input *input)
     apply_result(engine, n, result);
 }
 
+void attempts_recall(struct engine *engine, const struct incident *incident)
+{
+    for (const struct notification *n = incident->notifications; n != NULL; n = n->next) {
+        if (n->state == NOTIFICATION_CLAIMED && !is_wanted(n))
+            (void)batch_order(engine, ORDER_DROP, n->id);
+    }
+}
+
 static void lose_claim(struct engine *engine, struct notification *n, const char *reason)
 {
     struct result lost = {.notification = n->id,
@@ -461,9 +471,9 @@ void attempts_due(struct engine *engine, const struct heap_entry *entry)
     if (n == NULL)
         return;
     if (entry->kind == TIMER_CLAIM) {
-        const struct claim *open = offers_claim(engine, n->id);
-        if (n->state == NOTIFICATION_CLAIMED && open != NULL &&
-            (uint32_t)open->attempt == entry->mark && open->deadline_ms <= engine->now_ms)
+        const struct claim *open = offers_claim(engine, n->id, n->attempt_count);
+        if (n->state == NOTIFICATION_CLAIMED && open != NULL && n->attempt_count == entry->mark &&
+            open->deadline_ms <= engine->now_ms)
             lose_claim(engine, n, "silent");
         return;
     }
@@ -478,13 +488,9 @@ void attempts_due(struct engine *engine, const struct heap_entry *entry)
 /* A receipt for a notification that has left memory still belongs in its row. */
 static void record_receipt(struct engine *engine, uint64_t id, const struct receipt *receipt)
 {
-    struct notification_row stored;
-    const char *details = "";
-    const char *links = "";
-    const struct store *store = engine->options.store;
-    if (store->ops->notification(store->self, id, &engine->arena, &stored, &details, &links,
-                                 NULL) != 0 ||
-        stored.state != NOTIFICATION_ACCEPTED)
+    struct stored_notification stored;
+    if (store_notification(engine->options.store, id, &engine->arena, &stored, NULL) != 0 ||
+        stored.row.state != NOTIFICATION_ACCEPTED)
         return;
     struct outcome_row *row = arena_alloc(&engine->arena, sizeof(*row));
     *row = (struct outcome_row){.notification = id,
@@ -492,7 +498,7 @@ static void record_receipt(struct engine *engine, uint64_t id, const struct rece
                                                             : NOTIFICATION_FAILED,
                                 .reason = text_or_empty(receipt->reason),
                                 .at_ms = engine->now_ms,
-                                .next_at_ms = stored.next_at_ms,
+                                .next_at_ms = stored.row.next_at_ms,
                                 .outcome = OUTCOME_ACCEPTED,
                                 .detail = "",
                                 .provider_id = ""};

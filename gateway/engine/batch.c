@@ -68,7 +68,10 @@ void batch_note(struct engine *engine, uint64_t incident, const struct note *not
 void batch_policy(struct engine *engine, const struct policy *policy)
 {
     struct policy_row *row = arena_alloc(&engine->arena, sizeof(*row));
-    *row = (struct policy_row){.hash = policy->hash, .name = policy->name, .text = policy->text};
+    /* Copies: the version may be given back before the commit. */
+    *row = (struct policy_row){.hash = arena_strdup(&engine->arena, policy->hash),
+                               .name = arena_strdup(&engine->arena, policy->name),
+                               .text = arena_strdup(&engine->arena, policy->text)};
     effects_add(&engine->batch.head, (struct effect){.kind = EFFECT_POLICY, .u.policy = row});
 }
 
@@ -116,11 +119,24 @@ struct order *batch_order(struct engine *engine, enum order_kind kind, uint64_t 
     return order;
 }
 
+static const char *repliers_text(struct engine *engine, const struct incident *incident)
+{
+    if (incident->repliers == NULL)
+        return "";
+    strbuf_reset(&engine->scratch);
+    for (const struct replier *r = incident->repliers; r != NULL; r = r->next) {
+        strbuf_add(&engine->scratch, r->contact);
+        strbuf_add(&engine->scratch, r->next != NULL ? "," : "");
+    }
+    return arena_strndup(&engine->arena, strbuf_text(&engine->scratch), engine->scratch.length);
+}
+
 static const struct incident_row *incident_to_row(struct engine *engine,
                                                   const struct incident *incident)
 {
     struct incident_row *row = arena_alloc(&engine->arena, sizeof(*row));
     int64_t next_due_ms = incident->live ? incident_next_due_ms(incident) : INT64_MAX;
+    const char *repliers = repliers_text(engine, incident);
     strbuf_reset(&engine->scratch);
     ladder_write(&incident->ladder, &engine->scratch);
     *row = (struct incident_row){
@@ -150,6 +166,8 @@ static const struct incident_row *incident_to_row(struct engine *engine,
         .ladder =
             arena_strndup(&engine->arena, strbuf_text(&engine->scratch), engine->scratch.length),
         .updated_at_ms = incident->updated_at_ms,
+        .repliers = repliers,
+        .moved = incident->moved,
     };
     memcpy(row->uuid, incident->uuid, sizeof(row->uuid));
     return row;
@@ -179,19 +197,23 @@ static const struct alert_row *alert_to_row(struct engine *engine, const struct 
     return row;
 }
 
-static void add_incidents(struct engine *engine, struct effects *effects)
+/* What is over comes first, so that a group is free before another incident takes it. */
+static void add_incidents(struct engine *engine, struct effects *effects, bool open)
 {
     for (size_t i = 0; i < engine->batch.incident_count; i++) {
         struct incident *incident = engine->batch.incidents[i];
+        if (incident_is_open(incident) != open)
+            continue;
         /* It was about to be forgotten when this very batch reopened it or answered somebody about
          * it. */
-        if (incident_is_open(incident) || incident->unfinished > 0)
+        if (open || incident->unfinished > 0)
             incident->live = true;
         effects_add(effects, (struct effect){.kind = EFFECT_INCIDENT,
                                              .insert = incident->fresh,
                                              .u.incident = incident_to_row(engine, incident)});
         incident->dirty = false;
         incident->fresh = false;
+        incident->moved = false;
         engine_set_timer(engine, incident);
     }
 }
@@ -212,7 +234,8 @@ static void add_alerts(struct engine *engine, struct effects *effects)
 struct effects *batch_finish(struct engine *engine)
 {
     struct effects *effects = &engine->batch.head;
-    add_incidents(engine, effects);
+    add_incidents(engine, effects, false);
+    add_incidents(engine, effects, true);
     add_alerts(engine, effects);
     for (size_t i = 0; i < engine->batch.tail.count; i++)
         effects_add(effects, engine->batch.tail.items[i]);

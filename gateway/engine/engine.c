@@ -59,16 +59,7 @@ void engine_destroy(struct engine *engine)
     world_clear(&engine->world);
     heap_clear(&engine->timers);
     heap_clear(&engine->resolved);
-    for (size_t i = 0; i < engine->queue_count; i++) {
-        heap_clear(&engine->queues[i]->ready);
-        free(engine->queues[i]->name);
-        free(engine->queues[i]);
-    }
-    free(engine->queues);
-    for (size_t i = 0; i < engine->offer_count; i++)
-        free(engine->offers[i].key);
-    free(engine->offers);
-    free(engine->claims);
+    offers_clear(engine);
     free(engine->orphans);
     arena_clear(&engine->arena);
     strbuf_clear(&engine->scratch);
@@ -262,14 +253,9 @@ int64_t engine_next_due_ms(const struct engine *engine)
 {
     if (!engine->is_loaded || engine->orphan_count > 0)
         return engine->now_ms;
-    for (size_t i = 0; i < engine->queue_count; i++) {
-        const struct channel_queue *queue = engine->queues[i];
-        if (queue->ready.count > 0 && queue->offer_count < OUTBOX_CREDITS_PER_CHANNEL)
-            return engine->store_retry_at_ms > engine->now_ms ? engine->store_retry_at_ms
-                                                              : engine->now_ms;
-    }
+    int64_t offers_ms = offers_next_ms(engine);
     const struct heap_entry *top = heap_top(&engine->timers);
-    return top != NULL ? top->key : INT64_MAX;
+    return top != NULL && top->key < offers_ms ? top->key : offers_ms;
 }
 
 bool engine_is_loaded(const struct engine *engine)
@@ -288,8 +274,8 @@ void engine_counts(const struct engine *engine, struct engine_counts *out_counts
         .timers = engine->timers.count,
         .oldest_due_ms = INT64_MAX,
     };
-    for (size_t i = 0; i < engine->queue_count; i++) {
-        const struct heap_entry *top = heap_top(&engine->queues[i]->ready);
+    for (size_t i = 0; i < engine->lanes.count; i++) {
+        const struct heap_entry *top = heap_top(&engine->lanes.items[i]->ready);
         if (top == NULL)
             continue;
         const struct notification *n = world_notification(&engine->world, top->id);

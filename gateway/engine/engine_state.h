@@ -11,6 +11,7 @@
 
 #include "gateway/engine/engine.h"
 #include "gateway/engine/heap.h"
+#include "gateway/engine/lanes.h"
 #include "gateway/engine/world.h"
 #include "policies/act.h"
 
@@ -25,17 +26,10 @@
 
 enum timer_kind { TIMER_INCIDENT, TIMER_NOTIFICATION, TIMER_CLAIM };
 
-struct channel_queue {
-    char *name;
-    struct heap
-        ready; /* due notifications without an offer; most severe, then longest due, first */
-    uint32_t offer_count; /* unanswered offers: at most OUTBOX_CREDITS_PER_CHANNEL */
-};
-
 /* Offers and claims outlive a reload of the world: they mirror what delivery has been told. */
 struct offer {
     uint64_t id;
-    size_t queue;
+    struct lane *lane;
     char *
         key; /* with its address behind it: what a START names and memory does not keep otherwise */
     const char *address;
@@ -48,7 +42,7 @@ struct claim {
 };
 
 /* What may change only once the commit has worked. */
-enum after_kind { AFTER_OFFER_END, AFTER_CLAIM_START, AFTER_CLAIM_END };
+enum after_kind { AFTER_OFFER_END, AFTER_OFFER_REFUSED, AFTER_CLAIM_START, AFTER_CLAIM_END };
 
 struct after {
     enum after_kind kind;
@@ -99,13 +93,10 @@ struct engine {
     struct heap resolved; /* resolved incidents, the oldest first */
     uint64_t resolved_count;
     int64_t store_retry_at_ms; /* offers wait until then: the store did not answer */
-    struct channel_queue **queues;
-    size_t queue_count;
-    struct offer *offers;
-    size_t offer_count, offer_capacity;
-    struct claim *claims;
-    size_t claim_count, claim_capacity;
-    uint64_t *orphans; /* claims that nobody works on: their outcome is unknown */
+    struct lanes lanes;
+    struct table offers; /* by notification */
+    struct table claims; /* by notification */
+    uint64_t *orphans;   /* claims that nobody works on: their outcome is unknown */
     size_t orphan_count, orphan_capacity;
     struct arena arena;
     struct strbuf scratch;
@@ -134,6 +125,19 @@ void engine_pass_time(struct engine *engine, struct incident *incident);
 /* Let go of the oldest resolved incidents where there are more than the limit of open ones. */
 void engine_evict(struct engine *engine);
 
+/* repolicy.c */
+/* The policy an open incident would run under now, and its group there. */
+struct repolicy_target {
+    const struct policy *policy; /* a frozen copy, one use of it taken */
+    const char *group_key;
+};
+/* "" or the reason why it cannot move. */
+const char *repolicy_find(struct engine *engine, const struct incident *incident,
+                          struct repolicy_target *out_target);
+/* Decides `move`, a MOVE_REPOLICY to the target, and keeps the world's books right. */
+void repolicy_move(struct engine *engine, struct incident *incident, struct move *move,
+                   const struct repolicy_target *target);
+
 /* attempts.c */
 void attempts_send(struct engine *engine, struct incident *incident, const struct message *message);
 void attempts_queue(struct engine *engine, struct notification *notification);
@@ -146,16 +150,20 @@ enum answer_status attempts_receipt(struct engine *engine, const struct input *i
 void attempts_due(struct engine *engine, const struct heap_entry *entry);
 void attempts_orphans(struct engine *engine);
 int64_t attempts_expiry_ms(const struct engine *engine, const struct notification *notification);
+/* After an ack or the end: asks delivery for what is claimed and has not begun. */
+void attempts_recall(struct engine *engine, const struct incident *incident);
 void attempts_drop_channels(struct engine *engine); /* after a new configuration */
 
 /* offers.c */
-struct channel_queue *offers_queue(struct engine *engine, const char *channel, size_t *out_index);
 void offers_ready(struct engine *engine, struct notification *notification);
 void offers_make(struct engine *engine);
-void offers_settle(struct engine *engine); /* after the commit */
+int64_t offers_next_ms(const struct engine *engine); /* when some can be made without any news */
+void offers_settle(struct engine *engine);           /* after the commit */
+void offers_clear(struct engine *engine);
 bool offers_is_open(const struct engine *engine, uint64_t notification);
 const struct offer *offers_entry(const struct engine *engine, uint64_t notification); /* or NULL */
-const struct claim *offers_claim(const struct engine *engine, uint64_t notification);
+const struct claim *offers_claim(const struct engine *engine, uint64_t notification,
+                                 int64_t attempt); /* or NULL */
 
 /* events.c, replies.c */
 void events_take(struct engine *engine, const struct input *input, struct answer *out_answer);

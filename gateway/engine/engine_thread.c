@@ -16,6 +16,8 @@ enum {
     BEAT_MS = 5000,          /* the loop turns at least this often */
     RETRY_MS = 1000,         /* after a refused commit */
     STALL_MS = 10000,        /* longer without a turn is "not ready" */
+    QUIET_MS = 2000,         /* without inputs for so long: time for housekeeping */
+    BUSY_MS = 60000,         /* which is not put off for longer than this */
     WALL_STEP_MS = 1000,     /* a larger step of the wall clock is an input */
     EXIT_IO_ERROR = 74,      /* EX_IOERR of sysexits.h */
     EXIT_LEASE_LOST = 75,    /* EX_TEMPFAIL: the supervisor starts us again as a standby */
@@ -35,6 +37,8 @@ struct engine_thread_metrics {
     struct metric *pending;
     struct metric *claimed;
     struct metric *timers;
+    struct metric *intake_open;
+    struct metric *exhausted;
 };
 
 struct engine_thread {
@@ -46,6 +50,7 @@ struct engine_thread {
     bool is_running;
     atomic_bool stopping;
     int64_t wall_offset_ms; /* the engine was last told this */
+    int64_t input_at_mono_ms; /* the last one came */
     int64_t idle_at_mono_ms;
     /* Inputs nobody repeats for us (results, receipts, a new configuration) that a refused commit did not take. */
     struct input *held[HELD_MAX];
@@ -79,7 +84,11 @@ static void metrics_init(struct engine_thread_metrics *m)
                               "pending");
     m->claimed = metric_gauge("escalated_notifications", "Unfinished notifications by state.", "state",
                               "claimed");
+    m->exhausted = metric_counter("escalated_ladders_exhausted_total",
+                                  "Times a ladder had no step left and nobody had acknowledged.", NULL, NULL);
     m->timers = metric_gauge("escalated_timers", "Timers set.", NULL, NULL);
+    m->intake_open = metric_gauge("escalated_intake_open", "1 while there is space for what comes in.", NULL, NULL);
+    metric_set(m->intake_open, 1);
 }
 
 static void note_status(struct engine_thread *t, enum store_verdict verdict, int64_t mono_ms)
@@ -146,6 +155,21 @@ static void keep_owed(struct engine_thread *t, struct input *const *inputs, size
     t->held_count = kept;
 }
 
+/* Below the floor of free space what is under way may be recorded on the last reserve; what is new waits outside. */
+static void tend_door(struct engine_thread *t, bool has_room)
+{
+    if (inbox_door_is_open(t->options.inbox) == has_room || atomic_load(&t->stopping))
+        return;
+    metric_set(t->metrics.intake_open, has_room);
+    if (has_room) {
+        inbox_open_door(t->options.inbox);
+        log_line(LOG_INFO, "there is space again, intake is open", NULL);
+    } else {
+        inbox_close_door(t->options.inbox);
+        log_line(LOG_ERROR, "the disk is full, intake is closed; what is under way goes on", NULL);
+    }
+}
+
 static bool handle_refusal(struct engine_thread *t, enum store_verdict verdict, const struct engine_out *out,
                            struct input *const *inputs, size_t count, const struct err *err)
 {
@@ -163,7 +187,7 @@ static bool handle_refusal(struct engine_thread *t, enum store_verdict verdict, 
                  store_verdict_name(verdict), "error", err->text, "count",
                  log_i64((int64_t)t->refused_burst.count), NULL);
     if (verdict == STORE_FULL)
-        inbox_close_door(t->options.inbox);
+        tend_door(t, false);
     if (verdict == STORE_UNKNOWN)
         tell_busy(inputs, count);
     else
@@ -194,6 +218,15 @@ static size_t add_clock_input(struct engine_thread *t, struct input **inputs, si
     return count + 1;
 }
 
+static void count_exhausted(struct engine_thread *t, const struct effects *effects)
+{
+    for (size_t i = 0; effects != NULL && i < effects->count; i++) {
+        const struct effect *effect = &effects->items[i];
+        if (effect->kind == EFFECT_TIMELINE && text_equal(effect->u.timeline->kind, "exhausted"))
+            metric_add(t->metrics.exhausted, 1);
+    }
+}
+
 static bool step(struct engine_thread *t, struct input **inputs, size_t count, int64_t now_ms)
 {
     struct engine_out out = {0};
@@ -212,14 +245,15 @@ static bool step(struct engine_thread *t, struct input **inputs, size_t count, i
         t->held_count = 0;
         t->refused_burst = (struct log_burst){0};
         tell(&out);
+        count_exhausted(t, out.effects);
         for (size_t i = 0; i < out.order_count; i++)
             outbox_put(t->options.outbox, &out.orders[i]);
+        if (out.effects != NULL && t->options.on_commit != NULL)
+            t->options.on_commit(t->options.self);
         release_all(inputs, count);
         if (t->shared != NULL)
             shared_inbox_settle(t->shared);
-        /* Work that is under way may be recorded on the last reserve; new work waits until there is space again. */
-        if (!inbox_door_is_open(t->options.inbox) && store_has_room(t->options.engine.store))
-            inbox_open_door(t->options.inbox);
+        tend_door(t, store_has_room(t->options.engine.store));
     } else {
         go_on = handle_refusal(t, verdict, &out, inputs, count, &err);
     }
@@ -241,7 +275,12 @@ static int64_t wait_ms(const struct engine_thread *t, int64_t now_ms)
 static void housekeep(struct engine_thread *t, int64_t now_ms)
 {
     int64_t mono_ms = clock_mono_ms();
-    if (mono_ms - t->idle_at_mono_ms < RETRY_MS)
+    /* It may take some ten milliseconds, for which an alert would have to wait. */
+    int64_t wait_ms = !inbox_door_is_open(t->options.inbox) ||
+                              mono_ms - t->input_at_mono_ms >= QUIET_MS
+                          ? RETRY_MS
+                          : BUSY_MS;
+    if (mono_ms - t->idle_at_mono_ms < wait_ms)
         return;
     t->idle_at_mono_ms = mono_ms;
     struct store *store = t->options.engine.store;
@@ -360,8 +399,9 @@ static void *run(void *self)
             return NULL;
         if (taken == 0 && stopping)
             return NULL;
-        if (taken == 0)
-            housekeep(t, now_ms);
+        if (taken > 0)
+            t->input_at_mono_ms = clock_mono_ms();
+        housekeep(t, now_ms);
     }
 }
 
@@ -395,6 +435,7 @@ int engine_thread_start(const struct engine_thread_options *options, struct engi
     ASSERT(pthread_mutex_init(&t->status_lock, NULL) == 0);
     if (try_at_start(t, err) != 0)
         goto failed;
+    tend_door(t, store_has_room(options->engine.store));
     int code = pthread_create(&t->thread, NULL, run, t);
     if (code != 0) {
         (void)err_set_errno(err, code, "engine thread");
@@ -453,6 +494,10 @@ bool engine_thread_is_ready(struct engine_thread *thread, const char **out_why)
         *out_why = "the store does not answer; the engine is reloading";
     } else if (verdict != STORE_COMMITTED) {
         *out_why = verdict == STORE_FULL ? "the disk is full" : "the store refuses commits";
+    } else if (atomic_load(&thread->stopping)) {
+        *out_why = "stopping";
+    } else if (!inbox_door_is_open(thread->options.inbox)) {
+        *out_why = "the disk is full: what is under way goes on, nothing new is taken in";
     } else {
         return true;
     }

@@ -6,7 +6,8 @@
  * Owns:    the engine; store, inbox and outbox are borrowed.
  * Threads: start and stop from main; the callbacks run on the engine's thread.
  * Limits:  batches of at most ENGINE_BATCH_MAX inputs; a step of the wall clock over 1 s becomes a `clock` input.
- * Fails:   busy or full: producers hear "try again", the door stays shut while full, the engine retries every second.
+ * Fails:   busy or full: producers hear "try again", the engine retries every second. The door is shut, from the start if
+ *          need be, while the store has no room; what is under way is still recorded.
  *          lease lost or broken: `on_fatal` is called once with the exit code (74 after an I/O error); nobody is answered.
  */
 #ifndef ESCALATED_ENGINE_ENGINE_THREAD_H
@@ -27,6 +28,7 @@ struct engine_thread_options {
     int64_t lease_ms;                 /* [store] lease: for a store that several nodes share */
     int64_t keep_ms;                  /* [gateway] keep */
     void (*on_fatal)(void *self, int exit_code, const struct err *err);
+    void (*on_commit)(void *self); /* after a commit that wrote something; must not wait. May be NULL */
     void (*on_beat)(void *self); /* once per loop and at least every 5 s: the watchdog */
     void *self;
 };

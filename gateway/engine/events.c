@@ -210,11 +210,19 @@ struct verdict {
 
 static struct verdict trigger(struct firing *firing);
 
+/* The incident that had this alert last. What has left memory is asked of the store, once for each
+ * alert that is new; a store that does not answer now will say so at the commit. */
 static uint64_t linked_to(const struct firing *firing)
 {
+    const struct store *store = firing->engine->options.store;
     const struct alert *alert =
         world_alert(&firing->engine->world, firing->event->source, firing->key);
-    return alert != NULL ? alert->incident->number : 0;
+    uint64_t linked = 0;
+    if (alert != NULL)
+        return alert->incident->number;
+    if (store->ops->find_alert(store->self, firing->event->source, firing->key, &linked, NULL) != 0)
+        return 0;
+    return linked;
 }
 
 /* Past the limit nothing new opens but one incident for the source that says so; what it counts is

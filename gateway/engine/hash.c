@@ -88,6 +88,8 @@ static void add_incident(struct sum *sum, const struct incident *incident)
                                incident->unfinished,      incident_firing_count(incident)};
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
         add_number(sum, numbers[i]);
+    for (const struct replier *r = incident->repliers; r != NULL; r = r->next)
+        add_text(sum, r->contact);
     ladder_write(&incident->ladder, &sum->text);
     close_item(sum);
     for (const struct alert *a = incident->alerts; a != NULL; a = a->next)

@@ -71,6 +71,17 @@ static void load_policy(void *self, const struct policy_row *row)
     loader->policies[loader->policy_count++] = kept;
 }
 
+static void load_repliers(struct engine *engine, struct incident *incident, const char *list)
+{
+    while (*list != '\0') {
+        size_t length = strcspn(list, ",");
+        if (length > 0)
+            world_add_replier(&engine->world, incident,
+                              arena_strndup(&engine->arena, list, length));
+        list += length + (list[length] == ',' ? 1 : 0);
+    }
+}
+
 static void load_incident(void *self, const struct incident_row *row)
 {
     struct loader *loader = self;
@@ -110,6 +121,7 @@ static void load_incident(void *self, const struct incident_row *row)
     incident->ladder = ladder;
     world_set_owner(&engine->world, incident, row->owner);
     world_set_cause(incident, row->cause);
+    load_repliers(engine, incident, row->repliers);
 }
 
 static void load_alert(void *self, const struct alert_row *row)
@@ -149,12 +161,13 @@ static void load_notification(void *self, const struct notification_row *row)
     struct notification *n =
         world_add_notification(&engine->world, world_incident(&engine->world, row->incident), row);
     n->offered = offers_is_open(engine, n->id);
+    n->lane = lanes_find(&engine->lanes, row->channel, row->address)->number;
     if (n->state != NOTIFICATION_CLAIMED) {
         attempts_queue(engine, n);
         return;
     }
-    const struct claim *claim = offers_claim(engine, n->id);
-    if (claim == NULL || claim->attempt != (int64_t)n->attempt_count) {
+    const struct claim *claim = offers_claim(engine, n->id, n->attempt_count);
+    if (claim == NULL) {
         add_orphan(engine, n->id);
         return;
     }
@@ -171,8 +184,7 @@ static void forget_world(struct engine *engine)
     heap_clear(&engine->resolved);
     engine->resolved_count = 0;
     engine->orphan_count = 0;
-    for (size_t i = 0; i < engine->queue_count; i++)
-        heap_clear(&engine->queues[i]->ready);
+    lanes_forget_ready(&engine->lanes);
 }
 
 /* Counts, groups and timers, once every incident has its alerts and notifications. */

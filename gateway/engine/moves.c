@@ -60,6 +60,7 @@ void engine_move(struct engine *engine, struct incident *incident, const struct 
     bool was_open = incident_is_open(incident);
     const char *owner = incident->owner;
     const char *cause = incident->cause;
+    uint8_t state = incident->state;
     moment_next(moment);
     incident_apply(incident, move, moment);
     keep_texts(engine, incident, owner, cause);
@@ -75,6 +76,8 @@ void engine_move(struct engine *engine, struct incident *incident, const struct 
     /* Performing an act can make no further acts: the list is complete. */
     for (size_t i = 0; i < moment->act_count; i++)
         perform(engine, incident, &moment->acts[i]);
+    if (incident->state != state && incident->unfinished > 0)
+        attempts_recall(engine, incident);
 }
 
 void engine_pass_time(struct engine *engine, struct incident *incident)

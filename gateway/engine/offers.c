@@ -7,41 +7,26 @@
 
 enum { STORE_RETRY_MS = 1000, SEVERITY_SHIFT = 56 };
 
-struct channel_queue *offers_queue(struct engine *engine, const char *channel, size_t *out_index)
-{
-    for (size_t i = 0; i < engine->queue_count; i++) {
-        if (text_equal(engine->queues[i]->name, channel)) {
-            *out_index = i;
-            return engine->queues[i];
-        }
-    }
-    engine->queues =
-        heap_realloc(engine->queues, (engine->queue_count + 1) * sizeof(struct channel_queue *));
-    struct channel_queue *queue = heap_alloc(sizeof(*queue));
-    queue->name = heap_strdup(channel);
-    *out_index = engine->queue_count;
-    engine->queues[engine->queue_count++] = queue;
-    return queue;
-}
-
 void offers_ready(struct engine *engine, struct notification *notification)
 {
-    size_t index = 0;
-    struct channel_queue *queue = offers_queue(engine, notification->channel, &index);
+    struct lane *lane = engine->lanes.items[notification->lane];
     int64_t rank = SEVERITY_COUNT - 1 - (int64_t)notification->severity;
-    heap_push(&queue->ready, (struct heap_entry){.key = rank * (INT64_C(1) << SEVERITY_SHIFT) +
-                                                        notification->due_at_ms,
-                                                 .id = notification->id,
-                                                 .mark = notification->queue_mark});
+    /* One that was refused goes behind its equals, so that all of a lane get their turn. */
+    int64_t since_ms = notification->refused ? engine->now_ms : notification->due_at_ms;
+    heap_push(&lane->ready,
+              (struct heap_entry){.key = rank * (INT64_C(1) << SEVERITY_SHIFT) + since_ms,
+                                  .id = notification->id,
+                                  .mark = notification->queue_mark});
 }
 
 const struct offer *offers_entry(const struct engine *engine, uint64_t notification)
 {
-    for (size_t i = 0; i < engine->offer_count; i++) {
-        if (engine->offers[i].id == notification)
-            return &engine->offers[i];
-    }
-    return NULL;
+    struct table_walk walk;
+    const struct offer *offer =
+        table_first(&engine->offers, table_hash_number(notification), &walk);
+    while (offer != NULL && offer->id != notification)
+        offer = table_next(&engine->offers, &walk);
+    return offer;
 }
 
 bool offers_is_open(const struct engine *engine, uint64_t notification)
@@ -49,55 +34,54 @@ bool offers_is_open(const struct engine *engine, uint64_t notification)
     return offers_entry(engine, notification) != NULL;
 }
 
-const struct claim *offers_claim(const struct engine *engine, uint64_t notification)
+static struct claim *find_claim(const struct engine *engine, uint64_t notification, int64_t attempt)
 {
-    for (size_t i = 0; i < engine->claim_count; i++) {
-        if (engine->claims[i].id == notification)
-            return &engine->claims[i];
-    }
-    return NULL;
+    struct table_walk walk;
+    struct claim *claim = table_first(&engine->claims, table_hash_number(notification), &walk);
+    while (claim != NULL && (claim->id != notification || claim->attempt != attempt))
+        claim = table_next(&engine->claims, &walk);
+    return claim;
 }
 
-static void add_offer(struct engine *engine, const struct notification_row *row, size_t queue)
+const struct claim *offers_claim(const struct engine *engine, uint64_t notification,
+                                 int64_t attempt)
+{
+    return find_claim(engine, notification, attempt);
+}
+
+static void add_offer(struct engine *engine, const struct notification_row *row, struct lane *lane)
 {
     size_t key_bytes = strlen(row->key) + 1;
     size_t address_bytes = strlen(row->address) + 1;
-    if (engine->offer_count == engine->offer_capacity) {
-        engine->offer_capacity = engine->offer_capacity == 0 ? 64 : engine->offer_capacity * 2;
-        engine->offers =
-            heap_realloc(engine->offers, engine->offer_capacity * sizeof(*engine->offers));
-    }
-    char *key = heap_alloc(key_bytes + address_bytes);
-    memcpy(key, row->key, key_bytes);
-    memcpy(key + key_bytes, row->address, address_bytes);
-    engine->offers[engine->offer_count++] =
-        (struct offer){.id = row->id, .queue = queue, .key = key, .address = key + key_bytes};
-    engine->queues[queue]->offer_count++;
+    struct offer *offer = heap_alloc(sizeof(*offer) + key_bytes + address_bytes);
+    char *texts = (char *)(offer + 1);
+    memcpy(texts, row->key, key_bytes);
+    memcpy(texts + key_bytes, row->address, address_bytes);
+    *offer =
+        (struct offer){.id = row->id, .lane = lane, .key = texts, .address = texts + key_bytes};
+    table_add(&engine->offers, table_hash_number(row->id), offer);
 }
 
-static void end_offer(struct engine *engine, uint64_t id)
+static void end_offer(struct engine *engine, uint64_t id, bool refused)
 {
-    for (size_t i = 0; i < engine->offer_count; i++) {
-        if (engine->offers[i].id != id)
-            continue;
-        struct channel_queue *queue = engine->queues[engine->offers[i].queue];
-        ASSERT(queue->offer_count > 0);
-        queue->offer_count--;
-        free(engine->offers[i].key);
-        engine->offers[i] = engine->offers[--engine->offer_count];
+    struct table_walk walk;
+    uint64_t hash = table_hash_number(id);
+    struct offer *offer = table_first(&engine->offers, hash, &walk);
+    while (offer != NULL && offer->id != id)
+        offer = table_next(&engine->offers, &walk);
+    if (offer == NULL)
         return;
-    }
+    lane_note_answer(offer->lane, refused, engine->now_ms);
+    table_remove(&engine->offers, hash, offer);
+    free(offer);
 }
 
 static void start_claim(struct engine *engine, const struct after *after)
 {
-    if (engine->claim_count == engine->claim_capacity) {
-        engine->claim_capacity = engine->claim_capacity == 0 ? 64 : engine->claim_capacity * 2;
-        engine->claims =
-            heap_realloc(engine->claims, engine->claim_capacity * sizeof(*engine->claims));
-    }
-    engine->claims[engine->claim_count++] = (struct claim){
+    struct claim *claim = heap_alloc(sizeof(*claim));
+    *claim = (struct claim){
         .id = after->id, .attempt = after->attempt, .deadline_ms = after->deadline_ms};
+    table_add(&engine->claims, table_hash_number(after->id), claim);
     heap_push(&engine->timers, (struct heap_entry){.key = after->deadline_ms,
                                                    .id = after->id,
                                                    .mark = (uint32_t)after->attempt,
@@ -106,12 +90,11 @@ static void start_claim(struct engine *engine, const struct after *after)
 
 static void end_claim(struct engine *engine, const struct after *after)
 {
-    for (size_t i = 0; i < engine->claim_count; i++) {
-        if (engine->claims[i].id == after->id && engine->claims[i].attempt == after->attempt) {
-            engine->claims[i] = engine->claims[--engine->claim_count];
-            return;
-        }
-    }
+    struct claim *claim = find_claim(engine, after->id, after->attempt);
+    if (claim == NULL)
+        return;
+    table_remove(&engine->claims, table_hash_number(claim->id), claim);
+    free(claim);
 }
 
 void offers_settle(struct engine *engine)
@@ -120,7 +103,8 @@ void offers_settle(struct engine *engine)
         const struct after *after = &engine->batch.afters[i];
         switch (after->kind) {
         case AFTER_OFFER_END:
-            end_offer(engine, after->id);
+        case AFTER_OFFER_REFUSED:
+            end_offer(engine, after->id, after->kind == AFTER_OFFER_REFUSED);
             break;
         case AFTER_CLAIM_START:
             start_claim(engine, after);
@@ -130,6 +114,21 @@ void offers_settle(struct engine *engine)
             break;
         }
     }
+}
+
+static void free_items(struct table *table)
+{
+    size_t slot = 0;
+    for (void *item = table_each(table, &slot); item != NULL; item = table_each(table, &slot))
+        free(item);
+    table_clear(table);
+}
+
+void offers_clear(struct engine *engine)
+{
+    free_items(&engine->offers);
+    free_items(&engine->claims);
+    lanes_clear(&engine->lanes);
 }
 
 /* Details and links for a row made in this batch, when its incident's alert was written in it too.
@@ -148,73 +147,157 @@ static bool details_at_hand(const struct engine *engine, const struct notificati
     return true;
 }
 
-static int read_row(struct engine *engine, const struct notification *n,
-                    struct notification_row *out_row, const char **out_details,
-                    const char **out_links)
+/* One that is about to be offered, with its place in the lane should the store not answer. */
+struct pick {
+    struct notification *notification;
+    struct heap_entry entry;
+    struct lane *lane;
+};
+
+struct picks {
+    struct pick *items;
+    size_t count;
+    size_t capacity;
+};
+
+enum { READ_MAX = 64 };
+
+static bool at_hand(const struct engine *engine, const struct notification *n,
+                    struct stored_notification *out_item)
 {
     const struct batch *batch = &engine->batch;
-    if (n->id >= batch->first_notification &&
-        n->id < batch->first_notification + batch->notification_count &&
-        details_at_hand(engine, n, out_details, out_links)) {
-        *out_row = *batch->notifications[n->id - batch->first_notification];
-        return 0;
-    }
-    struct err err;
-    const struct store *store = engine->options.store;
-    return store->ops->notification(store->self, n->id, &engine->arena, out_row, out_details,
-                                    out_links, &err);
+    bool is_new = n->id >= batch->first_notification &&
+                  n->id < batch->first_notification + batch->notification_count;
+    if (!is_new || !details_at_hand(engine, n, &out_item->details, &out_item->links))
+        return false;
+    out_item->row = *batch->notifications[n->id - batch->first_notification];
+    out_item->found = true;
+    return true;
 }
 
-static bool make_offer(struct engine *engine, struct notification *n, size_t queue)
+/* What this batch has not made itself is read in one go. */
+static int read_rows(struct engine *engine, const struct pick *picks, size_t count,
+                     struct stored_notification *out_items)
 {
-    struct notification_row row;
-    const char *details = "";
-    const char *links = "";
-    if (read_row(engine, n, &row, &details, &links) != 0)
-        return false;
+    const struct store *store = engine->options.store;
+    struct stored_notification stored[READ_MAX];
+    uint64_t ids[READ_MAX];
+    size_t places[READ_MAX];
+    size_t missing = 0;
+    struct err err;
+    for (size_t i = 0; i < count; i++) {
+        if (at_hand(engine, picks[i].notification, &out_items[i]))
+            continue;
+        ids[missing] = picks[i].notification->id;
+        places[missing++] = i;
+    }
+    if (missing > 0 &&
+        store->ops->notifications(store->self, ids, missing, &engine->arena, stored, &err) != 0)
+        return -1;
+    for (size_t i = 0; i < missing; i++) {
+        if (!stored[i].found)
+            return -1;
+        out_items[places[i]] = stored[i];
+    }
+    return 0;
+}
+
+static void make_offer(struct engine *engine, struct notification *n,
+                       const struct stored_notification *item, struct lane *lane)
+{
+    const struct notification_row *row = &item->row;
     struct order *order = batch_order(engine, ORDER_OFFER, n->id);
     order->attempt = n->attempt_count;
     order->due_at_ms = n->due_at_ms;
     order->rendered = n->attempt_count > 0;
     order->expires_at_ms = attempts_expiry_ms(engine, n);
-    order->token_expires_at_ms = row.token_expires_at_ms;
-    order->incident = row.incident;
+    order->token_expires_at_ms = row->token_expires_at_ms;
+    order->incident = row->incident;
     order->notification_kind = (enum notification_kind)n->kind;
     order->severity = (enum severity)n->severity;
-    order->channel = row.channel;
-    order->contact = row.contact;
-    order->address = row.address;
-    order->key = row.key;
-    order->snapshot = order->rendered ? "" : row.snapshot;
-    order->details = order->rendered ? "" : details;
-    order->links = order->rendered ? "" : links;
+    order->channel = row->channel;
+    order->contact = row->contact;
+    order->address = row->address;
+    order->key = row->key;
+    order->snapshot = order->rendered ? "" : row->snapshot;
+    order->details = order->rendered ? "" : item->details;
+    order->links = order->rendered ? "" : item->links;
     n->offered = true;
-    add_offer(engine, &row, queue);
-    return true;
+    add_offer(engine, row, lane);
 }
 
-static void offer_queue(struct engine *engine, size_t index)
+/* The next ones of a lane, at most as many as may be offered; entries that no longer stand are
+ * dropped on the way. */
+static void pick(struct engine *engine, struct lane *lane, struct picks *picks)
 {
-    struct channel_queue *queue = engine->queues[index];
-    while (queue->offer_count < OUTBOX_CREDITS_PER_CHANNEL && queue->ready.count > 0) {
-        struct heap_entry entry = *heap_top(&queue->ready);
+    size_t room = lane_room(lane, engine->now_ms);
+    while (room > 0 && lane->ready.count > 0) {
+        struct heap_entry entry = heap_pop(&lane->ready);
         struct notification *n = world_notification(&engine->world, entry.id);
         bool stands = n != NULL && n->queue_mark == entry.mark &&
                       n->state == NOTIFICATION_PENDING && !n->offered &&
                       attempts_expiry_ms(engine, n) > engine->now_ms;
-        if (stands && !make_offer(engine, n, index)) {
-            /* The store did not answer: the entry stays where it is. */
-            engine->store_retry_at_ms = engine->now_ms + STORE_RETRY_MS;
-            return;
-        }
-        (void)heap_pop(&queue->ready);
+        if (!stands)
+            continue;
+        picks->items = batch_grow(&engine->arena, picks->items, picks->count, &picks->capacity,
+                                  sizeof(struct pick));
+        picks->items[picks->count++] =
+            (struct pick){.notification = n, .entry = entry, .lane = lane};
+        lane_note_offer(lane);
+        room--;
     }
 }
 
+static int compare_picks(const void *a, const void *b)
+{
+    const struct pick *left = a;
+    const struct pick *right = b;
+    if (left->entry.key != right->entry.key)
+        return left->entry.key < right->entry.key ? -1 : 1;
+    return (left->entry.id > right->entry.id) - (left->entry.id < right->entry.id);
+}
+
+/* The store did not answer: the entries go back to where they were. */
+static void put_back(struct engine *engine, const struct pick *picks, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        lane_note_answer(picks[i].lane, false, engine->now_ms);
+        heap_push(&picks[i].lane->ready, picks[i].entry);
+    }
+    engine->store_retry_at_ms = engine->now_ms + STORE_RETRY_MS;
+}
+
+/* Over all lanes the most severe, then the longest due goes first, whichever lane was made first.
+ */
 void offers_make(struct engine *engine)
 {
+    struct stored_notification items[READ_MAX];
+    struct picks picks = {.items = NULL};
     if (engine->now_ms < engine->store_retry_at_ms)
         return;
-    for (size_t i = 0; i < engine->queue_count; i++)
-        offer_queue(engine, i);
+    for (size_t i = 0; i < engine->lanes.count; i++)
+        pick(engine, engine->lanes.items[i], &picks);
+    if (picks.count > 0)
+        qsort(picks.items, picks.count, sizeof(struct pick), compare_picks);
+    for (size_t done = 0; done < picks.count;) {
+        const struct pick *some = &picks.items[done];
+        size_t count = picks.count - done < READ_MAX ? picks.count - done : READ_MAX;
+        if (read_rows(engine, some, count, items) != 0) {
+            put_back(engine, some, picks.count - done);
+            return;
+        }
+        for (size_t i = 0; i < count; i++)
+            make_offer(engine, some[i].notification, &items[i], some[i].lane);
+        done += count;
+    }
+}
+
+int64_t offers_next_ms(const struct engine *engine)
+{
+    int64_t next_ms = INT64_MAX;
+    for (size_t i = 0; i < engine->lanes.count; i++) {
+        int64_t lane_ms = lane_next_ms(engine->lanes.items[i], engine->now_ms);
+        next_ms = lane_ms < next_ms ? lane_ms : next_ms;
+    }
+    return next_ms < engine->store_retry_at_ms ? engine->store_retry_at_ms : next_ms;
 }

@@ -22,6 +22,7 @@ struct saying {
         *answers; /* the notification replied to, when it is still in memory */
     bool acks;    /* ack, known, eta or snooze is among the commands */
     bool known;
+    bool takes;
     int64_t eta_at_ms;
     bool refused;
     const char *text; /* the answer so far */
@@ -64,23 +65,34 @@ static void gather(struct saying *saying)
             saying->acks = true;
         if (command->verb == VERB_KNOWN)
             saying->known = true;
+        if (command->verb == VERB_TAKE)
+            saying->takes = true;
         if (command->verb == VERB_ETA || command->verb == VERB_SNOOZE)
             saying->eta_at_ms = eta_of(saying, command);
     }
 }
 
+static void complete_move(const struct saying *saying, struct move *move)
+{
+    move->actor = saying->input->actor;
+    move->credential = saying->input->credential;
+    move->by = saying->by;
+    move->answers = saying->answers;
+    if (move->text == NULL)
+        move->text = "";
+}
+
+static void hear_answer(struct saying *saying)
+{
+    saying->refused = saying->refused || saying->engine->moment.refused;
+    say(saying, saying->engine->moment.answer);
+}
+
 static void move_incident(struct saying *saying, struct move move)
 {
-    struct engine *engine = saying->engine;
-    move.actor = saying->input->actor;
-    move.credential = saying->input->credential;
-    move.by = saying->by;
-    move.answers = saying->answers;
-    if (move.text == NULL)
-        move.text = "";
-    engine_move(engine, saying->incident, &move);
-    saying->refused = saying->refused || engine->moment.refused;
-    say(saying, engine->moment.answer);
+    complete_move(saying, &move);
+    engine_move(saying->engine, saying->incident, &move);
+    hear_answer(saying);
 }
 
 /* What this build cannot do is said and kept, not swallowed. */
@@ -101,6 +113,25 @@ static void refuse_verb(struct saying *saying, enum verb verb)
                              (unsigned long long)saying->incident->number, verb_name(verb)));
 }
 
+static void change_policy(struct saying *saying)
+{
+    struct repolicy_target target;
+    if (!incident_is_open(saying->incident)) {
+        move_incident(saying, (struct move){.kind = MOVE_REPOLICY}); /* says so */
+        return;
+    }
+    const char *reason = repolicy_find(saying->engine, saying->incident, &target);
+    if (reason[0] != '\0') {
+        saying->refused = true;
+        say(saying, reason);
+        return;
+    }
+    struct move move = {.kind = MOVE_REPOLICY};
+    complete_move(saying, &move);
+    repolicy_move(saying->engine, saying->incident, &move, &target);
+    hear_answer(saying);
+}
+
 static void apply_command(struct saying *saying, const struct reply_command *command)
 {
     switch (command->verb) {
@@ -108,6 +139,7 @@ static void apply_command(struct saying *saying, const struct reply_command *com
     case VERB_KNOWN:
     case VERB_ETA:
     case VERB_SNOOZE:
+    case VERB_TAKE:
         break; /* one move for all of them, before */
     case VERB_PRIORITY:
         if (command->priority < 1 || command->priority > 5) {
@@ -133,11 +165,11 @@ static void apply_command(struct saying *saying, const struct reply_command *com
     case VERB_PASS:
         move_incident(saying, (struct move){.kind = MOVE_PASS});
         break;
-    case VERB_TAKE:
-        move_incident(saying, (struct move){.kind = MOVE_TAKE});
-        break;
     case VERB_RESOLVE:
         move_incident(saying, (struct move){.kind = MOVE_RESOLVE});
+        break;
+    case VERB_REPOLICY:
+        change_policy(saying);
         break;
     case VERB_STATUS:
         say(saying, answer_status(saying->incident, &saying->engine->moment, saying->by));
@@ -160,10 +192,34 @@ static void apply_command(struct saying *saying, const struct reply_command *com
     }
 }
 
+/* Whoever replies belongs to `everyone` from then on; who has been told of it does already. */
+static void note_replier(struct saying *saying)
+{
+    struct incident *incident = saying->incident;
+    if (rulebook_contact(saying->engine->book, saying->by) == NULL)
+        return;
+    for (const struct notification *n = incident->notifications; n != NULL; n = n->next) {
+        if (text_equal(n->contact, saying->by))
+            return;
+    }
+    for (const struct replier *r = incident->repliers; r != NULL; r = r->next) {
+        if (text_equal(r->contact, saying->by))
+            return;
+    }
+    world_add_replier(&saying->engine->world, incident, saying->by);
+    batch_touch_incident(saying->engine, incident);
+}
+
 static void apply_reply(struct saying *saying)
 {
     const struct reply *reply = saying->reply;
+    move_incident(saying, (struct move){.kind = MOVE_HEARD});
     gather(saying);
+    /* Taking over comes first: the new owner may promise. Where nobody has it, it is an ack. */
+    if (saying->takes && (!saying->acks || saying->incident->state == INCIDENT_ACKNOWLEDGED))
+        move_incident(saying, (struct move){.kind = MOVE_TAKE});
+    if (saying->acks)
+        saying->text = ""; /* its answer says it all */
     if (saying->acks)
         move_incident(saying, (struct move){.kind = MOVE_ACK,
                                             .known = saying->known,
@@ -296,13 +352,10 @@ static uint64_t bound_incident(struct saying *saying)
         return reply->incident;
     if (saying->answers != NULL)
         return saying->answers->incident != NULL ? saying->answers->incident->number : 0;
-    struct notification_row row;
-    const char *details = "";
-    const char *links = "";
+    struct stored_notification stored;
     if (reply->notification != 0 &&
-        store->ops->notification(store->self, reply->notification, &engine->arena, &row, &details,
-                                 &links, NULL) == 0)
-        return row.incident;
+        store_notification(store, reply->notification, &engine->arena, &stored, NULL) == 0)
+        return stored.row.incident;
     return 0;
 }
 
@@ -337,6 +390,51 @@ static bool asks_only_for_help(const struct reply *reply)
     return reply->command_count == 1 && reply->commands[0].verb == VERB_HELP;
 }
 
+static void note_closed(struct saying *saying, uint64_t number, const char *kind, const char *text)
+{
+    const struct input *input = saying->input;
+    batch_note(saying->engine, number,
+               &(struct note){.kind = kind,
+                              .actor = input->actor,
+                              .credential = input->credential,
+                              .text = text,
+                              .data = ""});
+}
+
+/* The incident has left memory; what is said about it still belongs on its timeline. False: it is
+ * no longer kept at all. */
+static bool note_on_closed(struct saying *saying, uint64_t number)
+{
+    struct engine *engine = saying->engine;
+    const struct store *store = engine->options.store;
+    const struct reply *reply = saying->reply;
+    int64_t resolved_at_ms = 0;
+    if (store->ops->closed_at(store->self, number, &resolved_at_ms, NULL) != 0 ||
+        resolved_at_ms == 0)
+        return false;
+    gather(saying);
+    if (saying->acks)
+        note_closed(
+            saying, number, "note",
+            arena_printf(&engine->arena, "%s acknowledged after the resolution", saying->by));
+    if (reply->command_count == 0)
+        note_closed(saying, number, "note", reply->raw);
+    for (size_t i = 0; i < reply->command_count; i++) {
+        const struct reply_command *command = &reply->commands[i];
+        if (command->text[0] != '\0')
+            note_closed(saying, number, verb_name(command->verb), command->text);
+        else if (command->verb == VERB_ESCALATE || command->verb == VERB_PASS ||
+                 command->verb == VERB_TAKE || command->verb == VERB_RESOLVE ||
+                 command->verb == VERB_REPOLICY)
+            saying->refused = true;
+    }
+    const struct zone *zone = moment_zone_of(&engine->moment, saying->by);
+    saying->text =
+        arena_printf(&engine->arena, "#%llu was resolved at %s.", (unsigned long long)number,
+                     moment_local_time(&engine->moment, zone, resolved_at_ms));
+    return true;
+}
+
 static void finish_without(struct saying *saying, uint64_t number, struct answer *out_answer)
 {
     struct engine *engine = saying->engine;
@@ -344,9 +442,8 @@ static void finish_without(struct saying *saying, uint64_t number, struct answer
     if (asks_only_for_help(saying->reply)) {
         status = ANSWER_DONE;
         saying->text = answer_help();
-    } else if (number != 0 && number < engine->meta.next_incident) {
-        saying->text = arena_printf(&engine->arena, "#%llu was resolved and is closed.",
-                                    (unsigned long long)number);
+    } else if (number != 0 && note_on_closed(saying, number)) {
+        status = saying->refused ? ANSWER_REFUSED : ANSWER_DONE;
     } else if (number != 0) {
         saying->text =
             arena_printf(&engine->arena, "There is no incident #%llu.", (unsigned long long)number);
@@ -377,6 +474,7 @@ void replies_take(struct engine *engine, const struct input *input, struct answe
     }
     if (saying.answers != NULL && saying.answers->incident != saying.incident)
         saying.answers = NULL;
+    note_replier(&saying);
     apply_reply(&saying);
     answer_by_message(&saying);
     *out_answer = (struct answer){.status = saying.refused ? ANSWER_REFUSED : ANSWER_DONE,

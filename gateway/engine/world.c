@@ -18,6 +18,12 @@ void world_init(struct world *world)
 
 static void free_incident_texts(struct incident *incident)
 {
+    struct replier *replier = incident->repliers;
+    while (replier != NULL) {
+        struct replier *next = replier->next;
+        free(replier);
+        replier = next;
+    }
     if (incident->cause[0] != '\0')
         free((char *)(uintptr_t)incident->cause);
     free(incident->text);
@@ -117,22 +123,29 @@ uint64_t world_open_of(const struct world *world, const char *source)
     return 0;
 }
 
+static void set_incident_text(struct incident *incident, const char *group_key, const char *title)
+{
+    size_t group_bytes = strlen(group_key) + 1;
+    size_t title_bytes = strlen(title) + 1;
+    char *text = heap_alloc(group_bytes + title_bytes);
+    memcpy(text, group_key, group_bytes);
+    memcpy(text + group_bytes, title, title_bytes);
+    free(incident->text);
+    incident->text = text;
+    incident->title_offset = (uint32_t)group_bytes;
+}
+
 struct incident *world_add_incident(struct world *world, uint64_t number,
                                     const struct policy *policy, const char *source,
                                     const char *group_key, const char *title)
 {
     struct incident *incident = pool_take(&world->incident_pool);
-    size_t group_bytes = strlen(group_key) + 1;
-    size_t title_bytes = strlen(title) + 1;
     incident->number = number;
     incident->policy = policy;
     incident->source = names_keep(&world->names, source);
     incident->owner = "";
     incident->cause = "";
-    incident->text = heap_alloc(group_bytes + title_bytes);
-    memcpy(incident->text, group_key, group_bytes);
-    memcpy(incident->text + group_bytes, title, title_bytes);
-    incident->title_offset = (uint32_t)group_bytes;
+    set_incident_text(incident, group_key, title);
     incident->state = INCIDENT_RESOLVED;
     incident->priority = 5;
     incident->live = true;
@@ -141,19 +154,40 @@ struct incident *world_add_incident(struct world *world, uint64_t number,
     return incident;
 }
 
+static uint64_t group_hash(const struct incident *incident)
+{
+    return pair_hash(SEED_GROUP, incident->policy->name, incident_group_key(incident));
+}
+
+void world_leave_group(struct world *world, struct incident *incident)
+{
+    table_remove(&world->groups, group_hash(incident), incident);
+}
+
+void world_enter_group(struct world *world, struct incident *incident)
+{
+    table_add(&world->groups, group_hash(incident), incident);
+}
+
+void world_set_group_key(struct incident *incident, const char *group_key)
+{
+    char *title = heap_strdup(incident_title(incident));
+    set_incident_text(incident, group_key, title);
+    free(title);
+}
+
 void world_reindex(struct world *world, struct incident *incident, bool was_open)
 {
     bool is_open = incident_is_open(incident);
     if (is_open == was_open)
         return;
-    uint64_t hash = pair_hash(SEED_GROUP, incident->policy->name, incident_group_key(incident));
     struct source_count *count = count_of(world, incident->source);
     if (is_open) {
-        table_add(&world->groups, hash, incident);
+        world_enter_group(world, incident);
         count->open_count++;
         world->open_count++;
     } else {
-        table_remove(&world->groups, hash, incident);
+        world_leave_group(world, incident);
         ASSERT(count->open_count > 0 && world->open_count > 0);
         count->open_count--;
         world->open_count--;
@@ -202,6 +236,8 @@ void world_drop_incident(struct world *world, struct incident *incident)
         forget_notification(world, n);
         n = next;
     }
+    for (const struct replier *r = incident->repliers; r != NULL; r = r->next)
+        names_drop(&world->names, r->contact);
     table_remove(&world->incidents, table_hash_number(incident->number), incident);
     free_incident_texts(incident);
     names_drop(&world->names, incident->source);
@@ -225,6 +261,16 @@ void world_set_owner(struct world *world, struct incident *incident, const char 
 void world_set_cause(struct incident *incident, const char *cause)
 {
     incident->cause = cause[0] == '\0' ? "" : heap_strdup(cause);
+}
+
+void world_add_replier(struct world *world, struct incident *incident, const char *contact)
+{
+    struct replier **place = &incident->repliers;
+    while (*place != NULL)
+        place = &(*place)->next;
+    *place = heap_alloc(sizeof(**place));
+    (*place)->next = NULL;
+    (*place)->contact = names_keep(&world->names, contact);
 }
 
 void world_set_alert_text(struct alert *alert, const char *key, const char *summary,

@@ -55,8 +55,14 @@ struct incident *world_add_incident(struct world *world, uint64_t number,
 /* After the state changed from or to resolved: keeps the group table and the counts right. */
 void world_reindex(struct world *world, struct incident *incident, bool was_open);
 void world_drop_incident(struct world *world, struct incident *incident); /* with all it has */
+/* An open incident leaves its group before its policy or key changes, and enters the new one after.
+ */
+void world_leave_group(struct world *world, struct incident *incident);
+void world_enter_group(struct world *world, struct incident *incident);
+void world_set_group_key(struct incident *incident, const char *group_key);
 void world_set_owner(struct world *world, struct incident *incident, const char *owner);
 void world_set_cause(struct incident *incident, const char *cause);
+void world_add_replier(struct world *world, struct incident *incident, const char *contact);
 
 struct alert *world_add_alert(struct world *world, uint64_t id, struct incident *incident,
                               const char *source, const char *key, const char *summary,

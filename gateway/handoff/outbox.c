@@ -107,6 +107,11 @@ void outbox_stop(struct outbox *outbox)
     queue_stop(outbox->queue);
 }
 
+bool outbox_is_stopped(const struct outbox *outbox)
+{
+    return queue_is_stopped(outbox->queue);
+}
+
 size_t outbox_count(const struct outbox *outbox)
 {
     return queue_count(outbox->queue);

@@ -7,7 +7,8 @@
  *            START (claim is committed) -> the attempt starts now; delivery answers INPUT_RESULT,
  *              exactly once
  *            DROP (no longer wanted: acknowledged, expired, refused) -> delivery frees the slot and
- *              answers nothing
+ *              answers nothing; after a START it recalls an attempt that has not begun, whose
+ *              INPUT_RESULT says so, and leaves alone one that has
  *          Each OFFER is answered by exactly one PREPARED; each ready PREPARED by exactly one START
  *          or DROP.
  * Owns:    an order and its texts belong to delivery once taken; order_free.
@@ -25,8 +26,10 @@
 #include "gateway/base/err.h"
 #include "policies/row.h"
 
-/* Offers a channel may have open with delivery at once; more wait in the store. */
-#define OUTBOX_CREDITS_PER_CHANNEL 64
+/* Offers that may be open with delivery at once, for a channel and for one host behind it; more
+ * wait in the store. */
+#define OUTBOX_CREDITS_PER_CHANNEL 1024
+#define OUTBOX_CREDITS_PER_LANE 128
 
 enum order_kind { ORDER_OFFER, ORDER_START, ORDER_DROP };
 
@@ -68,6 +71,7 @@ size_t outbox_take(struct outbox *outbox, struct order **out_orders, size_t max,
 void order_free(struct order *order);
 
 void outbox_stop(struct outbox *outbox);
+bool outbox_is_stopped(const struct outbox *outbox);
 size_t outbox_count(const struct outbox *outbox);
 
 /* The consumer also waits for results of channels: an eventfd-free nudge that makes outbox_take

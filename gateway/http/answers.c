@@ -27,12 +27,12 @@ static void answers_free(struct answers *answers)
     free(answers);
 }
 
-static void answers_lock(struct answers *answers)
+void answers_lock(struct answers *answers)
 {
     ASSERT(pthread_mutex_lock(&answers->answers_lock) == 0);
 }
 
-static void answers_unlock(struct answers *answers)
+void answers_unlock(struct answers *answers)
 {
     ASSERT(pthread_mutex_unlock(&answers->answers_lock) == 0);
 }
@@ -58,10 +58,18 @@ static void wake(const struct answers *answers)
     ASSERT(written == sizeof(one) || errno == EAGAIN);
 }
 
+void answers_wake_locked(struct answers *answers)
+{
+    if (answers->is_sleeping) {
+        answers->is_sleeping = false;
+        wake(answers); /* under the lock, because the server may be gone right after it */
+    }
+}
+
 bool answers_sleep(struct answers *answers)
 {
     answers_lock(answers);
-    bool is_empty = !answers->first && !answers->is_stopping;
+    bool is_empty = !answers->first && !answers->first_news && !answers->is_stopping;
     answers->is_sleeping = is_empty;
     answers_unlock(answers);
     return is_empty;
@@ -119,23 +127,17 @@ bool answers_settle(struct http_request *request)
     return is_last;
 }
 
-/* Hand a deferred request back. False: nobody waits for it any more, and it may be gone. */
-static bool answers_put(struct answers *answers, struct http_request *request)
+bool answers_put(struct answers *answers, struct http_request *request)
 {
     answers_lock(answers);
     bool is_abandoned = request->abandoned;
     bool is_last = is_abandoned && request->settled;
-    bool must_wake = false;
     request->settled = true;
     if (!is_abandoned) {
         *(answers->last ? &answers->last->next : &answers->first) = request;
         answers->last = request;
         request->next = NULL;
-        must_wake = answers->is_sleeping;
-        answers->is_sleeping = false;
-    }
-    if (must_wake) {
-        wake(answers); /* under the lock, because the server may be gone right after it */
+        answers_wake_locked(answers);
     }
     answers_unlock(answers);
     if (is_last) {

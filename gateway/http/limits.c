@@ -12,9 +12,13 @@ void limits_prepare(struct http_server *server)
         [DEADLINE_HEADER] = server->options.header_timeout_ms,
         [DEADLINE_BODY] = server->options.body_timeout_ms,
         [DEADLINE_ANSWER] = HTTP_ANSWER_MS,
-        [DEADLINE_SEND] = HTTP_SEND_MS,
+        [DEADLINE_SEND] =
+            server->options.send_timeout_ms ? server->options.send_timeout_ms : HTTP_SEND_MS,
         [DEADLINE_IDLE] = HTTP_IDLE_MS,
         [DEADLINE_REFUSED] = HTTP_REFUSED_MS,
+        [DEADLINE_COMMENT] = server->options.stream_comment_ms ? server->options.stream_comment_ms
+                                                               : HTTP_STREAM_COMMENT_MS,
+        [DEADLINE_LAST_WORDS] = HTTP_LAST_WORDS_MS,
     };
     static const char *const names[DEADLINE_KIND_COUNT] = {
         [DEADLINE_HEADER] = "header-timeout",
@@ -26,12 +30,17 @@ void limits_prepare(struct http_server *server)
     };
     for (size_t i = 0; i < DEADLINE_KIND_COUNT; i++) {
         server->deadlines[i].timeout_ms = timeouts_ms[i];
+        if (!names[i]) {
+            continue; /* no limit that closes anything by itself */
+        }
         server->refused_metrics[i] =
             metric_counter("escalated_http_closed_total",
                            "Connections closed or refused by a limit.", "reason", names[i]);
     }
     server->connections_metric =
         metric_gauge("escalated_http_connections", "Open HTTP connections.", NULL, NULL);
+    server->streams_metric =
+        metric_gauge("escalated_http_streams", "Open streams of events.", NULL, NULL);
     server->requests_metric =
         metric_counter("escalated_http_requests_total", "HTTP requests answered.", NULL, NULL);
     id_random(&server->address_seed, sizeof(server->address_seed));

@@ -8,7 +8,6 @@
 #include "gateway/system/clock.h"
 
 #define WAIT_MS_MAX 3600000
-#define LAST_WORDS_MS 1000 /* for the 503s of a stop to leave */
 #define TIMEOUT_TEXT "{\"error\":\"the request did not arrive in time\"}\n"
 
 /* The library has sent nothing while a request still comes in, so the answer may be written past
@@ -31,10 +30,39 @@ static void give_up(struct http_request *request)
     }
 }
 
+static struct http_stream *stream_of(const struct connection *connection)
+{
+    struct http_request *request = connection->request;
+    return request && !request->abandoned ? request->stream : NULL;
+}
+
+/* A waiting stream shows that it is alive; one whose client takes nothing is told so, and has the
+ * same time once more to hear it. */
+static bool stream_expire(struct connection *connection, enum deadline_kind kind)
+{
+    struct http_stream *stream = stream_of(connection);
+    if (kind == DEADLINE_COMMENT) {
+        stream_comment(stream);
+        deadline_set(connection, DEADLINE_COMMENT);
+        return true;
+    }
+    if (kind != DEADLINE_SEND || !stream ||
+        !stream_farewell(stream, "closed: you read too slowly; go on after your last id")) {
+        return false;
+    }
+    deadline_set(connection, DEADLINE_SEND);
+    return true;
+}
+
 static void connection_expire(struct http_server *server, struct connection *connection)
 {
     enum deadline_kind kind = connection->deadline_kind;
-    metric_add(server->refused_metrics[kind], kind == DEADLINE_REFUSED ? 0 : 1);
+    if (stream_expire(connection, kind)) {
+        return;
+    }
+    if (server->refused_metrics[kind]) {
+        metric_add(server->refused_metrics[kind], kind == DEADLINE_REFUSED ? 0 : 1);
+    }
     deadline_none(connection);
     if (kind == DEADLINE_ANSWER) {
         give_up(connection->request);
@@ -70,6 +98,43 @@ static void deliver(struct http_request *request)
     }
 }
 
+/* Streams that have something to say go on being sent. */
+static void resume_streams(struct http_server *server, struct http_stream *stream)
+{
+    enum deadline_kind kind = server->is_stopping ? DEADLINE_LAST_WORDS : DEADLINE_SEND;
+    while (stream) {
+        struct http_stream *next = stream->next;
+        if (stream->request) {
+            deadline_set(stream->request->connection, kind);
+            mhd_resume(stream->request);
+        }
+        stream_release(stream);
+        stream = next;
+    }
+}
+
+static void stop_streams_of(struct http_server *server, enum deadline_kind kind)
+{
+    struct connection *connection = server->deadlines[kind].first;
+    while (connection) {
+        struct connection *later = connection->later;
+        struct http_stream *stream = stream_of(connection);
+        if (stream) {
+            (void)stream_farewell(stream, "closed: the daemon stops");
+            deadline_set(connection, DEADLINE_LAST_WORDS);
+        }
+        connection = later;
+    }
+}
+
+/* Streams would never end by themselves: they hear why, and have a second to hear it. */
+static void stop_streams(struct http_server *server)
+{
+    stop_streams_of(server, DEADLINE_SEND);
+    stop_streams_of(server, DEADLINE_COMMENT);
+    resume_streams(server, streams_take(server->answers));
+}
+
 static void stop_begin(struct http_server *server, int64_t grace_ms)
 {
     if (server->is_stopping) {
@@ -81,6 +146,7 @@ static void stop_begin(struct http_server *server, int64_t grace_ms)
         mhd_quiesce(&server->listeners[i]);
         listener_close(&server->listeners[i]);
     }
+    stop_streams(server);
 }
 
 /* Grace is over: every request that still waits is told 503. */
@@ -101,7 +167,8 @@ static bool stop_is_done(struct http_server *server)
     if (server->now_ms >= server->stop_deadline_ms) {
         stop_waiting(server);
     }
-    return server->active_count == 0 || server->now_ms >= server->stop_deadline_ms + LAST_WORDS_MS;
+    return server->active_count == 0 ||
+           server->now_ms >= server->stop_deadline_ms + HTTP_LAST_WORDS_MS;
 }
 
 static int wait_ms(struct http_server *server)
@@ -109,7 +176,7 @@ static int wait_ms(struct http_server *server)
     int64_t wait = deadline_wait_ms(server);
     if (server->is_stopping) {
         int64_t end_ms = server->stop_deadline_ms;
-        end_ms += server->now_ms >= end_ms ? LAST_WORDS_MS : 0;
+        end_ms += server->now_ms >= end_ms ? HTTP_LAST_WORDS_MS : 0;
         int64_t left_ms = end_ms > server->now_ms ? end_ms - server->now_ms : 0;
         wait = wait < 0 || left_ms < wait ? left_ms : wait;
     }
@@ -148,8 +215,13 @@ static void round_run(struct http_server *server, struct pollfd *fds)
         stop_begin(server, grace_ms);
     }
     deliver(answered);
-    expire(server);
+    resume_streams(server, streams_take(server->answers));
+    /* What has arrived is read before the clock is held against it: when this thread itself came late, the client did not. */
     listeners_run(server, fds);
+    if (server->round) {
+        server->round(server->round_self);
+    }
+    expire(server);
 }
 
 void *loop_run(void *self)
@@ -165,6 +237,7 @@ void *loop_run(void *self)
     while (!stop_is_done(server)) {
         round_run(server, fds);
     }
+    server->is_over = true;
     stop_waiting(server); /* none may be suspended when the library stops */
     for (size_t i = 0; i < server->listener_count; i++) {
         mhd_run(&server->listeners[i]);

@@ -269,6 +269,49 @@ static enum MHD_Result queue_answer(struct http_request *request)
     return is_good ? MHD_YES : MHD_NO;
 }
 
+static ssize_t on_read(void *self, uint64_t position, char *out, size_t max)
+{
+    (void)position;
+    struct http_request *request = self;
+    struct http_stream *stream = request->stream;
+    size_t count;
+    if (!stream_read(stream, out, max, &count)) {
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    }
+    if (count == 0) {
+        deadline_set(request->connection, DEADLINE_COMMENT);
+        MHD_suspend_connection(request->connection->handle);
+    } else if (!stream_is_ended(stream)) { /* the end has one deadline for all that is left */
+        deadline_set(request->connection, DEADLINE_SEND);
+    }
+    return (ssize_t)count;
+}
+
+static enum MHD_Result queue_stream(struct http_request *request)
+{
+    struct http_server *server = request->server;
+    struct MHD_Response *response = MHD_create_response_from_callback(
+        MHD_SIZE_UNKNOWN, HTTP_STREAM_BLOCK_BYTES, on_read, request, NULL);
+    if (!response) {
+        return MHD_NO;
+    }
+    bool is_good =
+        add_field(response, MHD_HTTP_HEADER_CONTENT_TYPE, "text/event-stream") &&
+        add_field(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store") &&
+        add_field(response, "X-Accel-Buffering", "no") && /* a proxy must hold nothing back */
+        add_field(response, MHD_HTTP_HEADER_CONNECTION, "close") &&
+        MHD_queue_response(request->connection->handle, MHD_HTTP_OK, response) == MHD_YES;
+    MHD_destroy_response(response);
+    metric_add(server->requests_metric, 1);
+    metric_set(server->streams_metric, (int64_t)++server->stream_count);
+    deadline_set(request->connection, DEADLINE_SEND);
+    if (server->is_stopping) {
+        (void)stream_farewell(request->stream, "closed: the daemon stops");
+        deadline_set(request->connection, DEADLINE_LAST_WORDS);
+    }
+    return is_good ? MHD_YES : MHD_NO;
+}
+
 static void begin_active(struct http_request *request)
 {
     request->is_active = true;
@@ -318,7 +361,9 @@ static enum MHD_Result on_whole(struct http_request *request)
     if (request->abandoned) {
         return queue_gave_up(request);
     }
-    if (request->stage == REQUEST_BODY) {
+    if (request->stage == REQUEST_BODY && request->server->is_over) {
+        (void)request_fail(request, 503, "stopping", NULL, true);
+    } else if (request->stage == REQUEST_BODY) {
         request->stage = REQUEST_HANDLED;
         deadline_none(request->connection);
         request->route->handle(request->route->self, request);
@@ -332,7 +377,7 @@ static enum MHD_Result on_whole(struct http_request *request)
     if (!request->has_answer) {
         (void)request_fail(request, 500, "the request was not answered", NULL, true);
     }
-    return queue_answer(request);
+    return request->stream ? queue_stream(request) : queue_answer(request);
 }
 
 static enum MHD_Result on_request(void *self, struct MHD_Connection *handle, const char *url,
@@ -354,19 +399,18 @@ static enum MHD_Result on_request(void *self, struct MHD_Connection *handle, con
     return on_whole(request);
 }
 
-int mhd_start(struct listener *listener, const char *cert_pem, const char *key_pem, struct err *err)
+int mhd_start(struct listener *listener, struct err *err)
 {
     const unsigned limit = (unsigned)listener->server->options.connections_max +
                            HTTP_LOCAL_CONNECTIONS_MAX + 2 * HTTP_REFUSED_MAX;
     struct MHD_OptionItem tls[] = {
-        {.option = MHD_OPTION_HTTPS_MEM_CERT, .ptr_value = (void *)(uintptr_t)cert_pem},
-        {.option = MHD_OPTION_HTTPS_MEM_KEY, .ptr_value = (void *)(uintptr_t)key_pem},
+        {.option = MHD_OPTION_HTTPS_CERT_CALLBACK2, .ptr_value = identity_callback()},
         {.option = MHD_OPTION_HTTPS_PRIORITIES, .ptr_value = (void *)(uintptr_t)TLS_PRIORITIES},
         {.option = MHD_OPTION_END},
     };
     struct MHD_OptionItem none[] = {{.option = MHD_OPTION_END}};
-    const unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (cert_pem ? MHD_USE_TLS : 0);
-    listener->is_tls = cert_pem != NULL;
+    const unsigned flags =
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (listener->is_tls ? MHD_USE_TLS : 0);
     listener->daemon = MHD_start_daemon(
         flags, 0, NULL, NULL, on_request, NULL, MHD_OPTION_LISTEN_SOCKET, listener->fd,
         MHD_OPTION_CONNECTION_LIMIT, limit, MHD_OPTION_CONNECTION_TIMEOUT, 0u,
@@ -374,10 +418,10 @@ int mhd_start(struct listener *listener, const char *cert_pem, const char *key_p
         MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, listener, MHD_OPTION_NOTIFY_COMPLETED,
         on_completed, NULL, MHD_OPTION_URI_LOG_CALLBACK, on_target, NULL, MHD_OPTION_ARRAY,
-        cert_pem ? tls : none, MHD_OPTION_END);
+        listener->is_tls ? tls : none, MHD_OPTION_END);
     if (!listener->daemon) {
-        return err_set(err, ERR_INVALID, "the HTTP library does not start%s",
-                       cert_pem ? "; are certificate and key good PEM texts and a pair?" : "");
+        return err_set(err, ERR_SYSTEM, "the HTTP library does not start%s",
+                       listener->is_tls ? "; was it built with TLS?" : "");
     }
     return 0;
 }
@@ -398,7 +442,8 @@ bool mhd_wants_run(const struct listener *listener)
 
 void mhd_run(struct listener *listener)
 {
-    (void)MHD_run(listener->daemon); /* MHD_NO: the epoll descriptor is gone, an ASSERT below */
+    identity_serve(listener->server); /* whose handshakes these are */
+    (void)MHD_run(listener->daemon);  /* MHD_NO: the epoll descriptor is gone, an ASSERT below */
 }
 
 void mhd_quiesce(struct listener *listener)

@@ -13,7 +13,9 @@
 #include <pthread.h>
 #include <sys/socket.h>
 
+#include "gateway/http/identity.h"
 #include "gateway/http/server.h"
+#include "gateway/http/stream.h"
 #include "gateway/system/metrics.h"
 
 #define HTTP_LISTENERS_MAX 8
@@ -26,8 +28,11 @@
 /* Connections over the limit that may exist just to be told so. */
 #define HTTP_REFUSED_MAX 64
 #define HTTP_REFUSED_MS 1000
-#define HTTP_IDLE_MS 60000 /* between two requests */
-#define HTTP_SEND_MS 30000 /* for a client to take its answer */
+#define HTTP_IDLE_MS 60000      /* between two requests */
+#define HTTP_LAST_WORDS_MS 1000 /* of a stop, for a client to take what is said last */
+#define HTTP_STREAM_BLOCK_BYTES 16384
+/* An emptied queue larger than this gives its memory back. */
+#define HTTP_STREAM_KEPT_BYTES 4096
 /* A body nobody wants is read up to here, so that the client gets to read why. */
 #define HTTP_SWALLOW_BYTES_MAX (4u << 20)
 #define HTTP_POOL_REQUESTS_MAX 256
@@ -43,6 +48,8 @@ enum deadline_kind {
     DEADLINE_SEND,
     DEADLINE_IDLE,
     DEADLINE_REFUSED,
+    DEADLINE_COMMENT,    /* a stream with nothing to say, suspended */
+    DEADLINE_LAST_WORDS, /* a stream at a stop */
     DEADLINE_KIND_COUNT, /* also: none */
 };
 
@@ -86,9 +93,11 @@ struct deadline_list {
 /* How threads hand answers to the I/O thread. Outlives the server while an abandoned request is
  * unanswered. */
 struct answers {
-    pthread_mutex_t answers_lock; /* guards what follows, and `abandoned`, `settled` of requests */
+    /* Guards what follows, `abandoned` and `settled` of requests, and streams. */
+    pthread_mutex_t answers_lock;
     struct http_request *first, *last;
-    bool is_sleeping; /* the I/O thread waits: a wake is needed */
+    struct http_stream *first_news, *last_news; /* suspended streams that have something to say */
+    bool is_sleeping;                           /* the I/O thread waits: a wake is needed */
     bool is_stopping;
     int64_t stop_grace_ms;
     size_t users;
@@ -124,10 +133,26 @@ struct http_request {
     void (*resume)(void *self, struct http_request *request);
     void *resume_self;
     const char *early_text;
+    struct http_stream *stream; /* instead of a body; its own reference */
     void *data;
     void (*done)(void *self, struct http_request *request);
     void *done_self;
     struct http_request *next; /* in the pool or the list of answers */
+};
+
+/* Bytes on their way to one client. Guarded by answers_lock but for `answers`, `options`. */
+struct http_stream {
+    struct answers *answers; /* one of its users */
+    struct http_stream_options options;
+    struct http_request *request; /* NULL: the client has gone; the I/O thread's */
+    size_t references;            /* the holder, the request, the list of news */
+    char *bytes;
+    size_t begin, end, capacity;
+    bool is_waiting; /* suspended, because there was nothing to send */
+    bool is_listed;  /* in the list of news */
+    bool is_full;    /* somebody was refused and waits for room */
+    bool is_ended;   /* nothing is added any more */
+    struct http_stream *next;
 };
 
 struct http_server {
@@ -136,11 +161,16 @@ struct http_server {
     size_t listener_count;
     struct http_route *routes;
     size_t route_count;
+    const struct http_route *recent_route; /* the I/O thread's */
+    void (*round)(void *self);
+    void *round_self;
     struct answers *answers;
+    struct http_identity *identity; /* of the TLS listeners; guarded by answers_lock */
     pthread_t thread;
     bool is_started;
     bool is_stopped;
     bool is_stopping; /* as the I/O thread sees it */
+    bool is_over;     /* the last words are being said */
     int64_t now_ms;   /* monotonic, read once a round */
     int64_t stop_deadline_ms;
     struct deadline_list deadlines[DEADLINE_KIND_COUNT];
@@ -150,7 +180,8 @@ struct http_server {
     size_t active_count; /* requests between headers and the last byte of the answer */
     struct http_request *pool;
     size_t pool_count;
-    struct metric *connections_metric, *requests_metric;
+    size_t stream_count;
+    struct metric *connections_metric, *requests_metric, *streams_metric;
     struct metric *refused_metrics[DEADLINE_KIND_COUNT];
 };
 
@@ -172,8 +203,8 @@ struct connection *deadline_due(struct http_server *server); /* NULL: none is du
 int64_t deadline_wait_ms(const struct http_server *server);  /* -1: none */
 
 /* routes.c: which handler. 0, or the status (404, 405 with *out_allow in the arena). */
-int routes_find(const struct http_server *server, enum http_method method, bool is_known_method,
-               struct http_request *request, const char **out_allow);
+int routes_find(struct http_server *server, enum http_method method, bool is_known_method,
+                struct http_request *request, const char **out_allow);
 
 /* request.c: one request from its first header to its end. */
 struct http_request *request_open(struct connection *connection, const char *target);
@@ -194,10 +225,31 @@ void answers_stop(struct answers *answers, int64_t grace_ms);
 bool answers_abandon(struct http_request *request); /* false: the answer is already on its way */
 bool answers_settle(
     struct http_request *request); /* true: the caller is the last and frees the request */
+void answers_lock(struct answers *answers);
+void answers_unlock(struct answers *answers);
+void answers_wake_locked(struct answers *answers); /* when the I/O thread sleeps */
+/* False: nobody waits for the request any more, and it may be gone. */
+bool answers_put(struct answers *answers, struct http_request *request);
+
+/* stream.c: the I/O thread's side of streams. */
+/* False: all was read and there will be no more. A count of 0: the stream now waits, to be
+ * suspended. */
+bool stream_read(struct http_stream *stream, char *out, size_t max, size_t *out_count);
+bool stream_is_ended(struct http_stream *stream);
+/* Ends it with a comment that says why; false: it had ended. */
+bool stream_farewell(struct http_stream *stream, const char *why);
+void stream_comment(struct http_stream *stream); /* a waiting one says that it is alive */
+void stream_detach(struct http_stream *stream);  /* the client has gone or has it all */
+/* Streams with news, no longer waiting; each with a reference that the caller lets go of. */
+struct http_stream *streams_take(struct answers *answers);
+void stream_release(struct http_stream *stream);
+
+/* identity.c: what the TLS library calls in handshakes, which happen on the thread that serves. */
+void *identity_callback(void);
+void identity_serve(struct http_server *server);
 
 /* mhd.c: the library. */
-int mhd_start(struct listener *listener, const char *cert_pem, const char *key_pem,
-              struct err *err);
+int mhd_start(struct listener *listener, struct err *err);
 int mhd_poll_fd(const struct listener *listener);
 bool mhd_wants_run(const struct listener *listener);
 void mhd_run(struct listener *listener);

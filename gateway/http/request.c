@@ -64,6 +64,11 @@ void request_close(struct http_request *request)
     if (request->is_active) {
         server->active_count--;
     }
+    if (request->stream && !request->abandoned) {
+        server->stream_count--;
+        metric_set(server->streams_metric, (int64_t)server->stream_count);
+        stream_detach(request->stream);
+    }
     if (request->done) {
         request->done(request->done_self, request);
     }

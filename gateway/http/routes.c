@@ -84,9 +84,26 @@ static const char *allow_text(unsigned methods, struct arena *arena)
     return copy;
 }
 
-int routes_find(const struct http_server *server, enum http_method method, bool is_known_method,
-               struct http_request *request, const char **out_allow)
+/* Most requests go where the one before them went. A path that is a pattern letter by letter,
+ * without a wildcard, is the most exact match there can be. */
+static bool find_again(const struct http_server *server, enum http_method method,
+                       struct http_request *request)
 {
+    const struct http_route *route = server->recent_route;
+    if (!route || route->method != method || strcmp(route->path, request->path) != 0 ||
+        !route_is_visible(route, request)) {
+        return false;
+    }
+    request->route = route;
+    return true;
+}
+
+int routes_find(struct http_server *server, enum http_method method, bool is_known_method,
+                struct http_request *request, const char **out_allow)
+{
+    if (is_known_method && find_again(server, method, request)) {
+        return 0;
+    }
     const struct http_route *found = NULL; /* with this method */
     size_t best_count = 0;
     unsigned methods = 0; /* of the most exact pattern */
@@ -112,6 +129,9 @@ int routes_find(const struct http_server *server, enum http_method method, bool 
     }
     if (found) {
         request->route = found;
+        if (!strpbrk(found->path, "*{")) {
+            server->recent_route = found;
+        }
         return 0;
     }
     if (!methods) {

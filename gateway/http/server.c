@@ -28,6 +28,13 @@ int http_server_create(const struct http_server_options *options, struct http_se
     return 0;
 }
 
+void http_server_on_round(struct http_server *server, void (*round)(void *self), void *self)
+{
+    ASSERT(!server->is_started && !server->round);
+    server->round = round;
+    server->round_self = self;
+}
+
 /* The next free listener, or NULL. */
 static struct listener *listener_new(struct http_server *server, struct err *err)
 {
@@ -41,14 +48,15 @@ static struct listener *listener_new(struct http_server *server, struct err *err
     return listener;
 }
 
-static int listen_address(struct http_server *server, const struct addrinfo *address,
-                          const char *cert_pem, const char *key_pem, struct err *err)
+static int listen_address(struct http_server *server, const struct addrinfo *address, bool is_tls,
+                          struct err *err)
 {
     struct listener *listener = listener_new(server, err);
     if (!listener || listener_bind_tcp(address->ai_addr, address->ai_addrlen, listener, err) < 0) {
         return -1;
     }
-    if (mhd_start(listener, cert_pem, key_pem, err) < 0) {
+    listener->is_tls = is_tls;
+    if (mhd_start(listener, err) < 0) {
         listener_close(listener);
         return -1;
     }
@@ -77,6 +85,13 @@ int http_server_listen_tcp(struct http_server *server, const char *host, int por
     struct addrinfo *addresses = NULL;
     char port_text[PORT_TEXT_BYTES];
     size_t count_before = server->listener_count;
+    struct http_identity *identity = NULL;
+    if (cert_pem && http_identity_create(cert_pem, key_pem, &identity, err) < 0) {
+        return -1;
+    }
+    if (identity) {
+        http_server_renew(server, identity);
+    }
     (void)snprintf(port_text, sizeof(port_text), "%d", port);
     int error = getaddrinfo(host, port_text, &hints, &addresses);
     if (error) {
@@ -89,7 +104,7 @@ int http_server_listen_tcp(struct http_server *server, const char *host, int por
             continue;
         }
         address_set_port(address, port_taken);
-        if (listen_address(server, address, cert_pem, key_pem, &last) == 0) {
+        if (listen_address(server, address, cert_pem != NULL, &last) == 0) {
             port_taken = server->listeners[server->listener_count - 1].port;
         } else if (last.code != ERR_NOT_FOUND) {
             break;
@@ -111,7 +126,7 @@ int http_server_listen_unix(struct http_server *server, const char *path, const 
     if (!listener || listener_bind_unix(path, group, listener, err) < 0) {
         return -1;
     }
-    if (mhd_start(listener, NULL, NULL, err) < 0) {
+    if (mhd_start(listener, err) < 0) {
         listener_close(listener);
         return -1;
     }
@@ -178,6 +193,7 @@ void http_server_destroy(struct http_server *server)
         free((void *)(uintptr_t)server->routes[i].path); /* our copy */
     }
     free(server->routes);
+    http_server_renew(server, NULL);
     answers_release(server->answers);
     free(server);
 }

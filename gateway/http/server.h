@@ -3,7 +3,7 @@
  *
  * Shape:   http_server_create -> http_server_route for each route -> http_server_listen_* -> http_server_start.
  *          A request is handled on the I/O thread once its body is whole: the handler answers now (http_answer) or keeps the
- *          request (http_defer) and answers later from any thread.
+ *          request (http_defer) and answers later from any thread. stream.h: answers that never end.
  * Owns:    the request and everything read from it live until its answer was sent; the request's arena is the handler's.
  * Threads: handlers run on the I/O thread and never block. http_answer may be called from any thread for a deferred
  *          request, exactly once; many answers cost one wake.
@@ -25,6 +25,7 @@
 #include "gateway/base/text.h"
 
 #define HTTP_ANSWER_MS 60000
+#define HTTP_SEND_MS 30000 /* for a client to take what was sent */
 
 struct http_server;
 struct http_request;
@@ -50,13 +51,20 @@ struct http_server_options {
     size_t body_bytes_max;
     int64_t header_timeout_ms;
     int64_t body_timeout_ms;
+    int64_t send_timeout_ms;    /* for a client to take what was sent; 0: HTTP_SEND_MS */
+    int64_t stream_comment_ms;  /* a stream is silent for no longer; 0: HTTP_STREAM_COMMENT_MS */
 };
 
 int http_server_create(const struct http_server_options *options, struct http_server **out_server,
                        struct err *err);
 int http_server_route(struct http_server *server, const struct http_route *route, struct err *err);
 
-/* host:port; port 0 takes any free one (http_server_port tells). cert and key PEM text both NULL: plain. */
+/* `round` is called on the I/O thread after each round of requests, before it waits again: what the handlers have
+ * collected can then be handed on at once. One for the server, before its start. */
+void http_server_on_round(struct http_server *server, void (*round)(void *self), void *self);
+
+/* host:port; port 0 takes any free one (http_server_port tells). cert and key PEM text both NULL: plain.
+ * identity.h renews them. */
 int http_server_listen_tcp(struct http_server *server, const char *host, int port,
                            const char *cert_pem, const char *key_pem, struct err *err);
 /* A Unix socket, 0660, group by name ("" keeps the group); an old socket file is replaced unless somebody answers on it. */

@@ -12,6 +12,7 @@ struct batch {
     struct ticket ticket; /* first: a ticket is its batch */
     struct http_request *request;
     void (*answered)(void *self, struct http_request *request, const struct batch *batch);
+    void (*refused)(void *self, struct http_request *request, enum inbox_verdict verdict);
     void *self;
     int64_t started_at_ns;
     size_t count;
@@ -20,6 +21,12 @@ struct batch {
     _Atomic unsigned users; /* the engine, and the server until the request is answered */
     uint64_t *incidents;
     struct input *inputs;
+};
+
+struct batches {
+    struct inbox *inbox;
+    struct input **waiting; /* those of one request stand together */
+    size_t count, capacity;
 };
 
 static struct batch *batch_of(struct ticket *ticket)
@@ -149,7 +156,7 @@ static void fill_input(struct batch *batch, size_t index, const struct event *ev
     struct id id = id_make();
     struct input *input = &batch->inputs[index];
     _Static_assert(sizeof(input->id) == sizeof(id.bytes), "an input's id is a UUID");
-    /* The block is zero already, and an input is large: only what is not zero is written. */
+    /* An input is large because of its replies: of the union only the event is ever written. */
     input->kind = INPUT_EVENT;
     input->ticket = &batch->ticket;
     input->ticket_index = (uint32_t)index;
@@ -170,7 +177,7 @@ static struct batch *batch_make(const struct batch_order *order)
     }
     size_t fixed = sizeof(struct batch) + order->count * (sizeof(struct input) + sizeof(uint64_t)) +
                    label_count * sizeof(struct label);
-    struct batch *batch = heap_alloc(fixed + layout.bytes);
+    struct batch *batch = heap_take(fixed + layout.bytes);
     batch->inputs = (struct input *)(void *)(batch + 1);
     batch->incidents = (uint64_t *)(void *)(batch->inputs + order->count);
     struct label *labels = (struct label *)(void *)(batch->incidents + order->count);
@@ -183,13 +190,55 @@ static struct batch *batch_make(const struct batch_order *order)
         fill_input(batch, i, &event);
         batch->inputs[i].actor = actor;
         batch->inputs[i].credential = credential;
+        batch->incidents[i] = 0;
         labels += event.label_count;
     }
     ASSERT(layout.next == (char *)batch + fixed + layout.bytes);
     return batch;
 }
 
-enum inbox_verdict batch_submit(const struct batch_order *order, struct inbox *inbox)
+struct batches *batches_create(struct inbox *inbox)
+{
+    struct batches *batches = heap_alloc(sizeof(*batches));
+    batches->inbox = inbox;
+    return batches;
+}
+
+void batches_destroy(struct batches *batches)
+{
+    if (batches) {
+        ASSERT(batches->count == 0);
+        free(batches->waiting);
+        free(batches);
+    }
+}
+
+/* The inbox did not take all: each request hears for itself. */
+static void submit_singly(struct batches *batches)
+{
+    size_t at = 0;
+    while (at < batches->count) {
+        struct batch *batch = batch_of(batches->waiting[at]->ticket);
+        size_t count = batch->count; /* once taken, a batch may be gone */
+        enum inbox_verdict verdict = inbox_put(batches->inbox, batches->waiting + at, count);
+        if (verdict != INBOX_TAKEN) {
+            batch->refused(batch->self, batch->request, verdict);
+            free(batch);
+        }
+        at += count;
+    }
+}
+
+void batches_submit(struct batches *batches)
+{
+    if (batches->count > 0 &&
+        inbox_put(batches->inbox, batches->waiting, batches->count) != INBOX_TAKEN) {
+        submit_singly(batches);
+    }
+    batches->count = 0;
+}
+
+void batches_add(struct batches *batches, const struct batch_order *order)
 {
     _Static_assert(_Alignof(struct input) <= _Alignof(struct batch), "inputs follow the batch");
     ASSERT(order->count > 0);
@@ -197,22 +246,21 @@ enum inbox_verdict batch_submit(const struct batch_order *order, struct inbox *i
     batch->ticket.complete = complete;
     batch->request = order->request;
     batch->answered = order->answered;
+    batch->refused = order->refused;
     batch->self = order->self;
     batch->count = batch->unanswered = batch->unreleased = order->count;
     batch->worst = ANSWER_DONE;
     batch->started_at_ns = clock_mono_ns();
     atomic_init(&batch->users, 2);
-    struct arena *arena = http_arena(order->request);
-    struct input **inputs = arena_alloc_array(arena, order->count, sizeof(struct input *));
+    if (batches->capacity - batches->count < order->count) {
+        batches->capacity = 2 * batches->capacity + order->count;
+        batches->waiting =
+            heap_realloc(batches->waiting, batches->capacity * sizeof(struct input *));
+    }
     for (size_t i = 0; i < order->count; i++) {
-        inputs[i] = &batch->inputs[i];
+        batches->waiting[batches->count++] = &batch->inputs[i];
     }
     http_defer(order->request);
-    enum inbox_verdict verdict = inbox_put(inbox, inputs, order->count);
-    if (verdict != INBOX_TAKEN) {
-        free(batch);
-    }
-    return verdict;
 }
 
 size_t batch_count(const struct batch *batch)

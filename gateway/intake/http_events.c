@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "gateway/base/assert.h"
 #include "gateway/base/json.h"
 #include "gateway/intake/batch.h"
 #include "gateway/intake/intake_http.h"
@@ -35,7 +36,7 @@ enum refusal {
 };
 
 struct intake_http {
-    struct inbox *inbox;
+    struct batches *batches;
     struct sources *sources;
     _Atomic size_t events_max;
     struct metric *events[EVENT_ACTION_COUNT];
@@ -223,7 +224,7 @@ static void answer_invalid(struct intake_http *intake, struct http_request *requ
     strbuf_clear(&body);
 }
 
-static void add_result(struct json_out *out, const struct batch *batch, size_t index)
+static void add_result(struct strbuf *body, const struct batch *batch, size_t index)
 {
     const struct event *event = batch_event_at(batch, index);
     uint64_t incident = batch_incident(batch, index);
@@ -234,32 +235,30 @@ static void add_result(struct json_out *out, const struct batch *batch, size_t i
         event_derive_key(event->labels, event->label_count, derived);
         key = derived;
     }
-    json_add_object_begin(out, NULL);
-    json_add_string(out, "key", key);
-    json_add_string(out, "id", batch_id(batch, index, id));
+    strbuf_add(body, index > 0 ? ",{\"key\":" : "{\"key\":");
+    strbuf_add_json_string(body, key);
+    strbuf_add(body, ",\"id\":\"");
+    strbuf_add(body, batch_id(batch, index, id));
+    strbuf_add_char(body, '"');
     if (incident) {
-        json_add_integer(out, "incident", (int64_t)incident);
+        strbuf_add(body, ",\"incident\":");
+        strbuf_add_i64(body, (int64_t)incident);
     }
-    json_add_object_end(out);
+    strbuf_add_char(body, '}');
 }
 
 static void answer_accepted(struct intake_http *intake, struct http_request *request,
                             const struct batch *batch)
 {
     struct strbuf *body = &intake->results;
-    struct json_out out;
     body->max_length = batch_count(batch) * RESULT_BYTES_MAX + 128;
-    json_out_begin(&out, body);
-    json_add_object_begin(&out, NULL);
-    json_add_string(&out, "status", "accepted");
-    json_add_array_begin(&out, "results");
+    strbuf_add(body, "{\"status\":\"accepted\",\"results\":[");
     for (size_t i = 0; i < batch_count(batch); i++) {
-        add_result(&out, batch, i);
+        add_result(body, batch, i);
         metric_add(intake->events[batch_event_at(batch, i)->action], 1);
     }
-    json_add_array_end(&out);
-    json_add_object_end(&out);
-    strbuf_add_char(body, '\n');
+    strbuf_add(body, "]}\n");
+    ASSERT(!body->overflowed);
     const struct http_response response = {
         .status = 202, .body = strbuf_text(body), .body_count = body->length};
     http_answer(request, &response);
@@ -296,30 +295,46 @@ static void answered(void *self, struct http_request *request, const struct batc
     answer_wait(request, 503, 1, "not stored, send it again");
 }
 
+/* The inbox takes nothing now. */
+static void refused(void *self, struct http_request *request, enum inbox_verdict verdict)
+{
+    struct intake_http *intake = self;
+    bool is_full = verdict == INBOX_IS_FULL;
+    (void)refuse(intake, is_full ? REFUSED_FULL : REFUSED_CLOSED, 503);
+    answer_wait(request, 503, 1,
+                is_full ? "the inbox is full" : "no events are taken at the moment");
+}
+
+static const char *actor_of(const struct grant *grant, struct arena *arena)
+{
+    static const char kind[] = "source ";
+    size_t name_bytes = strlen(grant->source) + 1;
+    char *actor = arena_alloc(arena, sizeof(kind) - 1 + name_bytes);
+    memcpy(actor, kind, sizeof(kind) - 1);
+    memcpy(actor + sizeof(kind) - 1, grant->source, name_bytes);
+    return actor;
+}
+
 static void submit(struct intake_http *intake, struct http_request *request,
                    const struct grant *grant, const struct native_events *events)
 {
     const struct batch_order order = {
         .events = events->items,
         .count = events->count,
-        .actor = arena_printf(http_arena(request), "source %s", grant->source),
+        .actor = actor_of(grant, http_arena(request)),
         .credential = grant->credential,
         .request = request,
         .answered = answered,
+        .refused = refused,
         .self = intake,
     };
-    switch (batch_submit(&order, intake->inbox)) {
-    case INBOX_TAKEN:
-        return;
-    case INBOX_IS_FULL:
-        (void)refuse(intake, REFUSED_FULL, 503);
-        answer_wait(request, 503, 1, "the inbox is full");
-        return;
-    case INBOX_IS_CLOSED:
-        (void)refuse(intake, REFUSED_CLOSED, 503);
-        answer_wait(request, 503, 1, "no events are taken at the moment");
-        return;
-    }
+    batches_add(intake->batches, &order);
+}
+
+static void end_round(void *self)
+{
+    struct intake_http *intake = self;
+    batches_submit(intake->batches);
 }
 
 static void handle(void *self, struct http_request *request)
@@ -358,7 +373,7 @@ int intake_http_create(const struct intake_http_options *options, struct intake_
 {
     (void)err; /* as every create has one; nothing here can fail */
     struct intake_http *intake = heap_alloc(sizeof(*intake));
-    intake->inbox = options->inbox;
+    intake->batches = batches_create(options->inbox);
     intake->sources = sources_create();
     strbuf_init(&intake->results, 0);
     metrics_make(intake);
@@ -374,6 +389,7 @@ int intake_http_register(struct intake_http *intake, struct http_server *server,
                                      .begin = begin,
                                      .handle = handle,
                                      .self = intake};
+    http_server_on_round(server, end_round, intake);
     return http_server_route(server, &route, err);
 }
 
@@ -386,6 +402,7 @@ void intake_http_reload(struct intake_http *intake, const struct config *config)
 void intake_http_destroy(struct intake_http *intake)
 {
     if (intake) {
+        batches_destroy(intake->batches);
         sources_destroy(intake->sources);
         strbuf_clear(&intake->results);
         free(intake);

@@ -1,15 +1,13 @@
-#include "gateway/intake/native.h"
-
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "gateway/base/assert.h"
 #include "gateway/base/json.h"
 #include "gateway/base/parse.h"
 #include "gateway/base/text.h"
+#include "gateway/intake/native_parts.h"
 
 /* Sixteen links of the largest kind with every byte escaped; details are cut off before. */
 #define SCRATCH_BYTES_MAX                                                                          \
@@ -148,19 +146,6 @@ static int read_summary(struct reader *reader, const struct json *value, struct 
     return read_text(reader, "summary", value, EVENT_SUMMARY_BYTES_MAX, &event->summary);
 }
 
-static bool is_label_name(const char *name)
-{
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
-    static const char digits[] = "0123456789";
-    size_t first = strspn(name, letters);
-    for (size_t i = first; first > 0 && name[i] != '\0'; i++) {
-        if (!strchr(letters, name[i]) && !strchr(digits, name[i])) {
-            return false;
-        }
-    }
-    return first > 0;
-}
-
 static int label_compare(const void *left, const void *right)
 {
     return strcmp(((const struct label *)left)->name, ((const struct label *)right)->name);
@@ -174,7 +159,7 @@ static int read_label(struct reader *reader, const char *name, const struct json
         return fail(reader, "", "got a name of %zu bytes, want at most %d", length,
                     EVENT_LABEL_BYTES_MAX);
     }
-    if (!is_label_name(name)) {
+    if (!native_is_label_name(name)) {
         /* Control bytes are shown escaped, as everywhere in JSON. */
         struct strbuf shown;
         strbuf_init(&shown, 8 * EVENT_LABEL_BYTES_MAX);
@@ -232,24 +217,6 @@ static int read_details(struct reader *reader, const struct json *value, struct 
     return 0;
 }
 
-/* An address that is safe to show as a link: http or https, a host, nothing that ends an attribute.
- */
-static bool is_link(const char *href)
-{
-    size_t scheme = strncasecmp(href, "https://", 8) == 0  ? 8
-                    : strncasecmp(href, "http://", 7) == 0 ? 7
-                                                           : 0;
-    if (scheme == 0 || href[scheme] == '\0' || strchr("/?#:@", href[scheme])) {
-        return false;
-    }
-    for (const char *c = href; *c; c++) {
-        if ((unsigned char)*c <= 0x20 || *c == 0x7f || strchr("\"<>\\^`{|}", *c)) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static int read_link(struct reader *reader, const struct json *value, struct json_out *out)
 {
     const char *href = "";
@@ -273,14 +240,11 @@ static int read_link(struct reader *reader, const struct json *value, struct jso
             return -1;
         }
     }
-    if (!is_link(href)) {
+    if (!native_is_link(href)) {
         return fail(reader, "href", "got '%s', want an http or https address",
                     cut(reader, href, strlen(href)));
     }
-    json_add_object_begin(out, NULL);
-    json_add_string(out, "href", href);
-    json_add_string(out, "text", text);
-    json_add_object_end(out);
+    native_add_link(out, href, text);
     return 0;
 }
 
@@ -368,13 +332,7 @@ static int check_event(struct reader *reader, const struct event *event)
 
 static int read_event(struct reader *reader, const struct json *value, struct event *event)
 {
-    *event = (struct event){.action = EVENT_TRIGGER,
-                            .severity = SEVERITY_ERROR,
-                            .source = "",
-                            .key = "",
-                            .summary = "",
-                            .details = "",
-                            .links = ""};
+    *event = native_event();
     void *position = NULL;
     const char *name;
     const struct json *member;
@@ -440,27 +398,6 @@ static int read_root(struct reader *reader, const struct json *root, size_t even
     return 0;
 }
 
-/* The next line that is not blank; false at the end. */
-static bool next_line(const char **text, const char *end, const char **out_line, size_t *out_length)
-{
-    while (*text < end) {
-        const char *line = *text;
-        const char *stop = memchr(line, '\n', (size_t)(end - line));
-        *text = stop ? stop + 1 : end;
-        size_t length = (size_t)((stop ? stop : end) - line);
-        size_t blank = 0;
-        while (blank < length && strchr(" \t\r", line[blank]) && line[blank]) {
-            blank++;
-        }
-        if (blank < length) {
-            *out_line = line;
-            *out_length = length;
-            return true;
-        }
-    }
-    return false;
-}
-
 static int read_line(struct reader *reader, const char *line, size_t length, struct event *event)
 {
     struct json *root = NULL;
@@ -482,7 +419,7 @@ static int read_lines(struct reader *reader, const struct native_body *body,
     size_t length;
     size_t count = 0;
     struct event *events = arena_alloc_array(reader->arena, body->events_max, sizeof(*events));
-    while (next_line(&text, end, &line, &length)) {
+    while (native_next_line(&text, end, &line, &length)) {
         if (count == body->events_max) {
             return fail_count(reader, body->events_max);
         }
@@ -507,12 +444,13 @@ static bool looks_like_lines(const struct native_body *body)
     const char *line;
     size_t length;
     struct json *root = NULL;
-    if (!next_line(&text, end, &line, &length) || json_parse(line, length, &root, NULL) < 0) {
+    if (!native_next_line(&text, end, &line, &length) ||
+        json_parse(line, length, &root, NULL) < 0) {
         return false;
     }
     bool is_object = json_kind(root) == JSON_OBJECT;
     json_free(root);
-    return is_object && next_line(&text, end, &line, &length);
+    return is_object && native_next_line(&text, end, &line, &length);
 }
 
 static int read_body(struct reader *reader, const struct native_body *body,
@@ -532,8 +470,8 @@ static int read_body(struct reader *reader, const struct native_body *body,
     return result;
 }
 
-int native_parse(const struct native_body *body, struct arena *arena,
-                 struct native_events *out_events, struct native_error *error)
+int native_tree(const struct native_body *body, struct arena *arena,
+                struct native_events *out_events, struct native_error *error)
 {
     struct reader reader = {
         .arena = arena, .error = error, .event = NO_INDEX, .group = "", .item = NO_INDEX};
@@ -541,4 +479,10 @@ int native_parse(const struct native_body *body, struct arena *arena,
     int result = read_body(&reader, body, out_events);
     strbuf_clear(&reader.scratch);
     return result;
+}
+
+int native_parse(const struct native_body *body, struct arena *arena,
+                 struct native_events *out_events, struct native_error *error)
+{
+    return native_quick(body, arena, out_events) ? 0 : native_tree(body, arena, out_events, error);
 }

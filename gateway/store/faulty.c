@@ -42,12 +42,11 @@ static enum store_verdict faulty_commit(void *self, const struct commit *commit,
     return faulty->verdict;
 }
 
-static int faulty_notification(void *self, uint64_t id, struct arena *arena,
-                               struct notification_row *out_row, const char **out_details,
-                               const char **out_links, struct err *err)
+static int faulty_notifications(void *self, const uint64_t *ids, size_t count, struct arena *arena,
+                                struct stored_notification *out_items, struct err *err)
 {
     struct store *inner = ((struct faulty_store *)self)->inner;
-    return inner->ops->notification(inner->self, id, arena, out_row, out_details, out_links, err);
+    return inner->ops->notifications(inner->self, ids, count, arena, out_items, err);
 }
 
 static int faulty_find_provider_id(void *self, const char *channel, const char *provider_id,
@@ -55,6 +54,20 @@ static int faulty_find_provider_id(void *self, const char *channel, const char *
 {
     struct store *inner = ((struct faulty_store *)self)->inner;
     return inner->ops->find_provider_id(inner->self, channel, provider_id, out_notification, err);
+}
+
+static int faulty_find_alert(void *self, const char *source, const char *key,
+                             uint64_t *out_incident, struct err *err)
+{
+    struct store *inner = ((struct faulty_store *)self)->inner;
+    return inner->ops->find_alert(inner->self, source, key, out_incident, err);
+}
+
+static int faulty_closed_at(void *self, uint64_t number, int64_t *out_resolved_at_ms,
+                            struct err *err)
+{
+    struct store *inner = ((struct faulty_store *)self)->inner;
+    return inner->ops->closed_at(inner->self, number, out_resolved_at_ms, err);
 }
 
 static int faulty_inbox_append(void *self, const struct store_inbox_item *items, size_t count,
@@ -104,8 +117,10 @@ static const struct store_ops faulty_ops = {
     .read_meta = faulty_read_meta,
     .load = faulty_load,
     .commit = faulty_commit,
-    .notification = faulty_notification,
+    .notifications = faulty_notifications,
     .find_provider_id = faulty_find_provider_id,
+    .find_alert = faulty_find_alert,
+    .closed_at = faulty_closed_at,
     .inbox_append = faulty_inbox_append,
     .inbox_take = faulty_inbox_take,
     .idle = faulty_idle,

@@ -80,17 +80,20 @@ static void *bytes_copy(const void *bytes, size_t count)
     return copy;
 }
 
-static void drop_accepted_snapshots(struct memory_store *memory,
-                                    const struct memory_incident *incident)
+/* Its alerts are found by their keys from now on; a newer one of the same key hides the others. */
+static void close_alerts(struct memory_store *memory, const struct memory_incident *incident)
 {
-    for (size_t i = 0; i < incident->notifications.count; i++) {
-        struct memory_entry *entry =
-            memory_table_find(&memory->notifications, incident->notifications.ids[i]);
-        struct notification_row *row = entry == NULL ? NULL : entry->row;
-        if (row != NULL && row->state == NOTIFICATION_ACCEPTED && row->snapshot[0] != '\0') {
-            struct notification_row next = *row;
-            next.snapshot = "";
-            notification_replace(entry, &next);
+    for (size_t i = 0; i < incident->alerts.count; i++) {
+        const struct alert_row *alert = memory_row(&memory->alerts, incident->alerts.ids[i]);
+        if (alert == NULL) {
+            continue;
+        }
+        uint64_t key = memory_key(alert->source, alert->key);
+        uint64_t *known = memory_keys_find(&memory->over, key);
+        if (known == NULL) {
+            (void)memory_keys_add(&memory->over, key, alert->id); /* looked up above */
+        } else if (*known < alert->id) {
+            *known = alert->id;
         }
     }
 }
@@ -102,10 +105,12 @@ static int move_group(struct memory_store *memory, const struct incident_row *ol
     bool was_open = old_or_null != NULL && old_or_null->state != INCIDENT_RESOLVED;
     bool is_open = row->state != INCIDENT_RESOLVED;
     uint64_t key = memory_key(row->policy, row->group_key);
-    if (was_open && !is_open) {
-        memory_keys_remove(&memory->open_groups, key);
+    if (was_open && (!is_open || row->moved)) {
+        memory_keys_remove(&memory->open_groups,
+                           memory_key(old_or_null->policy, old_or_null->group_key));
+        was_open = false;
     }
-    if (is_open && !was_open && !memory_keys_add(&memory->open_groups, key)) {
+    if (is_open && !was_open && !memory_keys_add(&memory->open_groups, key, row->number)) {
         return twice(err, "incident", row->number, row->group_key);
     }
     return 0;
@@ -130,16 +135,19 @@ static int put_incident(struct memory_store *memory, const struct incident_row *
     }
     struct incident_row next = *row;
     memcpy(next.uuid, incident->row->uuid, sizeof(next.uuid));
-    next.policy = incident->row->policy;
-    next.group_key = incident->row->group_key;
+    if (!row->moved) {
+        next.policy = incident->row->policy;
+        next.group_key = incident->row->group_key;
+    }
     if (move_group(memory, incident->row, &next, err) != 0) {
         return -1;
     }
+    next.moved = false;
     struct incident_row *old = incident->row;
     incident->row = row_copy_heap(&incident_shape, &next);
     free(old);
     if (!row->live) {
-        drop_accepted_snapshots(memory, incident);
+        close_alerts(memory, incident);
     }
     return 0;
 }
@@ -181,7 +189,8 @@ static int put_alert(struct memory_store *memory, const struct alert_row *row, b
 static int put_notification(struct memory_store *memory, const struct notification_row *row,
                             struct err *err)
 {
-    if (row->ended_at_ms == 0 && !memory_keys_add(&memory->unfinished, memory_key(row->key, ""))) {
+    if (row->ended_at_ms == 0 &&
+        !memory_keys_add(&memory->unfinished, memory_key(row->key, ""), row->id)) {
         return twice(err, "notification", row->id, row->key);
     }
     struct notification_row *copy = row_copy_heap(&notification_shape, row);
@@ -209,6 +218,7 @@ static int put_claim(struct memory_store *memory, const struct claim_row *claim,
         next.body_hash = claim->body_hash;
         next.content_type = claim->content_type;
         next.subject = claim->subject;
+        next.snapshot = "";
     }
     notification_replace(entry, &next);
     return 0;
@@ -235,9 +245,7 @@ static int put_outcome(struct memory_store *memory, const struct outcome_row *ou
         next.ended_at_ms = outcome->at_ms;
         next.body = NULL;
         next.body_count = 0;
-        if (outcome->state != NOTIFICATION_ACCEPTED || !memory_is_live(memory, next.incident)) {
-            next.snapshot = "";
-        }
+        next.snapshot = "";
     }
     notification_replace(entry, &next);
     return 0;
@@ -381,13 +389,24 @@ static void notification_delete(struct memory_store *memory, struct memory_entry
     entry->row = NULL;
 }
 
+static void alert_delete(struct memory_store *memory, struct memory_entry *entry)
+{
+    const struct alert_row *row = entry->row;
+    uint64_t key = memory_key(row->source, row->key);
+    const uint64_t *known = memory_keys_find(&memory->over, key);
+    if (known != NULL && *known == row->id) {
+        memory_keys_remove(&memory->over, key);
+    }
+    free(entry->row);
+    entry->row = NULL;
+}
+
 static void incident_delete(struct memory_store *memory, struct memory_incident *incident)
 {
     for (size_t i = 0; i < incident->alerts.count; i++) {
         struct memory_entry *entry = memory_table_find(&memory->alerts, incident->alerts.ids[i]);
         if (entry != NULL) {
-            free(entry->row);
-            entry->row = NULL;
+            alert_delete(memory, entry);
         }
     }
     for (size_t i = 0; i < incident->notifications.count; i++) {
@@ -453,6 +472,7 @@ static void memory_close(void *self)
     memory_table_clear(&memory->policies);
     memory_keys_clear(&memory->open_groups);
     memory_keys_clear(&memory->unfinished);
+    memory_keys_clear(&memory->over);
     free(memory);
 }
 
@@ -460,8 +480,10 @@ static const struct store_ops memory_ops = {
     .read_meta = memory_read_meta,
     .load = memory_load,
     .commit = memory_commit,
-    .notification = memory_notification,
+    .notifications = memory_notifications,
     .find_provider_id = memory_find_provider_id,
+    .find_alert = memory_find_alert,
+    .closed_at = memory_closed_at,
     .inbox_append = memory_inbox_append,
     .inbox_take = memory_inbox_take,
     .idle = memory_idle,

@@ -38,15 +38,28 @@ static void grow(struct memory_keys *keys)
     struct memory_keys old = *keys;
     keys->capacity = old.capacity == 0 ? 64 : old.capacity * 2;
     keys->slots = heap_alloc(keys->capacity * sizeof(uint64_t));
+    keys->numbers = heap_alloc(keys->capacity * sizeof(uint64_t));
     for (size_t i = 0; i < old.capacity; i++) {
         if (old.slots[i] != 0) {
-            keys->slots[slot_of(keys, old.slots[i])] = old.slots[i];
+            size_t slot = slot_of(keys, old.slots[i]);
+            keys->slots[slot] = old.slots[i];
+            keys->numbers[slot] = old.numbers[i];
         }
     }
     free(old.slots);
+    free(old.numbers);
 }
 
-bool memory_keys_add(struct memory_keys *keys, uint64_t key)
+uint64_t *memory_keys_find(const struct memory_keys *keys, uint64_t key)
+{
+    if (keys->capacity == 0) {
+        return NULL;
+    }
+    size_t slot = slot_of(keys, key);
+    return keys->slots[slot] == key ? &keys->numbers[slot] : NULL;
+}
+
+bool memory_keys_add(struct memory_keys *keys, uint64_t key, uint64_t number)
 {
     if (keys->count * 2 >= keys->capacity) {
         grow(keys);
@@ -56,6 +69,7 @@ bool memory_keys_add(struct memory_keys *keys, uint64_t key)
         return false;
     }
     keys->slots[slot] = key;
+    keys->numbers[slot] = number;
     keys->count++;
     return true;
 }
@@ -75,6 +89,7 @@ void memory_keys_remove(struct memory_keys *keys, uint64_t key)
         size_t home = keys->slots[next] & mask;
         if (((next - home) & mask) >= ((next - gap) & mask)) {
             keys->slots[gap] = keys->slots[next];
+            keys->numbers[gap] = keys->numbers[next];
             gap = next;
         }
     }
@@ -85,5 +100,6 @@ void memory_keys_remove(struct memory_keys *keys, uint64_t key)
 void memory_keys_clear(struct memory_keys *keys)
 {
     free(keys->slots);
+    free(keys->numbers);
     *keys = (struct memory_keys){.slots = NULL};
 }

@@ -85,24 +85,31 @@ static const struct alert_row *details_alert(const struct memory_store *memory, 
     return oldest;
 }
 
-int memory_notification(void *self, uint64_t id, struct arena *arena,
-                        struct notification_row *out_row, const char **out_details,
-                        const char **out_links, struct err *err)
+static void give_notification(const struct memory_store *memory, uint64_t id, struct arena *arena,
+                              struct stored_notification *out_item)
 {
-    const struct memory_store *memory = self;
     const struct notification_row *row = memory_row(&memory->notifications, id);
+    *out_item = (struct stored_notification){.found = row != NULL};
     if (row == NULL) {
-        return err_set(err, ERR_NOT_FOUND, "notification %llu is not there",
-                       (unsigned long long)id);
+        return;
     }
-    *out_row = *row;
-    row_keep(&notification_shape, out_row, arena);
+    out_item->row = *row;
+    row_keep(&notification_shape, &out_item->row, arena);
     if (row->body != NULL) {
-        out_row->body = arena_copy(arena, row->body, row->body_count);
+        out_item->row.body = arena_copy(arena, row->body, row->body_count);
     }
     const struct alert_row *alert = details_alert(memory, row->incident);
-    *out_details = arena_strdup(arena, alert == NULL ? "" : alert->details);
-    *out_links = arena_strdup(arena, alert == NULL ? "" : alert->links);
+    out_item->details = arena_strdup(arena, alert == NULL ? "" : alert->details);
+    out_item->links = arena_strdup(arena, alert == NULL ? "" : alert->links);
+}
+
+int memory_notifications(void *self, const uint64_t *ids, size_t count, struct arena *arena,
+                         struct stored_notification *out_items, struct err *err)
+{
+    (void)err; /* nothing here can fail */
+    for (size_t i = 0; i < count; i++) {
+        give_notification(self, ids[i], arena, &out_items[i]);
+    }
     return 0;
 }
 
@@ -119,4 +126,25 @@ int memory_find_provider_id(void *self, const char *channel, const char *provide
     }
     return err_set(err, ERR_NOT_FOUND, "no notification of channel %s has the provider id '%s'",
                    channel, provider_id);
+}
+
+int memory_find_alert(void *self, const char *source, const char *key, uint64_t *out_incident,
+                      struct err *err)
+{
+    (void)err; /* nothing here can fail */
+    const struct memory_store *memory = self;
+    const uint64_t *id = memory_keys_find(&memory->over, memory_key(source, key));
+    const struct alert_row *alert = id == NULL ? NULL : memory_row(&memory->alerts, *id);
+    *out_incident = alert == NULL ? 0 : alert->incident;
+    return 0;
+}
+
+int memory_closed_at(void *self, uint64_t number, int64_t *out_resolved_at_ms, struct err *err)
+{
+    (void)err; /* nothing here can fail */
+    const struct memory_store *memory = self;
+    const struct memory_incident *incident = memory_row(&memory->incidents, number);
+    bool closed = incident != NULL && incident->row != NULL && !incident->row->live;
+    *out_resolved_at_ms = closed ? incident->row->resolved_at_ms : 0;
+    return 0;
 }

@@ -25,6 +25,7 @@
 #define PG_NOW "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
 extern const char schema_0001_postgres[];
+extern const char schema_0002_postgres[];
 
 enum { SWEEP_EVENTS, SWEEP_TIMELINE, SWEEP_NOTIFICATIONS, SWEEP_COUNT };
 
@@ -74,9 +75,11 @@ int postgres_load(void *self, const struct store_sink *sink, struct err *err);
 /* The whole row, its body and texts in the arena; also what a reader answers. */
 int postgres_read_notification(struct link *link, uint64_t id, struct arena *arena,
                                struct notification_row *out_row, struct err *err);
-int postgres_notification(void *self, uint64_t id, struct arena *arena,
-                          struct notification_row *out_row, const char **out_details,
-                          const char **out_links, struct err *err);
+int postgres_notifications(void *self, const uint64_t *ids, size_t count, struct arena *arena,
+                           struct stored_notification *out_items, struct err *err);
+int postgres_find_alert(void *self, const char *source, const char *key, uint64_t *out_incident,
+                        struct err *err);
+int postgres_closed_at(void *self, uint64_t number, int64_t *out_resolved_at_ms, struct err *err);
 int postgres_find_provider_id(void *self, const char *channel, const char *provider_id,
                               uint64_t *out_notification, struct err *err);
 

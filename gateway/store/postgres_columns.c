@@ -21,7 +21,7 @@
 #define SQL_BYTES_MAX 4096
 
 #define INCIDENT_ALL INCIDENT_COLUMNS INCIDENT_OPEN ", group_hash"
-#define INCIDENT_TYPES "itttttttiiiiiitiiiiitiiiitit"
+#define INCIDENT_TYPES "itttttttiiiiiitiiiiitiiiittit"
 #define INCIDENT_UPDATE                                                                            \
     "UPDATE incidents AS o SET policy_hash = n.policy_hash, title = n.title, state = n.state, "    \
     "severity = n.severity, priority = n.priority, priority_set = n.priority_set, live = n.live, " \
@@ -30,6 +30,7 @@
     "eta_at_ms = n.eta_at_ms, slip_count = n.slip_count, known = n.known, cleared = n.cleared, "   \
     "cause = n.cause, linked = n.linked, firing_count = n.firing_count, "                          \
     "next_due_at_ms = n.next_due_at_ms, updated_at_ms = n.updated_at_ms, ladder = n.ladder, "      \
+    "repliers = n.repliers, "                                                                      \
     "open = n.open FROM "
 #define ALERT_STATE_SET                                                                            \
     "UPDATE alerts AS o SET incident = n.incident, state = n.state, severity = n.severity, "       \
@@ -55,6 +56,13 @@ static const struct group_sql group_sql[GROUP_COUNT] = {
                               .types = INCIDENT_TYPES,
                               .tail = " AS n (" INCIDENT_ALL ") WHERE o.number = n.number",
                               .every_row = true},
+    [GROUP_INCIDENT_MOVE] = {.what = "incident to another policy: no such row to update",
+                             .head = "UPDATE incidents AS o SET policy = n.policy, "
+                                     "group_key = n.group_key, group_hash = n.group_hash FROM ",
+                             .types = "ittt",
+                             .tail = " AS n (number, policy, group_key, group_hash) "
+                                     "WHERE o.number = n.number",
+                             .every_row = true},
     [GROUP_INCIDENT_OPEN] = {.what = "incident: no such row to update",
                              .head = INCIDENT_UPDATE,
                              .types = INCIDENT_TYPES,
@@ -94,11 +102,9 @@ static const struct group_sql group_sql[GROUP_COUNT] = {
          .every_row = true},
     [GROUP_OUTCOME_END] =
         {.what = "outcome of notification: no such row to update",
-         .head =
-             "UPDATE notifications AS o SET state = n.state, reason = n.reason, "
-             "next_at_ms = n.next_at_ms, ended_at_ms = n.ended_at_ms, body = NULL, "
-             "snapshot = CASE WHEN n.state = 'accepted' AND EXISTS (SELECT 1 FROM incidents "
-             "AS i WHERE i.number = o.incident AND i.live = 1) THEN o.snapshot ELSE '' END FROM ",
+         .head = "UPDATE notifications AS o SET state = n.state, reason = n.reason, "
+                 "next_at_ms = n.next_at_ms, ended_at_ms = n.ended_at_ms, "
+                 "body = NULL, snapshot = '' FROM ",
          .types = "ittii",
          .tail = " AS n (id, state, reason, next_at_ms, ended_at_ms) WHERE o.id = n.id",
          .every_row = true},
@@ -125,7 +131,7 @@ static const struct group_sql group_sql[GROUP_COUNT] = {
         {.what = "claim of notification: no such row to update",
          .head = "UPDATE notifications AS o SET state = 'claimed', attempt_count = n.attempt, "
                  "body_hash = n.body_hash, content_type = n.content_type, subject = n.subject, "
-                 "body = n.body FROM ",
+                 "body = n.body, snapshot = '' FROM ",
          .types = "iitttb",
          .tail = " AS n (id, attempt, body_hash, content_type, subject, body) WHERE o.id = n.id",
          .every_row = true},
@@ -150,12 +156,11 @@ static const struct group_sql group_sql[GROUP_COUNT] = {
                                      "b",
                             .tail = "",
                             .every_row = true},
-    [GROUP_INCIDENT_OVER] =
-        {.what = "snapshots of a closed incident",
-         .head = "UPDATE notifications SET snapshot = '' WHERE state = 'accepted' AND "
-                 "snapshot <> '' AND incident IN (SELECT * FROM ",
-         .types = "i",
-         .tail = ")"},
+    [GROUP_INCIDENT_OVER] = {.what = "alerts of an incident that is over",
+                             .head = "UPDATE alerts SET over = 1 WHERE over = 0 AND incident IN "
+                                     "(SELECT * FROM ",
+                             .types = "i",
+                             .tail = ")"},
     [GROUP_EVENT] =
         {.what = "event",
          .head = "INSERT INTO events (id, uuid, at_ms, source, key, action, severity, disposition, "

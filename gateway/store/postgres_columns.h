@@ -16,6 +16,7 @@
 enum group {
     GROUP_POLICY,
     GROUP_INCIDENT_CLOSE,
+    GROUP_INCIDENT_MOVE, /* alone in its round */
     GROUP_INCIDENT_OPEN,
     GROUP_INCIDENT_INSERT,
     GROUP_ALERT_STATE,

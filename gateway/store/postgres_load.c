@@ -1,9 +1,11 @@
 #include <stdio.h>
 
 #include "gateway/base/arena.h"
+#include "gateway/base/text.h"
 #include "gateway/store/postgres.h"
 #include "gateway/store/row_shape.h"
 
+#define NUMBER_BYTES_MAX 21
 #define LIVE_NUMBERS "(SELECT number FROM incidents WHERE live = 1)"
 
 static int give_policy(void *self, PGresult *result, struct err *err)
@@ -198,30 +200,140 @@ int postgres_read_notification(struct link *link, uint64_t id, struct arena *are
     return status;
 }
 
-int postgres_notification(void *self, uint64_t id, struct arena *arena,
-                          struct notification_row *out_row, const char **out_details,
-                          const char **out_links, struct err *err)
+/* {1,2,3}, the text of an array. */
+static void add_ids(struct strbuf *text, const uint64_t *ids, size_t count)
+{
+    strbuf_add_char(text, '{');
+    for (size_t i = 0; i < count; i++) {
+        strbuf_printf(text, "%s%lld", i == 0 ? "" : ",", (long long)number_bound(ids[i]));
+    }
+    strbuf_add_char(text, '}');
+}
+
+static int ask_ids(struct postgres_store *store, const char *sql, const uint64_t *ids, size_t count,
+                   PGresult **out_result, struct err *err)
+{
+    struct params params = {.count = 0};
+    struct strbuf text;
+    strbuf_init(&text, 2 + count * NUMBER_BYTES_MAX);
+    add_ids(&text, ids, count);
+    params_text(&params, strbuf_text(&text));
+    int result = link_ask(&store->link, sql, &params, out_result, err);
+    strbuf_clear(&text);
+    return result;
+}
+
+static int fill_items(const PGresult *result, const uint64_t *ids, size_t count,
+                      struct arena *arena, struct stored_notification *items, struct err *err)
+{
+    for (int i = 0; i < PQntuples(result); i++) {
+        struct result_row cells = {.result = result, .row = i, .arena_or_null = arena};
+        struct cells c = {.ops = &postgres_cells_ops, .self = &cells};
+        struct notification_row row;
+        if (cells_notification(&c, &row, err) != 0) {
+            return -1;
+        }
+        row_keep(&notification_shape, &row, arena);
+        for (size_t j = 0; j < count; j++) {
+            if (ids[j] == row.id) {
+                items[j] = (struct stored_notification){
+                    .found = true, .row = row, .details = "", .links = ""};
+            }
+        }
+    }
+    return 0;
+}
+
+static void fill_details(const PGresult *result, size_t count, struct arena *arena,
+                         struct stored_notification *items)
+{
+    for (int i = 0; i < PQntuples(result); i++) {
+        const char *details = arena_strdup(arena, PQgetvalue(result, i, 1));
+        const char *links = arena_strdup(arena, PQgetvalue(result, i, 2));
+        for (size_t j = 0; j < count; j++) {
+            if (items[j].found && items[j].row.incident == (uint64_t)result_number(result, i, 0)) {
+                items[j].details = details;
+                items[j].links = links;
+            }
+        }
+    }
+}
+
+/* Two questions, one state: nobody but this very thread writes these tables. */
+int postgres_notifications(void *self, const uint64_t *ids, size_t count, struct arena *arena,
+                           struct stored_notification *out_items, struct err *err)
 {
     struct postgres_store *store = self;
-    struct notification_row row;
-    if (postgres_read_notification(&store->link, id, arena, &row, err) != 0) {
-        return -1;
-    }
-    struct params params = {.count = 0};
     PGresult *result = NULL;
-    params_number(&params, (int64_t)row.incident);
-    if (link_ask(&store->link,
-                 "SELECT details, links FROM alerts WHERE incident = $1 "
-                 "ORDER BY CASE WHEN state = 'firing' THEN 0 ELSE 1 END, id LIMIT 1",
-                 &params, &result, err) != 0) {
+    uint64_t *incidents = arena_alloc_array(arena, count + 1, sizeof(*incidents));
+    size_t incident_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        out_items[i] = (struct stored_notification){.found = false};
+    }
+    if (ask_ids(store,
+                "SELECT " NOTIFICATION_COLUMNS NOTIFICATION_LONG
+                " FROM notifications WHERE id = ANY($1::bigint[])",
+                ids, count, &result, err) != 0) {
         return -1;
     }
-    bool found = PQntuples(result) == 1;
-    *out_row = row;
-    *out_details = arena_strdup(arena, found ? PQgetvalue(result, 0, 0) : "");
-    *out_links = arena_strdup(arena, found ? PQgetvalue(result, 0, 1) : "");
+    int status = fill_items(result, ids, count, arena, out_items, err);
+    PQclear(result);
+    for (size_t i = 0; i < count && status == 0; i++) {
+        if (out_items[i].found) {
+            incidents[incident_count++] = out_items[i].row.incident;
+        }
+    }
+    if (status != 0 || incident_count == 0) {
+        return status;
+    }
+    if (ask_ids(store,
+                "SELECT DISTINCT ON (incident) incident, details, links FROM alerts "
+                "WHERE incident = ANY($1::bigint[]) "
+                "ORDER BY incident, CASE WHEN state = 'firing' THEN 0 ELSE 1 END, id",
+                incidents, incident_count, &result, err) != 0) {
+        return -1;
+    }
+    fill_details(result, count, arena, out_items);
     PQclear(result);
     return 0;
+}
+
+/* The number in the first column of the only row; 0 without one. */
+static int ask_found(struct postgres_store *store, const char *sql, const struct params *params,
+                     int64_t *out_number, struct err *err)
+{
+    PGresult *result = NULL;
+    if (link_ask(&store->link, sql, params, &result, err) != 0) {
+        return -1;
+    }
+    *out_number = PQntuples(result) == 1 ? result_number(result, 0, 0) : 0;
+    PQclear(result);
+    return 0;
+}
+
+int postgres_find_alert(void *self, const char *source, const char *key, uint64_t *out_incident,
+                        struct err *err)
+{
+    struct params params = {.count = 0};
+    int64_t found = 0;
+    params_text(&params, source);
+    params_text(&params, key);
+    if (ask_found(self,
+                  "SELECT incident FROM alerts WHERE over = 1 AND source = $1 AND key = $2 "
+                  "ORDER BY id DESC LIMIT 1",
+                  &params, &found, err) != 0) {
+        return -1;
+    }
+    *out_incident = (uint64_t)found;
+    return 0;
+}
+
+int postgres_closed_at(void *self, uint64_t number, int64_t *out_resolved_at_ms, struct err *err)
+{
+    struct params params = {.count = 0};
+    params_number(&params, number_bound(number));
+    return ask_found(self, "SELECT resolved_at_ms FROM incidents WHERE number = $1 AND live = 0",
+                     &params, out_resolved_at_ms, err);
 }
 
 int postgres_find_provider_id(void *self, const char *channel, const char *provider_id,

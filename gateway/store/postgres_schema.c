@@ -4,6 +4,7 @@
 /* Forward only; the place in the list is the version, from 1. */
 static const char *const migrations[] = {
     schema_0001_postgres,
+    schema_0002_postgres,
 };
 #define NEWEST ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
 

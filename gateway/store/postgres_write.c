@@ -102,6 +102,12 @@ static uint64_t hash_group(const struct incident_row *row)
     return hash == 0 ? 1 : hash;
 }
 
+/* It leaves one group and takes another: whatever comes before or after may be about either. */
+static bool is_alone(const struct effect *effect)
+{
+    return effect->kind == EFFECT_INCIDENT && !effect->insert && effect->u.incident->moved;
+}
+
 /* What an effect touches: its row, and for a new row also what has to be unique. 0: nothing. */
 struct marks {
     uint64_t row;
@@ -227,8 +233,16 @@ static void add_incident(struct writer *writer, const struct incident_row *row, 
     column_i64(c, row->next_due_at_ms);
     column_i64(c, row->updated_at_ms);
     column_text(c, row->ladder);
+    column_text(c, row->repliers);
     column_i64(c, is_open);
     column_text(c, insert ? digest_sha256_hex(key, strlen(key), hash) : "");
+    if (!insert && row->moved) {
+        c = columns_row(&writer->groups[GROUP_INCIDENT_MOVE]);
+        column_u64(c, row->number);
+        column_text(c, row->policy);
+        column_text(c, key);
+        column_text(c, digest_sha256_hex(key, strlen(key), hash));
+    }
     if (!insert && !row->live) {
         column_u64(columns_row(&writer->groups[GROUP_INCIDENT_OVER]), row->number);
     }
@@ -377,7 +391,7 @@ void writer_send(struct writer *writer, const struct effects *effects, uint64_t 
     for (size_t i = 0; i < effects->count; i++) {
         const struct effect *effect = &effects->items[i];
         struct marks marks = marks_of(effect);
-        if ((marks.row != 0 && is_touched(writer, marks.row)) ||
+        if (is_alone(effect) || (marks.row != 0 && is_touched(writer, marks.row)) ||
             (marks.key != 0 && is_touched(writer, marks.key))) {
             flush(writer);
         }
@@ -388,6 +402,9 @@ void writer_send(struct writer *writer, const struct effects *effects, uint64_t 
             touch(writer, marks.key);
         }
         add_effect(writer, effect);
+        if (is_alone(effect)) {
+            flush(writer);
+        }
     }
     flush(writer);
 }

@@ -139,6 +139,7 @@ static void after_commit(struct sqlite_store *store)
     if (store->wal_pages - store->checkpointed_pages >= SQLITE_STORE_WAL_PAGES_COMMIT) {
         sqlite_checkpoint(store);
     }
+    sqlite_log_reserve(store);
 }
 
 static enum store_verdict sqlite_commit(void *self, const struct commit *commit, struct err *err)
@@ -289,6 +290,7 @@ static int database_open(struct sqlite_store *store, struct err *err)
         return -1;
     }
     rc = sqlite_sweep_policies(store);
+    sqlite_log_reserve(store);
     return rc == SQLITE_OK ? 0 : sqlite_fail(store->db, store->path, rc, "policies", err);
 }
 
@@ -324,8 +326,10 @@ static const struct store_ops sqlite_ops = {
     .read_meta = sqlite_read_meta,
     .load = sqlite_load,
     .commit = sqlite_commit,
-    .notification = sqlite_notification,
+    .notifications = sqlite_notifications,
     .find_provider_id = sqlite_find_provider_id,
+    .find_alert = sqlite_find_alert,
+    .closed_at = sqlite_closed_at,
     .inbox_append = sqlite_inbox_append,
     .inbox_take = sqlite_inbox_take,
     .idle = sqlite_idle,
@@ -335,6 +339,9 @@ static const struct store_ops sqlite_ops = {
 
 int store_sqlite_open(const char *path, struct store **out_store, struct err *err)
 {
+    /* Its count of all memory would cost a lock in each allocation; refused, harmlessly, once
+     * SQLite runs. */
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     struct sqlite_store *store = heap_alloc(sizeof(*store));
     store->store = (struct store){.ops = &sqlite_ops, .self = store};
     store->path = heap_strdup(path);

@@ -2,7 +2,8 @@
  * sqlite - what the files of the SQLite store share; nobody outside this folder includes it.
  *
  * Shape:   sqlite.c opens, commits and closes; sqlite_schema.c migrates; sqlite_statement.c holds the prepared statements;
- *          sqlite_write.c turns effects into them; sqlite_load.c, sqlite_inbox.c and sqlite_idle.c do as named.
+ *          sqlite_write.c turns effects into them; sqlite_log.c keeps the log ahead of the commits;
+ *          sqlite_load.c, sqlite_inbox.c and sqlite_idle.c do as named.
  * Threads: one at a time: the connection is opened without a mutex.
  * Fails:   functions that answer `int rc` give SQLite's extended result code, SQLITE_OK for success; SQLITE_NOTFOUND stands
  *          for a row to update that is not there. sqlite_verdict says what a code means for a batch.
@@ -22,12 +23,17 @@
 #define SQLITE_STORE_BUSY_MS 200
 #define SQLITE_STORE_WAL_PAGES_IDLE 1000   /* 4 MB: worth a checkpoint while idle */
 #define SQLITE_STORE_WAL_PAGES_COMMIT 8192 /* 32 MB: one between two commits */
+#define SQLITE_STORE_LOG_CHUNK_BYTES (1024 * 1024) /* the log grows by so much at once */
+#define SQLITE_STORE_LOG_LOW_BYTES (128 * 1024)    /* when so little of it is left */
+#define SQLITE_STORE_LOG_MAX_BYTES (48 * 1024 * 1024) /* past the size at which it begins again */
+#define SQLITE_STORE_LOG_WRITE_BYTES (64 * 1024)
 #define SQLITE_STORE_DELETE_MAX 100        /* incidents in one call of idle */
 #define SQLITE_STORE_SWEEP_MAX 5000        /* other rows looked at in one call of idle */
 #define SQLITE_STORE_SWEEPS 3              /* tables swept by age */
 #define SQLITE_STORE_POLICIES_MAX 512      /* more versions than this are swept at open */
 
 extern const char schema_0001_sqlite[];
+extern const char schema_0002_sqlite[];
 
 enum query {
     QUERY_BEGIN,
@@ -39,10 +45,13 @@ enum query {
     QUERY_ALERT_COUNT,
     QUERY_ALERT_STATE,
     QUERY_ALERT_ALL,
+    QUERY_ALERT_OVER,
+    QUERY_ALERT_FIND,
     QUERY_INCIDENT_INSERT,
     QUERY_INCIDENT_UPDATE,
     QUERY_INCIDENT_TURN,
-    QUERY_INCIDENT_OVER,
+    QUERY_INCIDENT_MOVE,
+    QUERY_INCIDENT_CLOSED,
     QUERY_NOTIFICATION,
     QUERY_CLAIM,
     QUERY_CLAIM_BODY,
@@ -55,6 +64,11 @@ enum query {
     QUERY_POLICY,
     QUERY_INBOX_APPEND,
     QUERY_INBOX_DROP,
+    QUERY_READ,
+    QUERY_FIND_NOTIFICATION,
+    QUERY_FIND_DETAILS_FIRING,
+    QUERY_FIND_DETAILS_OLDEST,
+    QUERY_FIND_PROVIDER_ID,
     QUERY_COUNT,
 };
 
@@ -67,6 +81,7 @@ struct sqlite_store {
     sqlite3_stmt *queries[QUERY_COUNT];
     int wal_pages;          /* in the log after the last commit */
     int checkpointed_pages; /* of these, already in the database */
+    int64_t log_bytes;      /* of the log's file, written ahead */
     uint64_t inbox_taken;   /* up to here taken, not yet committed */
     int64_t incidents_swept;            /* up to here looked at by this round of idle */
     int64_t swept[SQLITE_STORE_SWEEPS]; /* the same for each of its other tables */
@@ -105,14 +120,21 @@ int write_effects(struct sqlite_store *store, const struct effects *effects, str
 
 int sqlite_read_meta(void *self, struct store_meta *out_meta, struct err *err);
 int sqlite_load(void *self, const struct store_sink *sink, struct err *err);
-/* The whole row, its body and texts in the arena; also what a reader answers. */
-int sqlite_read_notification(sqlite3 *db, const char *path, uint64_t id, struct arena *arena,
-                             struct notification_row *out_row, struct err *err);
-int sqlite_notification(void *self, uint64_t id, struct arena *arena,
-                        struct notification_row *out_row, const char **out_details,
-                        const char **out_links, struct err *err);
+/* One step of a statement that selects a whole row by its id: the row with its body and texts in the arena. */
+#define SQLITE_FIND_NOTIFICATION                                                                   \
+    "SELECT " NOTIFICATION_COLUMNS NOTIFICATION_LONG " FROM notifications WHERE id = ?1"
+int sqlite_step_notification(sqlite3_stmt *statement, const char *path, uint64_t id,
+                             struct arena *arena, struct notification_row *out_row, bool *out_found,
+                             struct err *err);
+int sqlite_notifications(void *self, const uint64_t *ids, size_t count, struct arena *arena,
+                         struct stored_notification *out_items, struct err *err);
 int sqlite_find_provider_id(void *self, const char *channel, const char *provider_id,
                             uint64_t *out_notification, struct err *err);
+
+int sqlite_find_alert(void *self, const char *source, const char *key, uint64_t *out_incident,
+                      struct err *err);
+
+int sqlite_closed_at(void *self, uint64_t number, int64_t *out_resolved_at_ms, struct err *err);
 
 int sqlite_inbox_append(void *self, const struct store_inbox_item *items, size_t count,
                         struct err *err);
@@ -120,6 +142,7 @@ int sqlite_inbox_take(void *self, size_t max, struct arena *arena,
                       struct store_inbox_item **out_items, size_t *out_count, struct err *err);
 
 void sqlite_checkpoint(struct sqlite_store *store);
+void sqlite_log_reserve(struct sqlite_store *store); /* between two commits */
 int sqlite_sweep_policies(struct sqlite_store *store);
 void sqlite_idle(void *self, int64_t keep_before_ms);
 

@@ -196,112 +196,109 @@ static const char *keep_text(sqlite3_stmt *statement, int column, struct arena *
     return arena_strdup(arena, text == NULL ? "" : (const char *)text);
 }
 
-/* Details of the incident's oldest firing alert; `firing` false: of its oldest. *out_found stays as
- * it is without one. */
-static int read_details(struct sqlite_store *store, uint64_t incident, bool firing,
-                        struct arena *arena, const char **out_details, const char **out_links,
-                        bool *out_found)
+/* Details of the incident's oldest firing alert, or of its oldest; *out_found stays as it is
+ * without one. */
+static int step_details(struct sqlite_store *store, enum query query, struct arena *arena,
+                        struct stored_notification *item, bool *out_found)
 {
-    sqlite3_stmt *statement = NULL;
-    int rc = sqlite3_prepare_v2(store->db,
-                                firing ? "SELECT details, links FROM alerts WHERE incident = ?1 "
-                                         "AND state = 'firing' ORDER BY id LIMIT 1"
-                                       : "SELECT details, links FROM alerts WHERE incident = ?1 "
-                                         "ORDER BY id LIMIT 1",
-                                -1, &statement, NULL);
-    if (rc == SQLITE_OK) {
-        rc = sqlite3_bind_int64(statement, 1, (int64_t)incident);
-    }
-    if (rc == SQLITE_OK) {
-        rc = sqlite3_step(statement);
-    }
+    struct binding b = binding_start(store, query);
+    bind_u64(&b, item->row.incident);
+    int rc = b.rc == SQLITE_OK ? sqlite3_step(b.statement) : b.rc;
     if (rc == SQLITE_ROW) {
-        *out_details = keep_text(statement, 0, arena);
-        *out_links = keep_text(statement, 1, arena);
+        item->details = keep_text(b.statement, 0, arena);
+        item->links = keep_text(b.statement, 1, arena);
         *out_found = true;
     }
-    (void)sqlite3_finalize(statement); /* repeats the step's code */
+    (void)sqlite3_reset(b.statement); /* repeats the step's code */
     return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-int sqlite_read_notification(sqlite3 *db, const char *path, uint64_t id, struct arena *arena,
-                             struct notification_row *out_row, struct err *err)
+static int read_details(struct sqlite_store *store, struct arena *arena,
+                        struct stored_notification *item, struct err *err)
 {
-    sqlite3_stmt *statement = NULL;
+    bool found = false;
+    item->details = "";
+    item->links = "";
+    int rc = step_details(store, QUERY_FIND_DETAILS_FIRING, arena, item, &found);
+    if (rc == SQLITE_OK && !found) {
+        rc = step_details(store, QUERY_FIND_DETAILS_OLDEST, arena, item, &found);
+    }
+    return rc == SQLITE_OK ? 0 : sqlite_fail(store->db, store->path, rc, "alert details", err);
+}
+
+int sqlite_step_notification(sqlite3_stmt *statement, const char *path, uint64_t id,
+                             struct arena *arena, struct notification_row *out_row, bool *out_found,
+                             struct err *err)
+{
+    struct notification_row row;
     int result = 0;
-    int rc = sqlite3_prepare_v2(
-        db, "SELECT " NOTIFICATION_COLUMNS NOTIFICATION_LONG " FROM notifications WHERE id = ?1",
-        -1, &statement, NULL);
-    if (rc == SQLITE_OK && id <= INT64_MAX) {
-        rc = sqlite3_bind_int64(statement, 1, (sqlite3_int64)id); /* else NULL, which is no id */
+    int rc = SQLITE_OK;
+    *out_found = false;
+    if (id <= INT64_MAX) {
+        rc = sqlite3_bind_int64(statement, 1, (sqlite3_int64)id);
+    } else {
+        rc = sqlite3_bind_null(statement, 1); /* which is no id */
     }
     if (rc == SQLITE_OK) {
         rc = sqlite3_step(statement);
     }
     if (rc == SQLITE_ROW) {
-        struct notification_row row;
         result = row_decode_notification(statement, &row, err);
         if (result == 0) {
             row_keep(&notification_shape, &row, arena);
             row.body = row.body == NULL ? NULL : arena_copy(arena, row.body, row.body_count);
             *out_row = row;
+            *out_found = true;
         }
-    } else if (rc == SQLITE_DONE) {
-        result =
-            err_set(err, ERR_NOT_FOUND, "notification %llu is not there", (unsigned long long)id);
-    } else {
-        result = sqlite_fail(db, path, rc, "notification", err);
+    } else if (rc != SQLITE_DONE) {
+        result = sqlite_fail(sqlite3_db_handle(statement), path, rc, "notification", err);
     }
-    (void)sqlite3_finalize(statement); /* repeats the step's code */
+    (void)sqlite3_reset(statement); /* repeats the step's code */
     return result;
 }
 
-int sqlite_notification(void *self, uint64_t id, struct arena *arena,
-                        struct notification_row *out_row, const char **out_details,
-                        const char **out_links, struct err *err)
+static int read_notification(struct sqlite_store *store, uint64_t id, struct arena *arena,
+                             struct stored_notification *out_item, struct err *err)
 {
-    struct sqlite_store *store = self;
-    struct notification_row row;
-    if (sqlite_read_notification(store->db, store->path, id, arena, &row, err) != 0) {
+    *out_item = (struct stored_notification){.found = false};
+    if (sqlite_step_notification(store->queries[QUERY_FIND_NOTIFICATION], store->path, id, arena,
+                                 &out_item->row, &out_item->found, err) != 0) {
         return -1;
     }
-    const char *details = "";
-    const char *links = "";
-    bool found = false;
-    int rc = read_details(store, row.incident, true, arena, &details, &links, &found);
-    if (rc == SQLITE_OK && !found) {
-        rc = read_details(store, row.incident, false, arena, &details, &links, &found);
-    }
+    return out_item->found ? read_details(store, arena, out_item, err) : 0;
+}
+
+/* In one transaction: SQLite then takes its locks once, not for each row. */
+int sqlite_notifications(void *self, const uint64_t *ids, size_t count, struct arena *arena,
+                         struct stored_notification *out_items, struct err *err)
+{
+    struct sqlite_store *store = self;
+    int result = 0;
+    int rc = query_run(store, QUERY_READ);
     if (rc != SQLITE_OK) {
-        return sqlite_fail(store->db, store->path, rc, "alert details", err);
+        return sqlite_fail(store->db, store->path, rc, "read notifications", err);
     }
-    *out_row = row;
-    *out_details = details;
-    *out_links = links;
-    return 0;
+    for (size_t i = 0; i < count && result == 0; i++) {
+        result = read_notification(store, ids[i], arena, &out_items[i], err);
+    }
+    rc = sqlite_rollback(store);
+    if (result == 0 && rc != SQLITE_OK) {
+        result = sqlite_fail(store->db, store->path, rc, "read notifications", err);
+    }
+    return result;
 }
 
 int sqlite_find_provider_id(void *self, const char *channel, const char *provider_id,
                             uint64_t *out_notification, struct err *err)
 {
     struct sqlite_store *store = self;
-    sqlite3_stmt *statement = NULL;
     int result = 0;
-    int rc = sqlite3_prepare_v2(store->db,
-                                "SELECT id FROM notifications WHERE provider_id = ?1 AND "
-                                "channel = ?2 AND provider_id <> '' ORDER BY id DESC LIMIT 1",
-                                -1, &statement, NULL);
-    if (rc == SQLITE_OK) {
-        rc = sqlite3_bind_text(statement, 1, provider_id, -1, SQLITE_STATIC);
-    }
-    if (rc == SQLITE_OK) {
-        rc = sqlite3_bind_text(statement, 2, channel, -1, SQLITE_STATIC);
-    }
-    if (rc == SQLITE_OK) {
-        rc = sqlite3_step(statement);
-    }
+    struct binding b = binding_start(store, QUERY_FIND_PROVIDER_ID);
+    bind_text(&b, provider_id);
+    bind_text(&b, channel);
+    int rc = b.rc == SQLITE_OK ? sqlite3_step(b.statement) : b.rc;
     if (rc == SQLITE_ROW) {
-        *out_notification = (uint64_t)sqlite3_column_int64(statement, 0);
+        *out_notification = (uint64_t)sqlite3_column_int64(b.statement, 0);
     } else if (rc == SQLITE_DONE) {
         result =
             err_set(err, ERR_NOT_FOUND, "no notification of channel %s has the provider id '%s'",
@@ -309,6 +306,43 @@ int sqlite_find_provider_id(void *self, const char *channel, const char *provide
     } else {
         result = sqlite_fail(store->db, store->path, rc, "provider id", err);
     }
-    (void)sqlite3_finalize(statement); /* repeats the step's code */
+    (void)sqlite3_reset(b.statement); /* repeats the step's code */
     return result;
+}
+
+/* Runs a bound query for one number; 0 where it answers no row. */
+static int read_found(struct sqlite_store *store, struct binding *b, const char *what,
+                      int64_t *out_number, struct err *err)
+{
+    int rc = b->rc == SQLITE_OK ? sqlite3_step(b->statement) : b->rc;
+    int64_t found = rc == SQLITE_ROW ? sqlite3_column_int64(b->statement, 0) : 0;
+    (void)sqlite3_reset(b->statement); /* repeats the step's code */
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
+        return sqlite_fail(store->db, store->path, rc, what, err);
+    }
+    *out_number = found;
+    return 0;
+}
+
+int sqlite_find_alert(void *self, const char *source, const char *key, uint64_t *out_incident,
+                      struct err *err)
+{
+    struct sqlite_store *store = self;
+    struct binding b = binding_start(store, QUERY_ALERT_FIND);
+    int64_t found = 0;
+    bind_text(&b, source);
+    bind_text(&b, key);
+    if (read_found(store, &b, "alert by key", &found, err) != 0) {
+        return -1;
+    }
+    *out_incident = (uint64_t)found;
+    return 0;
+}
+
+int sqlite_closed_at(void *self, uint64_t number, int64_t *out_resolved_at_ms, struct err *err)
+{
+    struct sqlite_store *store = self;
+    struct binding b = binding_start(store, QUERY_INCIDENT_CLOSED);
+    bind_i64(&b, number <= INT64_MAX ? (int64_t)number : 0); /* 0 is no incident */
+    return read_found(store, &b, "closed incident", out_resolved_at_ms, err);
 }

@@ -294,8 +294,20 @@ static int read_notifications(struct store_reader *reader, uint64_t incident, ui
 static int read_notification(struct store_reader *reader, uint64_t id, struct arena *arena,
                             struct notification_row *out_row, struct err *err)
 {
-    struct sqlite_reader *own = sqlite_of(reader);
-    return sqlite_read_notification(own->db, own->path, id, arena, out_row, err);
+    const struct sqlite_reader *own = sqlite_of(reader);
+    sqlite3_stmt *statement = NULL;
+    bool found = false;
+    int rc = sqlite3_prepare_v2(own->db, SQLITE_FIND_NOTIFICATION, -1, &statement, NULL);
+    if (rc != SQLITE_OK) {
+        return sqlite_fail(own->db, own->path, rc, "notification", err);
+    }
+    int result = sqlite_step_notification(statement, own->path, id, arena, out_row, &found, err);
+    (void)sqlite3_finalize(statement); /* repeats the step's code */
+    if (result == 0 && !found) {
+        result =
+            err_set(err, ERR_NOT_FOUND, "notification %llu is not there", (unsigned long long)id);
+    }
+    return result;
 }
 
 static int read_attempts(struct store_reader *reader, uint64_t notification, struct arena *arena,

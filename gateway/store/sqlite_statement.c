@@ -9,7 +9,7 @@
     "opened_at_ms = ?12, acked_at_ms = ?13, resolved_at_ms = ?14, owner = ?15, "                   \
     "ack_until_ms = ?16, eta_at_ms = ?17, slip_count = ?18, known = ?19, cleared = ?20, "          \
     "cause = ?21, linked = ?22, firing_count = ?23, next_due_at_ms = ?24, updated_at_ms = ?25, "   \
-    "ladder = ?26"
+    "ladder = ?26, repliers = ?27"
 
 /* Parameters are numbered in the order in which sqlite_write.c binds them. */
 static const char *const query_sql[QUERY_COUNT] = {
@@ -32,23 +32,29 @@ static const char *const query_sql[QUERY_COUNT] = {
     [QUERY_ALERT_ALL] = "UPDATE alerts SET incident = ?2, state = ?5, severity = ?6, "
                         "first_at_ms = ?7, last_at_ms = ?8, resolved_at_ms = ?9, count = ?10, "
                         "summary = ?11, labels = ?12, details = ?13, links = ?14 WHERE id = ?1",
+    [QUERY_ALERT_OVER] = "UPDATE alerts SET over = 1 WHERE incident = ?1 AND over = 0",
+    [QUERY_ALERT_FIND] = "SELECT incident FROM alerts WHERE over = 1 AND source = ?1 AND key = ?2 "
+                         "ORDER BY id DESC LIMIT 1",
     [QUERY_INCIDENT_INSERT] =
         "INSERT INTO incidents (" INCIDENT_COLUMNS INCIDENT_OPEN
         ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
-        "?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27)",
+        "?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28)",
     /* Nearly always open and live stay as they are, and no index has to be touched. */
     [QUERY_INCIDENT_UPDATE] =
-        "UPDATE incidents SET " INCIDENT_SET " WHERE number = ?1 AND live = ?11 AND open = ?27",
+        "UPDATE incidents SET " INCIDENT_SET " WHERE number = ?1 AND live = ?11 AND open = ?28",
     [QUERY_INCIDENT_TURN] =
-        "UPDATE incidents SET " INCIDENT_SET ", live = ?11, open = ?27 WHERE number = ?1",
-    [QUERY_INCIDENT_OVER] = "UPDATE notifications SET snapshot = '' WHERE incident = ?1 AND "
-                            "state = 'accepted' AND snapshot <> ''",
+        "UPDATE incidents SET " INCIDENT_SET ", live = ?11, open = ?28 WHERE number = ?1",
+    [QUERY_INCIDENT_MOVE] = "UPDATE incidents SET policy = ?2, group_key = ?3 WHERE number = ?1",
+    [QUERY_INCIDENT_CLOSED] =
+        "SELECT resolved_at_ms FROM incidents WHERE number = ?1 AND live = 0",
     [QUERY_NOTIFICATION] = "INSERT INTO notifications (" NOTIFICATION_COLUMNS NOTIFICATION_LONG
                            ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
                            "?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)",
     [QUERY_CLAIM] = "UPDATE notifications SET state = 'claimed', attempt_count = ?2 WHERE id = ?1",
-    [QUERY_CLAIM_BODY] = "UPDATE notifications SET state = 'claimed', attempt_count = ?2, "
-                         "body_hash = ?3, content_type = ?4, subject = ?5, body = ?6 WHERE id = ?1",
+    [QUERY_CLAIM_BODY] =
+        "UPDATE notifications SET state = 'claimed', attempt_count = ?2, "
+        "body_hash = ?3, content_type = ?4, subject = ?5, body = ?6, snapshot = '' "
+        "WHERE id = ?1",
     /* History, not state: an attempt counted twice must not stop the engine. */
     [QUERY_ATTEMPT_START] = "INSERT OR REPLACE INTO attempts VALUES (?1, ?2, ?3, ?4, ?5, 0, '', "
                             "'', '')",
@@ -58,9 +64,7 @@ static const char *const query_sql[QUERY_COUNT] = {
                             "WHERE id = ?1",
     [QUERY_OUTCOME_END] =
         "UPDATE notifications SET state = ?2, reason = ?3, next_at_ms = ?4, ended_at_ms = ?5, "
-        "body = NULL, snapshot = CASE WHEN ?2 = 'accepted' AND EXISTS (SELECT 1 FROM incidents "
-        "WHERE number = notifications.incident AND live = 1) THEN snapshot ELSE '' END "
-        "WHERE id = ?1",
+        "body = NULL, snapshot = '' WHERE id = ?1",
     [QUERY_PROVIDER_ID] = "UPDATE notifications SET provider_id = ?2 WHERE id = ?1",
     [QUERY_TIMELINE] = "INSERT INTO timeline (incident, at_ms, kind, actor, credential, text, "
                        "data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -68,6 +72,14 @@ static const char *const query_sql[QUERY_COUNT] = {
                      "ON CONFLICT (hash) DO NOTHING",
     [QUERY_INBOX_APPEND] = "INSERT INTO inbox (uuid, bytes) VALUES (?1, ?2)",
     [QUERY_INBOX_DROP] = "DELETE FROM inbox WHERE sequence <= ?1",
+    [QUERY_READ] = "BEGIN",
+    [QUERY_FIND_NOTIFICATION] = SQLITE_FIND_NOTIFICATION,
+    [QUERY_FIND_DETAILS_FIRING] = "SELECT details, links FROM alerts WHERE incident = ?1 "
+                                  "AND state = 'firing' ORDER BY id LIMIT 1",
+    [QUERY_FIND_DETAILS_OLDEST] = "SELECT details, links FROM alerts WHERE incident = ?1 "
+                                  "ORDER BY id LIMIT 1",
+    [QUERY_FIND_PROVIDER_ID] = "SELECT id FROM notifications WHERE provider_id = ?1 AND "
+                               "channel = ?2 AND provider_id <> '' ORDER BY id DESC LIMIT 1",
 };
 
 int queries_prepare(struct sqlite_store *store, struct err *err)

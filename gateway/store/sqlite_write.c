@@ -108,7 +108,25 @@ static void bind_incident(struct binding *b, const struct incident_row *row,
     bind_i64(b, row->next_due_at_ms);
     bind_i64(b, row->updated_at_ms);
     bind_text(b, row->ladder);
+    bind_text(b, row->repliers);
     bind_i64(b, row->state != INCIDENT_RESOLVED);
+}
+
+/* An incident has left memory: its alerts are found by their keys from now on. */
+static int close_incident(struct sqlite_store *store, const struct incident_row *row)
+{
+    struct binding b = binding_start(store, QUERY_ALERT_OVER);
+    bind_u64(&b, row->number);
+    return binding_run(&b);
+}
+
+static int move_incident(struct sqlite_store *store, const struct incident_row *row)
+{
+    struct binding b = binding_start(store, QUERY_INCIDENT_MOVE);
+    bind_u64(&b, row->number);
+    bind_text(&b, row->policy);
+    bind_text(&b, row->group_key);
+    return update_run(store, &b);
 }
 
 static int update_incident(struct sqlite_store *store, const struct incident_row *row)
@@ -122,10 +140,11 @@ static int update_incident(struct sqlite_store *store, const struct incident_row
         bind_incident(&b, row, uuid);
         rc = update_run(store, &b);
     }
+    if (rc == SQLITE_OK && row->moved) {
+        rc = move_incident(store, row);
+    }
     if (rc == SQLITE_OK && !row->live) {
-        b = binding_start(store, QUERY_INCIDENT_OVER);
-        bind_u64(&b, row->number);
-        rc = binding_run(&b);
+        rc = close_incident(store, row);
     }
     return rc;
 }

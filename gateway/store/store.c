@@ -80,6 +80,21 @@ bool store_has_room(const struct store *store)
     return store->ops->has_room == NULL || store->ops->has_room(store->self);
 }
 
+int store_notification(const struct store *store, uint64_t id, struct arena *arena,
+                       struct stored_notification *out_item, struct err *err)
+{
+    struct stored_notification item = {.found = false};
+    if (store->ops->notifications(store->self, &id, 1, arena, &item, err) != 0) {
+        return -1;
+    }
+    if (!item.found) {
+        return err_set(err, ERR_NOT_FOUND, "notification %llu is not there",
+                       (unsigned long long)id);
+    }
+    *out_item = item;
+    return 0;
+}
+
 void store_close(struct store *store)
 {
     if (store != NULL) {

@@ -48,9 +48,11 @@ struct store_meta {
 /*
  * What an effect does to the rows beyond writing its own fields:
  *   claim    state claimed, attempt_count = attempt, a row of attempts; a body given is stored with its hash, type, subject
+ *            and takes the place of the snapshot
  *   outcome  state, reason, next_at_ms; the attempt's row is closed. A state after claimed also sets ended_at_ms and drops
- *            body and snapshot (the hash stays); accepted keeps the snapshot for as long as the incident is live
- *   incident uuid, policy (the name) and group_key are those of the insert for ever
+ *            body and snapshot (the hash stays)
+ *   incident uuid is that of the insert for ever; policy (the name) and group_key change only where `moved` says so;
+ *            of one that is no longer live find_alert knows the alerts from then on
  *   alert    source and key are those of the insert for ever
  * An update of a row that is not there is a bug of the caller, answered with broken.
  */
@@ -78,6 +80,15 @@ struct store_inbox_item {
     size_t count;
 };
 
+/* A notification as delivery needs it. The details and links are those of the incident's oldest firing alert, or of its
+ * oldest when none fires. */
+struct stored_notification {
+    bool found;
+    struct notification_row row; /* whole: with snapshot and body */
+    const char *details;
+    const char *links;
+};
+
 struct store;
 
 struct store_ops {
@@ -85,13 +96,17 @@ struct store_ops {
     int (*read_meta)(void *self, struct store_meta *out_meta, struct err *err);
     int (*load)(void *self, const struct store_sink *sink, struct err *err);
     enum store_verdict (*commit)(void *self, const struct commit *commit, struct err *err);
-    /* Snapshot, body and alert details of one notification into the arena; ERR_NOT_FOUND when it is not there.
-     * The details are those of the incident's oldest firing alert, or of its oldest when none fires. */
-    int (*notification)(void *self, uint64_t id, struct arena *arena, struct notification_row *out_row,
-                        const char **out_details, const char **out_links, struct err *err);
+    /* out_items[i] is that of ids[i], its texts in the arena, all of one state of the store. */
+    int (*notifications)(void *self, const uint64_t *ids, size_t count, struct arena *arena,
+                         struct stored_notification *out_items, struct err *err);
     /* The notification a receipt speaks of; the newest where a provider has used an id twice. */
     int (*find_provider_id)(void *self, const char *channel, const char *provider_id,
                             uint64_t *out_notification, struct err *err);
+    /* The newest incident that is no longer live and has an alert with this source and key; 0 when there is none.
+     * Asked for every new incident, so it must stay cheap. */
+    int (*find_alert)(void *self, const char *source, const char *key, uint64_t *out_incident, struct err *err);
+    /* When an incident that is no longer live was resolved; 0 when there is none of that number. */
+    int (*closed_at)(void *self, uint64_t number, int64_t *out_resolved_at_ms, struct err *err);
     int (*inbox_append)(void *self, const struct store_inbox_item *items, size_t count, struct err *err);
     /* The oldest that were not taken yet. They leave the store in the transaction of the next commit that answers
      * committed, so apply them in it; after any other verdict they are taken again. */
@@ -123,6 +138,9 @@ void store_close(struct store *store);
 bool store_has_room(const struct store *store);
 /* For the configuration: -1 for a URL that this program cannot open, without trying it. */
 int store_url_check(const char *url, struct err *err);
+/* One of them; ERR_NOT_FOUND when it is not there. */
+int store_notification(const struct store *store, uint64_t id, struct arena *arena,
+                       struct stored_notification *out_item, struct err *err);
 
 /* The makers behind store_open, also for tests. */
 int store_sqlite_open(const char *path, struct store **out_store, struct err *err);

@@ -52,11 +52,12 @@ int store_read_notification(struct store_reader *reader, uint64_t id, struct are
                             struct notification_row *out_row, struct err *err);
 int store_read_attempts(struct store_reader *reader, uint64_t notification, struct arena *arena,
                         struct attempt_row **out_rows, size_t *out_count, struct err *err);
-/* Timeline rows of all incidents with rowid above `after`, oldest first: what `escalate tail` follows. */
+/* Timeline rows of all incidents with an id above `after`, oldest first: what /v1/stream follows. Ids rise in the order of
+ * the commits and are never given twice. */
 int store_read_timeline_after(struct store_reader *reader, uint64_t after, size_t limit,
                               struct arena *arena, struct timeline_row **out_rows,
                               uint64_t **out_ids, size_t *out_count, struct err *err);
-/* Latest rowid of the timeline, the place where a new follower starts. */
+/* The newest id of the timeline, the place where a new follower starts; 0: there is none. */
 int store_read_timeline_last(struct store_reader *reader, uint64_t *out_last, struct err *err);
 
 #endif

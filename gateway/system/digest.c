@@ -2,6 +2,7 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -12,10 +13,23 @@ static const char base64_digits[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char base32_digits[] = "abcdefghijklmnopqrstuvwxyz234567";
 
+static EVP_MD *sha256;
+
+static void sha256_fetch(void)
+{
+    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    ASSERT(sha256 != NULL);
+}
+
 void digest_sha256(const void *data, size_t count, unsigned char out[DIGEST_BYTES])
 {
+    /* The library would look the algorithm up by its name for each digest, which takes longer than
+     * a short one. */
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    int status = pthread_once(&once, sha256_fetch);
+    ASSERT(status == 0);
     unsigned int written = 0;
-    int done = EVP_Digest(count > 0 ? data : "", count, out, &written, EVP_sha256(), NULL);
+    int done = EVP_Digest(count > 0 ? data : "", count, out, &written, sha256, NULL);
     ASSERT(done == 1 && written == DIGEST_BYTES);
 }
 
@@ -36,9 +50,9 @@ void digest_hmac_sha256(const void *key, size_t key_count, const void *data, siz
 {
     size_t written = 0;
     /* The library takes a NULL key or text for "not given yet": empty ones need an address. */
-    unsigned char *done = EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, key_count > 0 ? key : "",
-                                    key_count, count > 0 ? data : (const void *)"", count, out,
-                                    DIGEST_BYTES, &written);
+    unsigned char *done =
+        EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, key_count > 0 ? key : "", key_count,
+                  count > 0 ? data : (const void *)"", count, out, DIGEST_BYTES, &written);
     ASSERT(done != NULL && written == DIGEST_BYTES);
 }
 

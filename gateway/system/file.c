@@ -209,9 +209,10 @@ int file_write(const char *path, const void *data, size_t count, unsigned mode, 
 int file_make_dir(const char *path, unsigned mode, struct err *err)
 {
     struct stat status;
+    char folder[PATH_MAX];
     if (mkdir(path, (mode_t)mode) == 0) {
         if (chmod(path, (mode_t)mode) == 0) {
-            return 0;
+            return folder_of(path, folder, err) == 0 ? sync_folder(folder, err) : -1;
         }
         int error_number = errno;
         return err_set_errno(err, error_number, "%s: cannot set mode %04o", path, mode);

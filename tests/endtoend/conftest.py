@@ -1,5 +1,6 @@
 import pathlib
 import sys
+import tempfile
 
 import pytest
 
@@ -8,6 +9,13 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from daemon import Daemon  # noqa: E402
 from postgres import Postgres  # noqa: E402
 from receiver import Receiver  # noqa: E402
+
+
+@pytest.fixture
+def tmp_path():
+    """pytest's own keeps three old folders, and its long names leave no room for that of a socket."""
+    with tempfile.TemporaryDirectory(prefix="t") as folder:
+        yield pathlib.Path(folder)
 
 
 @pytest.fixture
@@ -29,8 +37,8 @@ def daemon(tmp_path):
 def receiver():
     made = []
 
-    def make(script=None):
-        made.append(Receiver(script))
+    def make(script=None, tls=None):
+        made.append(Receiver(script, tls))
         return made[-1]
 
     yield make

@@ -3,7 +3,7 @@
 import signal
 import subprocess
 
-from configs import EVENT, TOKEN, ladder
+from configs import EVENT, READ_TOKEN, TOKEN, ladder
 from daemon import ESCALATED, wait_for
 
 
@@ -50,6 +50,29 @@ def test_reload_takes_all_or_nothing(daemon):
     d.send({"action": "resolve", "key": "k2"}, TOKEN)
     wait_for(lambda: d.incident(first)["state"] == "resolved", "the resolution")
     assert [row["to"] for row in d.incident(first)["notifications"] if row["kind"] == "page"] == ["ann"]
+
+
+def test_a_running_ladder_changes_on_demand_only(daemon):
+    d = daemon(ladder("30s")).start()
+    number = str(d.send(EVENT, TOKEN).json["results"][0]["incident"])
+    wait_for(lambda: d.messages("sms"), "the page")
+    unchanged = d.escalate("repolicy", number, check=False)
+    assert unchanged.returncode == 65 and "already runs the current version" in unchanged.stderr
+    before = d.incident(int(number))
+    d.configure(ladder("1ms"))
+    d.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: "configuration reloaded" in d.log_text(), "the reload")
+    after = d.incident(int(number))
+    assert len(after["notifications"]) == len(before["notifications"]) == 1
+    assert d.request("POST", f"/v1/incidents/{number}/repolicy", {}, token=READ_TOKEN).status == 403
+    assert f"#{number} now runs version" in d.escalate("repolicy", number, "--as", "ann").stdout
+    wait_for(lambda: any(row["to"] == "carol" for row in d.incident(int(number))["notifications"]), "the next step")
+    entries = [row for row in d.incident(int(number))["timeline"] if row["kind"] == "repolicy"]
+    assert len(entries) == 1 and "ann moves it" in entries[0]["text"]
+    assert entries[0]["data"]["from"] != entries[0]["data"]["to"]
+    d.kill()
+    d.start()
+    assert "already runs the current version" in d.escalate("repolicy", number, check=False).stderr
 
 
 def test_people_are_the_current_ones_after_a_reload(daemon):

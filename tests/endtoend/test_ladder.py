@@ -33,6 +33,8 @@ def test_climbs_in_order(daemon):
     wait_for(lambda: len(d.messages("sms")) >= 2 and len(d.messages("email")) == 2, "four captured messages")
     states = {row["state"] for row in d.incident(number)["notifications"]}
     wait_for(lambda: {row["state"] for row in d.incident(number)["notifications"]} == {"accepted"}, str(states))
+    exhausted = re.compile(r"^escalated_ladders_exhausted_total 1$", re.M)
+    wait_for(lambda: exhausted.search(d.request("GET", "/metrics").body.decode()), "the end of the ladder, counted")
 
 
 def test_an_acknowledgement_stops_the_ladder(daemon):

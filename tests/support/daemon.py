@@ -9,11 +9,15 @@ import socket
 import subprocess
 import time
 
+from disk import Disk
+
 BUILD = pathlib.Path(os.environ["ESCALATED_BUILD"])
 ESCALATED = BUILD / "bin" / "escalated"
 ESCALATE = BUILD / "bin" / "escalate"
 # Which stores this build has.
 STORES = ["sqlite", "postgres"] if "ESCALATED_POSTGRES:BOOL=ON" in (BUILD / "CMakeCache.txt").read_text() else ["sqlite"]
+# Their memory says nothing about ours: freed blocks are kept, and each byte has a shadow.
+SANITIZED = any(name in ESCALATED.read_bytes() for name in (b"__asan_init", b"__tsan_init"))
 # Sanitized builds on a busy machine are slow; a deadline only bounds a failure, it never delays a success.
 DEADLINE = 60.0
 
@@ -45,14 +49,21 @@ class Daemon:
     """One escalated process. `config` maps file names to texts, or is one text for escalated.ini."""
 
     def __init__(self, folder, config, env=None):
-        self.folder = pathlib.Path(folder)
+        self.folder = pathlib.Path(folder).resolve()
         self.config_dir = self.folder / "config"
         self.state_dir = self.folder / "state"
         self.log_path = self.folder / "escalated.log"
         self.env = {**os.environ, **(env or {})}
         self.process = None
         self.port = None
+        self.disk = None
         self.configure(config)
+
+    def put_on_disk(self, log=False):
+        """From its next start on its files lie on a disk that the test controls; with `log` power can be cut."""
+        self.disk = Disk(self.folder / "disk", self.state_dir, log)
+        self.env.update(self.disk.env)
+        return self
 
     def configure(self, config):
         self.config_dir.mkdir(parents=True, exist_ok=True)
@@ -63,6 +74,8 @@ class Daemon:
             path.chmod(0o600)
 
     def start(self, ready=True):
+        if self.disk is not None:
+            self.disk.begin()
         self.log = open(self.log_path, "ab")
         begin = self.log_path.stat().st_size
         self.process = subprocess.Popen(
@@ -72,10 +85,13 @@ class Daemon:
             wait_for(lambda: "msg=ready" in self.log_text(begin) or self.process.poll() is not None,
                      "the daemon to be ready")
             assert self.process.poll() is None, f"the daemon ended:\n{self.log_text(begin)}"
-            for line in self.log_text(begin).splitlines():
-                if "msg=listening" in line:
-                    self.port = int(line.split("port=")[1].split()[0])
+            self.find_port(begin)
         return self
+
+    def find_port(self, begin=0):
+        for line in self.log_text(begin).splitlines():
+            if "msg=listening" in line:
+                self.port = int(line.split("port=")[1].split()[0])
 
     def log_text(self, begin=0):
         with open(self.log_path, "rb") as file:
@@ -86,6 +102,11 @@ class Daemon:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(DEADLINE)
         self.log.close()
+
+    def cut_power(self, chance):
+        """Kills it and leaves of its folder what a disk may hold then; says what was kept of the rest."""
+        self.kill()
+        return self.disk.cut(chance)
 
     def stop(self):
         """SIGTERM; returns the exit code."""

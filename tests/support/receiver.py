@@ -8,11 +8,13 @@ import time
 
 
 class Receiver:
-    """`script(request) -> (status, headers, body)`, or one of "hang", "reset", "drip"; default is 200."""
+    """`script(request) -> (status, headers, body)`, or one of "hang", "reset", "drip"; default is 200. With `tls`, an
+    ssl.SSLContext, it speaks https; `handshakes` counts the connections that came that far."""
 
-    def __init__(self, script=None):
+    def __init__(self, script=None, tls=None):
         self.script = script or (lambda request: (200, {}, b"{}"))
         self.requests = []
+        self.handshakes = 0
         self.stopping = threading.Event()
         receiver = self
 
@@ -37,12 +39,19 @@ class Receiver:
             daemon_threads = True
             request_queue_size = 128
 
+            def get_request(self):
+                connection, address = super().get_request()
+                if tls is not None:
+                    connection = tls.wrap_socket(connection, server_side=True)  # OSError: the peer went away
+                    receiver.handshakes += 1
+                return connection, address
+
             def handle_error(self, request, client_address):
                 pass  # a daemon that was killed resets its connections; the ledger is what counts
 
         self.server = Server(("127.0.0.1", 0), Handler)
         self.port = self.server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}/hook"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}/hook"
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
         self.thread.start()
 

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define LEASE_MS 60000
 #define DUMP_BYTES_MAX (64UL * 1024 * 1024)
 
 char *test_folder_make(void)
@@ -38,6 +39,20 @@ void test_folder_remove(char *folder)
     (void)closedir(entries); /* it was only read */
     assert_int_equal(rmdir(folder), 0);
     free(folder);
+}
+
+struct store *store_open_held(const char *url, const char *folder)
+{
+    struct store *store = NULL;
+    struct err err = {0};
+    bool held = false;
+    if (store_open(url, folder, &store, &err) != 0 ||
+        (store->ops->lease != NULL &&
+         store->ops->lease(store->self, LEASE_MS, &held, &err) != 0)) {
+        fail_msg("%s", err.text);
+    }
+    assert_true(held || store->ops->lease == NULL);
+    return store;
 }
 
 struct incident_row sample_incident(uint64_t number)
@@ -67,6 +82,7 @@ struct incident_row sample_incident(uint64_t number)
         .next_due_at_ms = 1700000000009,
         .ladder = "{\"climb\":1}",
         .updated_at_ms = 1700000000010,
+        .repliers = "carol,dan",
     };
     static char group_keys[64][24];
     static size_t next;
@@ -289,8 +305,9 @@ void dump_incident(struct strbuf *out, const struct incident_row *row)
     strbuf_printf(out, " slips=%lld known=%d cleared=%d cause='%s' linked=%llu firing=%lld",
                   (long long)row->slip_count, row->known, row->cleared, row->cause,
                   (unsigned long long)row->linked, (long long)row->firing_count);
-    strbuf_printf(out, " due=%lld ladder=%s updated=%lld\n", (long long)row->next_due_at_ms,
-                  row->ladder, (long long)row->updated_at_ms);
+    strbuf_printf(out, " due=%lld ladder=%s updated=%lld repliers=%s\n",
+                  (long long)row->next_due_at_ms, row->ladder, (long long)row->updated_at_ms,
+                  row->repliers);
 }
 
 void dump_alert(struct strbuf *out, const struct alert_row *row)

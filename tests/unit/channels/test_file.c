@@ -15,7 +15,7 @@
 
 #define WAIT_MS 10000
 
-static char state_dir[64];
+static char state_dir[128];
 
 static struct channel_message message_with_key(const char *key)
 {
@@ -200,9 +200,9 @@ static void test_refused_names(void **state)
 static int make_state_dir(void **state)
 {
     (void)state;
-    (void)snprintf(state_dir, sizeof state_dir, "%s/escalated-file-XXXXXX",
-                   getenv("TMPDIR") != NULL && strlen(getenv("TMPDIR")) < 30 ? getenv("TMPDIR")
-                                                                             : P_tmpdir);
+    const char *base = getenv("TMPDIR");
+    (void)snprintf(state_dir, sizeof state_dir, "%.60s/escalated-file-XXXXXX",
+                   base != NULL ? base : P_tmpdir);
     return mkdtemp(state_dir) != NULL ? 0 : -1;
 }
 

@@ -57,6 +57,8 @@ static const struct judge_case cases[] = {
     TROUBLE(HTTP_TROUBLE_NETWORK, true, CHANNEL_UNKNOWN, "network"),
     TROUBLE(HTTP_TROUBLE_TIMEOUT, false, CHANNEL_RETRY, "timeout"),
     TROUBLE(HTTP_TROUBLE_TIMEOUT, true, CHANNEL_UNKNOWN, "timeout"),
+    TROUBLE(HTTP_TROUBLE_TLS, false, CHANNEL_RETRY, "tls"),
+    TROUBLE(HTTP_TROUBLE_TLS, true, CHANNEL_UNKNOWN, "tls"),
     TROUBLE(HTTP_TROUBLE_STOPPED, false, CHANNEL_RETRY, "stopped"),
     TROUBLE(HTTP_TROUBLE_STOPPED, true, CHANNEL_UNKNOWN, "stopped"),
     TROUBLE(HTTP_TROUBLE_REFUSED, false, CHANNEL_REJECTED, "address-refused"),

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "policies/ladder.h"
 #include "tests/unit/config/folder.h"
 
 static const char good[] = "[channel sms]\nplugin = file\n"
@@ -447,6 +448,35 @@ static void test_sizes(void **state)
     test_folder_remove(&folder);
 }
 
+/* A ladder has room for 64 steps: the last is read, one more is refused where it stands. */
+static void test_most_steps(void **state)
+{
+    (void)state;
+    struct strbuf text;
+    strbuf_init(&text, 1 << 16);
+    strbuf_add(&text, "[policy p]\nmatch = a=\"b\"\n");
+    for (int i = 1; i <= LADDER_STEPS_MAX + 1; i++) {
+        struct test_folder folder;
+        strbuf_printf(&text, "[step p/s%d]\npage = ann\n", i);
+        if (i < LADDER_STEPS_MAX) {
+            continue;
+        }
+        test_folder_make(&folder);
+        test_folder_text(&folder, "a.ini", strbuf_text(&text));
+        test_folder_text(&folder, "z.ini", good);
+        if (i == LADDER_STEPS_MAX) {
+            struct config *config = test_folder_load(&folder, test_plugins());
+            assert_int_equal(config->rulebook.policies[0].step_count, LADDER_STEPS_MAX);
+            config_release(config);
+        } else {
+            load_fails(folder.path,
+                       "a.ini:131: [step p/s65]: got step 65 of policy p, want at most 64\n");
+        }
+        test_folder_remove(&folder);
+    }
+    strbuf_clear(&text);
+}
+
 static void test_secret_modes(void **state)
 {
     (void)state;
@@ -510,7 +540,7 @@ int main(void)
         cmocka_unit_test(test_policies),    cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_all_at_once), cmocka_unit_test(test_folders),
         cmocka_unit_test(test_sizes),       cmocka_unit_test(test_secret_modes),
-        cmocka_unit_test(test_mutations),
+        cmocka_unit_test(test_mutations),   cmocka_unit_test(test_most_steps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

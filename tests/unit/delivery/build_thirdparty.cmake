@@ -6,7 +6,7 @@ file(GLOB files ${SOURCE}/*)
 file(COPY ${files} DESTINATION ${WORK}/source)
 foreach(step
     "--install;${BUILD};--prefix;${WORK}/prefix;--component;development"
-    "-S;${WORK}/source;-B;${WORK}/build;-DCMAKE_PREFIX_PATH=${WORK}/prefix;-DCMAKE_C_COMPILER=${COMPILER}"
+    "-G;Ninja;-S;${WORK}/source;-B;${WORK}/build;-DCMAKE_PREFIX_PATH=${WORK}/prefix;-DCMAKE_C_COMPILER=${COMPILER}"
     "--build;${WORK}/build")
   execute_process(COMMAND ${CMAKE_COMMAND} ${step} COMMAND_ERROR_IS_FATAL ANY)
 endforeach()

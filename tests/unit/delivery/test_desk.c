@@ -113,6 +113,7 @@ static void test_waiting_for_a_slot(void **state)
     stage_offer(stage, 5, "b");
     (void)stage_expect_prepared(stage, 5, "");
     stage_start(stage, 1, "a/x");
+    stage_turn(stage, LIMITS_QUICK_MS * 2); /* not quick: no slots ahead */
     stage_finish(0, CHANNEL_SENT, "ok", 0);
     stage_turn(stage, 0);
     stage_expect_result(stage, 1, OUTCOME_ACCEPTED, "ok");
@@ -122,6 +123,53 @@ static void test_waiting_for_a_slot(void **state)
     stage_turn(stage, 0);
     (void)stage_expect_prepared(stage, 4, "");
     stage_expect_silence(stage);
+}
+
+/* A quick destination has slots ahead of its attempts; what is claimed there begins when a place is
+ * free, in order, and too late it does not begin at all. */
+static void test_claims_ahead_of_a_quick_destination(void **state)
+{
+    struct stage *stage = *state;
+    stage_attempt(stage, 1, "a", CHANNEL_SENT, "ok", 0);
+    size_t sent = fake.send_count;
+    for (uint64_t i = 2; i <= 6; i++) {
+        stage_offer(stage, i, "a");
+    }
+    for (uint64_t i = 2; i <= 5; i++) { /* per_target = 2, and 2 ahead */
+        struct order start = world_start(i, 1, "hook", "a");
+        (void)stage_expect_prepared(stage, i, "");
+        start.deadline_mono_ms = stage->now_ms + 100;
+        stage_give(stage, start);
+    }
+    stage_expect_silence(stage);
+    assert_int_equal(fake.send_count, sent + 2);
+    stage_finish(sent, CHANNEL_SENT, "ok", 0);
+    stage_turn(stage, 0);
+    assert_int_equal(fake.send_count, sent + 3);
+    stage_expect_result(stage, 2, OUTCOME_ACCEPTED, "ok");
+    (void)stage_expect_prepared(stage, 6, "");
+    /* Now it hangs. Nothing more is claimed ahead, and the one that was hears that it is late. */
+    stage_turn(stage, 100);
+    stage_expect_result(stage, 5, OUTCOME_TEMPORARY, "late");
+    assert_int_equal(fake.send_count, sent + 3);
+    assert_int_equal(desk_busy_count(stage->desk), 3);
+    stage_start(stage, 6, "a");
+    stage_drop(stage, 6);
+    stage_expect_result(stage, 6, OUTCOME_TEMPORARY, "recalled");
+    stage_drop(stage, 3); /* under way: it goes on */
+    stage_expect_silence(stage);
+    stage_finish(sent + 1, CHANNEL_SENT, "ok", 0);
+    stage_turn(stage, 0);
+    stage_expect_result(stage, 3, OUTCOME_ACCEPTED, "ok");
+    stage_offer(stage, 7, "a");
+    (void)stage_expect_prepared(stage, 7, "");
+    stage_offer(stage, 8, "a");
+    (void)stage_expect_prepared(stage, 8, "");
+    stage_start(stage, 7, "a");
+    stage_start(stage, 8, "a");
+    desk_close(stage->desk, stage->now_ms);
+    stage_expect_result(stage, 8, OUTCOME_TEMPORARY, "stopping");
+    assert_int_equal(desk_busy_count(stage->desk), 2);
 }
 
 static void test_a_dropped_waiting_offer_is_answered_once(void **state)
@@ -143,7 +191,7 @@ static void test_a_dead_destination_holds_few_credits(void **state)
 {
     struct stage *stage = *state;
     size_t refused = 0;
-    for (uint64_t i = 1; i <= OUTBOX_CREDITS_PER_CHANNEL; i++) {
+    for (uint64_t i = 1; i <= OUTBOX_CREDITS_PER_LANE; i++) {
         stage_offer(stage, i, "dead");
     }
     (void)stage_expect_prepared(stage, 1, "");
@@ -157,7 +205,7 @@ static void test_a_dead_destination_holds_few_credits(void **state)
         assert_string_equal(input->u.prepared.reason, "busy");
         world_release(input);
     }
-    assert_int_equal(refused, OUTBOX_CREDITS_PER_CHANNEL - 2 - LIMITS_WAITING_SLOW_MAX);
+    assert_int_equal(refused, OUTBOX_CREDITS_PER_LANE - 2 - LIMITS_WAITING_SLOW_MAX);
     for (uint64_t i = 101; i <= 120; i++) {
         stage_attempt(stage, i, "alive", CHANNEL_SENT, "ok", 0);
     }
@@ -230,6 +278,7 @@ int main(void)
         CASE(test_what_cannot_be_prepared_fails),
         CASE(test_drop_frees_the_slot),
         CASE(test_waiting_for_a_slot),
+        CASE(test_claims_ahead_of_a_quick_destination),
         CASE(test_a_dropped_waiting_offer_is_answered_once),
         CASE(test_a_dead_destination_holds_few_credits),
         CASE(test_breaker),

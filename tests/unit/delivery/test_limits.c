@@ -72,6 +72,42 @@ static void test_a_quick_destination_has_many(void **state)
     limits_clear(&limits);
 }
 
+/* Slots ahead of the attempts only where these are quick and do not fail. */
+static void test_slots_ahead(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t took_ms;
+        enum limits_ending ending;
+        size_t slots;
+    } cases[] = {
+        {.took_ms = 0, .ending = LIMITS_SUCCEEDED, .slots = 4},
+        {.took_ms = LIMITS_QUICK_MS - 1, .ending = LIMITS_SUCCEEDED, .slots = 4},
+        {.took_ms = LIMITS_QUICK_MS, .ending = LIMITS_SUCCEEDED, .slots = 2},
+        {.took_ms = 0, .ending = LIMITS_FAILED, .slots = 2},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct limits limits;
+        size_t slots = 0;
+        limits_init(&limits, 3, 2);
+        struct destination *a = limits_destination(&limits, "a");
+        assert_int_equal(ask(&limits, a, 0), LIMITS_NOW);
+        assert_true(limits_may_run(&limits, a));
+        limits_began(&limits, a);
+        limits_ended(&limits, a, cases[i].took_ms);
+        (void)limits_give_back(&limits, a, false, cases[i].ending, 0, 0);
+        while (ask(&limits, a, 0) == LIMITS_NOW) {
+            slots++;
+        }
+        assert_int_equal(slots, cases[i].slots);
+        limits_began(&limits, a);
+        assert_true(limits_may_run(&limits, a));
+        limits_began(&limits, a);
+        assert_false(limits_may_run(&limits, a));
+        limits_clear(&limits);
+    }
+}
+
 static void test_open_breaker_answers_at_once(void **state)
 {
     (void)state;
@@ -159,6 +195,7 @@ int main(void)
         cmocka_unit_test(test_slots),
         cmocka_unit_test(test_a_dead_destination_has_few_waiting_places),
         cmocka_unit_test(test_a_quick_destination_has_many),
+        cmocka_unit_test(test_slots_ahead),
         cmocka_unit_test(test_open_breaker_answers_at_once),
         cmocka_unit_test(test_a_wish_to_wait_is_kept),
         cmocka_unit_test(test_destinations_are_bounded),

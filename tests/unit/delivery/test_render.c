@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 
 #include "gateway/delivery/render.h"
 #include "gateway/system/token.h"
@@ -100,6 +101,25 @@ static void test_text_of_a_page(void **state)
     expect_text(&rendered, token);
     assert_string_equal(rendered.subject, "#142 critical: Disk /srv full");
     assert_string_equal(rendered.content_type, "text/plain; charset=utf-8");
+    render_clear(&rendered);
+}
+
+static void test_what_only_some_incidents_say(void **state)
+{
+    (void)state;
+    static const char manual[] = "{\"state\":\"triggered\",\"cleared\":true,\"linked\":17}";
+    static const char over[] = "{\"state\":\"resolved\",\"cleared\":true,\"linked\":0}";
+    struct rendered rendered;
+    struct order order = page_order();
+    order.snapshot = manual;
+    make("text", &order, &rendered);
+    expect_text(&rendered, "The source has cleared; only a person ends it.\n");
+    expect_text(&rendered, "Follows: #17\n");
+    render_clear(&rendered);
+    order.snapshot = over;
+    make("text", &order, &rendered);
+    assert_null(strstr(strbuf_text(&rendered.body), "cleared"));
+    assert_null(strstr(strbuf_text(&rendered.body), "Follows"));
     render_clear(&rendered);
 }
 
@@ -215,6 +235,72 @@ static void test_webhook_envelope(void **state)
 
 /* Nothing from outside may end the subject's line, begin a new field, or reach a terminal as a
  * control sequence. */
+/* What is read in one pass gives the same bytes as the tree. */
+static void test_members_equal_the_tree(void **state)
+{
+    (void)state;
+    static const char *const snapshots[] = {
+        SNAPSHOT,
+        "{\"title\":\"t\",\"state\":\"triggered\",\"labels\":{\"a\":\"b\",\"c\":[1,-2,null,true,{}]"
+        "}}",
+        "{\"title\":\"\\u00e4\\n\\\"\\ud83d\\ude00\",\"summary\":7,\"state\":null}",
+        "{\"summary\":\"only this\",\"eta_at\":1772332200000,\"empty\":\"\"}",
+    };
+    for (size_t i = 0; i < sizeof snapshots / sizeof snapshots[0]; i++) {
+        struct order order = page_order();
+        struct rendered quick;
+        struct rendered slow;
+        struct strbuf text;
+        struct strbuf members;
+        struct render_facts facts;
+        strbuf_init(&members, RENDER_BODY_MAX);
+        char copy[4096];
+        (void)snprintf(copy, sizeof copy, "%s", snapshots[i]);
+        assert_true(render_members(copy, &members, &facts));
+        strbuf_clear(&members);
+        order.snapshot = snapshots[i];
+        make("webhook", &order, &quick);
+        /* A real number is left to the tree; the member is taken out again below. */
+        strbuf_init(&text, RENDER_BODY_MAX);
+        strbuf_printf(&text, "{\"real\":1.5,%s", snapshots[i] + 1);
+        order.snapshot = strbuf_text(&text);
+        make("webhook", &order, &slow);
+        const char *real = strstr(strbuf_text(&slow.body), "\"real\":1.5,");
+        assert_non_null(real);
+        size_t before = (size_t)(real - strbuf_text(&slow.body));
+        assert_memory_equal(strbuf_text(&slow.body), strbuf_text(&quick.body), before);
+        assert_string_equal(real + strlen("\"real\":1.5,"), strbuf_text(&quick.body) + before);
+        assert_string_equal(slow.subject, quick.subject);
+        strbuf_clear(&text);
+        render_clear(&quick);
+        render_clear(&slow);
+    }
+}
+
+static void test_members_leave_to_the_tree(void **state)
+{
+    (void)state;
+    static const char *const snapshots[] = {
+        "",
+        "[]",
+        "{}",
+        "{\"a\":1",
+        "{\"a\":1}x",
+        "{\"a\":1,\"a\":2}",
+        "{\"token\":\"x\"}",
+        "{\"a\":1.5}",
+    };
+    for (size_t i = 0; i < sizeof snapshots / sizeof snapshots[0]; i++) {
+        struct strbuf members;
+        struct render_facts facts;
+        char copy[64];
+        strbuf_init(&members, RENDER_BODY_MAX);
+        (void)snprintf(copy, sizeof copy, "%s", snapshots[i]);
+        assert_false(render_members(copy, &members, &facts));
+        strbuf_clear(&members);
+    }
+}
+
 static void test_hostile_texts(void **state)
 {
     (void)state;
@@ -293,10 +379,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text_of_a_page),
+        cmocka_unit_test(test_what_only_some_incidents_say),
         cmocka_unit_test(test_absent_keys),
         cmocka_unit_test(test_foreign_kinds),
         cmocka_unit_test(test_who_gets_a_token),
         cmocka_unit_test(test_webhook_envelope),
+        cmocka_unit_test(test_members_equal_the_tree),
+        cmocka_unit_test(test_members_leave_to_the_tree),
         cmocka_unit_test(test_hostile_texts),
         cmocka_unit_test(test_long_subject_is_cut_between_characters),
         cmocka_unit_test(test_refused_snapshots),

@@ -31,6 +31,7 @@ static const struct target to_bob[] = {{.kind = TARGET_CONTACT, .name = "bob"}};
 static const struct target to_carol[] = {{.kind = TARGET_CONTACT, .name = "carol"}};
 static const struct target to_crew[] = {{.kind = TARGET_TEAM, .name = "crew"}};
 static const struct target to_nobody[] = {{.kind = TARGET_SCHEDULE, .name = "gone"}};
+static const struct target to_everyone[] = {{.kind = TARGET_EVERYONE, .name = ""}};
 static const struct target to_fans[] = {{.kind = TARGET_AUDIENCE, .name = "fans"}};
 
 static const struct step default_steps[] = {{.name = "only",
@@ -74,6 +75,30 @@ static const struct step crew_steps[] = {{.name = "crew",
                                           .targets = to_carol,
                                           .target_count = 1}};
 
+/* The shop's second version: another step first, one gone, one moved up, other waits. */
+static const struct step shop_steps_again[] = {
+    {.name = "vp",
+     .kind = STEP_PAGE,
+     .wait_ms = 2 * MINUTE,
+     .targets = to_carol,
+     .target_count = 1},
+    {.name = "next",
+     .kind = STEP_ASK,
+     .when = WHEN_RESOLVED,
+     .targets = to_carol,
+     .target_count = 1},
+    {.name = "lead",
+     .kind = STEP_PAGE,
+     .wait_ms = 3 * MINUTE,
+     .targets = to_bob,
+     .target_count = 1},
+    {.name = "boss", .kind = STEP_PAGE, .wait_ms = MINUTE, .targets = to_carol, .target_count = 1},
+    {.name = "all",
+     .kind = STEP_INFORM,
+     .when = WHEN_UNRESOLVED,
+     .targets = to_everyone,
+     .target_count = 1}};
+
 static const struct matcher is_shop = {.label = "service", .op = MATCH_EQUAL, .value = "shop"};
 static const struct matcher is_crew = {.label = "service", .op = MATCH_EQUAL, .value = "crew"};
 static const struct matcher is_manual = {.label = "service", .op = MATCH_EQUAL, .value = "manual"};
@@ -99,6 +124,50 @@ static struct policy make_policy(const char *name, const struct match_line *line
                             .fallback_every_ms = 60 * MINUTE};
     (void)memccpy(policy.hash, name, '\0', sizeof(policy.hash) - 1);
     return policy;
+}
+
+static void make_policies(struct policy policies[RIG_POLICIES])
+{
+    policies[0] = make_policy("shop", &shop_line, shop_steps, 4);
+    policies[0].group_by = by_service;
+    policies[0].group_by_count = 1;
+    policies[0].hold_ms = MINUTE;
+    policies[0].repeat = 1;
+    policies[1] = make_policy("crew", &crew_line, crew_steps, 3);
+    policies[2] = make_policy("manual", &manual_line, default_steps, 1);
+    policies[2].resolve = RESOLVE_MANUAL;
+    policies[3] = make_policy("default", NULL, default_steps, 1);
+}
+
+/* The shop has other steps, and `crew` has another name. */
+static void make_policies_again(struct policy policies[RIG_POLICIES])
+{
+    make_policies(policies);
+    policies[0].steps = shop_steps_again;
+    policies[0].step_count = 5;
+    policies[0].repeat = 2;
+    policies[0].text = "shop again";
+    (void)memccpy(policies[0].hash, policies[0].text, '\0', sizeof(policies[0].hash) - 1);
+    policies[1] = make_policy("team", &crew_line, crew_steps, 3);
+    policies[2].steps = &shop_steps_again[4]; /* `manual` pages nobody any more */
+    policies[2].text = "manual again";
+    (void)memccpy(policies[2].hash, policies[2].text, '\0', sizeof(policies[2].hash) - 1);
+}
+
+static int parse_policy(const char *name, const char *text, struct arena *arena,
+                        struct policy *out_policy, struct err *err)
+{
+    struct policy known[2 * RIG_POLICIES];
+    (void)arena;
+    make_policies(known);
+    make_policies_again(known + RIG_POLICIES);
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (strcmp(known[i].text, text) == 0) {
+            *out_policy = known[i];
+            return 0;
+        }
+    }
+    return err_set(err, ERR_CORRUPT, "policy %s: '%s'", name, text);
 }
 
 static void make_book(struct rig *rig)
@@ -131,15 +200,7 @@ static void make_book(struct rig *rig)
                                         .inform = carol_inform,
                                         .inform_count = 1,
                                         .zone = rig->zone};
-    rig->policies[0] = make_policy("shop", &shop_line, shop_steps, 4);
-    rig->policies[0].group_by = by_service;
-    rig->policies[0].group_by_count = 1;
-    rig->policies[0].hold_ms = MINUTE;
-    rig->policies[0].repeat = 1;
-    rig->policies[1] = make_policy("crew", &crew_line, crew_steps, 3);
-    rig->policies[2] = make_policy("manual", &manual_line, default_steps, 1);
-    rig->policies[2].resolve = RESOLVE_MANUAL;
-    rig->policies[3] = make_policy("default", NULL, default_steps, 1);
+    make_policies(rig->policies);
     rig->sources[0] = (struct source_rule){.name = "monitor", .incidents_max = 20};
     rig->sources[1] = (struct source_rule){.name = "other", .incidents_max = 1000000};
     rig->book = (struct rulebook){.contacts = rig->contacts,
@@ -159,13 +220,19 @@ static void make_book(struct rig *rig)
                                   .site_name = "test",
                                   .public_url = "",
                                   .incidents_max = 1000000};
+    make_policies_again(rig->policies_again);
+    rig->book_again = rig->book;
+    rig->book_again.policies = rig->policies_again;
+    rig->book_again.default_policy = &rig->policies_again[3];
 }
 
 static void start_engine(struct rig *rig)
 {
     struct err err = {0};
-    const struct engine_options options = {
-        .store = rig->store, .rulebook = &rig->book, .boot_id = "rig"};
+    const struct engine_options options = {.store = rig->store,
+                                           .rulebook = rig->current,
+                                           .boot_id = "rig",
+                                           .parse_policy = parse_policy};
     if (engine_create(&options, rig->now_ms, &rig->engine, &err) != 0)
         fail_msg("engine: %s", err.text);
 }
@@ -175,6 +242,7 @@ void rig_init(struct rig *rig)
     struct store *memory = NULL;
     *rig = (struct rig){.now_ms = RIG_START_MS, .checks_reload = true};
     make_book(rig);
+    rig->current = &rig->book;
     arena_init(&rig->arena);
     strbuf_init(&rig->log, 1 << 24);
     strbuf_init(&rig->answer, 1 << 16);
@@ -254,6 +322,11 @@ static void take_order(struct rig *rig, const struct order *order)
                                                            .subject = "s"}});
         return;
     }
+    if (order->kind == ORDER_DROP && !held->ready) {
+        assert_true(held->started);
+        held->recalled = true;
+        return;
+    }
     assert_true(held->ready);
     held->ready = false;
     if (order->kind == ORDER_DROP)
@@ -309,8 +382,10 @@ static void check_reload(struct rig *rig)
     unsigned char there[32];
     struct engine *other = NULL;
     struct err err = {0};
-    const struct engine_options options = {
-        .store = rig->store, .rulebook = &rig->book, .boot_id = "other"};
+    const struct engine_options options = {.store = rig->store,
+                                           .rulebook = rig->current,
+                                           .boot_id = "other",
+                                           .parse_policy = parse_policy};
     if (engine_create(&options, rig->now_ms, &other, &err) != 0)
         fail_msg("reload: %s", err.text);
     engine_hash(rig->engine, here);
@@ -461,6 +536,31 @@ void rig_say(struct rig *rig, const char *from, uint64_t incident, enum verb ver
 {
     const struct reply_command command = {.verb = verb, .text = "", .clock_minute = -1};
     rig_reply(rig, from, incident, &command, 1);
+}
+
+void rig_reload(struct rig *rig, bool again)
+{
+    struct input input = {.kind = INPUT_CONFIG, .actor = "engine"};
+    input.u.rulebook = again ? &rig->book_again : &rig->book;
+    number_input(rig, &input);
+    rig_apply(rig, &input, 1);
+    if (rig->verdict != STORE_COMMITTED)
+        return;
+    rig->current = input.u.rulebook;
+    rig_settle(rig);
+}
+
+void rig_command(struct rig *rig, uint64_t incident, enum verb verb)
+{
+    struct input input = {.kind = INPUT_COMMAND, .actor = "user root", .ticket = &the_ticket};
+    input.u.reply = (struct reply){
+        .from = "", .via = "cli", .incident = incident, .raw = "", .command_count = 1};
+    input.u.reply.commands[0] =
+        (struct reply_command){.verb = verb, .text = "", .clock_minute = -1};
+    number_input(rig, &input);
+    rig_apply(rig, &input, 1);
+    if (rig->verdict == STORE_COMMITTED)
+        rig_settle(rig);
 }
 
 void rig_receipt(struct rig *rig, uint64_t notification, bool delivered)

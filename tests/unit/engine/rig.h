@@ -21,13 +21,17 @@ struct rig_order { /* what delivery holds for one notification */
     int64_t attempt;
     bool offered; /* an answer is owed */
     bool ready;   /* PREPARED was given: START or DROP is owed */
-    bool started; /* RESULT is owed */
+    bool started;
+    bool recalled; /* asked back after its START */ /* RESULT is owed */
 };
 
 struct rig {
     struct zone *zone;
     struct rulebook book;
     struct policy policies[RIG_POLICIES];
+    struct rulebook book_again; /* with another version of `shop`, and `crew` under another name */
+    struct policy policies_again[RIG_POLICIES];
+    const struct rulebook *current;
     struct source_rule sources[2];
     struct contact contacts[3];
     struct store *store;
@@ -76,6 +80,9 @@ void rig_event(struct rig *rig, enum event_action action, const char *key, enum 
 void rig_reply(struct rig *rig, const char *from, uint64_t incident,
                const struct reply_command *commands, size_t count);
 void rig_say(struct rig *rig, const char *from, uint64_t incident, enum verb verb);
+void rig_reload(struct rig *rig, bool again);
+/* As an operator over the API. */
+void rig_command(struct rig *rig, uint64_t incident, enum verb verb);
 void rig_receipt(struct rig *rig, uint64_t notification, bool delivered);
 
 /* The log since the last call, emptied. */

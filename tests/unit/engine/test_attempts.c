@@ -28,13 +28,9 @@ static int teardown(void **state)
 
 static struct notification_row row_of(struct rig *rig, uint64_t id)
 {
-    struct notification_row row;
-    const char *details = NULL;
-    const char *links = NULL;
-    assert_int_equal(rig->store->ops->notification(rig->store->self, id, &rig->arena, &row,
-                                                   &details, &links, NULL),
-                     0);
-    return row;
+    struct stored_notification item;
+    assert_int_equal(store_notification(rig->store, id, &rig->arena, &item, NULL), 0);
+    return item.row;
 }
 
 static void a_page_is_claimed_and_accepted(void **state)
@@ -129,8 +125,10 @@ static void a_claimed_page_runs_out_but_is_not_repeated(void **state)
     rig->holds_results = true;
     rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_ERROR, "blog");
     assert_int_equal(row_of(rig, 1).state, NOTIFICATION_CLAIMED);
+    assert_false(rig->orders[0].recalled);
     rig_say(rig, "carol", 1, VERB_ACK);
     assert_int_equal(row_of(rig, 1).state, NOTIFICATION_CLAIMED);
+    assert_true(rig->orders[0].recalled); /* for the case that it has not begun */
     struct input result = {.kind = INPUT_RESULT,
                            .actor = "delivery",
                            .u.result = {.notification = 1,
@@ -218,7 +216,7 @@ static void a_silent_claim_is_given_up(void **state)
 static void credits_bound_the_offers_and_the_worst_go_first(void **state)
 {
     struct rig *rig = *state;
-    enum { MANY = OUTBOX_CREDITS_PER_CHANNEL + 10 };
+    enum { MANY = OUTBOX_CREDITS_PER_LANE + 10 };
     char key[16];
     rig->checks_reload = false;
     rig->sources[0].incidents_max = 1000;
@@ -227,9 +225,9 @@ static void credits_bound_the_offers_and_the_worst_go_first(void **state)
         (void)snprintf(key, sizeof(key), "k%d", i);
         rig_event(rig, EVENT_TRIGGER, arena_strdup(&rig->arena, key), SEVERITY_INFO, "blog");
     }
-    assert_int_equal(rig->order_count, OUTBOX_CREDITS_PER_CHANNEL);
+    assert_int_equal(rig->order_count, OUTBOX_CREDITS_PER_LANE);
     rig_event(rig, EVENT_TRIGGER, "worst", SEVERITY_CRITICAL, "blog");
-    assert_int_equal(rig->order_count, OUTBOX_CREDITS_PER_CHANNEL);
+    assert_int_equal(rig->order_count, OUTBOX_CREDITS_PER_LANE);
     struct input busy = {.kind = INPUT_PREPARED,
                          .actor = "delivery",
                          .u.prepared = {.notification = 1,
@@ -238,8 +236,8 @@ static void credits_bound_the_offers_and_the_worst_go_first(void **state)
                                         .content_type = "",
                                         .subject = ""}};
     rig_apply(rig, &busy, 1);
-    assert_int_equal(rig->order_count, OUTBOX_CREDITS_PER_CHANNEL + 1);
-    assert_int_equal(rig->orders[OUTBOX_CREDITS_PER_CHANNEL].notification, MANY + 1);
+    assert_int_equal(rig->order_count, OUTBOX_CREDITS_PER_LANE + 1);
+    assert_int_equal(rig->orders[OUTBOX_CREDITS_PER_LANE].notification, MANY + 1);
 }
 
 static void refused_commits_change_nothing(void **state)

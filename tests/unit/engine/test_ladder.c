@@ -227,13 +227,33 @@ static void after_a_persons_resolve_repeats_only_count(void **state)
     rig_run(rig, 301);
     rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_CRITICAL, "shop");
     assert_int_equal(rig->answer_incident, 2);
-    expect(rig, "401 opened\n");
+    expect(rig, "401 opened\n401 linked\n");
     rig_say(rig, "ann", 2, VERB_ACK);
     (void)rig_log(rig);
     rig_run(
         rig,
         600); /* after-care comes at its place in the ladder, not before the reopening is past */
     expect(rig, "960 step\n960 ask next ann email\n");
+}
+
+/* Reopening one incident and resolving the group's other one in the same batch: the store must see
+ * the group free before it is taken. */
+static void a_group_changes_hands_within_a_batch(void **state)
+{
+    struct rig *rig = *state;
+    rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_ERROR, "shop");
+    rig_event(rig, EVENT_RESOLVE, "k1", SEVERITY_ERROR, "shop");
+    rig_event(rig, EVENT_TRIGGER, "k2", SEVERITY_ERROR, "shop");
+    struct input note = {.kind = INPUT_REPLY, .actor = "ann"};
+    note.u.reply =
+        (struct reply){.from = "ann", .via = "sms", .incident = 1, .raw = "looked at it"};
+    struct input inputs[] = {note,
+                             rig_event_input(rig, EVENT_RESOLVE, "k2", SEVERITY_ERROR, "shop"),
+                             rig_event_input(rig, EVENT_TRIGGER, "k1", SEVERITY_ERROR, "shop")};
+    (void)rig_log(rig);
+    rig_apply(rig, inputs, 3);
+    assert_int_equal(rig->verdict, STORE_COMMITTED);
+    assert_non_null(strstr(rig_log(rig), "0 resolved\n0 reopened\n"));
 }
 
 static void manual_policies_wait_for_a_person(void **state)
@@ -248,6 +268,38 @@ static void manual_policies_wait_for_a_person(void **state)
     expect(rig, "300 resolved\n");
 }
 
+/* What informs is not cancelled by the resolution, so whoever is still to get it hears the end. */
+static void who_is_still_to_be_informed_hears_the_end(void **state)
+{
+    struct rig *rig = *state;
+    rig->holds_offers = true;
+    rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_ERROR, "shop");
+    rig_say(rig, "ann", 1, VERB_ACK);
+    rig_run(rig, 961); /* 1m hold and 15m to the step `tell` */
+    (void)rig_log(rig);
+    rig_event(rig, EVENT_RESOLVE, "k1", SEVERITY_ERROR, "shop");
+    expect(rig, "961 resolved\n961 notice tell &fans email\n961 notice tell &fans email\n");
+}
+
+static void a_policy_without_pages_stays_exhausted(void **state)
+{
+    struct rig *rig = *state;
+    rig->policies[2].group_by = rig->policies[0].group_by;
+    rig->policies[2].group_by_count = 1;
+    rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_ERROR, "manual");
+    rig_run(rig, 301);
+    rig_reload(rig, true);
+    rig_command(rig, 1, VERB_REPOLICY);
+    (void)rig_log(rig);
+    rig_run(rig, 3600);
+    assert_non_null(strstr(rig_log(rig), "3900 fallback\n3900 page fallback bob sms\n"));
+    rig->policies_again[2].group_by = rig->policies[0].group_by;
+    rig->policies_again[2].group_by_count = 1;
+    rig_event(rig, EVENT_TRIGGER, "k2", SEVERITY_ERROR, "manual");
+    assert_int_equal(rig->answer_incident, 1);
+    expect(rig, "3901 alert\n");
+}
+
 static void an_outage_does_not_become_a_burst(void **state)
 {
     struct rig *rig = *state;
@@ -260,6 +312,26 @@ static void an_outage_does_not_become_a_burst(void **state)
     expect(rig, "3670 step\n3670 page vp carol sms\n");
     rig_run(rig, 600);
     expect(rig, "4270 climb\n4270 step\n4270 page lead ann sms\n4270 page lead ann voice +180\n");
+}
+
+/* Down before the page went out: nobody has been tried, so nobody counts as not reached. */
+static void an_outage_skips_nobody(void **state)
+{
+    struct rig *rig = *state;
+    rig->holds_offers = true;
+    rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_CRITICAL, "shop");
+    rig_run(rig, 61);
+    expect(rig, "0 opened\n60 triggered\n60 step\n60 page lead ann sms\n60 page lead ann voice "
+                "+180\n");
+    uint64_t started = rig->start_count;
+    rig->holds_offers = false;
+    rig->now_ms += 3600000;
+    rig_restart(rig);
+    rig_settle(rig);
+    expect(rig, "");
+    assert_int_equal(rig->start_count, started + 2);
+    rig_run(rig, 300);
+    expect(rig, "3841 step\n3841 page vp carol sms\n");
 }
 
 static void a_rising_severity_pages_the_owner(void **state)
@@ -338,8 +410,12 @@ int main(void)
         RIG_TEST(an_undelivered_receipt_is_a_failure),
         RIG_TEST(the_same_key_soon_reopens),
         RIG_TEST(after_a_persons_resolve_repeats_only_count),
+        RIG_TEST(a_group_changes_hands_within_a_batch),
         RIG_TEST(manual_policies_wait_for_a_person),
+        RIG_TEST(who_is_still_to_be_informed_hears_the_end),
+        RIG_TEST(a_policy_without_pages_stays_exhausted),
         RIG_TEST(an_outage_does_not_become_a_burst),
+        RIG_TEST(an_outage_skips_nobody),
         RIG_TEST(a_rising_severity_pages_the_owner),
         RIG_TEST(too_many_incidents_open_one_more),
         RIG_TEST(unknown_keys_create_nothing),

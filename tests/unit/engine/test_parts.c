@@ -10,9 +10,11 @@
 
 #include "gateway/engine/frozen.h"
 #include "gateway/engine/heap.h"
+#include "gateway/engine/lanes.h"
 #include "gateway/engine/names.h"
 #include "gateway/engine/pool.h"
 #include "gateway/engine/table.h"
+#include "gateway/handoff/outbox.h"
 
 static uint32_t dice(uint32_t *seed)
 {
@@ -144,6 +146,67 @@ static void a_frozen_policy_outlives_its_rulebook(void **state)
     assert_null(frozen.items);
 }
 
+static void hosts_have_lanes_of_their_own(void **state)
+{
+    (void)state;
+    struct lanes lanes = {.items = NULL};
+    struct lane *shared = lanes_find(&lanes, "hook", "");
+    assert_ptr_equal(lanes_find(&lanes, "hook", "+15550100"), shared);
+    struct lane *a = lanes_find(&lanes, "hook", "https://a.example:8443/x?y#z");
+    assert_string_equal(a->host, "a.example:8443");
+    assert_ptr_equal(lanes_find(&lanes, "hook", "https://a.example:8443"), a);
+    assert_ptr_not_equal(lanes_find(&lanes, "hook", "https://a.example/x"), a);
+    struct lane *other = lanes_find(&lanes, "sms", "https://a.example:8443/x");
+    assert_ptr_not_equal(other, a);
+    assert_ptr_not_equal(other->channel, a->channel);
+    for (int i = 0; i < LANES_PER_CHANNEL_MAX * 2; i++) {
+        char url[64];
+        (void)snprintf(url, sizeof(url), "http://host-%d/", i);
+        struct lane *lane = lanes_find(&lanes, "hook", url);
+        assert_ptr_equal(lanes.items[lane->number], lane);
+        assert_int_equal(lane == shared, i >= LANES_PER_CHANNEL_MAX - 3);
+    }
+    assert_int_equal(a->channel->lane_count, LANES_PER_CHANNEL_MAX);
+    lanes_clear(&lanes);
+}
+
+static void lanes_have_credits_and_pauses(void **state)
+{
+    (void)state;
+    struct lanes lanes = {.items = NULL};
+    struct lane *lane = lanes_find(&lanes, "hook", "http://a/");
+    assert_true(lane_next_ms(lane, 5) == INT64_MAX); /* nothing waits */
+    heap_push(&lane->ready, (struct heap_entry){.key = 1, .id = 1});
+    assert_int_equal(lane_next_ms(lane, 5), 5);
+    for (int i = 0; i < OUTBOX_CREDITS_PER_LANE; i++) {
+        assert_int_equal(lane_room(lane, 5), OUTBOX_CREDITS_PER_LANE - i);
+        lane_note_offer(lane);
+    }
+    assert_int_equal(lane_room(lane, 5), 0);
+    assert_true(lane_next_ms(lane, 5) == INT64_MAX);
+    for (int i = 0; i < LANE_REFUSALS_MAX; i++) {
+        lane_note_answer(lane, true, 10 + i);
+        assert_int_equal(lane_room(lane, 10 + i) > 0, i < LANE_REFUSALS_MAX - 1);
+    }
+    assert_int_equal(lane_next_ms(lane, 50), 10 + LANE_PAUSE_MS);
+    assert_int_equal(lane_next_ms(lane, 10 + LANE_PAUSE_MS), 10 + LANE_PAUSE_MS);
+    lane_note_answer(lane, true, 10 + LANE_PAUSE_MS); /* a new window */
+    assert_true(lane_room(lane, 10 + LANE_PAUSE_MS) > 0);
+    /* The channel's own bound, over all its hosts. */
+    for (int i = 0; lane->channel->offer_count < OUTBOX_CREDITS_PER_CHANNEL; i++) {
+        char url[64];
+        (void)snprintf(url, sizeof(url), "http://host-%d/", i);
+        struct lane *next = lanes_find(&lanes, "hook", url);
+        while (lane_room(next, 2000) > 0)
+            lane_note_offer(next);
+    }
+    assert_int_equal(lane_room(lane, 2000), 0);
+    assert_true(lane_next_ms(lane, 2000) == INT64_MAX);
+    lanes_forget_ready(&lanes);
+    assert_int_equal(lane->ready.count, 0);
+    lanes_clear(&lanes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -152,6 +215,8 @@ int main(void)
         cmocka_unit_test(names_are_shared_and_counted),
         cmocka_unit_test(a_pool_uses_its_memory_again),
         cmocka_unit_test(a_frozen_policy_outlives_its_rulebook),
+        cmocka_unit_test(hosts_have_lanes_of_their_own),
+        cmocka_unit_test(lanes_have_credits_and_pauses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

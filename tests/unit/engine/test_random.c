@@ -66,9 +66,19 @@ static void some_fault(struct rig *rig, uint64_t *seed)
             pick(seed, 2) == 0 ? OUTCOME_ACCEPTED : (enum outcome)pick(seed, OUTCOME_COUNT);
 }
 
+static void some_change(struct rig *rig, uint64_t *seed)
+{
+    if (pick(seed, 3) == 0)
+        rig_reload(rig, rig->current == &rig->book);
+    rig_command(rig, 1 + pick(seed, 6), VERB_REPOLICY);
+}
+
 static void live_on(struct rig *rig, uint64_t *seed)
 {
-    switch (pick(seed, 8)) {
+    switch (pick(seed, 9)) {
+    case 8:
+        some_change(rig, seed);
+        break;
     case 0:
     case 1:
         some_event(rig, seed);

@@ -158,6 +158,121 @@ static void what_is_not_possible_is_said_and_noted(void **state)
     }
 }
 
+static void what_is_closed_is_still_answered(void **state)
+{
+    struct rig *rig = *state;
+    const struct reply_command note = {.verb = VERB_NOTE, .text = "it was a fuse"};
+    rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_ERROR, "crew");
+    rig_event(rig, EVENT_RESOLVE, "k1", SEVERITY_ERROR, "crew");
+    rig_run(rig, 6 * 3600);
+    struct engine_counts counts;
+    engine_counts(rig->engine, &counts);
+    assert_int_equal(counts.live_incidents, 0);
+    (void)rig_log(rig);
+    rig_say(rig, "ann", 1, VERB_ACK);
+    expect_answer(rig, ANSWER_DONE, "#1 was resolved at Sun 2026-03-01 02:00 (UTC).");
+    rig_reply(rig, "ann", 1, &note, 1);
+    expect_answer(rig, ANSWER_DONE, "#1 was resolved at");
+    rig_reply(rig, "bob", 1, NULL, 0);
+    rig_say(rig, "bob", 1, VERB_ESCALATE);
+    expect_answer(rig, ANSWER_REFUSED, "#1 was resolved at");
+    assert_string_equal(rig_log(rig), "21600 note\n21600 note\n21600 note\n");
+}
+
+static void whoever_takes_over_may_promise(void **state)
+{
+    struct rig *rig = *state;
+    const struct reply_command commands[] = {
+        {.verb = VERB_TAKE, .text = "", .clock_minute = -1},
+        {.verb = VERB_ETA, .text = "", .duration_ms = 3600000, .clock_minute = -1}};
+    rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_ERROR, "crew");
+    rig_say(rig, "ann", 1, VERB_ACK);
+    rig_reply(rig, "bob", 1, commands, 2);
+    expect_answer(rig, ANSWER_DONE,
+                  "#1 is yours until Sun 2026-03-01 03:05 (UTC), back expected Sun 2026-03-01 "
+                  "03:00 (UTC).");
+    rig_event(rig, EVENT_TRIGGER, "k2", SEVERITY_ERROR, "crew");
+    (void)rig_log(rig);
+    rig_reply(rig, "bob", 2, commands, 2); /* nobody has it: one ack */
+    assert_string_equal(rig_log(rig), "0 cancelled 6\n0 ack\n0 notice crew ann sms\n");
+}
+
+/* Reopened, and still holding: the page of before is no longer the latest. */
+static void an_old_page_escalates_nothing_in_the_hold(void **state)
+{
+    struct rig *rig = *state;
+    struct input input = {.kind = INPUT_REPLY, .actor = "contact ann"};
+    rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_ERROR, "shop");
+    rig_run(rig, 70);
+    rig_event(rig, EVENT_RESOLVE, "k1", SEVERITY_ERROR, "shop");
+    rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_ERROR, "shop");
+    (void)rig_log(rig);
+    input.u.reply = (struct reply){
+        .from = "ann", .via = "sms", .notification = 1, .raw = "e", .command_count = 1};
+    input.u.reply.commands[0] =
+        (struct reply_command){.verb = VERB_ESCALATE, .text = "", .clock_minute = -1};
+    rig_apply(rig, &input, 1);
+    rig_settle(rig);
+    assert_string_equal(rig_log(rig), "70 note\n70 answer  ann sms\n");
+    rig_say(rig, "ann", 1, VERB_ESCALATE);
+    assert_non_null(strstr(rig_log(rig), "70 triggered\n70 escalate\n70 step\n"));
+}
+
+static void whoever_replies_is_one_of_everyone(void **state)
+{
+    struct rig *rig = *state;
+    rig_reload(rig, true);
+    rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_ERROR, "shop");
+    rig_say(rig, "ann", 1, VERB_STATUS); /* not of the second version's ladder */
+    rig_say(rig, "ann", 1, VERB_STATUS);
+    rig_restart(rig);
+    rig_run(rig, 420); /* 1m hold and 6m to the step `all` */
+    const char *log = rig_log(rig);
+    assert_non_null(strstr(log, "420 inform all carol email\n420 inform all bob sms\n"
+                                "420 inform all ann email\n"));
+}
+
+static void an_operator_moves_it_to_the_current_version(void **state)
+{
+    struct rig *rig = *state;
+    rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_ERROR, "shop");
+    rig_command(rig, 1, VERB_REPOLICY);
+    expect_answer(rig, ANSWER_REFUSED, "#1 already runs the current version of policy shop.");
+    rig_reload(rig, true);
+    rig_run(rig, 70); /* lead was paged at 60 */
+    (void)rig_log(rig);
+    rig_command(rig, 1, VERB_REPOLICY);
+    expect_answer(rig, ANSWER_DONE, "#1 now runs version shop again of policy shop.");
+    /* vp now stands above lead: at once; lead had its turn; boss after vp's wait; then the climb.
+     */
+    assert_string_equal(rig_log(rig),
+                        "70 repolicy\n70 step\n70 page vp carol sms\n70 cancelled 2\n");
+    rig_run(rig, 180);
+    assert_non_null(strstr(rig_log(rig), "190 step\n190 page boss carol sms\n250 climb\n"));
+    rig_say(rig, "ann", 1, VERB_RESOLVE);
+    rig_command(rig, 1, VERB_REPOLICY);
+    expect_answer(rig, ANSWER_REFUSED, "#1 was resolved at");
+}
+
+static void without_its_policy_it_is_routed_anew(void **state)
+{
+    struct rig *rig = *state;
+    rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_ERROR, "crew");
+    rig_reload(rig, true);
+    rig_event(rig, EVENT_RESOLVE, "k1", SEVERITY_ERROR, "crew"); /* another may open meanwhile */
+    rig_event(rig, EVENT_TRIGGER, "k2", SEVERITY_ERROR, "crew");
+    rig_reload(rig, false);
+    rig_command(rig, 2, VERB_REPOLICY);
+    expect_answer(rig, ANSWER_DONE, "#2 now runs version crew of policy crew.");
+    rig_reload(rig, true);
+    rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_ERROR, "crew"); /* reopened under `crew` */
+    assert_int_equal(rig->answer_incident, 1);
+    rig_command(rig, 1, VERB_REPOLICY);
+    expect_answer(rig, ANSWER_DONE, "#1 now runs version team of policy team.");
+    rig_event(rig, EVENT_RESOLVE, "k1", SEVERITY_ERROR, "crew");
+    assert_int_equal(rig->answer_incident, 1);
+}
+
 static void free_text_is_a_note_and_no_ack(void **state)
 {
     struct rig *rig = *state;
@@ -180,6 +295,12 @@ int main(void)
         RIG_TEST(escalate_and_pass_move_the_ladder),
         RIG_TEST(an_escalate_of_an_old_page_is_answered_only),
         RIG_TEST(what_is_not_possible_is_said_and_noted),
+        RIG_TEST(what_is_closed_is_still_answered),
+        RIG_TEST(whoever_takes_over_may_promise),
+        RIG_TEST(an_old_page_escalates_nothing_in_the_hold),
+        RIG_TEST(whoever_replies_is_one_of_everyone),
+        RIG_TEST(an_operator_moves_it_to_the_current_version),
+        RIG_TEST(without_its_policy_it_is_routed_anew),
         RIG_TEST(free_text_is_a_note_and_no_ack),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "gateway/engine/engine_thread.h"
 #include "tests/unit/engine/rig.h"
@@ -30,6 +31,7 @@ struct place {
     size_t commits_waiting;
     enum store_verdict next; /* of the commits until it is set again; committed goes to the inner store */
     size_t refusals_left;
+    bool is_short; /* of space */
     size_t answer_count;
     struct answer answer;
     int fatal_code;
@@ -94,11 +96,11 @@ static int gate_load(void *self, const struct store_sink *sink, struct err *err)
     return p->inner->ops->load(p->inner->self, sink, err);
 }
 
-static int gate_notification(void *self, uint64_t id, struct arena *arena, struct notification_row *out_row,
-                             const char **out_details, const char **out_links, struct err *err)
+static int gate_notifications(void *self, const uint64_t *ids, size_t count, struct arena *arena,
+                              struct stored_notification *out_items, struct err *err)
 {
     struct place *p = self;
-    return p->inner->ops->notification(p->inner->self, id, arena, out_row, out_details, out_links, err);
+    return p->inner->ops->notifications(p->inner->self, ids, count, arena, out_items, err);
 }
 
 static void gate_idle(void *self, int64_t keep_before_ms)
@@ -107,11 +109,28 @@ static void gate_idle(void *self, int64_t keep_before_ms)
     (void)keep_before_ms;
 }
 
+static bool gate_has_room(void *self)
+{
+    struct place *p = self;
+    pthread_mutex_lock(&p->place_lock);
+    bool has_room = !p->is_short;
+    pthread_mutex_unlock(&p->place_lock);
+    return has_room;
+}
+
+static int gate_find_alert(void *self, const char *source, const char *key, uint64_t *out_incident, struct err *err)
+{
+    struct place *p = self;
+    return p->inner->ops->find_alert(p->inner->self, source, key, out_incident, err);
+}
+
 static const struct store_ops gate_ops = {.read_meta = gate_read_meta,
                                           .load = gate_load,
                                           .commit = gate_commit,
-                                          .notification = gate_notification,
-                                          .idle = gate_idle};
+                                          .find_alert = gate_find_alert,
+                                          .notifications = gate_notifications,
+                                          .idle = gate_idle,
+                                          .has_room = gate_has_room};
 
 static void on_fatal(void *self, int exit_code, const struct err *err)
 {
@@ -317,6 +336,49 @@ static void test_broken_and_lease_lost_end_the_process(void **state)
     }
 }
 
+static void run_short(struct place *p)
+{
+    p->is_short = true;
+}
+
+static void find_space(struct place *p)
+{
+    p->is_short = false;
+}
+
+static void wait_for_door(const struct place *p, bool is_open)
+{
+    const struct timespec moment = {.tv_nsec = 1000000};
+    int64_t deadline_ms = clock_mono_ms() + WAIT_MS;
+    while (inbox_door_is_open(p->inbox) != is_open) {
+        assert_true(clock_mono_ms() < deadline_ms);
+        (void)nanosleep(&moment, NULL); /* only lets it run */
+    }
+}
+
+/* Below the floor a commit still works: what is under way goes on, what is new stays outside until there is space. */
+static void test_the_door_is_shut_while_space_is_short(void **state)
+{
+    (void)state;
+    struct place p;
+    struct sender senders[3];
+    const char *why = "";
+    place_init(&p);
+    assert_int_equal(send_event(&p, &senders[0], "a", true), INBOX_TAKEN);
+    assert_true(wait_until(&p, is_answered));
+    assert_true(engine_thread_is_ready(p.thread, &why));
+    note(&p, run_short);
+    assert_int_equal(send_event(&p, &senders[1], "b", false), INBOX_TAKEN);
+    wait_for_door(&p, false);
+    assert_int_equal(send_event(&p, &senders[2], "c", true), INBOX_IS_CLOSED);
+    assert_false(engine_thread_is_ready(p.thread, &why));
+    assert_non_null(strstr(why, "disk is full"));
+    note(&p, find_space);
+    wait_for_door(&p, true);
+    assert_true(engine_thread_is_ready(p.thread, &why));
+    place_clear(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -324,6 +386,7 @@ int main(void)
         cmocka_unit_test(test_a_refused_commit_is_told_and_passes),
         cmocka_unit_test(test_an_input_without_ticket_is_kept),
         cmocka_unit_test(test_broken_and_lease_lost_end_the_process),
+        cmocka_unit_test(test_the_door_is_shut_while_space_is_short),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

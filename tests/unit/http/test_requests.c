@@ -483,6 +483,39 @@ static void test_pipelined_requests_are_answered_in_order(void **state)
     close(fd);
 }
 
+/* The route of the request before is no answer to another method, nor a wildcard's to another path. */
+static void test_routes_one_after_the_other(void **state)
+{
+    (void)state;
+    static struct client_answer answer;
+    static const struct {
+        const char *line;
+        int status;
+        const char *want;
+    } cases[] = {
+        {.line = "GET /info", .status = 200, .want = "route=info method=0"},
+        {.line = "GET /info?q=1", .status = 200, .want = "q=1"},
+        {.line = "DELETE /info", .status = 200, .want = "route=info method=3"},
+        {.line = "PUT /info", .status = 405, .want = "that method"},
+        {.line = "GET /n/5", .status = 200, .want = "route=n method=0 path=/n/5 rest= number=5"},
+        {.line = "GET /n/6", .status = 200, .want = "number=6"},
+        {.line = "GET /n/*", .status = 200, .want = "route=nrest method=0 path=/n/* rest=*"},
+        {.line = "GET /rest/a", .status = 200, .want = "rest=a"},
+        {.line = "GET /rest/b", .status = 200, .want = "rest=b"},
+        {.line = "GET /info", .status = 200, .want = "route=info"},
+        {.line = "GET /inf", .status = 200, .want = "route=all"},
+    };
+    for (size_t turn = 0; turn < 2; turn++) {
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+            char text[200];
+            (void)snprintf(text, sizeof(text), "%s HTTP/1.1\r\nHost: x\r\n\r\n", cases[i].line);
+            client_ask(port, text, &answer);
+            assert_int_equal(answer.status, cases[i].status);
+            assert_non_null(strstr(answer.body, cases[i].want));
+        }
+    }
+}
+
 static void test_request_in_single_bytes(void **state)
 {
     (void)state;
@@ -524,6 +557,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_exchanges),
         cmocka_unit_test(test_pipelined_requests_are_answered_in_order),
+        cmocka_unit_test(test_routes_one_after_the_other),
         cmocka_unit_test(test_request_in_single_bytes),
         cmocka_unit_test(test_bad_routes_are_refused),
     };

@@ -1,6 +1,8 @@
 /* POST /v1/events over real sockets, with the real inbox and a thread that stands in for the
  * engine. */
+#include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -47,6 +49,8 @@ struct fixture {
     pthread_t engine;
     bool has_engine;
     char socket_path[96];
+    sem_t gate_reached, gate_open;
+    size_t probed_count;
 };
 
 static struct fixture fixture;
@@ -107,6 +111,25 @@ static void start_engine(void)
     fixture.has_engine = true;
 }
 
+/* A request that keeps the I/O thread until it may go on. */
+static void handle_gate(void *self, struct http_request *request)
+{
+    (void)self;
+    const struct http_response response = {.status = 200};
+    assert_int_equal(sem_post(&fixture.gate_reached), 0);
+    assert_int_equal(sem_wait(&fixture.gate_open), 0);
+    http_answer(request, &response);
+}
+
+/* Notes how many inputs wait in the inbox while the I/O thread is in the middle of its round. */
+static void handle_probe(void *self, struct http_request *request)
+{
+    (void)self;
+    const struct http_response response = {.status = 200};
+    fixture.probed_count += inbox_count(fixture.inbox);
+    http_answer(request, &response);
+}
+
 static int set_up_idle(void **state)
 {
     (void)state;
@@ -127,6 +150,12 @@ static int set_up_idle(void **state)
     assert_int_equal(intake_http_create(&intake, &fixture.intake, &err), 0);
     assert_int_equal(http_server_create(&options, &fixture.server, &err), 0);
     assert_int_equal(intake_http_register(fixture.intake, fixture.server, &err), 0);
+    const struct http_route gate = {.method = HTTP_GET, .path = "/gate", .handle = handle_gate};
+    assert_int_equal(http_server_route(fixture.server, &gate, &err), 0);
+    const struct http_route probe = {.method = HTTP_POST, .path = "/probe", .handle = handle_probe};
+    assert_int_equal(http_server_route(fixture.server, &probe, &err), 0);
+    assert_int_equal(sem_init(&fixture.gate_reached, 0, 0), 0);
+    assert_int_equal(sem_init(&fixture.gate_open, 0, 0), 0);
     assert_int_equal(http_server_listen_tcp(fixture.server, "127.0.0.1", 0, NULL, NULL, &err), 0);
     assert_int_equal(http_server_listen_unix(fixture.server, fixture.socket_path, "", &err), 0);
     assert_int_equal(http_server_start(fixture.server, &err), 0);
@@ -151,6 +180,8 @@ static int tear_down(void **state)
     http_server_destroy(fixture.server);
     intake_http_destroy(fixture.intake);
     inbox_destroy(fixture.inbox);
+    (void)sem_destroy(&fixture.gate_reached);
+    (void)sem_destroy(&fixture.gate_open);
     return 0;
 }
 
@@ -492,6 +523,96 @@ static void test_full_and_closed(void **state)
     }
 }
 
+/* Sends all bodies while the I/O thread is held up, so that they are read in one round; "" is
+ * a probe. */
+static void post_in_one_round(const char *const *bodies, size_t count, int *out_fds)
+{
+    int port = http_server_port(fixture.server);
+    for (size_t i = 0; i < count; i++) {
+        out_fds[i] = client_connect(port);
+        client_send(out_fds[i], "GET /none HTTP/1.1\r\nHost: x\r\n\r\n");
+        client_read(out_fds[i], true, &answer); /* the server knows the connection */
+        assert_int_equal(answer.status, 404);
+    }
+    int gate = client_connect(port);
+    client_send(gate, "GET /gate HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_int_equal(sem_wait(&fixture.gate_reached), 0);
+    for (size_t i = 0; i < count; i++) {
+        char text[1024]; /* in one piece: the second would wait for the server to take the first */
+        (void)snprintf(text, sizeof(text),
+                       "POST %s HTTP/1.1\r\nHost: x\r\n" AUTH "Content-Length: %zu\r\n\r\n%s",
+                       bodies[i][0] ? "/v1/events" : "/probe", strlen(bodies[i]), bodies[i]);
+        client_send(out_fds[i], text);
+    }
+    assert_int_equal(sem_post(&fixture.gate_open), 0);
+    client_read(gate, true, &answer);
+    assert_int_equal(answer.status, 200);
+    close(gate);
+}
+
+static void complete_all(struct input **inputs, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct answer result = judge(inputs[i]);
+        inputs[i]->ticket->complete(inputs[i]->ticket, inputs[i]->ticket_index, &result);
+        inputs[i]->release(inputs[i]);
+    }
+}
+
+/* The engine sees the requests of one round at once: in the middle of it there is nothing yet,
+ * whichever end the server begins at. */
+static void test_one_round(void **state)
+{
+    (void)state;
+    static const char *const bodies[] = {"", "[{\"summary\":\"s\"},{\"summary\":\"s\"}]",
+                                         "{\"summary\":\"s\"}", ""};
+    int fds[4];
+    struct input *inputs[BATCH];
+    post_in_one_round(bodies, 4, fds);
+    for (size_t i = 0; i < 4; i += 3) {
+        client_read(fds[i], true, &answer);
+        assert_int_equal(answer.status, 200);
+    }
+    assert_int_equal(fixture.probed_count, 0);
+    assert_int_equal(inbox_take(fixture.inbox, inputs, BATCH, CLIENT_WAIT_MS), 3);
+    complete_all(inputs, 3);
+    for (size_t i = 1; i < 3; i++) {
+        client_read(fds[i], true, &answer);
+        assert_int_equal(answer.status, 202);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        close(fds[i]);
+    }
+}
+
+/* When the inbox has no room for all, those it has room for are taken. */
+static void test_one_round_too_large(void **state)
+{
+    (void)state;
+    static const char five[] = "[{\"summary\":\"s\"},{\"summary\":\"s\"},{\"summary\":\"s\"},"
+                               "{\"summary\":\"s\"},{\"summary\":\"s\"}]";
+    static const char *const bodies[] = {five, five, "{\"summary\":\"s\"}"};
+    int fds[3];
+    struct pollfd ready[3];
+    struct input *inputs[BATCH];
+    size_t accepted = 0;
+    post_in_one_round(bodies, 3, fds);
+    for (size_t i = 0; i < 3; i++) {
+        ready[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
+    }
+    /* Nobody takes anything before one has been refused; the round is over then. */
+    assert_int_equal(poll(ready, 3, CLIENT_WAIT_MS), 1);
+    assert_int_equal(inbox_take(fixture.inbox, inputs, BATCH, 0), 6);
+    complete_all(inputs, 6);
+    for (size_t i = 0; i < 3; i++) {
+        client_read(fds[i], true, &answer);
+        accepted += answer.status == 202;
+        assert_true(answer.status == 202 || strstr(answer.body, "the inbox is full"));
+        close(fds[i]);
+    }
+    assert_int_equal(accepted, 2);
+}
+
 /* The engine ends without a word: what it lets go of unanswered was not accepted. */
 static void test_released_unanswered(void **state)
 {
@@ -549,6 +670,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_reload, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_inputs, set_up_idle, tear_down),
         cmocka_unit_test_setup_teardown(test_full_and_closed, set_up_idle, tear_down),
+        cmocka_unit_test_setup_teardown(test_one_round, set_up_idle, tear_down),
+        cmocka_unit_test_setup_teardown(test_one_round_too_large, set_up_idle, tear_down),
         cmocka_unit_test_setup_teardown(test_released_unanswered, set_up_idle, tear_down),
         cmocka_unit_test_setup_teardown(test_counters, set_up, tear_down),
     };

@@ -225,6 +225,28 @@ static void an_eta_is_a_promise_with_a_limit(void **state)
     place_clear(&place);
 }
 
+static void whoever_is_next_hears_what_was_promised(void **state)
+{
+    (void)state;
+    struct place place;
+    place_init(&place);
+    apply(&place, (struct move){.kind = MOVE_OPEN});
+    apply(&place, (struct move){.kind = MOVE_ESCALATE});
+    apply(&place, (struct move){.kind = MOVE_ACK, .eta_at_ms = NOW + 10 * MINUTE});
+    apply(&place, (struct move){.kind = MOVE_ACK, .eta_at_ms = NOW + 20 * MINUTE});
+    place.moment.now_ms = NOW + 25 * MINUTE;
+    apply(&place, (struct move){.kind = MOVE_TIME, .by = ""});
+    const char *told = "";
+    for (size_t i = 0; i < place.moment.act_count; i++) {
+        const struct act *act = &place.moment.acts[i];
+        if (act->kind == ACT_SEND && act->u.message.kind == KIND_PAGE)
+            told = act->u.message.text;
+    }
+    assert_string_equal(told, "ann promised Thu 1970-01-01 00:36 (UTC), at first Thu 1970-01-01 "
+                              "00:26 (UTC), and it has passed (2 slips)");
+    place_clear(&place);
+}
+
 static void a_bare_ack_renews_only_after_the_reminder(void **state)
 {
     (void)state;
@@ -253,6 +275,7 @@ int main(void)
         cmocka_unit_test(moves_lead_where_the_rules_say),
         cmocka_unit_test(results_never_change_an_answer),
         cmocka_unit_test(an_eta_is_a_promise_with_a_limit),
+        cmocka_unit_test(whoever_is_next_hears_what_was_promised),
         cmocka_unit_test(a_bare_ack_renews_only_after_the_reminder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

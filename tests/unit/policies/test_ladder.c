@@ -28,9 +28,11 @@ static void steps_stand_at_the_waits_above_them(void **state)
     assert_int_equal(ladder_due_ms(&ladder, &policy, 2), 1000 + 6 * MINUTE);
     assert_int_equal(ladder_due_ms(&ladder, &policy, 3), 1000 + 16 * MINUTE);
     assert_int_equal(ladder_repeat_ms(&ladder, &policy), 1000 + 16 * MINUTE);
-    assert_int_equal(ladder_page_after(&policy, 0), 0);
-    assert_int_equal(ladder_page_after(&policy, 1), 2);
-    assert_int_equal(ladder_page_after(&policy, 3), LADDER_NOBODY);
+    assert_int_equal(ladder_first_page(&policy), 0);
+    assert_int_equal(ladder_next_page(&(struct ladder){.page_from = 1}, &policy), 2);
+    assert_int_equal(ladder_next_page(&(struct ladder){.page_from = 3}, &policy), LADDER_NOBODY);
+    assert_int_equal(ladder_find_step(&policy, policy.steps[2].name), 2);
+    assert_int_equal(ladder_find_step(&policy, "none"), LADDER_NOBODY);
 }
 
 static void an_early_page_moves_pages_only(void **state)
@@ -74,6 +76,95 @@ static void a_reopening_goes_on_counting(void **state)
     assert_int_equal(ladder.climbs_left, 2);
 }
 
+/* The policy of this file, with other waits, one step more and one moved up. */
+static const struct step other_steps[] = {
+    {.name = "lead", .kind = STEP_PAGE, .wait_ms = 2 * MINUTE},
+    {.name = "late", .kind = STEP_ASK, .wait_ms = 0},
+    {.name = "new", .kind = STEP_PAGE, .wait_ms = 3 * MINUTE},
+    {.name = "vp", .kind = STEP_PAGE, .wait_ms = 4 * MINUTE},
+    {.name = "tell", .kind = STEP_PAGE, .wait_ms = 7 * MINUTE},
+};
+static const struct policy other = {
+    .name = "p", .steps = other_steps, .step_count = 5, .repeat = 1};
+
+struct repolicy_case {
+    const char *name;
+    int32_t ran;         /* page step that ran last, at its time; LADDER_NOBODY: none yet */
+    bool told;           /* the inform step `tell` has run */
+    int64_t now_minutes; /* of the change */
+    int32_t next;        /* page step then */
+    int64_t next_minutes;
+    int64_t repeat_minutes;
+};
+
+static void another_version_repeats_nothing(void **state)
+{
+    (void)state;
+    static const struct repolicy_case cases[] = {
+        {"nothing ran", LADDER_NOBODY, false, 0, 0, 0, 16},
+        {"nothing ran in time", LADDER_NOBODY, false, 1, 0, 1, 17},
+        {"the next in time", 0, false, 1, 2, 2, 16},
+        {"the next is overdue", 0, false, 4, 2, 4, 18},
+        {"what informed does not page", 0, true, 5, 2, 5, 12},
+        {"one in between", 2, false, 7, 2, 7, 17},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct repolicy_case *c = &cases[i];
+        int64_t now_ms = c->now_minutes * MINUTE;
+        struct ladder ladder = {0};
+        ladder_open(&ladder, &policy, 0);
+        ladder.page_from = c->ran + 1;
+        ladder.latest = c->ran;
+        if (c->told)
+            ladder_mark_run(&ladder, 1);
+        ladder_repolicy(&ladder, &policy, &other, 0, now_ms);
+        int32_t next = ladder_next_page(&ladder, &other);
+        if (next != c->next ||
+            ladder_due_ms(&ladder, &other, (size_t)next) != c->next_minutes * MINUTE ||
+            ladder_repeat_ms(&ladder, &other) != c->repeat_minutes * MINUTE)
+            fail_msg("%s: step %d at %lld, repeat at %lld", c->name, next,
+                     (long long)ladder_due_ms(&ladder, &other, (size_t)next),
+                     (long long)ladder_repeat_ms(&ladder, &other));
+        assert_true(ladder_due_ms(&ladder, &other, 1) >= now_ms);
+        assert_int_equal(ladder.climbs_left, 1);
+        assert_int_equal(ladder.climb, 1);
+        assert_int_equal(ladder.latest, c->ran == 2 ? 3 : c->ran);
+        ladder_climb(&ladder, &other, 60 * MINUTE); /* the next climb has all of them */
+        assert_int_equal(ladder_next_page(&ladder, &other), 0);
+        assert_int_equal(ladder_repeat_ms(&ladder, &other), 76 * MINUTE);
+    }
+}
+
+static void another_version_counts_climbs_and_ends_exhaustion(void **state)
+{
+    (void)state;
+    struct ladder ladder = {0};
+    ladder_open(&ladder, &policy, 0);
+    ladder.climbs_left = 0; /* both used up */
+    ladder.page_from = 3;
+    ladder.latest = LADDER_FALLBACK;
+    ladder.exhausted = true;
+    ladder.fallback_at_ms = 99 * MINUTE;
+    struct ladder same = ladder;
+    struct policy longer = policy;
+    longer.repeat = 1; /* fewer than used up: none */
+    ladder_repolicy(&ladder, &policy, &longer, 0, 50 * MINUTE);
+    assert_int_equal(ladder.climbs_left, 0);
+    assert_true(ladder.exhausted && ladder.fallback_at_ms == 99 * MINUTE);
+    assert_int_equal(ladder.latest, LADDER_FALLBACK);
+    longer.repeat = 3;
+    ladder = same;
+    ladder_repolicy(&ladder, &policy, &longer, 0, 50 * MINUTE);
+    assert_int_equal(ladder.climbs_left, 1);
+    assert_true(!ladder.exhausted && ladder.fallback_at_ms == 0);
+    assert_int_equal(ladder_repeat_ms(&ladder, &longer), 50 * MINUTE);
+    const struct policy silent = {.name = "p", .repeat = 9};
+    ladder = same;
+    ladder_repolicy(&ladder, &policy, &silent, 0,
+                    50 * MINUTE); /* without page steps: never silence */
+    assert_true(ladder.exhausted && ladder.fallback_at_ms == 99 * MINUTE);
+}
+
 static void waits_of_zero_do_not_repeat_at_once(void **state)
 {
     (void)state;
@@ -110,6 +201,21 @@ static void text_reads_back(void **state)
     strbuf_clear(&again);
 }
 
+/* Written by an older version, or by hand. */
+static void other_forms_read_the_same(void **state)
+{
+    (void)state;
+    static const char *const cases[] = {"{\"climb\":2,\"serial\":7}", "{\"serial\":7,\"climb\":2}",
+                                        " { \"climb\" : 2, \"serial\" : 7 }",
+                                        "{\"climb\":2,\"gone\":\"x\",\"serial\":7}"};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct ladder ladder = {0};
+        assert_int_equal(ladder_read(cases[i], &ladder, NULL), 0);
+        assert_int_equal(ladder.climb, 2);
+        assert_int_equal(ladder.serial, 7);
+    }
+}
+
 static void bad_text_is_refused(void **state)
 {
     (void)state;
@@ -122,7 +228,12 @@ static void bad_text_is_refused(void **state)
                                         "{\"climb\":99999999999}",
                                         "{\"climb\":1,\"exhausted\":2}",
                                         "{\"climb\":1,\"latest\":64}",
-                                        "{\"climb\":1,\"page_from\":-1}"};
+                                        "{\"climb\":1,\"page_from\":-1}",
+                                        "{\"climb\":1,\"climb\":1}",
+                                        "{\"climb\":1} x",
+                                        "{\"climb\":1,}",
+                                        "{\"climb\":-}",
+                                        "{\"climb\":1"};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct ladder ladder = {.climb = 77};
         struct err err;
@@ -138,8 +249,11 @@ int main(void)
         cmocka_unit_test(an_early_page_moves_pages_only),
         cmocka_unit_test(a_climb_keeps_the_distances),
         cmocka_unit_test(a_reopening_goes_on_counting),
+        cmocka_unit_test(another_version_repeats_nothing),
+        cmocka_unit_test(another_version_counts_climbs_and_ends_exhaustion),
         cmocka_unit_test(waits_of_zero_do_not_repeat_at_once),
         cmocka_unit_test(text_reads_back),
+        cmocka_unit_test(other_forms_read_the_same),
         cmocka_unit_test(bad_text_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

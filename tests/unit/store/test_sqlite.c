@@ -179,16 +179,55 @@ static void assert_refused(const char *folder, enum err_code code, const char *w
     }
 }
 
+/* What version 1 held: who owned a live incident has replied, and closed alerts are found by key.
+ */
+static void test_older_database_is_brought_up(void **state)
+{
+    static const char rows[] =
+        "CREATE TEMP TABLE base AS SELECT 1 AS number, '01020304-0000-0000-0000-000000000000' AS "
+        "uuid, 'shop' AS policy, 'h' AS policy_hash, 'g' AS group_key, 't' AS title, 'triggered' "
+        "AS "
+        "state, 'error' AS severity, 2 AS priority, 0 AS priority_set, 1 AS live, 1 AS opened, 0 "
+        "AS "
+        "acked, 0 AS resolved, 'ann' AS owner, 0 AS until, 0 AS eta, 0 AS slips, 0 AS known, 0 AS "
+        "cleared, '' AS cause, 0 AS linked, 1 AS firing, 0 AS due, 1 AS updated, 1 AS open, "
+        "'{\"climb\":1}' AS ladder;"
+        "INSERT INTO incidents SELECT * FROM base;"
+        "UPDATE base SET number = 2, group_key = 'g2', owner = 'source shop';"
+        "INSERT INTO incidents SELECT * FROM base;"
+        "UPDATE base SET number = 3, live = 0, open = 0, state = 'resolved', owner = 'bob';"
+        "INSERT INTO incidents SELECT * FROM base;"
+        "INSERT INTO alerts VALUES (1, 1, 'shop', 'k', 'firing', 'error', 1, 1, 0, 1, '', '{}', "
+        "'', "
+        "''), (2, 3, 'shop', 'k3', 'resolved', 'error', 1, 1, 1, 1, '', '{}', '', '');"
+        "INSERT INTO schema_version (version) VALUES (1)";
+    sqlite3 *db = open_raw(*state);
+    execute(db, schema_0001_sqlite);
+    execute(db, rows);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    struct store *store = open_ok(*state);
+    char *world = world_text(store);
+    uint64_t incident = 0;
+    assert_non_null(strstr(world, "repliers=ann\n"));
+    assert_non_null(strstr(world, "repliers=\n"));
+    free(world);
+    assert_int_equal(store->ops->find_alert(store->self, "shop", "k3", &incident, NULL), 0);
+    assert_int_equal(incident, 3);
+    assert_int_equal(store->ops->find_alert(store->self, "shop", "k", &incident, NULL), 0);
+    assert_int_equal(incident, 0);
+    store_close(store);
+}
+
 static void test_newer_database_is_refused(void **state)
 {
     store_close(open_ok(*state));
     sqlite3 *db = open_raw(*state);
-    execute(db, "INSERT INTO schema_version (version) VALUES (2)");
+    execute(db, "INSERT INTO schema_version (version) VALUES (3)");
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
-    assert_refused(*state, ERR_INVALID, "schema version 2 is newer than this program");
+    assert_refused(*state, ERR_INVALID, "schema version 3 is newer than this program");
     db = open_raw(*state);
     assert_int_equal(number_of(db, "SELECT epoch FROM meta"), 1); /* left as it was */
-    execute(db, "DELETE FROM schema_version WHERE version = 2");
+    execute(db, "DELETE FROM schema_version WHERE version = 3");
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
     store_close(open_ok(*state));
 }
@@ -433,6 +472,20 @@ static enum store_verdict commit_large(struct store *store, uint64_t number)
     return batch_commit(&batch, store);
 }
 
+/* The log is written ahead with zeros: where what counts ends. */
+static int64_t used_of(const char *folder, const char *name)
+{
+    char path[512];
+    FILE *file = fopen(path_in(folder, name, path), "rb");
+    int64_t end = 0;
+    assert_non_null(file);
+    for (int64_t at = 1, c = getc(file); c != EOF; at++, c = getc(file)) {
+        end = c != 0 ? at : end;
+    }
+    assert_int_equal(fclose(file), 0);
+    return end;
+}
+
 /* With `room` bytes left: the large batch leaves no trace, the little that running notifications
  * need still fits. */
 static void fill_disk(const char *folder, struct store *store, rlim_t room)
@@ -440,7 +493,7 @@ static void fill_disk(const char *folder, struct store *store, rlim_t room)
     char ballast[512];
     (void)path_in(folder, "test.db.ballast", ballast); /* used below */
     char *before = world_text(store);
-    limit_files((rlim_t)size_of(folder, "test.db-wal") + room);
+    limit_files((rlim_t)used_of(folder, "test.db-wal") + room);
     assert_true(store_has_room(store));
     assert_int_equal(access(ballast, F_OK), 0);
     assert_int_equal(commit_large(store, 2), STORE_FULL);
@@ -578,6 +631,46 @@ static void test_idle_forgets_the_old(void **state)
     store_close(store);
 }
 
+static void add_timeline(struct store *store, uint64_t incident)
+{
+    struct batch batch;
+    batch_begin(&batch, store);
+    struct timeline_row entry = sample_timeline(incident);
+    entry.at_ms = 1;
+    batch_timeline(&batch, entry);
+    commit_ok(&batch, store);
+}
+
+/* Followers of the timeline go by its ids: none may come twice, even when all there was is old. */
+static void test_ids_of_the_timeline_are_never_given_again(void **state)
+{
+    struct store *store = open_ok(*state);
+    struct batch batch;
+    batch_begin(&batch, store);
+    struct incident_row row = sample_incident(1);
+    row.opened_at_ms = row.resolved_at_ms = 1;
+    row.state = INCIDENT_RESOLVED;
+    row.live = false;
+    batch_incident(&batch, true, row);
+    commit_ok(&batch, store);
+    sqlite3 *db = open_raw(*state);
+    static const uint64_t incidents[] = {1, 0};
+    int64_t last = 0;
+    for (size_t i = 0; i < 2 * sizeof(incidents) / sizeof(incidents[0]); i++) {
+        add_timeline(store, incidents[i % 2]);
+        for (int j = 0; j < 10; j++) {
+            store->ops->idle(store->self, 1000);
+        }
+        int64_t newest = number_of(db, "SELECT max(id) FROM timeline");
+        assert_true(newest > last);
+        last = newest;
+        assert_true(number_of(db, "SELECT count(*) FROM timeline") <= 2);
+    }
+    assert_int_equal(number_of(db, "SELECT count(*) FROM incidents"), 0);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    store_close(store);
+}
+
 static void test_unused_policies_leave_at_a_start(void **state)
 {
     struct store *store = open_ok(*state);
@@ -655,13 +748,22 @@ static void test_load_of_few_and_of_many(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_reopened_store_is_the_same),  TEST(test_files_are_ours_alone),
-        TEST(test_rows_read_well_in_a_shell),   TEST(test_newer_database_is_refused),
-        TEST(test_foreign_database_is_refused), TEST(test_garbage_is_refused),
-        TEST(test_unknown_word_is_corrupt),     TEST(test_second_writer_is_refused),
-        TEST(test_hand_in_a_shell_makes_busy),  TEST(test_killed_while_writing),
-        TEST(test_full_disk_and_after),         TEST(test_the_log_stays_small),
-        TEST(test_idle_forgets_the_old),        TEST(test_unused_policies_leave_at_a_start),
+        TEST(test_reopened_store_is_the_same),
+        TEST(test_files_are_ours_alone),
+        TEST(test_rows_read_well_in_a_shell),
+        TEST(test_newer_database_is_refused),
+        TEST(test_older_database_is_brought_up),
+        TEST(test_foreign_database_is_refused),
+        TEST(test_garbage_is_refused),
+        TEST(test_unknown_word_is_corrupt),
+        TEST(test_second_writer_is_refused),
+        TEST(test_hand_in_a_shell_makes_busy),
+        TEST(test_killed_while_writing),
+        TEST(test_full_disk_and_after),
+        TEST(test_the_log_stays_small),
+        TEST(test_idle_forgets_the_old),
+        TEST(test_ids_of_the_timeline_are_never_given_again),
+        TEST(test_unused_policies_leave_at_a_start),
         TEST(test_load_of_few_and_of_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

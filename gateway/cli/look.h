@@ -1,0 +1,17 @@
+/*
+ * look - what the commands that only look share: one value as JSON, one entry of a timeline for
+ * people.
+ *
+ * Shape:   parsed answers of the API in, lines on stdout out.
+ */
+#ifndef ESCALATED_CLI_LOOK_H
+#define ESCALATED_CLI_LOOK_H
+
+#include <stdbool.h>
+
+#include "gateway/base/json.h"
+
+void look_print_json(const struct json *value);
+void look_print_timeline(const struct json *row, bool with_incident);
+
+#endif
