@@ -195,6 +195,7 @@ static enum store_verdict postgres_commit(void *self, const struct commit *commi
         store->batch++;
         store->next_event = next.next_event;
         store->next_timeline = next.next_timeline;
+        postgres_note_over(store, commit->effects);
     } else {
         store->counters_known = false;
         store->broken = verdict == STORE_BROKEN;
@@ -212,6 +213,7 @@ static void postgres_close(void *self)
     struct postgres_store *store = self;
     postgres_lease_release(store);
     link_clear(&store->link);
+    over_clear(&store->over);
     writer_destroy(store->writer);
     free(store);
 }

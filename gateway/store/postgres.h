@@ -11,6 +11,7 @@
 #ifndef ESCALATED_STORE_POSTGRES_H
 #define ESCALATED_STORE_POSTGRES_H
 
+#include "gateway/store/postgres_over.h"
 #include "gateway/store/postgres_pipe.h"
 #include "gateway/store/row_decode.h"
 #include "gateway/store/store.h"
@@ -45,6 +46,7 @@ struct postgres_store {
     int64_t batch;
     uint64_t next_event;
     uint64_t next_timeline;
+    struct over over;
     uint64_t inbox_taken; /* up to here taken, not yet committed */
     int64_t idle_at_mono_ms;
     int64_t swept[SWEEP_COUNT]; /* up to here looked at by this walk */
@@ -79,6 +81,8 @@ int postgres_notifications(void *self, const uint64_t *ids, size_t count, struct
                            struct stored_notification *out_items, struct err *err);
 int postgres_find_alert(void *self, const char *source, const char *key, uint64_t *out_incident,
                         struct err *err);
+/* After a commit: alerts of the incidents that have left memory with it are known to the filter. */
+void postgres_note_over(struct postgres_store *store, const struct effects *effects);
 int postgres_closed_at(void *self, uint64_t number, int64_t *out_resolved_at_ms, struct err *err);
 int postgres_find_provider_id(void *self, const char *channel, const char *provider_id,
                               uint64_t *out_notification, struct err *err);

@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "gateway/base/arena.h"
 #include "gateway/base/text.h"
@@ -123,6 +124,24 @@ static int lock_lease(struct postgres_store *store, struct err *err)
                           store->link.name);
 }
 
+static int give_over(void *self, PGresult *result, struct err *err)
+{
+    (void)err; /* nothing here can fail */
+    over_add(self, PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 1));
+    return 0;
+}
+
+static int load_over(struct postgres_store *store, struct err *err)
+{
+    over_begin(&store->over);
+    if (link_each(&store->link, "SELECT source, key FROM alerts WHERE over = 1", NULL, give_over,
+                  &store->over, err) != 0) {
+        return -1;
+    }
+    over_end(&store->over);
+    return 0;
+}
+
 static int load_all(struct postgres_store *store, const struct store_sink *sink, struct err *err)
 {
     struct store_meta meta;
@@ -135,6 +154,9 @@ static int load_all(struct postgres_store *store, const struct store_sink *sink,
                       (void *)(uintptr_t)sink, err) != 0) {
             return -1;
         }
+    }
+    if (load_over(store, err) != 0) {
+        return -1;
     }
     /* A long load must not cost the lease. */
     struct params ours = {.count = 0};
@@ -311,11 +333,41 @@ static int ask_found(struct postgres_store *store, const char *sql, const struct
     return 0;
 }
 
+void postgres_note_over(struct postgres_store *store, const struct effects *effects)
+{
+    uint64_t *numbers = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < effects->count; i++) {
+        const struct effect *effect = &effects->items[i];
+        if (effect->kind == EFFECT_INCIDENT && !effect->insert && !effect->u.incident->live) {
+            numbers = numbers == NULL ? heap_alloc(effects->count * sizeof(*numbers)) : numbers;
+            numbers[count++] = effect->u.incident->number;
+        }
+    }
+    PGresult *result = NULL;
+    struct err ignored; /* without an answer every later question goes to the server */
+    if (count > 0 &&
+        ask_ids(store, "SELECT source, key FROM alerts WHERE incident = ANY($1::bigint[])", numbers,
+                count, &result, &ignored) != 0) {
+        store->over.known = false;
+    }
+    for (int i = 0; i < PQntuples(result); i++) {
+        over_add(&store->over, PQgetvalue(result, i, 0), PQgetvalue(result, i, 1));
+    }
+    PQclear(result);
+    free(numbers);
+}
+
 int postgres_find_alert(void *self, const char *source, const char *key, uint64_t *out_incident,
                         struct err *err)
 {
+    struct postgres_store *store = self;
     struct params params = {.count = 0};
     int64_t found = 0;
+    if (!over_may_have(&store->over, source, key)) {
+        *out_incident = 0;
+        return 0;
+    }
     params_text(&params, source);
     params_text(&params, key);
     if (ask_found(self,

@@ -637,6 +637,50 @@ static void test_random_batches_as_in_memory(void **state)
     store_close(memory);
 }
 
+/* Known from the load, from a commit, and to a store that has done neither: always the same answer. */
+
+static uint64_t find(struct store *store, const char *key)
+{
+    struct err err = {0};
+    uint64_t found = 99;
+    if (store->ops->find_alert(store->self, "shop", key, &found, &err) != 0) {
+        fail_msg("%s", err.text);
+    }
+    return found;
+}
+
+static void test_alerts_that_are_over_are_found(void **state)
+{
+    struct fixture *fixture = *state;
+    free(world_text(fixture->store));
+    struct batch batch;
+    batch_begin(&batch, fixture->store);
+    for (uint64_t i = 1; i <= 2; i++) {
+        struct alert_row alert = sample_alert(i, i);
+        alert.key = i == 1 ? "one" : "two";
+        batch_incident(&batch, true, sample_incident(i));
+        batch_alert(&batch, true, alert);
+    }
+    assert_int_equal(batch_commit(&batch, fixture->store), STORE_COMMITTED);
+    assert_int_equal(find(fixture->store, "one"), 0);
+    struct incident_row over = sample_incident(1);
+    over.state = INCIDENT_RESOLVED;
+    over.live = false;
+    batch_begin(&batch, fixture->store);
+    batch_incident(&batch, false, over);
+    assert_int_equal(batch_commit(&batch, fixture->store), STORE_COMMITTED);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(find(fixture->store, "one"), 1);
+        assert_int_equal(find(fixture->store, "two"), 0);
+        assert_int_equal(find(fixture->store, "three"), 0);
+        free(world_text(fixture->store));
+    }
+    struct store *other = open_store(fixture->url);
+    assert_int_equal(find(other, "one"), 1);
+    assert_int_equal(find(other, "two"), 0);
+    store_close(other);
+}
+
 /* URLs. */
 
 static void test_urls(void **state)
@@ -677,6 +721,7 @@ int main(void)
         TEST(test_a_large_batch),
         TEST(test_text_that_is_no_utf8_is_repaired),
         TEST(test_random_batches_as_in_memory),
+        TEST(test_alerts_that_are_over_are_found),
         TEST(test_urls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
