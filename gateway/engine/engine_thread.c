@@ -313,6 +313,8 @@ static void on_standby_turn(void *self)
     note_status(t, STORE_COMMITTED, clock_mono_ms());
     if (t->options.on_beat != NULL)
         t->options.on_beat(t->options.self);
+    if (t->options.on_commit != NULL)
+        t->options.on_commit(t->options.self); /* perhaps the other node has committed */
 }
 
 /* False: stopping. A load that fails is tried again, by whoever has the lease then. */
