@@ -7,6 +7,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
 from daemon import Daemon  # noqa: E402
+from postgres import Postgres  # noqa: E402
 from receiver import Receiver  # noqa: E402
 
 
@@ -57,3 +58,13 @@ def receiver():
     yield make
     for one in made:
         one.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """One server for the whole file; a test that stops it starts it again."""
+    server = Postgres()
+    try:
+        yield server.start()
+    finally:
+        server.remove()
