@@ -241,8 +241,8 @@ static void test_members_equal_the_tree(void **state)
     (void)state;
     static const char *const snapshots[] = {
         SNAPSHOT,
-        "{\"title\":\"t\",\"state\":\"triggered\",\"labels\":{\"a\":\"b\",\"c\":[1,-2,null,true,{}]"
-        "}}",
+        ("{\"title\":\"t\",\"state\":\"triggered\",\"labels\":{\"a\":\"b\",\"c\":[1,-2,null,true,{}]"
+         "}}"),
         "{\"title\":\"\\u00e4\\n\\\"\\ud83d\\ude00\",\"summary\":7,\"state\":null}",
         "{\"summary\":\"only this\",\"eta_at\":1772332200000,\"empty\":\"\"}",
     };
