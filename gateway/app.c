@@ -135,6 +135,9 @@ static int start_storage(struct app *app, struct err *err)
     if (length < 0 || (size_t)length >= sizeof(path))
         return err_set(err, ERR_TOO_LARGE, "state folder: its path is longer than %zu bytes", sizeof(path));
     bool is_ours = app->config->token_key_file[0] == '\0';
+    if (is_ours && app->store->ops->lease != NULL)
+        log_line(LOG_WARNING, "[gateway] token_key_file is not set: reply tokens of one node are unknown to the others",
+                 NULL);
     return token_key_load(is_ours ? path : app->config->token_key_file, is_ours, &app->token_key, err);
 }
 
@@ -166,6 +169,7 @@ static int start_engine(struct app *app, struct err *err)
         .outbox = app->outbox,
         .clock = &app->clock,
         .keep_ms = app->config->keep_ms,
+        .lease_ms = app->config->lease_ms,
         .on_fatal = on_fatal,
         .on_commit = on_commit,
         .on_beat = on_beat,
@@ -262,6 +266,8 @@ int app_start(const struct app_options *options, struct app **out_app, int *out_
         goto failed;
     }
     log_set((enum log_level)app->config->log_level, app->config->log_json);
+    if (store_url_check(app->config->store_url, &err) != 0)
+        goto failed;
     *out_exit_code = APP_EXIT_IO;
     if (start_storage(app, &err) != 0)
         goto failed;
@@ -403,6 +409,10 @@ int app_check(const char *config_folder, const char *plugin_dir)
     strbuf_init(&problems, PROBLEMS_BYTES_MAX);
     int result = config_load(config_folder, &finder, &config, &problems);
     (void)fputs(strbuf_text(&problems), stderr);
+    if (result == 0 && store_url_check(config->store_url, &err) != 0) {
+        result = -1;
+        (void)fprintf(stderr, "[store] url: %s\n", err.text);
+    }
     if (result == 0)
         (void)printf("%s: %zu policies, %zu contacts, %zu sources, %zu channels: good\n", config_folder,
                      config->rulebook.policy_count, config->rulebook.contact_count, config->source_count,

@@ -128,11 +128,12 @@ static void build_store(struct build *build)
     section_apply(build, section, SECTION_STORE, &values, NULL, NULL);
     const struct ini_entry *entry = section_entry(section, "url");
     build->config->store_url = values.url;
-    if (text_starts_with(values.url, "postgresql:") || text_starts_with(values.url, "postgres:")) {
-        build_problem(build, section, entry,
-                      "this version has no PostgreSQL store (want sqlite:FILE)");
-    } else if (!text_starts_with(values.url, "sqlite:") || values.url[strlen("sqlite:")] == '\0') {
-        build_problem(build, section, entry, "got '%s', want sqlite:FILE", values.url);
+    build->config->lease_ms = values.lease_ms;
+    bool is_postgres = text_starts_with(values.url, "postgresql://") || text_starts_with(values.url, "postgres://");
+    bool is_sqlite = text_starts_with(values.url, "sqlite:") && values.url[strlen("sqlite:")] != '\0';
+    if (!is_postgres && !is_sqlite) {
+        build_problem(build, section, entry, "got '%s', want sqlite:FILE or postgresql://USER@HOST/DATABASE",
+                      values.url);
     }
 }
 

@@ -69,6 +69,7 @@ struct config {
     struct rulebook rulebook;
     const char *folder;
     const char *store_url;
+    int64_t lease_ms;
     const char *token_key_file; /* "": state folder's token.key */
     const char *public_url;
     int64_t keep_ms;

@@ -75,7 +75,10 @@ static const struct option http_options[] = {
 
 static const struct option store_options[] = {
     {.key = "url", .type = OPTION_TEXT, AT(store_values, url), .max = 1000,
-     .default_text = "sqlite:escalated.db", .help = "sqlite:FILE, relative to the state folder."},
+     .default_text = "sqlite:escalated.db", .help = "sqlite:FILE, relative to the state folder, or postgresql://USER@HOST/DATABASE."},
+    {.key = "lease", .type = OPTION_DURATION, AT(store_values, lease_ms), .min = SECOND,
+     .max = 5 * MINUTE, .default_text = "10s",
+     .help = "PostgreSQL: a node that is silent for so long loses the engine to another."},
     {.key = NULL},
 };
 

@@ -78,6 +78,7 @@ struct http_values {
 
 struct store_values {
     const char *url;
+    int64_t lease_ms;
 };
 
 struct channel_values {

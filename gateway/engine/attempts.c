@@ -247,6 +247,13 @@ static void order_start(struct engine *engine, const struct notification *n,
     order->subject = text_or_empty(body->subject);
 }
 
+/* Where a lease is held, an attempt starts within it or not at all: a node that was paused past its lease starts nothing. */
+static int64_t claim_start_ms(const struct engine *engine)
+{
+    int64_t most_ms = engine->options.claim_start_max_ms;
+    return most_ms > 0 && most_ms < ENGINE_CLAIM_START_MS ? most_ms : ENGINE_CLAIM_START_MS;
+}
+
 static void claim(struct engine *engine, struct notification *n, const struct body *body)
 {
     struct claim_row *row = arena_alloc(&engine->arena, sizeof(*row));
@@ -258,7 +265,7 @@ static void claim(struct engine *engine, struct notification *n, const struct bo
         .notification = n->id,
         .attempt = n->attempt_count,
         .at_ms = engine->now_ms,
-        .deadline_mono_ms = engine->mono_ms + ENGINE_CLAIM_START_MS,
+        .deadline_mono_ms = engine->mono_ms + claim_start_ms(engine),
         .boot_id = engine->options.boot_id,
         .body = first ? body->bytes : NULL,
         .body_count = first ? body->count : 0,

@@ -36,6 +36,7 @@ struct engine_options {
     const struct rulebook *rulebook;
     const char *boot_id; /* random per process start: marks our claims */
     int64_t wall_offset_ms; /* wall clock minus engine time at start */
+    int64_t claim_start_max_ms; /* an attempt starts so soon after its claim, or not at all; 0: the usual time */
     /* Parses canonical policy text back (gateway/config); NULL in tests that never reload. */
     int (*parse_policy)(const char *name, const char *text, struct arena *arena,
                         struct policy *out_policy, struct err *err);

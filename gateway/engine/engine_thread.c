@@ -7,6 +7,8 @@
 
 #include "gateway/base/arena.h"
 #include "gateway/base/assert.h"
+#include "gateway/engine/shared_inbox.h"
+#include "gateway/engine/standby.h"
 #include "gateway/system/log.h"
 #include "gateway/system/metrics.h"
 
@@ -41,7 +43,8 @@ struct engine_thread_metrics {
 
 struct engine_thread {
     struct engine_thread_options options;
-    struct engine *engine;
+    struct engine *engine;       /* NULL while standing by */
+    struct shared_inbox *shared; /* NULL: nobody else uses the store */
     struct engine_thread_metrics metrics;
     pthread_t thread;
     bool is_running;
@@ -59,6 +62,7 @@ struct engine_thread {
     int64_t beat_mono_ms;
     enum store_verdict verdict;
     bool is_loaded;
+    bool stands_by;
 };
 
 static void metrics_init(struct engine_thread_metrics *m)
@@ -89,13 +93,15 @@ static void metrics_init(struct engine_thread_metrics *m)
 
 static void note_status(struct engine_thread *t, enum store_verdict verdict, int64_t mono_ms)
 {
-    struct engine_counts counts;
-    engine_counts(t->engine, &counts);
+    struct engine_counts counts = {.oldest_due_ms = INT64_MAX};
+    if (t->engine != NULL)
+        engine_counts(t->engine, &counts);
     pthread_mutex_lock(&t->status_lock);
     t->counts = counts;
     t->verdict = verdict;
     t->beat_mono_ms = mono_ms;
-    t->is_loaded = engine_is_loaded(t->engine);
+    t->is_loaded = t->engine != NULL && engine_is_loaded(t->engine);
+    t->stands_by = t->engine == NULL;
     pthread_mutex_unlock(&t->status_lock);
 
     metric_set(t->metrics.inbox_depth, (int64_t)inbox_count(t->options.inbox));
@@ -249,6 +255,8 @@ static bool step(struct engine_thread *t, struct input **inputs, size_t count, i
         if (out.effects != NULL && t->options.on_commit != NULL)
             t->options.on_commit(t->options.self);
         release_all(inputs, count);
+        if (t->shared != NULL)
+            shared_inbox_settle(t->shared);
         tend_door(t, store_has_room(t->options.engine.store));
     } else {
         go_on = handle_refusal(t, verdict, &out, inputs, count, &err);
@@ -259,12 +267,13 @@ static bool step(struct engine_thread *t, struct input **inputs, size_t count, i
 
 static int64_t wait_ms(const struct engine_thread *t, int64_t now_ms)
 {
+    int64_t most_ms = t->shared != NULL ? SHARED_INBOX_POLL_MS : BEAT_MS;
     if (t->held_count > 0 || !engine_is_loaded(t->engine) || !inbox_door_is_open(t->options.inbox))
         return RETRY_MS;
     int64_t due_ms = engine_next_due_ms(t->engine);
     if (due_ms <= now_ms)
         return 0;
-    return due_ms - now_ms < BEAT_MS ? due_ms - now_ms : BEAT_MS;
+    return due_ms - now_ms < most_ms ? due_ms - now_ms : most_ms;
 }
 
 static void housekeep(struct engine_thread *t, int64_t now_ms)
@@ -282,10 +291,91 @@ static void housekeep(struct engine_thread *t, int64_t now_ms)
     store->ops->idle(store->self, now_ms - t->options.keep_ms);
 }
 
+/* The lease is ours: what others have committed is where we go on. */
+static int become_engine(struct engine_thread *t, struct err *err)
+{
+    struct store *store = t->options.engine.store;
+    struct store_meta meta;
+    if (t->shared != NULL) {
+        if (store->ops->read_meta(store->self, &meta, err) != 0)
+            return -1;
+        clock_engine_raise(t->options.clock, meta.engine_time_ms);
+        t->options.engine.wall_offset_ms = clock_engine_wall_offset_ms(t->options.clock);
+        t->options.engine.claim_start_max_ms = t->options.lease_ms / 3;
+        t->wall_offset_ms = t->options.engine.wall_offset_ms;
+        log_line(LOG_INFO, "this node holds the engine lease", "epoch", log_i64((int64_t)meta.epoch), NULL);
+    }
+    if (engine_create(&t->options.engine, clock_engine_ms(t->options.clock), &t->engine, err) != 0)
+        return -1;
+    note_status(t, STORE_COMMITTED, clock_mono_ms());
+    return 0;
+}
+
+static void on_standby_turn(void *self)
+{
+    struct engine_thread *t = self;
+    note_status(t, STORE_COMMITTED, clock_mono_ms());
+    if (t->options.on_beat != NULL)
+        t->options.on_beat(t->options.self);
+    if (t->options.on_commit != NULL)
+        t->options.on_commit(t->options.self); /* perhaps the other node has committed */
+}
+
+/* False: stopping. A load that fails is tried again, by whoever has the lease then. */
+static bool stand_by(struct engine_thread *t)
+{
+    const struct standby_options options = {.store = t->options.engine.store,
+                                            .inbox = t->options.inbox,
+                                            .lease_ms = t->options.lease_ms,
+                                            .rulebook = &t->options.engine.rulebook,
+                                            .stopping = &t->stopping,
+                                            .on_turn = on_standby_turn,
+                                            .self = t};
+    while (standby_run(&options)) {
+        struct err err = {0};
+        if (become_engine(t, &err) == 0)
+            return true;
+        if (log_burst_due(&t->refused_burst, clock_mono_ms()))
+            log_line(LOG_WARNING, "the store could not be loaded, trying again", "error", err.text, NULL);
+    }
+    return false;
+}
+
+/* At every turn; the store does nothing until a third of the lease has passed. */
+static bool keep_lease(struct engine_thread *t)
+{
+    struct store *store = t->options.engine.store;
+    struct err err = {0};
+    bool held = true;
+    if (t->shared == NULL)
+        return true;
+    if (store->ops->lease(store->self, t->options.lease_ms, &held, &err) != 0) {
+        if (log_burst_due(&t->refused_burst, clock_mono_ms()))
+            log_line(LOG_WARNING, "the engine lease could not be renewed, trying again", "error", err.text, NULL);
+        note_status(t, STORE_BUSY, clock_mono_ms());
+    }
+    if (held)
+        return true;
+    (void)err_set(&err, ERR_CONFLICT, "another node has taken the engine lease");
+    log_line(LOG_ERROR, "stopping", "error", err.text, NULL);
+    t->options.on_fatal(t->options.self, EXIT_LEASE_LOST, &err);
+    return false;
+}
+
+/* Not while the world is not loaded: a load means that what was taken before comes again. */
+static size_t take_shared(struct engine_thread *t, struct input **inputs, size_t room)
+{
+    if (t->shared == NULL || !engine_is_loaded(t->engine))
+        return 0;
+    return shared_inbox_take(t->shared, inputs, room, clock_mono_ms());
+}
+
 static void *run(void *self)
 {
     struct engine_thread *t = self;
     struct input *inputs[HELD_MAX + ENGINE_BATCH_MAX + 1];
+    if (t->engine == NULL && !stand_by(t))
+        return NULL;
     for (;;) {
         bool stopping = atomic_load(&t->stopping);
         int64_t now_ms = clock_engine_ms(t->options.clock);
@@ -297,6 +387,13 @@ static void *run(void *self)
         size_t taken = room == 0 ? 0 : inbox_take(t->options.inbox, inputs + count, room,
                                                   stopping ? 0 : wait_ms(t, now_ms));
         count += taken;
+        if (!keep_lease(t)) {
+            release_all(inputs, count);
+            t->held_count = 0;
+            return NULL;
+        }
+        if (count + 1 < ENGINE_BATCH_MAX)
+            count += take_shared(t, inputs + count, ENGINE_BATCH_MAX - count - 1);
         if (count < ENGINE_BATCH_MAX)
             count = add_clock_input(t, inputs, count);
         now_ms = clock_engine_ms(t->options.clock);
@@ -314,6 +411,23 @@ static void *run(void *self)
     }
 }
 
+/* Alone on the store, or the first of its nodes: the engine from the start on. */
+static int try_at_start(struct engine_thread *t, struct err *err)
+{
+    struct store *store = t->options.engine.store;
+    bool held = true;
+    if (store->ops->lease != NULL) {
+        t->shared = shared_inbox_create(store);
+        if (store->ops->lease(store->self, t->options.lease_ms, &held, err) != 0)
+            return -1;
+    }
+    if (held)
+        return become_engine(t, err);
+    log_line(LOG_INFO, "standing by: another node holds the engine lease", NULL);
+    note_status(t, STORE_COMMITTED, clock_mono_ms());
+    return 0;
+}
+
 int engine_thread_start(const struct engine_thread_options *options, struct engine_thread **out_thread,
                         struct err *err)
 {
@@ -325,9 +439,8 @@ int engine_thread_start(const struct engine_thread_options *options, struct engi
     atomic_init(&t->stopping, false);
     metrics_init(&t->metrics);
     ASSERT(pthread_mutex_init(&t->status_lock, NULL) == 0);
-    if (engine_create(&options->engine, clock_engine_ms(options->clock), &t->engine, err) != 0)
+    if (try_at_start(t, err) != 0)
         goto failed;
-    note_status(t, STORE_COMMITTED, clock_mono_ms());
     tend_door(t, store_has_room(options->engine.store));
     int code = pthread_create(&t->thread, NULL, run, t);
     if (code != 0) {
@@ -359,6 +472,7 @@ void engine_thread_destroy(struct engine_thread *thread)
     engine_thread_stop(thread);
     release_all(thread->held, thread->held_count);
     engine_destroy(thread->engine);
+    shared_inbox_destroy(thread->shared);
     (void)pthread_mutex_destroy(&thread->status_lock);
     free(thread);
 }
@@ -376,9 +490,12 @@ bool engine_thread_is_ready(struct engine_thread *thread, const char **out_why)
     int64_t silent_ms = clock_mono_ms() - thread->beat_mono_ms;
     enum store_verdict verdict = thread->verdict;
     bool is_loaded = thread->is_loaded;
+    bool stands_by = thread->stands_by;
     pthread_mutex_unlock(&thread->status_lock);
     if (silent_ms > STALL_MS) {
         *out_why = "the engine has not turned for 10 s";
+    } else if (stands_by) {
+        *out_why = "standby: another node holds the engine lease; events are taken in for it";
     } else if (!is_loaded) {
         *out_why = "the store does not answer; the engine is reloading";
     } else if (verdict != STORE_COMMITTED) {

@@ -1,7 +1,8 @@
 /*
  * engine_thread - the thread around engine_step: takes batches from the inbox, tells tickets, orders deliveries.
  *
- * Shape:   inbox -> engine_step -> tickets completed -> orders into the outbox.
+ * Shape:   inbox -> engine_step -> tickets completed -> orders into the outbox. Where several nodes share the store, the
+ *          thread of one that does not hold the engine lease stands by (standby.h) until it gets it.
  * Owns:    the engine; store, inbox and outbox are borrowed.
  * Threads: start and stop from main; the callbacks run on the engine's thread.
  * Limits:  batches of at most ENGINE_BATCH_MAX inputs; a step of the wall clock over 1 s becomes a `clock` input.
@@ -23,7 +24,8 @@ struct engine_thread_options {
     struct engine_options engine;
     struct inbox *inbox;
     struct outbox *outbox;
-    const struct clock_engine *clock; /* engine time; outlives the thread */
+    struct clock_engine *clock;       /* engine time; outlives the thread; raised when a lease is taken */
+    int64_t lease_ms;                 /* [store] lease: for a store that several nodes share */
     int64_t keep_ms;                  /* [gateway] keep */
     void (*on_fatal)(void *self, int exit_code, const struct err *err);
     void (*on_commit)(void *self); /* after a commit that wrote something; must not wait. May be NULL */

@@ -91,6 +91,16 @@ static void faulty_idle(void *self, int64_t keep_before_ms)
     inner->ops->idle(inner->self, keep_before_ms);
 }
 
+static int faulty_lease(void *self, int64_t lease_ms, bool *out_held, struct err *err)
+{
+    struct store *inner = ((struct faulty_store *)self)->inner;
+    if (inner->ops->lease == NULL) {
+        *out_held = true;
+        return 0;
+    }
+    return inner->ops->lease(inner->self, lease_ms, out_held, err);
+}
+
 static bool faulty_has_room(void *self)
 {
     return store_has_room(((struct faulty_store *)self)->inner);
@@ -115,6 +125,7 @@ static const struct store_ops faulty_ops = {
     .inbox_take = faulty_inbox_take,
     .idle = faulty_idle,
     .close = faulty_close,
+    .lease = faulty_lease,
     .has_room = faulty_has_room,
 };
 

@@ -1,4 +1,4 @@
-#include "gateway/store/store_read.h"
+#include "gateway/store/reader.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,16 +7,21 @@
 #include "gateway/store/row_shape.h"
 #include "gateway/store/sqlite.h"
 #include "gateway/store/sqlite_row.h"
-#include "gateway/store/store_url.h"
 
-struct store_reader {
+struct sqlite_reader {
+    struct store_reader reader; /* first: one is the other */
     sqlite3 *db;
     char *path;
 };
 
+static struct sqlite_reader *sqlite_of(struct store_reader *reader)
+{
+    return (struct sqlite_reader *)(void *)reader;
+}
+
 /* Open and close. */
 
-static int configure_reader(struct store_reader *reader, struct err *err)
+static int configure_reader(struct sqlite_reader *reader, struct err *err)
 {
     int rc = sqlite3_extended_result_codes(reader->db, 1);
     if (rc == SQLITE_OK) {
@@ -36,7 +41,7 @@ static int configure_reader(struct store_reader *reader, struct err *err)
     return rc == SQLITE_OK ? 0 : sqlite_fail(reader->db, reader->path, rc, "settings", err);
 }
 
-static int reader_open_file(struct store_reader *reader, struct err *err)
+static int reader_open_file(struct sqlite_reader *reader, struct err *err)
 {
     if (access(reader->path, F_OK) != 0) {
         return err_set(err, ERR_NOT_FOUND,
@@ -53,45 +58,18 @@ static int reader_open_file(struct store_reader *reader, struct err *err)
     return schema_check(reader->db, reader->path, err);
 }
 
-int store_reader_open(const char *url, const char *state_dir, struct store_reader **out_reader,
-                      struct err *err)
+static void reader_close(struct store_reader *base)
 {
-    struct arena arena;
-    arena_init(&arena);
-    enum store_kind kind = STORE_KIND_MEMORY;
-    const char *path = "";
-    struct store_reader *reader = NULL;
-    int result = store_url_parse(url, state_dir, &arena, &kind, &path, err);
-    if (result == 0 && kind == STORE_KIND_MEMORY) {
-        result = err_set(err, ERR_INVALID, "store url: memory: has no readers, want sqlite:FILE");
-    }
-    if (result == 0) {
-        reader = heap_alloc(sizeof(*reader));
-        reader->path = heap_strdup(path);
-        result = reader_open_file(reader, err);
-    }
-    arena_clear(&arena);
-    if (result != 0) {
-        store_reader_close(reader);
-        return -1;
-    }
-    *out_reader = reader;
-    return 0;
-}
-
-void store_reader_close(struct store_reader *reader)
-{
-    if (reader != NULL) {
-        (void)sqlite3_close(reader->db); /* it has written nothing */
-        free(reader->path);
-        free(reader);
-    }
+    struct sqlite_reader *reader = sqlite_of(base);
+    (void)sqlite3_close(reader->db); /* it has written nothing */
+    free(reader->path);
+    free(reader);
 }
 
 /* One question: SQL with parameters, rows of one shape, cut at a limit. */
 
 struct question {
-    struct store_reader *reader;
+    struct sqlite_reader *reader;
     struct arena *arena;
     const char *what;
     const struct row_shape *shape;
@@ -124,11 +102,6 @@ static int decode_timeline(sqlite3_stmt *statement, void *out_row, struct err *e
 static int decode_attempt(sqlite3_stmt *statement, void *out_row, struct err *err)
 {
     return row_decode_attempt(statement, out_row, err);
-}
-
-static size_t limit_of(size_t limit)
-{
-    return limit < STORE_READ_LIMIT_MAX ? limit : STORE_READ_LIMIT_MAX;
 }
 
 static int prepare(const struct question *question, const char *sql, sqlite3_stmt **out_statement,
@@ -205,7 +178,7 @@ static int ask(const struct question *question, const char *sql, const uint64_t 
 
 /* Incidents. */
 
-int store_read_incidents(struct store_reader *reader, const struct incident_filter *filter,
+static int read_incidents(struct store_reader *reader, const struct incident_filter *filter,
                          struct arena *arena, struct incident_row **out_rows, size_t *out_count,
                          struct err *err)
 {
@@ -218,12 +191,12 @@ int store_read_incidents(struct store_reader *reader, const struct incident_filt
          "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE live = 1 AND open = 1 AND "
          "number < ?1 AND policy = ?2 ORDER BY number DESC"},
     };
-    const struct question question = {.reader = reader,
+    const struct question question = {.reader = sqlite_of(reader),
                                       .arena = arena,
                                       .what = "read incidents",
                                       .shape = &incident_shape,
                                       .decode = decode_incident,
-                                      .limit = limit_of(filter->limit)};
+                                      .limit = reader_limit(filter->limit)};
     bool by_policy = filter->policy_or_null != NULL;
     bool from_newest = filter->before == 0 || filter->before > INT64_MAX;
     int64_t before = from_newest ? INT64_MAX : (int64_t)filter->before;
@@ -237,7 +210,7 @@ int store_read_incidents(struct store_reader *reader, const struct incident_filt
     }
     if (rc != SQLITE_OK) {
         (void)sqlite3_finalize(statement); /* nothing was stepped */
-        return sqlite_fail(reader->db, reader->path, rc, question.what, err);
+        return sqlite_fail(question.reader->db, question.reader->path, rc, question.what, err);
     }
     void *rows = NULL;
     int result = collect(&question, statement, &rows, out_count, err);
@@ -247,10 +220,10 @@ int store_read_incidents(struct store_reader *reader, const struct incident_filt
     return result;
 }
 
-int store_read_incident(struct store_reader *reader, uint64_t number, struct arena *arena,
+static int read_incident(struct store_reader *reader, uint64_t number, struct arena *arena,
                         struct incident_row *out_row, struct err *err)
 {
-    const struct question question = {.reader = reader,
+    const struct question question = {.reader = sqlite_of(reader),
                                       .arena = arena,
                                       .what = "read incident",
                                       .shape = &incident_shape,
@@ -270,16 +243,16 @@ int store_read_incident(struct store_reader *reader, uint64_t number, struct are
     return 0;
 }
 
-int store_read_alerts(struct store_reader *reader, uint64_t incident, size_t limit,
+static int read_alerts(struct store_reader *reader, uint64_t incident, size_t limit,
                       struct arena *arena, struct alert_row **out_rows, size_t *out_count,
                       struct err *err)
 {
-    const struct question question = {.reader = reader,
+    const struct question question = {.reader = sqlite_of(reader),
                                       .arena = arena,
                                       .what = "read alerts",
                                       .shape = &alert_shape,
                                       .decode = decode_alert,
-                                      .limit = limit_of(limit)};
+                                      .limit = reader_limit(limit)};
     void *rows = NULL;
     int result = ask(&question,
                      "SELECT " ALERT_COLUMNS ALERT_LONG " FROM alerts WHERE incident = ?1 "
@@ -293,16 +266,16 @@ int store_read_alerts(struct store_reader *reader, uint64_t incident, size_t lim
 
 /* Notifications and their attempts. */
 
-int store_read_notifications(struct store_reader *reader, uint64_t incident, uint64_t before,
+static int read_notifications(struct store_reader *reader, uint64_t incident, uint64_t before,
                              size_t limit, struct arena *arena, struct notification_row **out_rows,
                              size_t *out_count, struct err *err)
 {
-    const struct question question = {.reader = reader,
+    const struct question question = {.reader = sqlite_of(reader),
                                       .arena = arena,
                                       .what = "read notifications",
                                       .shape = &notification_shape,
                                       .decode = decode_notification,
-                                      .limit = limit_of(limit)};
+                                      .limit = reader_limit(limit)};
     const char *sql = incident == 0
                           ? "SELECT " NOTIFICATION_COLUMNS NOTIFICATION_SHORT
                             " FROM notifications WHERE id < ?1 ORDER BY id DESC"
@@ -318,16 +291,17 @@ int store_read_notifications(struct store_reader *reader, uint64_t incident, uin
     return result;
 }
 
-int store_read_notification(struct store_reader *reader, uint64_t id, struct arena *arena,
+static int read_notification(struct store_reader *reader, uint64_t id, struct arena *arena,
                             struct notification_row *out_row, struct err *err)
 {
+    const struct sqlite_reader *own = sqlite_of(reader);
     sqlite3_stmt *statement = NULL;
     bool found = false;
-    int rc = sqlite3_prepare_v2(reader->db, SQLITE_FIND_NOTIFICATION, -1, &statement, NULL);
+    int rc = sqlite3_prepare_v2(own->db, SQLITE_FIND_NOTIFICATION, -1, &statement, NULL);
     if (rc != SQLITE_OK) {
-        return sqlite_fail(reader->db, reader->path, rc, "notification", err);
+        return sqlite_fail(own->db, own->path, rc, "notification", err);
     }
-    int result = sqlite_step_notification(statement, reader->path, id, arena, out_row, &found, err);
+    int result = sqlite_step_notification(statement, own->path, id, arena, out_row, &found, err);
     (void)sqlite3_finalize(statement); /* repeats the step's code */
     if (result == 0 && !found) {
         result =
@@ -336,10 +310,10 @@ int store_read_notification(struct store_reader *reader, uint64_t id, struct are
     return result;
 }
 
-int store_read_attempts(struct store_reader *reader, uint64_t notification, struct arena *arena,
+static int read_attempts(struct store_reader *reader, uint64_t notification, struct arena *arena,
                         struct attempt_row **out_rows, size_t *out_count, struct err *err)
 {
-    const struct question question = {.reader = reader,
+    const struct question question = {.reader = sqlite_of(reader),
                                       .arena = arena,
                                       .what = "read attempts",
                                       .shape = &attempt_shape,
@@ -358,16 +332,16 @@ int store_read_attempts(struct store_reader *reader, uint64_t notification, stru
 
 /* Timeline. */
 
-int store_read_timeline(struct store_reader *reader, uint64_t incident, size_t limit,
+static int read_timeline(struct store_reader *reader, uint64_t incident, size_t limit,
                         struct arena *arena, struct timeline_row **out_rows, size_t *out_count,
                         struct err *err)
 {
-    const struct question question = {.reader = reader,
+    const struct question question = {.reader = sqlite_of(reader),
                                       .arena = arena,
                                       .what = "read timeline",
                                       .shape = &timeline_shape,
                                       .decode = decode_timeline,
-                                      .limit = limit_of(limit)};
+                                      .limit = reader_limit(limit)};
     void *rows = NULL;
     int result = ask(&question,
                      "SELECT " TIMELINE_COLUMNS " FROM timeline WHERE incident = ?1 "
@@ -379,18 +353,18 @@ int store_read_timeline(struct store_reader *reader, uint64_t incident, size_t l
     return result;
 }
 
-int store_read_timeline_after(struct store_reader *reader, uint64_t after, size_t limit,
+static int read_timeline_after(struct store_reader *reader, uint64_t after, size_t limit,
                               struct arena *arena, struct timeline_row **out_rows,
                               uint64_t **out_ids, size_t *out_count, struct err *err)
 {
     const struct question question = {
-        .reader = reader,
+        .reader = sqlite_of(reader),
         .arena = arena,
         .what = "follow timeline",
         .shape = &timeline_shape,
         .decode = decode_timeline,
-        .limit = limit_of(limit),
-        .ids = arena_alloc_array(arena, limit_of(limit) + 1, sizeof(uint64_t)),
+        .limit = reader_limit(limit),
+        .ids = arena_alloc_array(arena, reader_limit(limit) + 1, sizeof(uint64_t)),
         .id_column = TIMELINE_ID_COLUMN,
     };
     void *rows = NULL;
@@ -404,8 +378,9 @@ int store_read_timeline_after(struct store_reader *reader, uint64_t after, size_
     return result;
 }
 
-int store_read_timeline_last(struct store_reader *reader, uint64_t *out_last, struct err *err)
+static int read_timeline_last(struct store_reader *base, uint64_t *out_last, struct err *err)
 {
+    struct sqlite_reader *reader = sqlite_of(base);
     sqlite3_stmt *statement = NULL;
     int result = 0;
     int rc = sqlite3_prepare_v2(reader->db, "SELECT coalesce(max(id), 0) FROM timeline", -1,
@@ -420,4 +395,30 @@ int store_read_timeline_last(struct store_reader *reader, uint64_t *out_last, st
     }
     (void)sqlite3_finalize(statement); /* repeats the step's code */
     return result;
+}
+
+static const struct store_reader_ops reader_ops = {
+    .incidents = read_incidents,
+    .incident = read_incident,
+    .alerts = read_alerts,
+    .timeline = read_timeline,
+    .notifications = read_notifications,
+    .notification = read_notification,
+    .attempts = read_attempts,
+    .timeline_after = read_timeline_after,
+    .timeline_last = read_timeline_last,
+    .close = reader_close,
+};
+
+int store_sqlite_reader_open(const char *path, struct store_reader **out_reader, struct err *err)
+{
+    struct sqlite_reader *reader = heap_alloc(sizeof(*reader));
+    reader->reader.ops = &reader_ops;
+    reader->path = heap_strdup(path);
+    if (reader_open_file(reader, err) != 0) {
+        reader_close(&reader->reader);
+        return -1;
+    }
+    *out_reader = &reader->reader;
+    return 0;
 }

@@ -1,187 +1,57 @@
 #include "gateway/store/sqlite_row.h"
 
-#include <string.h>
-
-struct column {
-    sqlite3_stmt *statement;
-    int place;
-};
-
-static const char *next_text(struct column *column)
+static const char *cell_text(void *self, int place)
 {
-    const unsigned char *text = sqlite3_column_text(column->statement, column->place++);
+    const unsigned char *text = sqlite3_column_text(self, place);
     return text == NULL ? "" : (const char *)text;
 }
 
-static int64_t next_i64(struct column *column)
+static int64_t cell_number(void *self, int place)
 {
-    return sqlite3_column_int64(column->statement, column->place++);
+    return sqlite3_column_int64(self, place);
 }
 
-static uint64_t next_u64(struct column *column)
+static const void *cell_bytes(void *self, int place, size_t *out_count)
 {
-    return (uint64_t)next_i64(column);
+    /* The pointer first, then the size: that is the order in which SQLite promises both. */
+    const void *bytes = sqlite3_column_blob(self, place);
+    *out_count = (size_t)sqlite3_column_bytes(self, place);
+    if (bytes == NULL && sqlite3_column_type(self, place) == SQLITE_BLOB) {
+        return ""; /* stored, with no bytes in it: not the same as absent */
+    }
+    return bytes;
 }
 
-static bool next_bool(struct column *column)
-{
-    return next_i64(column) != 0;
-}
-
-static int bad_word(struct err *err, const char *table, uint64_t id, const char *column,
-                    const char *word)
-{
-    return err_set(err, ERR_CORRUPT, "store: %s %llu has the %s '%s', which nobody wrote", table,
-                   (unsigned long long)id, column, word);
-}
+static const struct cells_ops cells_ops = {
+    .text = cell_text, .number = cell_number, .bytes = cell_bytes};
 
 int row_decode_incident(sqlite3_stmt *statement, struct incident_row *out_row, struct err *err)
 {
-    struct column c = {.statement = statement};
-    struct incident_row row = {.number = next_u64(&c)};
-    struct id uuid;
-    const char *uuid_text = next_text(&c);
-    if (id_parse(uuid_text, &uuid) != 0) {
-        return bad_word(err, "incident", row.number, "uuid", uuid_text);
-    }
-    memcpy(row.uuid, uuid.bytes, sizeof(row.uuid));
-    row.policy = next_text(&c);
-    row.policy_hash = next_text(&c);
-    row.group_key = next_text(&c);
-    row.title = next_text(&c);
-    const char *state = next_text(&c);
-    if (incident_state_parse(state, &row.state) != 0) {
-        return bad_word(err, "incident", row.number, "state", state);
-    }
-    const char *severity = next_text(&c);
-    if (severity_parse(severity, &row.severity) != 0) {
-        return bad_word(err, "incident", row.number, "severity", severity);
-    }
-    row.priority = (int)next_i64(&c);
-    row.priority_set = next_bool(&c);
-    row.live = next_bool(&c);
-    row.opened_at_ms = next_i64(&c);
-    row.acked_at_ms = next_i64(&c);
-    row.resolved_at_ms = next_i64(&c);
-    row.owner = next_text(&c);
-    row.ack_until_ms = next_i64(&c);
-    row.eta_at_ms = next_i64(&c);
-    row.slip_count = next_i64(&c);
-    row.known = next_bool(&c);
-    row.cleared = next_bool(&c);
-    row.cause = next_text(&c);
-    row.linked = next_u64(&c);
-    row.firing_count = next_i64(&c);
-    row.next_due_at_ms = next_i64(&c);
-    row.updated_at_ms = next_i64(&c);
-    row.ladder = next_text(&c);
-    row.repliers = next_text(&c);
-    *out_row = row;
-    return 0;
+    struct cells cells = {.ops = &cells_ops, .self = statement};
+    return cells_incident(&cells, out_row, err);
 }
 
 int row_decode_alert(sqlite3_stmt *statement, struct alert_row *out_row, struct err *err)
 {
-    struct column c = {.statement = statement};
-    struct alert_row row = {.id = next_u64(&c)};
-    row.incident = next_u64(&c);
-    row.source = next_text(&c);
-    row.key = next_text(&c);
-    const char *state = next_text(&c);
-    row.firing = strcmp(state, "firing") == 0;
-    if (!row.firing && strcmp(state, "resolved") != 0) {
-        return bad_word(err, "alert", row.id, "state", state);
-    }
-    const char *severity = next_text(&c);
-    if (severity_parse(severity, &row.severity) != 0) {
-        return bad_word(err, "alert", row.id, "severity", severity);
-    }
-    row.first_at_ms = next_i64(&c);
-    row.last_at_ms = next_i64(&c);
-    row.resolved_at_ms = next_i64(&c);
-    row.count = next_u64(&c);
-    row.summary = next_text(&c);
-    row.labels = next_text(&c);
-    row.details = next_text(&c);
-    row.links = next_text(&c);
-    *out_row = row;
-    return 0;
+    struct cells cells = {.ops = &cells_ops, .self = statement};
+    return cells_alert(&cells, out_row, err);
 }
 
 int row_decode_notification(sqlite3_stmt *statement, struct notification_row *out_row,
                             struct err *err)
 {
-    struct column c = {.statement = statement};
-    struct notification_row row = {.id = next_u64(&c)};
-    row.incident = next_u64(&c);
-    const char *kind = next_text(&c);
-    if (notification_kind_parse(kind, &row.kind) != 0) {
-        return bad_word(err, "notification", row.id, "kind", kind);
-    }
-    row.climb = next_i64(&c);
-    row.step = next_text(&c);
-    row.repetition = next_i64(&c);
-    row.contact = next_text(&c);
-    row.channel = next_text(&c);
-    row.address = next_text(&c);
-    row.key = next_text(&c);
-    const char *severity = next_text(&c);
-    if (severity_parse(severity, &row.severity) != 0) {
-        return bad_word(err, "notification", row.id, "severity", severity);
-    }
-    const char *state = next_text(&c);
-    if (notification_state_parse(state, &row.state) != 0) {
-        return bad_word(err, "notification", row.id, "state", state);
-    }
-    row.reason = next_text(&c);
-    row.created_at_ms = next_i64(&c);
-    row.due_at_ms = next_i64(&c);
-    row.next_at_ms = next_i64(&c);
-    row.expires_at_ms = next_i64(&c);
-    row.token_expires_at_ms = next_i64(&c);
-    row.attempt_count = next_i64(&c);
-    row.ended_at_ms = next_i64(&c);
-    row.provider_id = next_text(&c);
-    row.body_hash = next_text(&c);
-    row.content_type = next_text(&c);
-    row.subject = next_text(&c);
-    row.snapshot = next_text(&c);
-    /* The pointer first, then the size: that is the order in which SQLite promises both. */
-    row.body = sqlite3_column_blob(statement, c.place);
-    row.body_count = (size_t)sqlite3_column_bytes(statement, c.place);
-    if (row.body == NULL && sqlite3_column_type(statement, c.place) == SQLITE_BLOB) {
-        row.body = ""; /* stored, with no bytes in it: not the same as absent */
-    }
-    *out_row = row;
-    return 0;
+    struct cells cells = {.ops = &cells_ops, .self = statement};
+    return cells_notification(&cells, out_row, err);
 }
 
 int row_decode_timeline(sqlite3_stmt *statement, struct timeline_row *out_row, struct err *err)
 {
-    (void)err; /* nothing here can fail */
-    struct column c = {.statement = statement};
-    struct timeline_row row = {.incident = next_u64(&c)};
-    row.at_ms = next_i64(&c);
-    row.kind = next_text(&c);
-    row.actor = next_text(&c);
-    row.credential = next_text(&c);
-    row.text = next_text(&c);
-    row.data = next_text(&c);
-    *out_row = row;
-    return 0;
+    struct cells cells = {.ops = &cells_ops, .self = statement};
+    return cells_timeline(&cells, out_row, err);
 }
 
 int row_decode_attempt(sqlite3_stmt *statement, struct attempt_row *out_row, struct err *err)
 {
-    (void)err; /* nothing here can fail */
-    struct column c = {.statement = statement};
-    struct attempt_row row = {.notification = next_u64(&c)};
-    row.attempt = next_i64(&c);
-    row.started_at_ms = next_i64(&c);
-    row.ended_at_ms = next_i64(&c);
-    row.outcome = next_text(&c);
-    row.reason = next_text(&c);
-    row.detail = next_text(&c);
-    *out_row = row;
-    return 0;
+    struct cells cells = {.ops = &cells_ops, .self = statement};
+    return cells_attempt(&cells, out_row, err);
 }

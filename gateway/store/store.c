@@ -17,6 +17,11 @@ const char *store_verdict_name(enum store_verdict verdict)
     return verdict_names[verdict];
 }
 
+static bool is_postgres(const char *url)
+{
+    return text_starts_with(url, "postgresql://") || text_starts_with(url, "postgres://");
+}
+
 int store_url_parse(const char *url, const char *state_dir, struct arena *arena,
                     enum store_kind *out_kind, const char **out_path, struct err *err)
 {
@@ -26,14 +31,24 @@ int store_url_parse(const char *url, const char *state_dir, struct arena *arena,
         *out_path = "";
         return 0;
     }
+    if (is_postgres(url)) {
+        *out_kind = STORE_KIND_POSTGRES;
+        *out_path = arena_strdup(arena, url);
+        return 0;
+    }
     const char *file = url + sizeof(sqlite_scheme) - 1;
     if (!text_starts_with(url, sqlite_scheme) || *file == '\0') {
-        return err_set(err, ERR_INVALID, "store url: got '%s', want sqlite:FILE or memory:", url);
+        return err_set(err, ERR_INVALID, "store url: got '%s', want " STORE_URL_WANT, url);
     }
     *out_kind = STORE_KIND_SQLITE;
     *out_path =
         *file == '/' ? arena_strdup(arena, file) : arena_printf(arena, "%s/%s", state_dir, file);
     return 0;
+}
+
+int store_url_check(const char *url, struct err *err)
+{
+    return is_postgres(url) ? store_postgres_url_check(url, err) : 0;
 }
 
 int store_open(const char *url, const char *state_dir, struct store **out_store, struct err *err)
@@ -44,8 +59,17 @@ int store_open(const char *url, const char *state_dir, struct store **out_store,
     const char *path = "";
     int result = store_url_parse(url, state_dir, &arena, &kind, &path, err);
     if (result == 0) {
-        result = kind == STORE_KIND_MEMORY ? store_memory_open(out_store, err)
-                                           : store_sqlite_open(path, out_store, err);
+        switch (kind) {
+        case STORE_KIND_SQLITE:
+            result = store_sqlite_open(path, out_store, err);
+            break;
+        case STORE_KIND_POSTGRES:
+            result = store_postgres_open(path, out_store, err);
+            break;
+        case STORE_KIND_MEMORY:
+            result = store_memory_open(out_store, err);
+            break;
+        }
     }
     arena_clear(&arena);
     return result;

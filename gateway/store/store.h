@@ -115,6 +115,13 @@ struct store_ops {
     /* Housekeeping while idle: a short passive checkpoint; deletion of what is older than `keep_before_ms`. */
     void (*idle)(void *self, int64_t keep_before_ms);
     void (*close)(void *self);
+    /*
+     * Several nodes share the store: takes the engine lease when nobody holds it, renews it every third of its time when it
+     * is ours, and says whether it is ours now. Cheap while nothing is due: the engine thread calls it at every turn, also as
+     * a standby. Load and commit work only while it is held. -1: the store did not answer, nothing is known to have changed.
+     * NULL: who has opened the store is its engine.
+     */
+    int (*lease)(void *self, int64_t lease_ms, bool *out_held, struct err *err);
     /* False while space is short: intake stays closed although outcomes can still be committed. NULL: always room. */
     bool (*has_room)(void *self);
 };
@@ -124,10 +131,13 @@ struct store {
     void *self;
 };
 
-/* url: `sqlite:FILE` (relative to state_dir) or `memory:`. Applies missing migrations; refuses a newer database. */
+/* url: `sqlite:FILE` (relative to state_dir), `postgresql://…` or `memory:`. Applies missing migrations; refuses a newer
+ * database. A store with an op `lease` is opened without it. */
 int store_open(const char *url, const char *state_dir, struct store **out_store, struct err *err);
 void store_close(struct store *store);
 bool store_has_room(const struct store *store);
+/* For the configuration: -1 for a URL that this program cannot open, without trying it. */
+int store_url_check(const char *url, struct err *err);
 /* One of them; ERR_NOT_FOUND when it is not there. */
 int store_notification(const struct store *store, uint64_t id, struct arena *arena,
                        struct stored_notification *out_item, struct err *err);
@@ -135,6 +145,8 @@ int store_notification(const struct store *store, uint64_t id, struct arena *are
 /* The makers behind store_open, also for tests. */
 int store_sqlite_open(const char *path, struct store **out_store, struct err *err);
 int store_memory_open(struct store **out_store, struct err *err);
+int store_postgres_open(const char *url, struct store **out_store, struct err *err);
+int store_postgres_url_check(const char *url, struct err *err);
 
 /* Wraps a store (owns it) so that the Nth commit from now answers `verdict`; `applied` says whether the inner commit
  * happened all the same (for `unknown`). For tests of all six answers. */

@@ -60,6 +60,14 @@ int64_t clock_engine_ms(const struct clock_engine *clock)
     return clock->base_ms + (clock_mono_ms() - clock->mono_at_ms);
 }
 
+void clock_engine_raise(struct clock_engine *clock, int64_t committed_ms)
+{
+    int64_t behind_ms = committed_ms - clock_engine_ms(clock);
+    if (behind_ms > 0) {
+        clock->base_ms += behind_ms;
+    }
+}
+
 int64_t clock_engine_wall_offset_ms(const struct clock_engine *clock)
 {
     return clock_wall_ms() - clock_engine_ms(clock);

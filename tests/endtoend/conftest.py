@@ -7,12 +7,27 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
 from daemon import Daemon  # noqa: E402
+from postgres import Postgres  # noqa: E402
 from receiver import Receiver  # noqa: E402
+
+
+class Folders:
+    def __init__(self, base):
+        self.base = base
+
+    def mktemp(self, name):
+        return pathlib.Path(tempfile.mkdtemp(prefix=name, dir=self.base))
+
+
+@pytest.fixture(scope="session")
+def tmp_path_factory():
+    """pytest's own keeps three old folders, and its long names leave no room for that of a socket."""
+    with tempfile.TemporaryDirectory(prefix="t") as base:
+        yield Folders(base)
 
 
 @pytest.fixture
 def tmp_path():
-    """pytest's own keeps three old folders, and its long names leave no room for that of a socket."""
     with tempfile.TemporaryDirectory(prefix="t") as folder:
         yield pathlib.Path(folder)
 
@@ -43,3 +58,13 @@ def receiver():
     yield make
     for one in made:
         one.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """One server for the whole file; a test that stops it starts it again."""
+    server = Postgres()
+    try:
+        yield server.start()
+    finally:
+        server.remove()

@@ -1,9 +1,20 @@
-"""One alert, all the way through: tech lead, VP, affected parties; an answer stops the ladder."""
+"""One alert, all the way through: tech lead, VP, affected parties; an answer stops the ladder. On every store."""
 
 import re
 
+import pytest
+
 from configs import EVENT, READ_TOKEN, TOKEN, ladder
-from daemon import wait_for
+from daemon import STORES, wait_for
+
+
+@pytest.fixture(params=STORES)
+def daemon(request, daemon):
+    """Daemons whose [store] is the parameter's; each has a database of its own."""
+    if request.param == "sqlite":
+        return daemon
+    server = request.getfixturevalue("postgres")
+    return lambda config: daemon(config.replace("sqlite:escalated.db", server.url(server.make_database())))
 
 
 def told(daemon, number):

@@ -14,6 +14,8 @@ from disk import Disk
 BUILD = pathlib.Path(os.environ["ESCALATED_BUILD"])
 ESCALATED = BUILD / "bin" / "escalated"
 ESCALATE = BUILD / "bin" / "escalate"
+# Which stores this build has.
+STORES = ["sqlite", "postgres"] if "ESCALATED_POSTGRES:BOOL=ON" in (BUILD / "CMakeCache.txt").read_text() else ["sqlite"]
 # Their memory says nothing about ours: freed blocks are kept, and each byte has a shadow.
 SANITIZED = any(name in ESCALATED.read_bytes() for name in (b"__asan_init", b"__tsan_init"))
 # Sanitized builds on a busy machine are slow; a deadline only bounds a failure, it never delays a success.

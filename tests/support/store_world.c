@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define LEASE_MS 60000
 #define DUMP_BYTES_MAX (64UL * 1024 * 1024)
 
 char *test_folder_make(void)
@@ -38,6 +39,20 @@ void test_folder_remove(char *folder)
     (void)closedir(entries); /* it was only read */
     assert_int_equal(rmdir(folder), 0);
     free(folder);
+}
+
+struct store *store_open_held(const char *url, const char *folder)
+{
+    struct store *store = NULL;
+    struct err err = {0};
+    bool held = false;
+    if (store_open(url, folder, &store, &err) != 0 ||
+        (store->ops->lease != NULL &&
+         store->ops->lease(store->self, LEASE_MS, &held, &err) != 0)) {
+        fail_msg("%s", err.text);
+    }
+    assert_true(held || store->ops->lease == NULL);
+    return store;
 }
 
 struct incident_row sample_incident(uint64_t number)

@@ -15,6 +15,9 @@
 char *test_folder_make(void);
 void test_folder_remove(char *folder);
 
+/* Opened, and the engine lease taken for long where the store has one. */
+struct store *store_open_held(const char *url, const char *folder);
+
 struct incident_row sample_incident(uint64_t number);
 struct alert_row sample_alert(uint64_t id, uint64_t incident);
 struct notification_row sample_notification(uint64_t id, uint64_t incident);

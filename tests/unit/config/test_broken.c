@@ -87,9 +87,13 @@ static const struct broken basics[] = {
      "a.ini:2: [gateway] time_zone: got 'Europe/Atlantis', want a time zone like Europe/Berlin "
      "that "
      "is in /usr/share/zoneinfo/\n"},
-    {"[store]\nurl = postgresql://db/x\n",
-     "a.ini:2: [store] url: this version has no PostgreSQL store (want sqlite:FILE)\n"},
-    {"[store]\nurl = sqlite:\n", "a.ini:2: [store] url: got 'sqlite:', want sqlite:FILE\n"},
+    {"[store]\nurl = postgresql:db\n",
+     "a.ini:2: [store] url: got 'postgresql:db', want sqlite:FILE or "
+     "postgresql://USER@HOST/DATABASE\n"},
+    {"[store]\nurl = sqlite:\n",
+     "a.ini:2: [store] url: got 'sqlite:', want sqlite:FILE or "
+     "postgresql://USER@HOST/DATABASE\n"},
+    {"[store]\nlease = 100ms\n", "a.ini:2: [store] lease: got '100ms', want a duration of 1s..5m\n"},
 };
 
 static const struct broken people[] = {

@@ -8,16 +8,20 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "gateway/store/store_read.h"
+#include "tests/support/postgres_world.h"
 #include "tests/support/store_world.h"
 
-#define URL "sqlite:test.db"
+static const char *const kinds[] = {"sqlite", "postgres"};
+enum { KIND_COUNT_TESTED = sizeof(kinds) / sizeof(kinds[0]) };
 
 struct fixture {
     char *folder;
+    char *url;
     struct store *store;
     struct store_reader *reader;
     struct arena arena;
@@ -56,10 +60,12 @@ static int setup(void **state)
 {
     struct err err = {0};
     struct fixture *fixture = heap_alloc(sizeof(*fixture));
+    bool is_sqlite = strcmp(*state, "sqlite") == 0;
     fixture->folder = test_folder_make();
+    fixture->url = is_sqlite ? heap_strdup("sqlite:test.db") : postgres_world_url(0);
     arena_init(&fixture->arena);
-    if (store_open(URL, fixture->folder, &fixture->store, &err) != 0 ||
-        store_reader_open(URL, fixture->folder, &fixture->reader, &err) != 0) {
+    fixture->store = store_open_held(fixture->url, fixture->folder);
+    if (store_reader_open(fixture->url, fixture->folder, &fixture->reader, &err) != 0) {
         fail_msg("%s", err.text);
     }
     *state = fixture;
@@ -73,6 +79,7 @@ static int teardown(void **state)
     store_close(fixture->store);
     test_folder_remove(fixture->folder);
     arena_clear(&fixture->arena);
+    free(fixture->url);
     free(fixture);
     return 0;
 }
@@ -292,7 +299,7 @@ static void test_readers_that_cannot_be(void **state)
     } cases[] = {
         {"memory:", ERR_INVALID},
         {"sqlite:absent.db", ERR_NOT_FOUND},
-        {"postgresql://db", ERR_INVALID},
+        {"postgresql:db", ERR_INVALID},
     };
     struct fixture *fixture = *state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -370,21 +377,43 @@ static void test_reading_while_writing(void **state)
     assert_int_equal(before, TWINS * BATCHES);
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+static const struct {
+    const char *name;
+    CMUnitTestFunction run;
+} cases[] = {
+#define CASE(function)                                                                             \
+    {                                                                                              \
+#function, function                                                                        \
+    }
+    CASE(test_lists_of_incidents),
+    CASE(test_one_incident),
+    CASE(test_alerts_come_with_their_details),
+    CASE(test_notifications),
+    CASE(test_attempts),
+    CASE(test_timeline),
+    CASE(test_following_the_timeline),
+    CASE(test_limits_are_cut),
+    CASE(test_readers_that_cannot_be),
+    CASE(test_reading_while_writing),
+};
+enum { CASE_COUNT = sizeof(cases) / sizeof(cases[0]) };
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        TEST(test_lists_of_incidents),
-        TEST(test_one_incident),
-        TEST(test_alerts_come_with_their_details),
-        TEST(test_notifications),
-        TEST(test_attempts),
-        TEST(test_timeline),
-        TEST(test_following_the_timeline),
-        TEST(test_limits_are_cut),
-        TEST(test_readers_that_cannot_be),
-        TEST(test_reading_while_writing),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    static struct CMUnitTest tests[KIND_COUNT_TESTED * CASE_COUNT];
+    static char names[KIND_COUNT_TESTED * CASE_COUNT][96];
+    /* PostgreSQL is the last kind, and may not be built in. */
+    size_t kind_count = KIND_COUNT_TESTED - (store_url_check("postgresql://db", NULL) != 0);
+    for (size_t i = 0; i < kind_count * CASE_COUNT; i++) {
+        (void)snprintf(names[i], sizeof(names[i]), "%s: %s", kinds[i / CASE_COUNT],
+                       cases[i % CASE_COUNT].name);
+        tests[i] = (struct CMUnitTest){
+            .name = names[i],
+            .test_func = cases[i % CASE_COUNT].run,
+            .setup_func = setup,
+            .teardown_func = teardown,
+            .initial_state = (void *)(uintptr_t)kinds[i / CASE_COUNT],
+        };
+    }
+    return _cmocka_run_group_tests("read", tests, kind_count * CASE_COUNT, NULL, NULL);
 }

@@ -1,0 +1,305 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/base/arena.h"
+#include "gateway/store/postgres.h"
+#include "gateway/store/reader.h"
+#include "gateway/store/row_shape.h"
+
+struct postgres_reader {
+    struct store_reader reader; /* first: one is the other */
+    struct link link;
+};
+
+static struct postgres_reader *postgres_of(struct store_reader *reader)
+{
+    return (struct postgres_reader *)(void *)reader;
+}
+
+static void reader_close(struct store_reader *base)
+{
+    struct postgres_reader *reader = postgres_of(base);
+    link_clear(&reader->link);
+    free(reader);
+}
+
+/* One question: SQL with parameters, rows of one shape, cut at a limit (its last parameter). */
+
+struct question {
+    struct store_reader *reader;
+    struct arena *arena;
+    const struct row_shape *shape;
+    int (*decode)(struct cells *c, void *out_row, struct err *err);
+    uint64_t *ids; /* NULL: not wanted; else the column `id_column` of each row */
+    int id_column;
+};
+
+static int decode_incident(struct cells *c, void *out_row, struct err *err)
+{
+    return cells_incident(c, out_row, err);
+}
+
+static int decode_alert(struct cells *c, void *out_row, struct err *err)
+{
+    return cells_alert(c, out_row, err);
+}
+
+static int decode_notification(struct cells *c, void *out_row, struct err *err)
+{
+    return cells_notification(c, out_row, err);
+}
+
+static int decode_timeline(struct cells *c, void *out_row, struct err *err)
+{
+    return cells_timeline(c, out_row, err);
+}
+
+static int decode_attempt(struct cells *c, void *out_row, struct err *err)
+{
+    return cells_attempt(c, out_row, err);
+}
+
+static int ask(const struct question *question, const char *sql, const struct params *params,
+               void **out_rows, size_t *out_count, struct err *err)
+{
+    PGresult *result = NULL;
+    if (link_ask(&postgres_of(question->reader)->link, sql, params, &result, err) != 0) {
+        return -1;
+    }
+    int count = PQntuples(result);
+    char *rows = arena_alloc_array(question->arena, (size_t)count + 1, question->shape->size);
+    int status = 0;
+    for (int i = 0; i < count && status == 0; i++) {
+        struct result_row cells = {.result = result, .row = i, .arena_or_null = question->arena};
+        struct cells c = {.ops = &postgres_cells_ops, .self = &cells};
+        void *row = rows + (size_t)i * question->shape->size;
+        status = question->decode(&c, row, err);
+        if (status == 0) {
+            row_keep(question->shape, row, question->arena);
+        }
+        if (status == 0 && question->ids != NULL) {
+            question->ids[i] = (uint64_t)result_number(result, i, question->id_column);
+        }
+    }
+    PQclear(result);
+    if (status == 0) {
+        *out_rows = rows;
+        *out_count = (size_t)count;
+    }
+    return status;
+}
+
+/* Incidents. */
+
+static int read_incidents(struct store_reader *reader, const struct incident_filter *filter,
+                          struct arena *arena, struct incident_row **out_rows, size_t *out_count,
+                          struct err *err)
+{
+#define LIST(where) "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE " where "number < $1 "
+#define NEWEST " ORDER BY number DESC LIMIT $2"
+    static const char *const sql[2][2] = {
+        {LIST("") NEWEST, LIST("") "AND policy = $3" NEWEST},
+        {LIST("live = 1 AND open = 1 AND ") NEWEST,
+         LIST("live = 1 AND open = 1 AND ") "AND policy = $3" NEWEST},
+    };
+    const struct question question = {
+        .reader = reader, .arena = arena, .shape = &incident_shape, .decode = decode_incident};
+    struct params params = {.count = 0};
+    params_number(&params, filter->before == 0 ? INT64_MAX : number_bound(filter->before));
+    params_number(&params, (int64_t)reader_limit(filter->limit));
+    if (filter->policy_or_null != NULL) {
+        params_text(&params, filter->policy_or_null);
+    }
+    void *rows = NULL;
+    int result = ask(&question, sql[filter->open_only][filter->policy_or_null != NULL], &params,
+                     &rows, out_count, err);
+    if (result == 0) {
+        *out_rows = rows;
+    }
+    return result;
+}
+
+static int read_incident(struct store_reader *reader, uint64_t number, struct arena *arena,
+                         struct incident_row *out_row, struct err *err)
+{
+    const struct question question = {
+        .reader = reader, .arena = arena, .shape = &incident_shape, .decode = decode_incident};
+    struct params params = {.count = 0};
+    void *rows = NULL;
+    size_t count = 0;
+    params_number(&params, number_bound(number));
+    if (ask(&question, "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE number = $1", &params,
+            &rows, &count, err) != 0) {
+        return -1;
+    }
+    if (count == 0) {
+        return err_set(err, ERR_NOT_FOUND, "incident %llu is not there",
+                       (unsigned long long)number);
+    }
+    *out_row = *(struct incident_row *)rows;
+    return 0;
+}
+
+static int read_alerts(struct store_reader *reader, uint64_t incident, size_t limit,
+                       struct arena *arena, struct alert_row **out_rows, size_t *out_count,
+                       struct err *err)
+{
+    const struct question question = {
+        .reader = reader, .arena = arena, .shape = &alert_shape, .decode = decode_alert};
+    struct params params = {.count = 0};
+    void *rows = NULL;
+    params_number(&params, number_bound(incident));
+    params_number(&params, (int64_t)reader_limit(limit));
+    int result = ask(&question,
+                     "SELECT " ALERT_COLUMNS ALERT_LONG
+                     " FROM alerts WHERE incident = $1 ORDER BY id DESC LIMIT $2",
+                     &params, &rows, out_count, err);
+    if (result == 0) {
+        *out_rows = rows;
+    }
+    return result;
+}
+
+/* Notifications and their attempts. */
+
+static int read_notifications(struct store_reader *reader, uint64_t incident, uint64_t before,
+                              size_t limit, struct arena *arena, struct notification_row **out_rows,
+                              size_t *out_count, struct err *err)
+{
+    static const char all[] = "SELECT " NOTIFICATION_COLUMNS NOTIFICATION_SHORT
+                              " FROM notifications WHERE id < $1 ORDER BY id DESC LIMIT $2";
+    static const char of_one[] =
+        "SELECT " NOTIFICATION_COLUMNS NOTIFICATION_SHORT
+        " FROM notifications WHERE id < $1 AND incident = $3 ORDER BY id DESC LIMIT $2";
+    const struct question question = {.reader = reader,
+                                      .arena = arena,
+                                      .shape = &notification_shape,
+                                      .decode = decode_notification};
+    struct params params = {.count = 0};
+    void *rows = NULL;
+    params_number(&params, before == 0 ? INT64_MAX : number_bound(before));
+    params_number(&params, (int64_t)reader_limit(limit));
+    if (incident != 0) {
+        params_number(&params, number_bound(incident));
+    }
+    int result = ask(&question, incident == 0 ? all : of_one, &params, &rows, out_count, err);
+    if (result == 0) {
+        *out_rows = rows;
+    }
+    return result;
+}
+
+static int read_notification(struct store_reader *reader, uint64_t id, struct arena *arena,
+                             struct notification_row *out_row, struct err *err)
+{
+    return postgres_read_notification(&postgres_of(reader)->link, id, arena, out_row, err);
+}
+
+static int read_attempts(struct store_reader *reader, uint64_t notification, struct arena *arena,
+                         struct attempt_row **out_rows, size_t *out_count, struct err *err)
+{
+    const struct question question = {
+        .reader = reader, .arena = arena, .shape = &attempt_shape, .decode = decode_attempt};
+    struct params params = {.count = 0};
+    void *rows = NULL;
+    params_number(&params, number_bound(notification));
+    params_number(&params, STORE_READ_LIMIT_MAX);
+    int result = ask(&question,
+                     "SELECT " ATTEMPT_COLUMNS
+                     " FROM attempts WHERE notification = $1 ORDER BY attempt DESC LIMIT $2",
+                     &params, &rows, out_count, err);
+    if (result == 0) {
+        *out_rows = rows;
+    }
+    return result;
+}
+
+/* Timeline. */
+
+static int read_timeline(struct store_reader *reader, uint64_t incident, size_t limit,
+                         struct arena *arena, struct timeline_row **out_rows, size_t *out_count,
+                         struct err *err)
+{
+    const struct question question = {
+        .reader = reader, .arena = arena, .shape = &timeline_shape, .decode = decode_timeline};
+    struct params params = {.count = 0};
+    void *rows = NULL;
+    params_number(&params, number_bound(incident));
+    params_number(&params, (int64_t)reader_limit(limit));
+    int result = ask(&question,
+                     "SELECT " TIMELINE_COLUMNS
+                     " FROM timeline WHERE incident = $1 ORDER BY id DESC LIMIT $2",
+                     &params, &rows, out_count, err);
+    if (result == 0) {
+        *out_rows = rows;
+    }
+    return result;
+}
+
+static int read_timeline_after(struct store_reader *reader, uint64_t after, size_t limit,
+                               struct arena *arena, struct timeline_row **out_rows,
+                               uint64_t **out_ids, size_t *out_count, struct err *err)
+{
+    const struct question question = {
+        .reader = reader,
+        .arena = arena,
+        .shape = &timeline_shape,
+        .decode = decode_timeline,
+        .ids = arena_alloc_array(arena, reader_limit(limit) + 1, sizeof(uint64_t)),
+        .id_column = TIMELINE_ID_COLUMN,
+    };
+    struct params params = {.count = 0};
+    void *rows = NULL;
+    params_number(&params, number_bound(after));
+    params_number(&params, (int64_t)reader_limit(limit));
+    int result = ask(&question,
+                     "SELECT " TIMELINE_COLUMNS " FROM timeline WHERE id > $1 ORDER BY id LIMIT $2",
+                     &params, &rows, out_count, err);
+    if (result == 0) {
+        *out_rows = rows;
+        *out_ids = question.ids;
+    }
+    return result;
+}
+
+static int read_timeline_last(struct store_reader *reader, uint64_t *out_last, struct err *err)
+{
+    PGresult *result = NULL;
+    if (link_ask(&postgres_of(reader)->link, "SELECT coalesce(max(id), 0) FROM timeline", NULL,
+                 &result, err) != 0) {
+        return -1;
+    }
+    *out_last = (uint64_t)result_number(result, 0, 0);
+    PQclear(result);
+    return 0;
+}
+
+static const struct store_reader_ops reader_ops = {
+    .incidents = read_incidents,
+    .incident = read_incident,
+    .alerts = read_alerts,
+    .timeline = read_timeline,
+    .notifications = read_notifications,
+    .notification = read_notification,
+    .attempts = read_attempts,
+    .timeline_after = read_timeline_after,
+    .timeline_last = read_timeline_last,
+    .close = reader_close,
+};
+
+int store_postgres_reader_open(const char *url, struct store_reader **out_reader, struct err *err)
+{
+    struct link link;
+    if (link_init(&link, url, true, err) != 0) {
+        return -1;
+    }
+    struct postgres_reader *reader = heap_alloc(sizeof(*reader));
+    reader->reader.ops = &reader_ops;
+    reader->link = link;
+    if (postgres_schema_check(&reader->link, err) != 0) {
+        reader_close(&reader->reader);
+        return -1;
+    }
+    *out_reader = &reader->reader;
+    return 0;
+}

@@ -1,0 +1,51 @@
+/*
+ * reader - what the implementations of store_read.h share; nobody outside this folder includes it.
+ *
+ * Shape:   store_read.c opens by URL and passes each call on; sqlite_read.c and postgres_read.c
+ *          answer.
+ */
+#ifndef ESCALATED_STORE_READER_H
+#define ESCALATED_STORE_READER_H
+
+#include "gateway/store/store_read.h"
+
+/* As the functions store_read_* of store_read.h. */
+struct store_reader_ops {
+    int (*incidents)(struct store_reader *reader, const struct incident_filter *filter,
+                     struct arena *arena, struct incident_row **out_rows, size_t *out_count,
+                     struct err *err);
+    int (*incident)(struct store_reader *reader, uint64_t number, struct arena *arena,
+                    struct incident_row *out_row, struct err *err);
+    int (*alerts)(struct store_reader *reader, uint64_t incident, size_t limit, struct arena *arena,
+                  struct alert_row **out_rows, size_t *out_count, struct err *err);
+    int (*timeline)(struct store_reader *reader, uint64_t incident, size_t limit,
+                    struct arena *arena, struct timeline_row **out_rows, size_t *out_count,
+                    struct err *err);
+    int (*notifications)(struct store_reader *reader, uint64_t incident, uint64_t before,
+                         size_t limit, struct arena *arena, struct notification_row **out_rows,
+                         size_t *out_count, struct err *err);
+    int (*notification)(struct store_reader *reader, uint64_t id, struct arena *arena,
+                        struct notification_row *out_row, struct err *err);
+    int (*attempts)(struct store_reader *reader, uint64_t notification, struct arena *arena,
+                    struct attempt_row **out_rows, size_t *out_count, struct err *err);
+    int (*timeline_after)(struct store_reader *reader, uint64_t after, size_t limit,
+                          struct arena *arena, struct timeline_row **out_rows, uint64_t **out_ids,
+                          size_t *out_count, struct err *err);
+    int (*timeline_last)(struct store_reader *reader, uint64_t *out_last, struct err *err);
+    void (*close)(struct store_reader *reader);
+};
+
+/* The first member of each implementation's own struct. */
+struct store_reader {
+    const struct store_reader_ops *ops;
+};
+
+int store_sqlite_reader_open(const char *path, struct store_reader **out_reader, struct err *err);
+int store_postgres_reader_open(const char *url, struct store_reader **out_reader, struct err *err);
+
+static inline size_t reader_limit(size_t limit)
+{
+    return limit < STORE_READ_LIMIT_MAX ? limit : STORE_READ_LIMIT_MAX;
+}
+
+#endif
