@@ -7,7 +7,7 @@
 #include "policies/follow.h"
 #include "policies/reach.h"
 
-enum { FALLBACK_LEVELS = 3 };
+enum { FALLBACK_LEVELS = 3, MINUTE_MS = 60000 };
 
 static int64_t later_of(int64_t a, int64_t b)
 {
@@ -159,7 +159,7 @@ static void page_fallback(struct incident *incident, struct moment *moment, int3
             continue;
         ladder->fallback_count =
             ++ladder->serial; /* one count, so that no follow-up shares its key */
-        ladder->fallback_level = number;
+        ladder->fallback_level = (int8_t)number;
         ladder->latest = LADDER_FALLBACK;
         ladder->passed = 0;
         struct message message = {.kind = KIND_PAGE,
@@ -185,7 +185,7 @@ static bool run_page(struct incident *incident, struct moment *moment, size_t in
     struct ladder *ladder = &incident->ladder;
     const struct step *step = &incident->policy->steps[index];
     struct receivers receivers = {.arena = moment->arena};
-    ladder->page_from = (int32_t)index + 1;
+    ladder->page_from = (int8_t)(index + 1);
     ladder->reach_until_ms = 0;
     reach_resolve(incident, step->targets, step->target_count, moment, &receivers);
     struct facts facts = {.step = step->name, .climb = ladder->climb};
@@ -194,7 +194,7 @@ static bool run_page(struct incident *incident, struct moment *moment, size_t in
                      step->name);
         return false;
     }
-    ladder->latest = (int32_t)index;
+    ladder->latest = (int8_t)index;
     ladder->passed = 0;
     struct message message = {
         .kind = KIND_PAGE, .step = step->name, .climb = ladder->climb, .text = why};
@@ -333,10 +333,11 @@ static const char *eta_history(const struct incident *incident, const struct mom
 {
     const struct zone *zone = moment->book->zone;
     const char *eta = moment_local_time(moment, zone, incident->eta_at_ms);
+    int64_t first_ms = (int64_t)incident->ladder.first_eta_minute * MINUTE_MS;
     const char *first = "";
-    if (incident->ladder.first_eta_ms != incident->eta_at_ms)
-        first = arena_printf(moment->arena, ", at first %s",
-                             moment_local_time(moment, zone, incident->ladder.first_eta_ms));
+    if (first_ms / MINUTE_MS != incident->eta_at_ms / MINUTE_MS)
+        first =
+            arena_printf(moment->arena, ", at first %s", moment_local_time(moment, zone, first_ms));
     return arena_printf(moment->arena, "%s promised %s%s, and it has passed (%u slip%s)",
                         incident->owner, eta, first, incident->slip_count,
                         incident->slip_count == 1 ? "" : "s");

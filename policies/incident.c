@@ -8,7 +8,7 @@
 #include "policies/reach.h"
 #include "policies/repolicy.h"
 
-enum { REMIND_BEFORE_MS = 300000 /* of an ack without an ETA */ };
+enum { REMIND_BEFORE_MS = 300000 /* of an ack without an ETA */, MINUTE_MS = 60000 };
 
 typedef void transition(struct incident *incident, const struct move *move, struct moment *moment);
 
@@ -140,7 +140,7 @@ static void page_owner(struct incident *incident, const struct move *move, struc
     note_severity(incident, move, moment);
     if (incident->severity <= ladder->acked_severity)
         return;
-    ladder->acked_severity = incident->severity;
+    ladder->acked_severity = (int8_t)incident->severity;
     int32_t first = ladder_first_page(incident->policy);
     int64_t wait_ms = first >= 0 ? incident->policy->steps[first].wait_ms : REMIND_BEFORE_MS;
     ladder->answer_until_ms = moment->now_ms + wait_ms;
@@ -225,10 +225,10 @@ static void set_promise(struct incident *incident, int64_t eta_at_ms, const stru
     incident->eta_at_ms = eta_at_ms;
     ladder->reminded = false;
     ladder->answer_until_ms = 0;
-    ladder->acked_severity = incident->severity;
+    ladder->acked_severity = (int8_t)incident->severity;
     if (eta_at_ms != 0) {
-        if (ladder->first_eta_ms == 0)
-            ladder->first_eta_ms = eta_at_ms;
+        if (ladder->first_eta_minute == 0)
+            ladder->first_eta_minute = (int32_t)(eta_at_ms / MINUTE_MS);
         incident->ack_until_ms = eta_at_ms + policy->eta_grace_ms;
         ladder->reminder_at_ms = eta_at_ms;
         return;
@@ -272,7 +272,7 @@ static void renew(struct incident *incident, const struct move *move, struct mom
     int64_t eta_at_ms = bound_eta(incident, move, moment);
     incident->known = incident->known || move->known;
     incident->ladder.answer_until_ms = 0;
-    incident->ladder.acked_severity = incident->severity;
+    incident->ladder.acked_severity = (int8_t)incident->severity;
     if (eta_at_ms == 0 && !incident->ladder.reminded) {
         moment_note(moment, "ack-again", &(struct facts){.by = move->by},
                     "acknowledged again by its owner");

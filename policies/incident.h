@@ -105,13 +105,13 @@ struct incident {
     uint8_t state;
     uint8_t severity;
     uint8_t priority;
-    bool priority_set;
-    bool known;
-    bool cleared;
-    bool live;
-    bool dirty;          /* changed in this batch */
-    bool fresh;          /* opened in this batch */
-    bool moved;          /* policy and group are new in this batch */
+    bool priority_set : 1;
+    bool known : 1;
+    bool cleared : 1;
+    bool live : 1;
+    bool dirty : 1;      /* changed in this batch */
+    bool fresh : 1;      /* opened in this batch */
+    bool moved : 1;      /* policy and group are new in this batch */
     uint32_t unfinished; /* notifications pending or claimed */
     struct ladder ladder;
 };

@@ -100,7 +100,7 @@ void ladder_climb(struct ladder *ladder, const struct policy *policy, int64_t at
             ladder->ran &= ~(UINT64_C(1) << i);
     }
     ladder->climb++;
-    ladder->page_from = first;
+    ladder->page_from = (int8_t)first;
     ladder->page_base_ms = at_ms - ladder_offset_ms(policy, (size_t)first);
     ladder->exhausted = false;
     ladder->fallback_at_ms = 0;
@@ -160,7 +160,7 @@ static void place_pages(struct ladder *ladder, const struct policy *policy, int3
     ladder->page_from = 0;
     int32_t next = ladder_next_page(ladder, policy);
     if (here >= 0 && (next < 0 || next > here)) {
-        ladder->page_from = here + 1;
+        ladder->page_from = (int8_t)(here + 1);
         for (int32_t i = 0; i <= here; i++) {
             if (policy->steps[i].kind == STEP_PAGE)
                 ladder->ran &= ~(UINT64_C(1) << i);
@@ -192,7 +192,7 @@ void ladder_repolicy(struct ladder *ladder, const struct policy *old, const stru
     if (before.latest >= 0) {
         int32_t latest = ladder_find_step(policy, old->steps[before.latest].name);
         bool is_page = latest >= 0 && policy->steps[latest].kind == STEP_PAGE;
-        ladder->latest = is_page ? latest : LADDER_NOBODY;
+        ladder->latest = (int8_t)(is_page ? latest : LADDER_NOBODY);
     }
     ladder->climbs_left = left < 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int32_t)left;
     ladder->told_from_ms = now_ms;
@@ -217,7 +217,7 @@ void ladder_mark_run(struct ladder *ladder, size_t index)
     ladder->ran |= UINT64_C(1) << index;
 }
 
-enum field_type { FIELD_I64, FIELD_I32, FIELD_BOOL };
+enum field_type { FIELD_I64, FIELD_I32, FIELD_I8, FIELD_BOOL };
 
 struct ladder_field {
     const char *name;
@@ -235,7 +235,7 @@ static const struct ladder_field ladder_fields[] = {
     LADDER_FIELD("page_base", page_base_ms, FIELD_I64),
     LADDER_FIELD("reach_until", reach_until_ms, FIELD_I64),
     LADDER_FIELD("fallback_at", fallback_at_ms, FIELD_I64),
-    LADDER_FIELD("first_eta", first_eta_ms, FIELD_I64),
+    LADDER_FIELD("first_eta", first_eta_minute, FIELD_I32),
     LADDER_FIELD("reminder_at", reminder_at_ms, FIELD_I64),
     LADDER_FIELD("answer_until", answer_until_ms, FIELD_I64),
     LADDER_FIELD("told_from", told_from_ms, FIELD_I64),
@@ -246,10 +246,10 @@ static const struct ladder_field ladder_fields[] = {
     LADDER_FIELD("climbs_left", climbs_left, FIELD_I32),
     LADDER_FIELD("serial", serial, FIELD_I32),
     LADDER_FIELD("fallback_count", fallback_count, FIELD_I32),
-    LADDER_FIELD("page_from", page_from, FIELD_I32),
-    LADDER_FIELD("latest", latest, FIELD_I32),
-    LADDER_FIELD("fallback_level", fallback_level, FIELD_I32),
-    LADDER_FIELD("acked_severity", acked_severity, FIELD_I32),
+    LADDER_FIELD("page_from", page_from, FIELD_I8),
+    LADDER_FIELD("latest", latest, FIELD_I8),
+    LADDER_FIELD("fallback_level", fallback_level, FIELD_I8),
+    LADDER_FIELD("acked_severity", acked_severity, FIELD_I8),
     LADDER_FIELD("exhausted", exhausted, FIELD_BOOL),
     LADDER_FIELD("left_held", left_held, FIELD_BOOL),
     LADDER_FIELD("reminded", reminded, FIELD_BOOL),
@@ -263,6 +263,7 @@ static int64_t field_get(const struct ladder *ladder, const struct ladder_field 
     const char *place = (const char *)ladder + field->offset;
     int64_t wide = 0;
     int32_t narrow = 0;
+    int8_t tiny = 0;
     bool flag = false;
     switch (field->type) {
     case FIELD_I64:
@@ -271,6 +272,9 @@ static int64_t field_get(const struct ladder *ladder, const struct ladder_field 
     case FIELD_I32:
         memcpy(&narrow, place, sizeof(narrow));
         return narrow;
+    case FIELD_I8:
+        memcpy(&tiny, place, sizeof(tiny));
+        return tiny;
     case FIELD_BOOL:
         memcpy(&flag, place, sizeof(flag));
         return flag;
@@ -283,6 +287,7 @@ static int field_set(struct ladder *ladder, const struct ladder_field *field, in
 {
     char *place = (char *)ladder + field->offset;
     int32_t narrow = (int32_t)value;
+    int8_t tiny = (int8_t)value;
     bool flag = value != 0;
     switch (field->type) {
     case FIELD_I64:
@@ -292,6 +297,11 @@ static int field_set(struct ladder *ladder, const struct ladder_field *field, in
         if (value < INT32_MIN || value > INT32_MAX)
             break;
         memcpy(place, &narrow, sizeof(narrow));
+        return 0;
+    case FIELD_I8:
+        if (value < INT8_MIN || value > INT8_MAX)
+            break;
+        memcpy(place, &tiny, sizeof(tiny));
         return 0;
     case FIELD_BOOL:
         if (value != 0 && value != 1)

@@ -34,7 +34,6 @@ struct ladder {
     int64_t page_base_ms;
     int64_t reach_until_ms; /* the latest paging must have been accepted by then */
     int64_t fallback_at_ms; /* exhausted: the next page to the fallback */
-    int64_t first_eta_ms;   /* the first ETA given since the opening */
     int64_t reminder_at_ms; /* the owner is asked for a new ETA */
     int64_t
         answer_until_ms;  /* the owner was paged about a higher severity and must answer by then */
@@ -49,11 +48,12 @@ struct ladder {
     int32_t climbs_left;
     int32_t serial; /* messages outside steps and pages to the fallback so far: makes their keys
                        unique */
-    int32_t fallback_count; /* serial of the latest page to the fallback */
-    int32_t page_from;      /* page steps below this index have had their turn in this climb */
-    int32_t latest; /* the last paging: index of its step, LADDER_NOBODY or LADDER_FALLBACK */
-    int32_t fallback_level; /* how far down the fallback chain the last paging was */
-    int32_t acked_severity;
+    int32_t fallback_count;   /* serial of the latest page to the fallback */
+    int32_t first_eta_minute; /* the first ETA given since the opening, in minutes of Unix time */
+    int8_t page_from;         /* page steps below this index have had their turn in this climb */
+    int8_t latest; /* the last paging: index of its step, LADDER_NOBODY or LADDER_FALLBACK */
+    int8_t fallback_level; /* how far down the fallback chain the last paging was */
+    int8_t acked_severity;
     bool exhausted;
     bool left_held;
     bool reminded;  /* since the last ack or ETA */

@@ -178,6 +178,10 @@ static bool handle_refusal(struct engine_thread *t, enum store_verdict verdict, 
                  err->text, NULL);
         if (verdict == STORE_LEASE_LOST)
             tell(out);
+        /* Given back when the thread is destroyed: until then the server tells those who wait that nobody knows. */
+        ASSERT(count <= HELD_MAX);
+        memcpy(t->held, inputs, count * sizeof(inputs[0]));
+        t->held_count = count;
         t->options.on_fatal(t->options.self,
                             verdict == STORE_BROKEN ? EXIT_IO_ERROR : EXIT_LEASE_LOST, err);
         return false;

@@ -118,7 +118,8 @@ void engine_evict(struct engine *engine)
             continue;
         }
         struct incident *incident = world_incident(&engine->world, oldest->id);
-        if (excess == 0 || incident->unfinished > 0)
+        /* One of this very batch waits for the next: its row is to be there before it is closed. */
+        if (excess == 0 || incident->unfinished > 0 || incident->fresh)
             return;
         let_go(engine, incident);
         excess--;

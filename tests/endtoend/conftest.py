@@ -11,9 +11,23 @@ from postgres import Postgres  # noqa: E402
 from receiver import Receiver  # noqa: E402
 
 
+class Folders:
+    def __init__(self, base):
+        self.base = base
+
+    def mktemp(self, name):
+        return pathlib.Path(tempfile.mkdtemp(prefix=name, dir=self.base))
+
+
+@pytest.fixture(scope="session")
+def tmp_path_factory():
+    """pytest's own keeps three old folders, and its long names leave no room for that of a socket."""
+    with tempfile.TemporaryDirectory(prefix="t") as base:
+        yield Folders(base)
+
+
 @pytest.fixture
 def tmp_path():
-    """pytest's own keeps three old folders, and its long names leave no room for that of a socket."""
     with tempfile.TemporaryDirectory(prefix="t") as folder:
         yield pathlib.Path(folder)
 

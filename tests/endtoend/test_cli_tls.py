@@ -116,14 +116,16 @@ def test_tail_goes_on_over_https_after_a_restart_with_a_renewed_certificate(tls_
         d.escalate("send", key, "--source", "storefront", "--key", key, "service=storefront")
         wait_for(lambda: key in out.read_text(), f"{key} in the tail")
 
-    event("first-key")
-    d.configure(config(d.port))
-    put(d, authority.issue("next"))
-    d.kill()
-    d.start()
-    event("second-key")
-    tail.terminate()
-    errors = tail.communicate(timeout=60)[1]
+    try:
+        event("first-key")
+        d.configure(config(d.port))
+        put(d, authority.issue("next"))
+        d.kill()
+        d.start()
+        event("second-key")
+    finally:
+        tail.terminate()
+        errors = tail.communicate(timeout=60)[1]
     ids = [json.loads(line)["id"] for line in out.read_text().splitlines()]
     assert ids == list(range(1, len(ids) + 1))
     assert errors.count("connecting again") == 1, errors

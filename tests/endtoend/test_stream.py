@@ -6,6 +6,8 @@ import signal
 import subprocess
 import time
 
+import pytest
+
 from configs import EVENT, READ_TOKEN, TOKEN, ladder
 from daemon import ESCALATE, SANITIZED, wait_for
 from events import Stream
@@ -67,6 +69,20 @@ class Tail:
         return self.process.communicate(timeout=60)[1]
 
 
+@pytest.fixture
+def tail():
+    made = []
+
+    def make(d, *arguments):
+        made.append(Tail(d, *arguments))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.process.kill()
+        one.process.wait(60)
+
+
 def test_every_entry_once_in_the_shape_of_the_timeline(daemon):
     d = start(daemon)
     stream = Stream(d.port, token=READ_TOKEN)
@@ -104,9 +120,9 @@ def test_who_may_read_and_where_one_may_begin(daemon):
     assert rest.ids() == [last - 2, last - 1, last]
 
 
-def test_tail_misses_and_repeats_nothing_across_restarts_and_kills(daemon):
+def test_tail_misses_and_repeats_nothing_across_restarts_and_kills(daemon, tail):
     d = start(daemon)
-    tail = Tail(d, "--after", "0")
+    tail = tail(d, "--after", "0")
     seed = random.randrange(2**32)
     chance = random.Random(seed)
     accepted = []

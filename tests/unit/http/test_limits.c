@@ -218,7 +218,8 @@ static void test_flood_of_refused_connections_is_bounded(void **state)
     client_read(mine, true, &answer);
     assert_int_equal(answer.status, 200);
     for (size_t i = 0; i < FLOOD; i++) {
-        assert_true(client_is_closed(fds[i]));
+        /* The first ones were let in beside mine. */
+        assert_true(i < PER_ADDRESS - 1 || client_is_closed(fds[i]));
         close(fds[i]);
     }
     close(mine);
@@ -229,12 +230,16 @@ static void test_connections_are_counted_back(void **state)
 {
     (void)state;
     struct http_server *server = server_start(CONNECTIONS, PER_ADDRESS, CLIENT_WAIT_MS);
+    size_t accepted = 0;
     for (size_t i = 0; i < 10 * CONNECTIONS; i++) {
         client_ask(http_server_port(server), HEAD "Connection: close\r\nContent-Length: 0\r\n\r\n",
                    &answer);
-        /* A closed connection may be counted a moment longer. */
-        assert_true(answer.status == 200 || answer.status == 503);
+        /* A closed connection may be counted a moment longer; on a busy machine the second in which the
+         * refusal is said may be over. */
+        assert_true(answer.status == 200 || answer.status == 503 || answer.status == 0);
+        accepted += answer.status == 200;
     }
+    assert_true(accepted > CONNECTIONS); /* uncounted, no more would have come in */
     http_server_destroy(server);
     assert_int_equal(metric_value(metric_gauge("escalated_http_connections", "", NULL, NULL)), 0);
 }

@@ -113,8 +113,8 @@ static void another_version_repeats_nothing(void **state)
         int64_t now_ms = c->now_minutes * MINUTE;
         struct ladder ladder = {0};
         ladder_open(&ladder, &policy, 0);
-        ladder.page_from = c->ran + 1;
-        ladder.latest = c->ran;
+        ladder.page_from = (int8_t)(c->ran + 1);
+        ladder.latest = (int8_t)c->ran;
         if (c->told)
             ladder_mark_run(&ladder, 1);
         ladder_repolicy(&ladder, &policy, &other, 0, now_ms);
