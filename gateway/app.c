@@ -313,7 +313,8 @@ static void swap_engine_config(struct app *app, struct config *config)
 
 static void warn_of_restart(const struct config *old, const struct config *new)
 {
-    if (!text_equal(old->store_url, new->store_url) || !text_equal(old->http.host, new->http.host) ||
+    if (!text_equal(old->store_url, new->store_url) || old->lease_ms != new->lease_ms ||
+        !text_equal(old->http.host, new->http.host) ||
         old->http.port != new->http.port ||
         (old->http.tls_cert_pem[0] == '\0') != (new->http.tls_cert_pem[0] == '\0'))
         log_line(LOG_WARNING, "[http] and [store] take effect at the next start, the rest is in force now", NULL);

@@ -8,7 +8,8 @@
  * Limits:  at most ENGINE_BATCH_MAX a take, every SHARED_INBOX_POLL_MS.
  * Fails:   put: -1 with *err, and nobody may be told that the event was taken. An event that the
  *          engine refuses for lack of room (ANSWER_OVERLIMIT) was promised already: it goes back to
- *          the end of the shared inbox until there is room.
+ *          the end of the shared inbox until there is room. Between the commit that took it and its
+ *          return it is in memory only: a crash in that moment loses it.
  */
 #ifndef ESCALATED_ENGINE_SHARED_INBOX_H
 #define ESCALATED_ENGINE_SHARED_INBOX_H

@@ -9,9 +9,11 @@ import time
 
 import pytest
 
+import audit
+import shop
 from configs import TOKEN
-from crash import CONFIG, Producer, check_deliveries, check_events, check_steps, wait_for_rest
 from daemon import STORES, wait_for
+from postgres import Database
 
 pytestmark = pytest.mark.skipif("postgres" not in STORES, reason="built without PostgreSQL")
 
@@ -29,7 +31,7 @@ class Cluster:
         self.nodes = []
 
     def config(self):
-        return CONFIG.format(token=TOKEN, url=self.ledger.url, store=self.server.url(self.database))
+        return shop.config(self.ledger.url) + f"\n[store]\nurl = {self.server.url(self.database)}\nlease = 3s\n"
 
     def add(self):
         self.nodes.append(self.make(self.config()).start())
@@ -51,23 +53,28 @@ def engine_of(nodes):
     return next((node for node in nodes if is_engine(node)), None)
 
 
-def audit(cluster, producers, faults):
+def check_all(cluster, producers, faults):
     for producer in producers:
-        producer.stopping.set()
-        producer.join(60)
-        assert producer.failure is None, producer.failure
+        producer.finish()
     accepted = [one for producer in producers for one in producer.accepted]
     assert accepted
+    unfinished = "SELECT 1 AS one FROM notifications WHERE state IN ('pending', 'claimed') LIMIT 1"
+    climbing = ("SELECT 1 AS one FROM incidents WHERE state = 'triggered' AND number NOT IN "
+                "(SELECT incident FROM notifications WHERE step = 'fallback') LIMIT 1")
     wait_for(lambda: not cluster.rows("SELECT 1 AS one FROM inbox LIMIT 1"), "the shared inbox to be empty")
-    wait_for_rest(cluster.rows)
-    check_events(cluster.rows, accepted)
-    check_steps(cluster.rows)
-    check_deliveries(cluster.rows, cluster.ledger, faults)
+    wait_for(lambda: not cluster.rows(climbing) and not cluster.rows(unfinished), "every ladder and notification to end",
+             300)
+    db = Database(cluster.server, cluster.database)
+    audit.check_events(db, accepted)
+    audit.check_whole(db)
+    audit.check_steps(db, shop.STEPS)
+    audit.check_rest(db)
+    audit.check_ledger(db, cluster.ledger.requests, 1 + faults)
     return accepted
 
 
 def start_producers(nodes, seed, per_second=30):
-    producers = [Producer(f"p{i}", lambda node=node: node.port, seed * 10 + i, per_second)
+    producers = [shop.Producer(f"p{i}", lambda node=node: node.port, seed * 10 + i, per_second)
                  for i, node in enumerate(nodes)]
     for producer in producers:
         producer.start()
@@ -95,7 +102,7 @@ def test_nothing_answered_is_lost_by_kills_of_daemon_and_server(daemon, receiver
             node.kill()
             node.start()
     wait_for(lambda: is_engine(node), "the daemon to be the engine again")
-    accepted = audit(cluster, producers, rounds())
+    accepted = check_all(cluster, producers, rounds())
     assert len(accepted) > rounds()
 
 
@@ -134,7 +141,7 @@ def test_the_owner_is_killed(daemon, receiver, postgres):
         wait_for(lambda: is_engine(other), "the other to take over")
         assert cluster.epoch() == epoch + 1
         owner.start()
-    audit(cluster, producers, faults)
+    check_all(cluster, producers, faults)
 
 
 def test_the_owner_is_paused(daemon, receiver, postgres):
@@ -158,7 +165,7 @@ def test_the_owner_is_paused(daemon, receiver, postgres):
         owner.log.close()
         owner.start()
         assert not is_engine(owner)
-    audit(cluster, producers, faults)
+    check_all(cluster, producers, faults)
     # The epoch that each commit was made under only rises, and claims carry the boot of whoever held it.
     assert cluster.rows("SELECT m.epoch AS committed, l.epoch FROM meta AS m, lease AS l")[0] == (faults + 1, faults + 1)
 

@@ -1,6 +1,6 @@
 """What must be true of every store a test leaves behind; the daemon's own database is the witness.
 
-Each function takes a connection to it and fails with the first breach. Ids are those of tests/README.md.
+Each function takes a connection to it (sqlite3's, or postgres.py's Database) and fails with the first breach. Ids are those of tests/README.md.
 """
 
 import collections
@@ -58,9 +58,10 @@ def check_whole(db):
     assert db.execute("SELECT number FROM incidents WHERE number NOT IN "
                       "(SELECT incident FROM timeline WHERE kind = 'opened')").fetchall() == []
     assert db.execute("SELECT number FROM incidents WHERE policy_hash NOT IN (SELECT hash FROM policies)").fetchall() == []
-    highest, = db.execute("SELECT max(coalesce((SELECT max(number) FROM incidents), 0) - next_incident + 1, "
-                          "coalesce((SELECT max(id) FROM notifications), 0) - next_notification + 1) FROM meta").fetchone()
-    assert highest <= 0, "a number was used that the counters have not passed"
+    assert db.execute("SELECT next_incident, next_notification FROM meta WHERE "
+                      "next_incident <= (SELECT max(number) FROM incidents) OR "
+                      "next_notification <= (SELECT max(id) FROM notifications)").fetchall() == [], \
+        "a number was used that the counters have not passed"
     assert db.execute("SELECT id FROM notifications n WHERE state = 'claimed' AND NOT EXISTS "
                       "(SELECT 1 FROM attempts WHERE notification = n.id AND attempt = n.attempt_count)").fetchall() == []
     check_outbox(db)

@@ -292,8 +292,8 @@ static void test_the_server_is_killed(void **state)
     bool committed[4096] = {false};
     bool possible[4096] = {false};
     uint64_t number = 0;
-    assert_int_equal(pthread_create(&thread, NULL, kill_server, &killer), 0);
     struct store_meta meta = meta_of(fixture->store);
+    assert_int_equal(pthread_create(&thread, NULL, kill_server, &killer), 0);
     int refused = 0;
     while (refused < 50 && number < 4000) {
         number++;
