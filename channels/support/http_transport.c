@@ -31,7 +31,8 @@ struct transfer {
     char error[CURL_ERROR_SIZE];
     const char *body;
     size_t body_count;
-    size_t body_read; /* handed to curl */
+    bool begun;  /* curl was about to write it */
+    bool resent; /* and was about to write it once more */
     int64_t deadline_mono_ms;
     size_t header_bytes;
     int64_t retry_after_ms;
@@ -69,16 +70,20 @@ static void unlock_pool(struct http_transport *transport)
 
 /* --- what curl calls back; all on the transport's thread --- */
 
-static size_t on_read(char *out, size_t size, size_t count, void *context)
+/*
+ * Before each writing of the request. When a kept connection dies after the request was written, curl
+ * would write it a second time by itself; it is stopped here, and the attempt's outcome is unknown.
+ */
+static int on_write(void *context, char *peer, char *own, int peer_port, int own_port)
 {
     struct transfer *transfer = context;
-    size_t left = transfer->body_count - transfer->body_read;
-    size_t take = size * count < left ? size * count : left;
-    if (take > 0) {
-        memcpy(out, transfer->body + transfer->body_read, take);
-    }
-    transfer->body_read += take;
-    return take;
+    (void)peer;
+    (void)own;
+    (void)peer_port;
+    (void)own_port;
+    transfer->resent = transfer->begun;
+    transfer->begun = true;
+    return transfer->resent ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
 static size_t on_reply_body(char *bytes, size_t size, size_t count, void *context)
@@ -157,19 +162,15 @@ static bool set_network_options(struct transfer *transfer, CURL *easy, long left
     return code == CURLE_OK;
 }
 
-/*
- * The body goes through a read callback without a seek callback on purpose: when a kept connection
- * dies after the body was written, curl cannot rewind and tells us, where it would send fixed bytes
- * a second time by itself.
- */
 static bool set_request_options(struct transfer *transfer, CURL *easy)
 {
     CURLcode code = CURLE_OK;
     code |= curl_easy_setopt(easy, CURLOPT_URL, transfer->url);
     code |= curl_easy_setopt(easy, CURLOPT_POST, 1L);
     code |= curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)transfer->body_count);
-    code |= curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
-    code |= curl_easy_setopt(easy, CURLOPT_READDATA, transfer);
+    code |= curl_easy_setopt(easy, CURLOPT_POSTFIELDS, transfer->body);
+    code |= curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_write);
+    code |= curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
     code |= curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
     code |= curl_easy_setopt(easy, CURLOPT_USERAGENT, "escalated");
     code |= curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_reply_body);
@@ -306,8 +307,7 @@ static void transfer_end(struct transfer *transfer, CURLcode code)
         .status = status >= 200 && status <= 999 ? (int)status : 0,
         .trouble = trouble,
         .trouble_text = trouble_text(transfer, trouble, code),
-        /* No rewind was possible only because the body had been written once. */
-        .written = code == CURLE_SEND_FAIL_REWIND || transfer_is_written(transfer),
+        .written = transfer->resent || transfer_is_written(transfer),
     };
     transfer->cut = transfer->cut || code != CURLE_OK;
     ASSERT(curl_multi_remove_handle(transfer->transport->multi, transfer->easy) == CURLM_OK);
@@ -452,7 +452,8 @@ static bool fill_transfer(struct transfer *transfer, const struct http_request *
     (void)snprintf(transfer->url, sizeof transfer->url, "%s", request->url);
     transfer->body = request->body;
     transfer->body_count = request->body_count;
-    transfer->body_read = 0;
+    transfer->begun = false;
+    transfer->resent = false;
     transfer->deadline_mono_ms = request->deadline_mono_ms;
     transfer->header_bytes = 0;
     transfer->retry_after_ms = 0;

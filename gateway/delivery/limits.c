@@ -96,7 +96,8 @@ static size_t ahead_max(const struct limits *limits, const struct destination *d
         destination->average_ms_x8 >= LIMITS_QUICK_MS * 8) {
         return 0;
     }
-    return limits->per_target_max < LIMITS_AHEAD_MAX ? limits->per_target_max : LIMITS_AHEAD_MAX;
+    size_t ahead = limits->per_target_max * 2;
+    return ahead < LIMITS_AHEAD_MAX ? ahead : LIMITS_AHEAD_MAX;
 }
 
 static void take_slot(struct limits *limits, struct destination *destination, int64_t now_mono_ms)

@@ -27,14 +27,15 @@
 #define LIMITS_DESTINATIONS_MAX 1024
 /* How many may wait for one destination: while its attempts succeed, and while they fail or none
  * has ended for a while. The second keeps a dead destination from holding the channel's credits. */
-#define LIMITS_WAITING_MAX 128
+#define LIMITS_WAITING_MAX 256
 #define LIMITS_WAITING_SLOW_MAX 8
 #define LIMITS_SLOW_AFTER_MS 1000
 #define LIMITS_CROWDED_RETRY_MS 500
 #define LIMITS_PROBING_RETRY_MS 500
 
-/* Slots above the attempts, where attempts last less than this on average. */
-#define LIMITS_AHEAD_MAX 64
+/* Slots above the attempts, where attempts last less than this on average: twice per_target_max, so
+ * that two commits of claims may be under way while the attempts before them run. */
+#define LIMITS_AHEAD_MAX 128
 #define LIMITS_QUICK_MS 50
 
 #define LIMITS_NAME_BYTES 256

@@ -29,7 +29,7 @@
 /* Offers that may be open with delivery at once, for a channel and for one host behind it; more
  * wait in the store. */
 #define OUTBOX_CREDITS_PER_CHANNEL 1024
-#define OUTBOX_CREDITS_PER_LANE 128
+#define OUTBOX_CREDITS_PER_LANE 256
 
 enum order_kind { ORDER_OFFER, ORDER_START, ORDER_DROP };
 

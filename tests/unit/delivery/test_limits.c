@@ -81,8 +81,8 @@ static void test_slots_ahead(void **state)
         enum limits_ending ending;
         size_t slots;
     } cases[] = {
-        {.took_ms = 0, .ending = LIMITS_SUCCEEDED, .slots = 4},
-        {.took_ms = LIMITS_QUICK_MS - 1, .ending = LIMITS_SUCCEEDED, .slots = 4},
+        {.took_ms = 0, .ending = LIMITS_SUCCEEDED, .slots = 6},
+        {.took_ms = LIMITS_QUICK_MS - 1, .ending = LIMITS_SUCCEEDED, .slots = 6},
         {.took_ms = LIMITS_QUICK_MS, .ending = LIMITS_SUCCEEDED, .slots = 2},
         {.took_ms = 0, .ending = LIMITS_FAILED, .slots = 2},
     };
