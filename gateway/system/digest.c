@@ -1,7 +1,9 @@
 #include "gateway/system/digest.h"
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <string.h>
@@ -33,6 +35,23 @@ void digest_sha256(const void *data, size_t count, unsigned char out[DIGEST_BYTE
     ASSERT(done == 1 && written == DIGEST_BYTES);
 }
 
+static EVP_MAC_CTX *hmac_keyless;
+
+/* As above: what is looked up by name is looked up once and copied. */
+static void hmac_prepare(void)
+{
+    char name[] = "SHA256";
+    const OSSL_PARAM parameters[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
+        OSSL_PARAM_construct_end(),
+    };
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    ASSERT(mac != NULL);
+    hmac_keyless = EVP_MAC_CTX_new(mac);
+    ASSERT(hmac_keyless != NULL && EVP_MAC_CTX_set_params(hmac_keyless, parameters) == 1);
+    EVP_MAC_free(mac); /* the context holds it */
+}
+
 const char *digest_sha256_hex(const void *data, size_t count, char out[DIGEST_HEX_BYTES])
 {
     unsigned char digest[DIGEST_BYTES];
@@ -48,12 +67,18 @@ const char *digest_sha256_hex(const void *data, size_t count, char out[DIGEST_HE
 void digest_hmac_sha256(const void *key, size_t key_count, const void *data, size_t count,
                         unsigned char out[DIGEST_BYTES])
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    int status = pthread_once(&once, hmac_prepare);
+    ASSERT(status == 0);
     size_t written = 0;
+    EVP_MAC_CTX *hmac = EVP_MAC_CTX_dup(hmac_keyless);
+    ASSERT(hmac != NULL);
     /* The library takes a NULL key or text for "not given yet": empty ones need an address. */
-    unsigned char *done =
-        EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, key_count > 0 ? key : "", key_count,
-                  count > 0 ? data : (const void *)"", count, out, DIGEST_BYTES, &written);
-    ASSERT(done != NULL && written == DIGEST_BYTES);
+    int done = EVP_MAC_init(hmac, key_count > 0 ? key : (const void *)"", key_count, NULL) &&
+               EVP_MAC_update(hmac, count > 0 ? data : (const void *)"", count) &&
+               EVP_MAC_final(hmac, out, &written, DIGEST_BYTES);
+    ASSERT(done != 0 && written == DIGEST_BYTES);
+    EVP_MAC_CTX_free(hmac);
 }
 
 bool digest_equal(const void *a, size_t a_count, const void *b, size_t b_count)
