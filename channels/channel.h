@@ -1,17 +1,18 @@
 /*
  * channel - what the daemon and one delivery plugin promise each other.
  *
- * Shape:   one message in, one result out, later and exactly once. A plugin never retries: the daemon owns time.
- * Units:   milliseconds; `deadline_mono_ms` is on the host's mono_ms clock.
- * Owns:    the message and all it points to are the daemon's and valid until `finish` was called for its ticket.
- *          Configuration values are valid until `destroy`. A result's texts are copied inside `finish`.
- * Threads: `create` and `destroy` are called once each, from one thread. `send` may be called from one thread at a time
- *          and never blocks; an instance owns its concurrency and calls `finish` from any thread, also from inside `send`.
- * Limits:  at most `in_flight_max` unfinished messages per instance; one more is CHANNEL_BUSY.
- * Fails:   through the result only. Never exit(), abort() or signals.
+ * Shape:   one message in, one result out, later and exactly once. A plugin never retries: the
+ * daemon owns time. Units:   milliseconds; `deadline_mono_ms` is on the host's mono_ms clock. Owns:
+ * the message and all it points to are the daemon's and valid until `finish` was called for its
+ * ticket. Configuration values are valid until `destroy`. A result's texts are copied inside
+ * `finish`. Threads: `create` and `destroy` are called once each, from one thread. `send` may be
+ * called from one thread at a time and never blocks; an instance owns its concurrency and calls
+ * `finish` from any thread, also from inside `send`. Limits:  at most `in_flight_max` unfinished
+ * messages per instance; one more is CHANNEL_BUSY. Fails:   through the result only. Never exit(),
+ * abort() or signals.
  *
- * A plugin is a shared object NAME.so that exports one symbol, `escalated_channel`, a `const struct channel_ops`.
- * This header needs nothing but the C library; a third-party plugin includes only it.
+ * A plugin is a shared object NAME.so that exports one symbol, `escalated_channel`, a `const struct
+ * channel_ops`. This header needs nothing but the C library; a third-party plugin includes only it.
  */
 #ifndef ESCALATED_CHANNEL_H
 #define ESCALATED_CHANNEL_H
@@ -34,7 +35,8 @@ enum channel_option_type {
     CHANNEL_OPTION_SIZE = 3,     /* value arrives as decimal bytes */
     CHANNEL_OPTION_BOOL = 4,     /* value arrives as "yes" or "no" */
     CHANNEL_OPTION_FILE = 5,     /* value arrives as an absolute path */
-    CHANNEL_OPTION_SECRET = 6,   /* KEY or KEY_file in the configuration; value arrives as the secret itself */
+    CHANNEL_OPTION_SECRET =
+        6, /* KEY or KEY_file in the configuration; value arrives as the secret itself */
 };
 
 struct channel_option {
@@ -53,7 +55,12 @@ struct channel_config {
     size_t value_count;
 };
 
-enum channel_log_level { CHANNEL_LOG_ERROR, CHANNEL_LOG_WARNING, CHANNEL_LOG_INFO, CHANNEL_LOG_DEBUG };
+enum channel_log_level {
+    CHANNEL_LOG_ERROR,
+    CHANNEL_LOG_WARNING,
+    CHANNEL_LOG_INFO,
+    CHANNEL_LOG_DEBUG
+};
 
 enum channel_accept {
     CHANNEL_TAKEN = 0, /* `finish` will be called for this ticket, exactly once */
@@ -70,11 +77,11 @@ enum channel_outcome {
 struct channel_message {
     uint32_t size;
     uint64_t notification;
-    int64_t attempt;         /* from 1 */
+    int64_t attempt;          /* from 1 */
     int64_t deadline_mono_ms; /* give the result before this */
-    const char *key;         /* idempotency key: the same in every attempt of this notification */
-    const char *kind;        /* "page", "inform", "notice" … */
-    const char *severity;    /* "critical" … */
+    const char *key;          /* idempotency key: the same in every attempt of this notification */
+    const char *kind;         /* "page", "inform", "notice" … */
+    const char *severity;     /* "critical" … */
     uint64_t incident;
     const char *contact; /* contact name, "&audience" or "channel:NAME" */
     const char *address; /* "" when the section alone says where */
@@ -107,19 +114,20 @@ struct channel_host {
 };
 
 struct channel_ops {
-    uint32_t abi;                         /* CHANNEL_ABI */
-    uint32_t size;                        /* sizeof(struct channel_ops); fields are only appended */
-    const char *name;                     /* value of `plugin =` */
-    const char *format;                   /* what `body` shall be: "webhook" (JSON envelope) or "text" */
+    uint32_t abi;       /* CHANNEL_ABI */
+    uint32_t size;      /* sizeof(struct channel_ops); fields are only appended */
+    const char *name;   /* value of `plugin =` */
+    const char *format; /* what `body` shall be: "webhook" (JSON envelope) or "text" */
     const struct channel_option *options; /* ended by a NULL key */
     uint32_t in_flight_max;               /* 1..1024 */
     int (*create)(const struct channel_host *host, const struct channel_config *config,
                   void **out_self, char *why, size_t why_size);
     enum channel_accept (*send)(void *self, const struct channel_message *message,
                                 struct channel_ticket *ticket);
-    void (*destroy)(void *self); /* accepts NULL; finishes what is in flight as CHANNEL_UNKNOWN or CHANNEL_RETRY */
-    /* Where a message goes ("host:port"), for the slot limit and breaker of that destination; written to `out`,
-     * NUL-terminated. NULL: the address itself. */
+    void (*destroy)(void *self); /* accepts NULL; finishes what is in flight as CHANNEL_UNKNOWN or
+                                    CHANNEL_RETRY */
+    /* Where a message goes ("host:port"), for the slot limit and breaker of that destination;
+     * written to `out`, NUL-terminated. NULL: the address itself. */
     void (*destination)(void *self, const char *address, char *out, size_t out_size);
 };
 

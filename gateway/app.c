@@ -1,6 +1,6 @@
 /*
- * Read this first. An alert flows: http -> intake -> inbox -> engine (policies, store) -> outbox -> delivery -> channels;
- * outcomes and replies come back through the inbox.
+ * Read this first. An alert flows: http -> intake -> inbox -> engine (policies, store) -> outbox ->
+ * delivery -> channels; outcomes and replies come back through the inbox.
  */
 #include "gateway/app.h"
 
@@ -40,8 +40,9 @@ static const int64_t CERTIFICATE_WARN_MS = INT64_C(15) * 24 * 3600 * 1000;
 
 struct app {
     struct app_options options;
-    struct config *config;        /* in force for new work */
-    struct config *engine_config; /* whose rulebook the engine reads; changes with its `config` input */
+    struct config *config; /* in force for new work */
+    struct config
+        *engine_config; /* whose rulebook the engine reads; changes with its `config` input */
     struct plugins *plugins;
     struct store *store;
     struct clock_engine clock;
@@ -55,9 +56,9 @@ struct app {
     bool is_tls; /* how the network listener was opened */
     struct intake_http *intake;
     struct api *api;
-    atomic_bool is_failing; /* the engine has given up */
+    atomic_bool is_failing;         /* the engine has given up */
     _Atomic(struct api *) follower; /* hears of commits once it is there */
-    int64_t watchdog_ms; /* 0: nobody watches */
+    int64_t watchdog_ms;            /* 0: nobody watches */
     int64_t watched_mono_ms;
 };
 
@@ -71,7 +72,8 @@ static void log_problems(const char *problems)
     while (*problems != '\0') {
         char line[1024];
         size_t length = strcspn(problems, "\n");
-        (void)snprintf(line, sizeof(line), "%.*s", (int)(length < sizeof(line) ? length : sizeof(line) - 1), problems);
+        (void)snprintf(line, sizeof(line), "%.*s",
+                       (int)(length < sizeof(line) ? length : sizeof(line) - 1), problems);
         log_line(LOG_ERROR, line, NULL);
         problems += length + (problems[length] == '\n');
     }
@@ -133,12 +135,16 @@ static int start_storage(struct app *app, struct err *err)
     char path[4096];
     int length = snprintf(path, sizeof(path), "%s/token.key", app->options.state_dir);
     if (length < 0 || (size_t)length >= sizeof(path))
-        return err_set(err, ERR_TOO_LARGE, "state folder: its path is longer than %zu bytes", sizeof(path));
+        return err_set(err, ERR_TOO_LARGE, "state folder: its path is longer than %zu bytes",
+                       sizeof(path));
     bool is_ours = app->config->token_key_file[0] == '\0';
     if (is_ours && app->store->ops->lease != NULL)
-        log_line(LOG_WARNING, "[gateway] token_key_file is not set: reply tokens of one node are unknown to the others",
+        log_line(LOG_WARNING,
+                 "[gateway] token_key_file is not set: reply tokens of one node are unknown to the "
+                 "others",
                  NULL);
-    return token_key_load(is_ours ? path : app->config->token_key_file, is_ours, &app->token_key, err);
+    return token_key_load(is_ours ? path : app->config->token_key_file, is_ours, &app->token_key,
+                          err);
 }
 
 static int start_engine(struct app *app, struct err *err)
@@ -188,12 +194,14 @@ static void tell_expiry(const struct config_http *http)
     char at[TEXT_RFC3339_BYTES];
     if (http->tls_cert_pem[0] == '\0')
         return;
-    struct metric *metric = metric_gauge("escalated_tls_certificate_expires_seconds",
-                                         "When the certificate served ends, as Unix time.", NULL, NULL);
+    struct metric *metric =
+        metric_gauge("escalated_tls_certificate_expires_seconds",
+                     "When the certificate served ends, as Unix time.", NULL, NULL);
     metric_set(metric, http->tls_expires_at_ms / 1000);
     bool is_soon = http->tls_expires_at_ms - clock_wall_ms() < CERTIFICATE_WARN_MS;
-    log_line(is_soon ? LOG_WARNING : LOG_INFO, is_soon ? "the TLS certificate expires soon" : "TLS certificate",
-             "expires", text_rfc3339(http->tls_expires_at_ms, at), NULL);
+    log_line(is_soon ? LOG_WARNING : LOG_INFO,
+             is_soon ? "the TLS certificate expires soon" : "TLS certificate", "expires",
+             text_rfc3339(http->tls_expires_at_ms, at), NULL);
 }
 
 static int listen_everywhere(struct app *app, struct err *err)
@@ -202,12 +210,14 @@ static int listen_everywhere(struct app *app, struct err *err)
     char path[4096];
     int length = snprintf(path, sizeof(path), "%s/control.sock", app->options.run_dir);
     if (length < 0 || (size_t)length >= sizeof(path))
-        return err_set(err, ERR_TOO_LARGE, "run folder: its path is longer than %zu bytes", sizeof(path));
+        return err_set(err, ERR_TOO_LARGE, "run folder: its path is longer than %zu bytes",
+                       sizeof(path));
     if (http_server_listen_unix(app->server, path, app->config->control_group, err) != 0)
         return -1;
     if (http->host[0] != '\0') {
-        if (http_server_listen_tcp(app->server, http->host, http->port, pem_or_null(http->tls_cert_pem),
-                                   pem_or_null(http->tls_key_pem), err) != 0)
+        if (http_server_listen_tcp(app->server, http->host, http->port,
+                                   pem_or_null(http->tls_cert_pem), pem_or_null(http->tls_key_pem),
+                                   err) != 0)
             return -1;
         app->is_tls = http->tls_cert_pem[0] != '\0';
         tell_expiry(http);
@@ -219,7 +229,8 @@ static int start_edge(struct app *app, struct err *err)
 {
     const struct config_http *http = &app->config->http;
     const struct http_server_options server = {.connections_max = (size_t)http->connections_max,
-                                               .connections_per_ip_max = (size_t)http->connections_per_ip_max,
+                                               .connections_per_ip_max =
+                                                   (size_t)http->connections_per_ip_max,
                                                .body_bytes_max = (size_t)http->body_bytes_max,
                                                .header_timeout_ms = http->header_timeout_ms,
                                                .body_timeout_ms = http->body_timeout_ms};
@@ -233,8 +244,8 @@ static int start_edge(struct app *app, struct err *err)
                                     .self = app};
     if (http_server_create(&server, &app->server, err) != 0 ||
         intake_http_create(&intake, &app->intake, err) != 0 ||
-        intake_http_register(app->intake, app->server, err) != 0 || api_create(&api, &app->api, err) != 0 ||
-        api_register(app->api, app->server, err) != 0)
+        intake_http_register(app->intake, app->server, err) != 0 ||
+        api_create(&api, &app->api, err) != 0 || api_register(app->api, app->server, err) != 0)
         return -1;
     atomic_store(&app->follower, app->api);
     return listen_everywhere(app, err);
@@ -248,7 +259,8 @@ static void announce(struct app *app)
     if (app->config->http.host[0] != '\0')
         log_line(LOG_INFO, "listening", "address", app->config->http.host, "port",
                  log_i64(http_server_port(app->server)), NULL);
-    log_line(LOG_INFO, "ready", "config", app->options.config_folder, "state", app->options.state_dir, NULL);
+    log_line(LOG_INFO, "ready", "config", app->options.config_folder, "state",
+             app->options.state_dir, NULL);
     (void)sd_notify(0, "READY=1");
 }
 
@@ -262,7 +274,8 @@ int app_start(const struct app_options *options, struct app **out_app, int *out_
         goto failed;
     app->config = load_config(options->config_folder, app->plugins);
     if (app->config == NULL) {
-        (void)err_set(&err, ERR_INVALID, "the configuration in %s was refused", options->config_folder);
+        (void)err_set(&err, ERR_INVALID, "the configuration in %s was refused",
+                      options->config_folder);
         goto failed;
     }
     log_set((enum log_level)app->config->log_level, app->config->log_json);
@@ -283,7 +296,8 @@ failed:
     return -1;
 }
 
-/* The engine reads the old rulebook until it has applied this input; only then may the old configuration go. */
+/* The engine reads the old rulebook until it has applied this input; only then may the old
+ * configuration go. */
 struct reload_input {
     struct input input;
     struct config *old;
@@ -291,7 +305,8 @@ struct reload_input {
 
 static void reload_release(struct input *input)
 {
-    struct reload_input *reload = (struct reload_input *)((char *)input - offsetof(struct reload_input, input));
+    struct reload_input *reload =
+        (struct reload_input *)((char *)input - offsetof(struct reload_input, input));
     config_release(reload->old);
     free(reload);
 }
@@ -301,8 +316,10 @@ static void swap_engine_config(struct app *app, struct config *config)
     struct reload_input *reload = heap_alloc(sizeof(*reload));
     struct id id = id_make();
     reload->old = app->engine_config;
-    reload->input = (struct input){
-        .kind = INPUT_CONFIG, .actor = "operator", .credential = "SIGHUP", .release = reload_release};
+    reload->input = (struct input){.kind = INPUT_CONFIG,
+                                   .actor = "operator",
+                                   .credential = "SIGHUP",
+                                   .release = reload_release};
     memcpy(reload->input.id, id.bytes, sizeof(reload->input.id));
     app->engine_config = config_retain(config);
     reload->input.u.rulebook = &app->engine_config->rulebook;
@@ -314,24 +331,28 @@ static void swap_engine_config(struct app *app, struct config *config)
 static void warn_of_restart(const struct config *old, const struct config *new)
 {
     if (!text_equal(old->store_url, new->store_url) || old->lease_ms != new->lease_ms ||
-        !text_equal(old->http.host, new->http.host) ||
-        old->http.port != new->http.port ||
+        !text_equal(old->http.host, new->http.host) || old->http.port != new->http.port ||
         (old->http.tls_cert_pem[0] == '\0') != (new->http.tls_cert_pem[0] == '\0'))
-        log_line(LOG_WARNING, "[http] and [store] take effect at the next start, the rest is in force now", NULL);
+        log_line(LOG_WARNING,
+                 "[http] and [store] take effect at the next start, the rest is in force now",
+                 NULL);
 }
 
 /* What the TLS listener shows from now on; NULL when it stays as it is. */
-static int prepare_identity(const struct app *app, const struct config *new, struct http_identity **out_identity,
-                            struct err *err)
+static int prepare_identity(const struct app *app, const struct config *new,
+                            struct http_identity **out_identity, struct err *err)
 {
     const struct config_http *http = &new->http;
     bool is_renewed = app->is_tls && http->tls_cert_pem[0] != '\0' &&
                       (!text_equal(http->tls_cert_pem, app->config->http.tls_cert_pem) ||
                        !text_equal(http->tls_key_pem, app->config->http.tls_key_pem));
-    return is_renewed ? http_identity_create(http->tls_cert_pem, http->tls_key_pem, out_identity, err) : 0;
+    return is_renewed
+               ? http_identity_create(http->tls_cert_pem, http->tls_key_pem, out_identity, err)
+               : 0;
 }
 
-static void renew_identity(struct app *app, const struct config *new, struct http_identity *identity)
+static void renew_identity(struct app *app, const struct config *new,
+                           struct http_identity *identity)
 {
     if (identity == NULL)
         return;
@@ -373,7 +394,8 @@ void app_stop(struct app *app)
     if (app == NULL)
         return;
     (void)sd_notify(0, "STOPPING=1");
-    /* Without an engine no request is answered and no outcome recorded: the sooner the next start, the better. */
+    /* Without an engine no request is answered and no outcome recorded: the sooner the next start,
+     * the better. */
     bool is_failing = atomic_load(&app->is_failing);
     if (app->server != NULL)
         http_server_stop(app->server, is_failing ? 0 : HTTP_GRACE_MS);
@@ -415,9 +437,9 @@ int app_check(const char *config_folder, const char *plugin_dir)
         (void)fprintf(stderr, "[store] url: %s\n", err.text);
     }
     if (result == 0)
-        (void)printf("%s: %zu policies, %zu contacts, %zu sources, %zu channels: good\n", config_folder,
-                     config->rulebook.policy_count, config->rulebook.contact_count, config->source_count,
-                     config->channel_count);
+        (void)printf("%s: %zu policies, %zu contacts, %zu sources, %zu channels: good\n",
+                     config_folder, config->rulebook.policy_count, config->rulebook.contact_count,
+                     config->source_count, config->channel_count);
     strbuf_clear(&problems);
     config_release(config);
     plugins_close(plugins);

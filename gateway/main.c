@@ -23,7 +23,8 @@ static const char usage[] =
     "       escalated --print-defaults | --version | --help\n"
     "\n"
     "  --config DIR       folder of *.ini files\n"
-    "  --state DIR        where the database lives (default: $STATE_DIRECTORY, else /var/lib/escalated)\n"
+    "  --state DIR        where the database lives (default: $STATE_DIRECTORY, else "
+    "/var/lib/escalated)\n"
     "  --plugins DIR      channel plugins (default: ../lib/escalated beside the program)\n"
     "  --check            read the configuration, report every problem, exit 0 or 78\n"
     "  --print-defaults   every option with its default, as an INI file\n"
@@ -43,10 +44,10 @@ struct arguments {
 static bool parse_arguments(int argc, char **argv, struct arguments *out)
 {
     static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'},  {"state", required_argument, NULL, 's'},
-        {"plugins", required_argument, NULL, 'p'}, {"check", no_argument, NULL, 'k'},
+        {"config", required_argument, NULL, 'c'},   {"state", required_argument, NULL, 's'},
+        {"plugins", required_argument, NULL, 'p'},  {"check", no_argument, NULL, 'k'},
         {"print-defaults", no_argument, NULL, 'd'}, {"version", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
+        {"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0},
     };
     for (int c; (c = getopt_long(argc, argv, "c:s:h", options, NULL)) != -1;) {
         switch (c) {
@@ -75,7 +76,8 @@ static bool parse_arguments(int argc, char **argv, struct arguments *out)
             return false;
         }
     }
-    return optind == argc && (out->config != NULL || out->print_defaults || out->version || out->help);
+    return optind == argc &&
+           (out->config != NULL || out->print_defaults || out->version || out->help);
 }
 
 /* ../lib/escalated beside the program, wherever it was installed. */
@@ -136,7 +138,8 @@ static int signals_open(void)
 /* Until a signal ends us or a layer gives up. */
 static int serve(struct app *app, struct ending *ending, int signal_fd)
 {
-    struct pollfd fds[] = {{.fd = signal_fd, .events = POLLIN}, {.fd = ending->wake_fd, .events = POLLIN}};
+    struct pollfd fds[] = {{.fd = signal_fd, .events = POLLIN},
+                           {.fd = ending->wake_fd, .events = POLLIN}};
     for (;;) {
         if (poll(fds, 2, -1) < 0 && errno != EINTR)
             return APP_EXIT_UNAVAILABLE;
@@ -146,15 +149,16 @@ static int serve(struct app *app, struct ending *ending, int signal_fd)
         if ((fds[0].revents & POLLIN) == 0 || read(signal_fd, &info, sizeof(info)) != sizeof(info))
             continue;
         if (info.ssi_signo != SIGHUP) {
-            log_line(LOG_INFO, "stopping", "signal", info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT", NULL);
+            log_line(LOG_INFO, "stopping", "signal",
+                     info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT", NULL);
             return 0;
         }
         (void)app_reload(app); /* refused or not, it has said so, and we go on */
     }
 }
 
-/* What a burst of events needed is needed again a millisecond later: without this the allocator gives the pages back
- * and takes them anew all the time. */
+/* What a burst of events needed is needed again a millisecond later: without this the allocator
+ * gives the pages back and takes them anew all the time. */
 static void keep_memory(void)
 {
     enum { KEPT_BYTES = 8 << 20, MAPPED_BYTES_MIN = 1 << 20 };
@@ -206,7 +210,8 @@ int main(int argc, char **argv)
         return puts("escalated " ESCALATED_VERSION) < 0;
     if (arguments.print_defaults)
         return print_defaults();
-    const char *plugins = arguments.plugins != NULL ? arguments.plugins : default_plugins(buffer, sizeof(buffer));
+    const char *plugins =
+        arguments.plugins != NULL ? arguments.plugins : default_plugins(buffer, sizeof(buffer));
     if (arguments.check)
         return app_check(arguments.config, plugins);
     return run(&arguments, plugins);

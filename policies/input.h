@@ -1,11 +1,11 @@
 /*
- * input - everything that can change the world, one struct for all: event, reply, command, prepared, result, receipt,
- * timer, clock, config.
+ * input - everything that can change the world, one struct for all: event, reply, command,
+ * prepared, result, receipt, timer, clock, config.
  *
- * Shape:   made at the edge with a UUIDv7, queued in the inbox, applied once by the engine, then released.
- * Owns:    all texts live until `release` is called; the engine calls it exactly once, after the ticket was completed.
- *          An input that the inbox refused stays the producer's.
- * Threads: handed over by the inbox; nobody but the engine touches it in between.
+ * Shape:   made at the edge with a UUIDv7, queued in the inbox, applied once by the engine, then
+ * released. Owns:    all texts live until `release` is called; the engine calls it exactly once,
+ * after the ticket was completed. An input that the inbox refused stays the producer's. Threads:
+ * handed over by the inbox; nobody but the engine touches it in between.
  */
 #ifndef ESCALATED_POLICIES_INPUT_H
 #define ESCALATED_POLICIES_INPUT_H
@@ -22,7 +22,8 @@ struct rulebook; /* policies/rulebook.h */
 enum input_kind {
     INPUT_EVENT,
     INPUT_REPLY,   /* from a person, bound and parsed at the edge */
-    INPUT_COMMAND, /* an API or command-line write: the same verbs, always with an incident number */
+    INPUT_COMMAND, /* an API or command-line write: the same verbs, always with an incident number
+                    */
     INPUT_PREPARED,
     INPUT_RESULT,
     INPUT_RECEIPT,
@@ -66,11 +67,12 @@ const char *verb_name(enum verb verb); /* "ack" … */
 
 struct reply_command {
     enum verb verb;
-    const char *text;      /* cause, loss, restored, note, what, doing, avoid, reject, free text; else "" */
-    int64_t duration_ms;   /* eta 45m, snooze 30m; 0 when a clock time was given */
-    int clock_minute;      /* eta 14:30 as minutes after midnight; -1 when absent */
-    int64_t at_ms;         /* an absolute ETA (API, RFC 3339); 0 when absent */
-    int priority;          /* 1..5 for VERB_PRIORITY */
+    const char
+        *text; /* cause, loss, restored, note, what, doing, avoid, reject, free text; else "" */
+    int64_t duration_ms; /* eta 45m, snooze 30m; 0 when a clock time was given */
+    int clock_minute;    /* eta 14:30 as minutes after midnight; -1 when absent */
+    int64_t at_ms;       /* an absolute ETA (API, RFC 3339); 0 when absent */
+    int priority;        /* 1..5 for VERB_PRIORITY */
 };
 
 #define REPLY_COMMANDS_MAX 16
@@ -85,20 +87,27 @@ struct reply {
     size_t command_count; /* 0: free text in `raw` */
 };
 
-/* Delivery has a slot and the rendered bytes; the engine now decides whether the attempt may start. */
+/* Delivery has a slot and the rendered bytes; the engine now decides whether the attempt may start.
+ */
 struct prepared {
     uint64_t notification;
-    bool ready;             /* false: not now (breaker open, no slot); offer again at retry_at_ms */
-    int64_t retry_at_ms;    /* engine time */
-    bool failed;            /* cannot be rendered at all: ends as failed with `reason` */
+    bool ready;          /* false: not now (breaker open, no slot); offer again at retry_at_ms */
+    int64_t retry_at_ms; /* engine time */
+    bool failed;         /* cannot be rendered at all: ends as failed with `reason` */
     const char *reason;
-    const void *body;       /* NULL on a retry: the stored bytes are used */
+    const void *body; /* NULL on a retry: the stored bytes are used */
     size_t body_count;
     const char *content_type;
     const char *subject;
 };
 
-enum outcome { OUTCOME_ACCEPTED, OUTCOME_TEMPORARY, OUTCOME_UNKNOWN, OUTCOME_FAILED, OUTCOME_COUNT };
+enum outcome {
+    OUTCOME_ACCEPTED,
+    OUTCOME_TEMPORARY,
+    OUTCOME_UNKNOWN,
+    OUTCOME_FAILED,
+    OUTCOME_COUNT
+};
 const char *outcome_name(enum outcome outcome);
 
 struct result {
@@ -121,11 +130,12 @@ struct receipt {
 
 struct input {
     enum input_kind kind;
-    unsigned char id[16];  /* UUIDv7; all zero for timers */
-    const char *actor;     /* "source shop", "contact ann", "user root", "engine": who, for the timeline */
-    const char *credential; /* "token", "link", "peer uid 0", "hmac": by what */
-    struct ticket *ticket; /* NULL: nobody waits */
-    uint32_t ticket_index; /* which of the ticket's answers this one is */
+    unsigned char id[16]; /* UUIDv7; all zero for timers */
+    const char
+        *actor; /* "source shop", "contact ann", "user root", "engine": who, for the timeline */
+    const char *credential;               /* "token", "link", "peer uid 0", "hmac": by what */
+    struct ticket *ticket;                /* NULL: nobody waits */
+    uint32_t ticket_index;                /* which of the ticket's answers this one is */
     void (*release)(struct input *input); /* NULL: nothing to free */
     union {
         struct event event;
@@ -134,7 +144,8 @@ struct input {
         struct result result;
         struct receipt receipt;
         int64_t wall_offset_ms; /* INPUT_CLOCK: wall clock minus engine time */
-        const struct rulebook *rulebook; /* INPUT_CONFIG: in force from this input on; alive until the next one is */
+        const struct rulebook
+            *rulebook; /* INPUT_CONFIG: in force from this input on; alive until the next one is */
     } u;
 };
 
@@ -152,7 +163,8 @@ enum answer_status {
 struct answer {
     enum answer_status status;
     uint64_t incident; /* 0: none */
-    const char *text;  /* one or two sentences for a person; "" for events; valid during the call only */
+    const char
+        *text; /* one or two sentences for a person; "" for events; valid during the call only */
 };
 
 #endif

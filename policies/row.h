@@ -1,9 +1,10 @@
 /*
- * row - what is stored: the rows of the tables, as the engine writes them and readers get them back.
+ * row - what is stored: the rows of the tables, as the engine writes them and readers get them
+ * back.
  *
- * Shape:   plain structs; engine -> effects -> store.h; store -> store_load -> engine; store_read.h -> API.
- * Units:   *_at_ms engine time (Unix UTC ms), 0 when it has not happened.
- * Owns:    texts are borrowed: from the batch's arena going in, from the reader's arena coming out. Absent is "".
+ * Shape:   plain structs; engine -> effects -> store.h; store -> store_load -> engine; store_read.h
+ * -> API. Units:   *_at_ms engine time (Unix UTC ms), 0 when it has not happened. Owns:    texts
+ * are borrowed: from the batch's arena going in, from the reader's arena coming out. Absent is "".
  */
 #ifndef ESCALATED_POLICIES_ROW_H
 #define ESCALATED_POLICIES_ROW_H
@@ -60,7 +61,13 @@ struct alert_row {
     const char *links;   /* JSON array text or "" */
 };
 
-enum incident_state { INCIDENT_HELD, INCIDENT_TRIGGERED, INCIDENT_ACKNOWLEDGED, INCIDENT_RESOLVED, INCIDENT_STATE_COUNT };
+enum incident_state {
+    INCIDENT_HELD,
+    INCIDENT_TRIGGERED,
+    INCIDENT_ACKNOWLEDGED,
+    INCIDENT_RESOLVED,
+    INCIDENT_STATE_COUNT
+};
 const char *incident_state_name(enum incident_state state);
 int incident_state_parse(const char *name, enum incident_state *out_state);
 
@@ -69,27 +76,30 @@ struct incident_row {
     unsigned char uuid[16];
     const char *policy;
     const char *policy_hash;
-    const char *group_key;  /* canonical text of the group values; unique among open incidents of a policy */
-    const char *title;      /* summary of the first alert */
+    const char *
+        group_key; /* canonical text of the group values; unique among open incidents of a policy */
+    const char *title; /* summary of the first alert */
     enum incident_state state;
     enum severity severity; /* highest of the firing alerts; stays at the resolution */
     int priority;           /* 1..5 */
     bool priority_set;      /* by a person */
-    bool live;              /* the engine still keeps it in memory (open, or after-care and reopening still possible) */
+    bool live; /* the engine still keeps it in memory (open, or after-care and reopening still
+                  possible) */
     int64_t opened_at_ms;
-    int64_t acked_at_ms;    /* first ack */
+    int64_t acked_at_ms; /* first ack */
     int64_t resolved_at_ms;
-    const char *owner;      /* contact, "source NAME" or user; "" when nobody */
+    const char *owner; /* contact, "source NAME" or user; "" when nobody */
     int64_t ack_until_ms;
     int64_t eta_at_ms;
     int64_t slip_count;
     bool known;
-    bool cleared;           /* resolve = manual: the source has cleared */
+    bool cleared; /* resolve = manual: the source has cleared */
     const char *cause;
-    uint64_t linked;        /* an earlier incident this one follows; 0: none */
+    uint64_t linked; /* an earlier incident this one follows; 0: none */
     int64_t firing_count;
     int64_t next_due_at_ms; /* for people with an SQL shell; the engine recomputes it */
-    const char *ladder;     /* the engine's own state of the climb, JSON text (policies/ladder.h writes and reads it) */
+    const char *ladder; /* the engine's own state of the climb, JSON text (policies/ladder.h writes
+                           and reads it) */
     int64_t updated_at_ms;
     const char *repliers; /* contacts who replied without having been told, separated by commas */
     bool moved;           /* going in: policy and group_key are new as well */
@@ -125,28 +135,29 @@ int notification_state_parse(const char *name, enum notification_state *out_stat
 #define NOTIFICATION_KEY_BYTES 192
 
 struct notification_row {
-    uint64_t id;       /* sequential, never reused: the token's 64 bits */
+    uint64_t id; /* sequential, never reused: the token's 64 bits */
     uint64_t incident;
     enum notification_kind kind;
-    int64_t climb;     /* pass up the ladder, from 1 */
-    const char *step;  /* step name, or "fallback" */
-    int64_t repetition; /* of the same step and method within a climb, from 0 */
+    int64_t climb;       /* pass up the ladder, from 1 */
+    const char *step;    /* step name, or "fallback" */
+    int64_t repetition;  /* of the same step and method within a climb, from 0 */
     const char *contact; /* contact name, "&audience" or "channel:NAME" */
     const char *channel;
     const char *address;
-    const char *key;   /* idempotency key, the same in every attempt: unique */
+    const char *key; /* idempotency key, the same in every attempt: unique */
     enum severity severity;
     enum notification_state state;
     const char *reason; /* why it ended, or why the last attempt did not work */
     int64_t created_at_ms;
-    int64_t due_at_ms;  /* first time it may start */
-    int64_t next_at_ms; /* next attempt */
+    int64_t due_at_ms;     /* first time it may start */
+    int64_t next_at_ms;    /* next attempt */
     int64_t expires_at_ms; /* after this no attempt starts */
     int64_t token_expires_at_ms;
     int64_t attempt_count;
     int64_t ended_at_ms;
     const char *provider_id;
-    const char *snapshot; /* JSON: what the renderer needs, fixed when the row is made; "" once there is a body */
+    const char *snapshot; /* JSON: what the renderer needs, fixed when the row is made; "" once
+                             there is a body */
     /* Set by the first claim, dropped when the notification ends (the hash stays). */
     const void *body;
     size_t body_count;
@@ -188,8 +199,8 @@ struct timeline_row {
     const char *kind;  /* "opened", "step", "ack", "eta-missed", "note" … */
     const char *actor; /* who */
     const char *credential;
-    const char *text;  /* one sentence */
-    const char *data;  /* JSON object text with the facts, or "" */
+    const char *text; /* one sentence */
+    const char *data; /* JSON object text with the facts, or "" */
 };
 
 struct policy_row {

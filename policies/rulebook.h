@@ -1,10 +1,11 @@
 /*
- * rulebook - everything of one configuration that decisions need: people, schedules, audiences, sources, policies.
+ * rulebook - everything of one configuration that decisions need: people, schedules, audiences,
+ * sources, policies.
  *
- * Shape:   plain immutable structs; `gateway/config` builds them, `policies/` and the engine read them.
- * Units:   *_ms milliseconds; instants Unix UTC.
- * Owns:    everything lies in the configuration's arena and lives as long as that (reference-counted) object.
- * Threads: read-only, any.
+ * Shape:   plain immutable structs; `gateway/config` builds them, `policies/` and the engine read
+ * them. Units:   *_ms milliseconds; instants Unix UTC. Owns:    everything lies in the
+ * configuration's arena and lives as long as that (reference-counted) object. Threads: read-only,
+ * any.
  */
 #ifndef ESCALATED_POLICIES_RULEBOOK_H
 #define ESCALATED_POLICIES_RULEBOOK_H
@@ -30,11 +31,12 @@ struct reach_rule {
 };
 
 struct contact {
-    const char *name;      /* section name */
-    const char *full_name; /* `name =`, else the section name */
+    const char *name;             /* section name */
+    const char *full_name;        /* `name =`, else the section name */
     const struct method *methods; /* in file order */
     size_t method_count;
-    const struct reach_rule *page; /* never empty when method_count > 0: defaults are filled in by config */
+    const struct reach_rule
+        *page; /* never empty when method_count > 0: defaults are filled in by config */
     size_t page_count;
     const struct reach_rule *inform; /* the same: email, else the first */
     size_t inform_count;
@@ -47,13 +49,14 @@ struct team {
     size_t member_count;
 };
 
-/* Who of `members` has duty: with rotate_ms 0 all of them always; else one, changing every rotate_ms of wall clock. */
+/* Who of `members` has duty: with rotate_ms 0 all of them always; else one, changing every
+ * rotate_ms of wall clock. */
 struct schedule {
     const char *name;
     const char *const *members;
     size_t member_count;
-    int64_t rotate_days;       /* 0: fixed; 1: daily; 7: weekly */
-    int rotate_weekday;        /* 0 = Sunday, for weekly */
+    int64_t rotate_days; /* 0: fixed; 1: daily; 7: weekly */
+    int rotate_weekday;  /* 0 = Sunday, for weekly */
     int rotate_hour, rotate_minute;
     const struct zone *zone;
 };
@@ -112,10 +115,12 @@ enum resolve_mode { RESOLVE_AUTO, RESOLVE_MANUAL };
 struct policy {
     const char *name;
     char hash[POLICY_HASH_BYTES]; /* of `text` */
-    const char *text;             /* canonical INI of this policy and its steps: parses back to the same policy */
-    const struct match_line *match; /* none: matches nothing, except `default`, which matches everything */
+    const char
+        *text; /* canonical INI of this policy and its steps: parses back to the same policy */
+    const struct match_line
+        *match; /* none: matches nothing, except `default`, which matches everything */
     size_t match_count;
-    bool goes_on; /* continue = yes */
+    bool goes_on;                /* continue = yes */
     const char *const *group_by; /* none: every alert is its own incident */
     size_t group_by_count;
     int64_t hold_ms;
@@ -157,7 +162,7 @@ struct rulebook {
     size_t audience_count;
     const struct source_rule *sources;
     size_t source_count;
-    const char *const *channels; /* names of the [channel] sections */
+    const char *const *channels;              /* names of the [channel] sections */
     const struct channel_rule *channel_rules; /* one for each name; NULL: the defaults for all */
     size_t channel_count;
     const struct policy *policies; /* reading order; `default` is last */

@@ -46,6 +46,10 @@ while IFS= read -r line; do
     breach "$line (banned function)"
 done < <(grep -nE "(^|[^_a-zA-Z>.])($banned)\(" gateway/*.c gateway/*/*.c policies/*.c channels/*.c channels/*/*.c)
 
+while IFS= read -r line; do
+    breach "$line"
+done < <(git ls-files '*.c' '*.h' | xargs clang-format --dry-run 2>&1 | grep -E 'warning:|rror:|not found')
+
 git ls-files --error-unmatch CMakeLists.txt >/dev/null || breach "git lists no files here, so most rules went unchecked"
 
 while IFS= read -r file; do

@@ -16,8 +16,8 @@ int api_create(const struct api_options *options, struct api **out_api, struct e
     api->options = *options;
     api->config = config_retain(options->config);
     ASSERT(pthread_mutex_init(&api->config_lock, NULL) == 0);
-    if (queue_create(API_READS_WAITING_MAX, &api->reads, err) != 0 || api_reader_start(api, err) != 0 ||
-        feed_start(api, err) != 0) {
+    if (queue_create(API_READS_WAITING_MAX, &api->reads, err) != 0 ||
+        api_reader_start(api, err) != 0 || feed_start(api, err) != 0) {
         api_destroy(api);
         return -1;
     }
@@ -27,7 +27,8 @@ int api_create(const struct api_options *options, struct api **out_api, struct e
 
 int api_register(struct api *api, struct http_server *server, struct err *err)
 {
-    if (api_register_health(api, server, err) != 0 || api_register_incidents(api, server, err) != 0 ||
+    if (api_register_health(api, server, err) != 0 ||
+        api_register_incidents(api, server, err) != 0 ||
         api_register_commands(api, server, err) != 0 || api_register_link(api, server, err) != 0 ||
         api_register_stream(api, server, err) != 0)
         return -1;
@@ -108,7 +109,8 @@ static void local_caller(struct http_request *request, const struct http_peer *p
     out_caller->via = "cli";
 }
 
-bool api_authorize(struct api *api, struct http_request *request, bool to_write, struct api_caller *out_caller)
+bool api_authorize(struct api *api, struct http_request *request, bool to_write,
+                   struct api_caller *out_caller)
 {
     struct http_peer peer;
     http_peer(request, &peer);
@@ -133,7 +135,8 @@ bool api_authorize(struct api *api, struct http_request *request, bool to_write,
         out_caller->via = "api";
         out_caller->is_local = false;
     } else if (found == NULL) {
-        http_answer_error(request, 401, "want Authorization: Bearer with the secret of a [token] section");
+        http_answer_error(request, 401,
+                          "want Authorization: Bearer with the secret of a [token] section");
     } else {
         http_answer_error(request, 403, "this token may only read; want one with access = write");
     }
@@ -153,21 +156,27 @@ struct submission {
 static void submission_complete(struct ticket *ticket, uint32_t index, const struct answer *answer)
 {
     (void)index; /* one input, one answer */
-    struct submission *s = (struct submission *)((char *)ticket - offsetof(struct submission, ticket));
+    struct submission *s =
+        (struct submission *)((char *)ticket - offsetof(struct submission, ticket));
     s->is_answered = true;
     s->answered(s->request, answer);
 }
 
 static void submission_release(struct input *input)
 {
-    struct submission *s = (struct submission *)((char *)input - offsetof(struct submission, input));
-    const struct answer busy = {.status = ANSWER_BUSY, .text = "the engine has ended; send it again"};
+    struct submission *s =
+        (struct submission *)((char *)input - offsetof(struct submission, input));
+    const struct answer busy = {.status = ANSWER_BUSY,
+                                .text = "the engine has ended; send it again"};
     if (!s->is_answered)
-        s->answered(s->request, &busy); /* the request is kept for an answer, even for one that nobody waits for */
+        s->answered(
+            s->request,
+            &busy); /* the request is kept for an answer, even for one that nobody waits for */
     free(s);
 }
 
-/* The request ends when it is answered, which is before the engine releases the input; so the input owns its texts. */
+/* The request ends when it is answered, which is before the engine releases the input; so the input
+ * owns its texts. */
 static char *place(char **at, const char *text)
 {
     size_t bytes = strlen(text) + 1;
@@ -178,8 +187,8 @@ static char *place(char **at, const char *text)
 
 static size_t text_bytes(const struct reply *reply, const struct api_caller *caller)
 {
-    size_t bytes = strlen(reply->from) + strlen(reply->via) + strlen(reply->raw) + strlen(caller->actor) +
-                   strlen(caller->credential) + 5;
+    size_t bytes = strlen(reply->from) + strlen(reply->via) + strlen(reply->raw) +
+                   strlen(caller->actor) + strlen(caller->credential) + 5;
     for (size_t i = 0; i < reply->command_count; i++)
         bytes += strlen(reply->commands[i].text) + 1;
     return bytes;
@@ -205,8 +214,9 @@ static struct submission *submission_make(enum input_kind kind, const struct rep
     return s;
 }
 
-void api_submit(struct api *api, struct http_request *request, enum input_kind kind, const struct reply *reply,
-                const struct api_caller *caller, api_answered_fn *answered)
+void api_submit(struct api *api, struct http_request *request, enum input_kind kind,
+                const struct reply *reply, const struct api_caller *caller,
+                api_answered_fn *answered)
 {
     struct submission *s = submission_make(kind, reply, caller);
     s->request = request;

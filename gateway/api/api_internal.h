@@ -1,7 +1,8 @@
 /*
  * api_internal - what the modules of this folder share.
  *
- * Threads: `config_lock` guards `config`; everything else is fixed after api_create or belongs to the thread named.
+ * Threads: `config_lock` guards `config`; everything else is fixed after api_create or belongs to
+ * the thread named.
  */
 #ifndef ESCALATED_API_INTERNAL_H
 #define ESCALATED_API_INTERNAL_H
@@ -32,7 +33,8 @@ struct api {
 struct config *api_config(struct api *api); /* retained: config_release when done */
 
 /* A deferred request whose answer needs the store; `run` answers it on the reader thread. */
-typedef void api_read_fn(struct api *api, struct store_reader *reader, struct http_request *request);
+typedef void api_read_fn(struct api *api, struct store_reader *reader,
+                         struct http_request *request);
 void api_read_later(struct api *api, struct http_request *request, api_read_fn *run);
 int api_reader_start(struct api *api, struct err *err);
 void api_reader_stop(struct api *api);
@@ -44,13 +46,15 @@ struct api_caller {
     const char *via;        /* "cli" over the control socket, "api" over the network */
     bool is_local;          /* over the control socket */
 };
-bool api_authorize(struct api *api, struct http_request *request, bool to_write, struct api_caller *out_caller);
+bool api_authorize(struct api *api, struct http_request *request, bool to_write,
+                   struct api_caller *out_caller);
 
-/* Put one reply or command of a deferred request into the inbox; `answered` runs on the engine's thread with what came of it and must answer the
- * request. Everything is copied. */
+/* Put one reply or command of a deferred request into the inbox; `answered` runs on the engine's
+ * thread with what came of it and must answer the request. Everything is copied. */
 typedef void api_answered_fn(struct http_request *request, const struct answer *answer);
-void api_submit(struct api *api, struct http_request *request, enum input_kind kind, const struct reply *reply,
-                const struct api_caller *caller, api_answered_fn *answered);
+void api_submit(struct api *api, struct http_request *request, enum input_kind kind,
+                const struct reply *reply, const struct api_caller *caller,
+                api_answered_fn *answered);
 
 /* One entry as an object; id 0: without one. */
 void api_write_timeline(struct json_out *out, const struct timeline_row *row, uint64_t id_or_zero);

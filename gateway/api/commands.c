@@ -41,24 +41,31 @@ static int set_eta(struct reply_command *command, const char *text, struct err *
     const char *colon = strchr(text, ':');
     if (colon != NULL && colon > text && colon - text <= 2 && strlen(colon + 1) == 2) {
         memcpy(hours, text, (size_t)(colon - text));
-        if (parse_i64(hours, 0, 23, &hour, NULL) == 0 && parse_i64(colon + 1, 0, 59, &minute, NULL) == 0) {
+        if (parse_i64(hours, 0, 23, &hour, NULL) == 0 &&
+            parse_i64(colon + 1, 0, 59, &minute, NULL) == 0) {
             command->clock_minute = (int)(hour * 60 + minute);
             return 0;
         }
     }
-    return err_set(err, ERR_INVALID, "eta: got '%s', want a duration like 45m, a time like 14:30 or RFC 3339", text);
+    return err_set(err, ERR_INVALID,
+                   "eta: got '%s', want a duration like 45m, a time like 14:30 or RFC 3339", text);
 }
 
 /* One member of the body; unknown ones are refused by name. */
-static int add_member(struct reply *reply, const char *key, const struct json *value, struct err *err)
+static int add_member(struct reply *reply, const char *key, const struct json *value,
+                      struct err *err)
 {
     static const struct {
         const char *key;
         enum verb verb;
-    } texts[] = {{"note", VERB_NOTE}, {"cause", VERB_CAUSE}, {"loss", VERB_LOSS}, {"restored", VERB_RESTORED}};
+    } texts[] = {{"note", VERB_NOTE},
+                 {"cause", VERB_CAUSE},
+                 {"loss", VERB_LOSS},
+                 {"restored", VERB_RESTORED}};
     if (text_equal(key, "known")) {
         if (json_kind(value) != JSON_BOOL)
-            return err_set(err, ERR_INVALID, "known: got %s, want true or false", json_kind_name(json_kind(value)));
+            return err_set(err, ERR_INVALID, "known: got %s, want true or false",
+                           json_kind_name(json_kind(value)));
         if (json_bool(value))
             add_command(reply, VERB_KNOWN);
         return 0;
@@ -81,8 +88,9 @@ static int add_member(struct reply *reply, const char *key, const struct json *v
             return 0;
         }
     }
-    return err_set(err, ERR_INVALID, "unknown field '%s', want eta, known, priority, cause, loss, restored, note or as",
-                   key);
+    return err_set(
+        err, ERR_INVALID,
+        "unknown field '%s', want eta, known, priority, cause, loss, restored, note or as", key);
 }
 
 static int add_body(struct api *api, struct reply *reply, const struct json *body, struct err *err)
@@ -184,14 +192,16 @@ static void handle_command(void *self, struct http_request *request)
     struct json *body = NULL;
     struct err err = {0};
     enum verb verb = verb_of(request);
-    struct reply reply = {.from = "", .via = caller.via, .raw = "", .incident = http_path_number(request)};
+    struct reply reply = {
+        .from = "", .via = caller.via, .raw = "", .incident = http_path_number(request)};
     add_command(&reply, verb);
     if (count > 0 && json_parse(bytes, count, &body, &err) != 0) {
         http_answer_error(request, 400, "%s", err.text);
         return;
     }
     if (body != NULL && json_kind(body) != JSON_OBJECT)
-        (void)err_set(&err, ERR_INVALID, "got %s, want a JSON object", json_kind_name(json_kind(body)));
+        (void)err_set(&err, ERR_INVALID, "got %s, want a JSON object",
+                      json_kind_name(json_kind(body)));
     else if (body == NULL || add_body(api, &reply, body, &err) == 0)
         (void)check_shape(&reply, verb, &err);
     if (err.code != ERR_NONE) {

@@ -1,11 +1,12 @@
-/* /healthz, /readyz and /metrics: open to everybody who can reach the listener, and therefore without names or ids. */
+/* /healthz, /readyz and /metrics: open to everybody who can reach the listener, and therefore
+ * without names or ids. */
 #include "gateway/api/api_internal.h"
 #include "gateway/system/metrics.h"
 
 enum { METRICS_BYTES_MAX = 4 * 1024 * 1024 };
 
-static void answer_text(struct http_request *request, int status, const char *type, const char *text,
-                        size_t count)
+static void answer_text(struct http_request *request, int status, const char *type,
+                        const char *text, size_t count)
 {
     const struct http_response response = {
         .status = status, .content_type = type, .body = text, .body_count = count};
@@ -39,7 +40,8 @@ static void handle_metrics(void *self, struct http_request *request)
     struct strbuf text;
     strbuf_init(&text, METRICS_BYTES_MAX);
     metrics_write(&text);
-    answer_text(request, 200, "text/plain; version=0.0.4; charset=utf-8", strbuf_text(&text), text.length);
+    answer_text(request, 200, "text/plain; version=0.0.4; charset=utf-8", strbuf_text(&text),
+                text.length);
     strbuf_clear(&text);
 }
 

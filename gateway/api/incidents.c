@@ -113,7 +113,8 @@ void api_write_timeline(struct json_out *out, const struct timeline_row *row, ui
 static void answer_json(struct http_request *request, struct strbuf *text)
 {
     if (text->overflowed) {
-        http_answer_error(request, 500, "the answer would be larger than 16 MB; ask for fewer with limit=");
+        http_answer_error(request, 500,
+                          "the answer would be larger than 16 MB; ask for fewer with limit=");
     } else {
         const struct http_response response = {
             .status = 200, .body = strbuf_text(text), .body_count = text->length};
@@ -129,7 +130,8 @@ static bool read_page(struct http_request *request, size_t *out_limit, uint64_t 
     uint64_t limit = LIST_LIMIT_DEFAULT, before = 0;
     const char *limit_text = http_query(request, "limit");
     const char *before_text = http_query(request, "before");
-    if (limit_text[0] != '\0' && parse_u64(limit_text, 1, STORE_READ_LIMIT_MAX, &limit, &err) != 0) {
+    if (limit_text[0] != '\0' &&
+        parse_u64(limit_text, 1, STORE_READ_LIMIT_MAX, &limit, &err) != 0) {
         (void)err_wrap(&err, "limit");
     } else if (before_text[0] != '\0' && parse_u64(before_text, 1, INT64_MAX, &before, &err) != 0) {
         (void)err_wrap(&err, "before");
@@ -142,7 +144,8 @@ static bool read_page(struct http_request *request, size_t *out_limit, uint64_t 
     return false;
 }
 
-static void read_incidents(struct api *api, struct store_reader *reader, struct http_request *request)
+static void read_incidents(struct api *api, struct store_reader *reader,
+                           struct http_request *request)
 {
     (void)api; /* the store has it all */
     struct err err = {0};
@@ -188,16 +191,18 @@ static int read_detail(struct store_reader *reader, uint64_t number, struct aren
                        struct incident_detail *out, struct err *err)
 {
     if (store_read_incident(reader, number, arena, &out->incident, err) != 0 ||
-        store_read_alerts(reader, number, DETAIL_LIMIT, arena, &out->alerts, &out->alert_count, err) != 0 ||
+        store_read_alerts(reader, number, DETAIL_LIMIT, arena, &out->alerts, &out->alert_count,
+                          err) != 0 ||
         store_read_notifications(reader, number, 0, DETAIL_LIMIT, arena, &out->notifications,
                                  &out->notification_count, err) != 0 ||
-        store_read_timeline(reader, number, DETAIL_LIMIT, arena, &out->timeline, &out->timeline_count,
-                            err) != 0)
+        store_read_timeline(reader, number, DETAIL_LIMIT, arena, &out->timeline,
+                            &out->timeline_count, err) != 0)
         return -1;
     return 0;
 }
 
-static void read_incident(struct api *api, struct store_reader *reader, struct http_request *request)
+static void read_incident(struct api *api, struct store_reader *reader,
+                          struct http_request *request)
 {
     (void)api; /* the store has it all */
     struct err err = {0};
@@ -228,7 +233,8 @@ static void read_incident(struct api *api, struct store_reader *reader, struct h
     answer_json(request, &text);
 }
 
-static void read_notifications(struct api *api, struct store_reader *reader, struct http_request *request)
+static void read_notifications(struct api *api, struct store_reader *reader,
+                               struct http_request *request)
 {
     (void)api; /* the store has it all */
     struct err err = {0};
@@ -237,7 +243,8 @@ static void read_notifications(struct api *api, struct store_reader *reader, str
     struct notification_row *rows;
     if (!read_page(request, &limit, &before))
         return;
-    if (store_read_notifications(reader, 0, before, limit, http_arena(request), &rows, &count, &err) != 0) {
+    if (store_read_notifications(reader, 0, before, limit, http_arena(request), &rows, &count,
+                                 &err) != 0) {
         api_error_of(request, &err);
         return;
     }
@@ -257,7 +264,8 @@ static void read_notifications(struct api *api, struct store_reader *reader, str
 }
 
 /* Everything that happened after `after`; without it, only where "now" is. */
-static void read_timeline(struct api *api, struct store_reader *reader, struct http_request *request)
+static void read_timeline(struct api *api, struct store_reader *reader,
+                          struct http_request *request)
 {
     (void)api; /* the store has it all */
     struct err err = {0};
@@ -271,8 +279,8 @@ static void read_timeline(struct api *api, struct store_reader *reader, struct h
     } else if (parse_u64(after_text, 0, INT64_MAX, &after, &err) != 0) {
         failed = err_wrap(&err, "after");
     } else {
-        failed = store_read_timeline_after(reader, after, LIST_LIMIT_DEFAULT, http_arena(request), &rows, &ids,
-                                           &count, &err);
+        failed = store_read_timeline_after(reader, after, LIST_LIMIT_DEFAULT, http_arena(request),
+                                           &rows, &ids, &count, &err);
     }
     if (failed != 0) {
         api_error_of(request, &err);
@@ -324,7 +332,10 @@ int api_register_incidents(struct api *api, struct http_server *server, struct e
     const struct http_route routes[] = {
         {.method = HTTP_GET, .path = "/v1/incidents", .handle = handle_incidents, .self = api},
         {.method = HTTP_GET, .path = "/v1/incidents/{n}", .handle = handle_incident, .self = api},
-        {.method = HTTP_GET, .path = "/v1/notifications", .handle = handle_notifications, .self = api},
+        {.method = HTTP_GET,
+         .path = "/v1/notifications",
+         .handle = handle_notifications,
+         .self = api},
         {.method = HTTP_GET, .path = "/v1/timeline", .handle = handle_timeline, .self = api},
     };
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++)

@@ -1,6 +1,6 @@
 /*
- * The page behind an acknowledgement link, /a/TOKEN. GET only shows: mail and chat scanners fetch every link. POST, with a
- * nonce that the page carried, acts.
+ * The page behind an acknowledgement link, /a/TOKEN. GET only shows: mail and chat scanners fetch
+ * every link. POST, with a nonce that the page carried, acts.
  */
 #include <string.h>
 
@@ -17,12 +17,16 @@ enum {
     NOTE_BYTES_MAX = 2000,
 };
 
-/* "ISSUED.MAC": the MAC covers the token and the time, so that only a page we showed can be posted. */
-static const char *nonce_make(const struct api *api, const char *token, int64_t issued_ms, struct arena *arena)
+/* "ISSUED.MAC": the MAC covers the token and the time, so that only a page we showed can be posted.
+ */
+static const char *nonce_make(const struct api *api, const char *token, int64_t issued_ms,
+                              struct arena *arena)
 {
-    const char *covered = arena_printf(arena, "escalated-nonce-1 %s %lld", token, (long long)issued_ms);
+    const char *covered =
+        arena_printf(arena, "escalated-nonce-1 %s %lld", token, (long long)issued_ms);
     unsigned char mac[DIGEST_BYTES];
-    digest_hmac_sha256(api->options.token_key->bytes, api->options.token_key->count, covered, strlen(covered), mac);
+    digest_hmac_sha256(api->options.token_key->bytes, api->options.token_key->count, covered,
+                       strlen(covered), mac);
     struct strbuf text;
     strbuf_init(&text, 128);
     digest_base32(mac, 20, &text);
@@ -31,12 +35,13 @@ static const char *nonce_make(const struct api *api, const char *token, int64_t 
     return nonce;
 }
 
-static bool nonce_is_good(const struct api *api, const char *token, const char *nonce, int64_t now_ms,
-                          struct arena *arena)
+static bool nonce_is_good(const struct api *api, const char *token, const char *nonce,
+                          int64_t now_ms, struct arena *arena)
 {
     const char *dot = strchr(nonce, '.');
     int64_t issued_ms;
-    if (dot == NULL || parse_i64(arena_strndup(arena, nonce, (size_t)(dot - nonce)), 0, INT64_MAX, &issued_ms, NULL) != 0)
+    if (dot == NULL || parse_i64(arena_strndup(arena, nonce, (size_t)(dot - nonce)), 0, INT64_MAX,
+                                 &issued_ms, NULL) != 0)
         return false;
     if (issued_ms > now_ms || now_ms - issued_ms > NONCE_LIFE_MS)
         return false;
@@ -49,8 +54,8 @@ static bool bind_link(struct api *api, struct store_reader *reader, struct http_
                       struct notification_row *out_row)
 {
     int64_t now_ms = clock_engine_ms(api->options.clock);
-    switch (binding_find(reader, api->options.token_key, http_path_rest(request), now_ms, http_arena(request),
-                         out_row)) {
+    switch (binding_find(reader, api->options.token_key, http_path_rest(request), now_ms,
+                         http_arena(request), out_row)) {
     case BINDING_BOUND:
         return true;
     case BINDING_FORGED:
@@ -64,7 +69,8 @@ static bool bind_link(struct api *api, struct store_reader *reader, struct http_
     case BINDING_UNAVAILABLE:
         break;
     }
-    page_answer_message(request, 503, "Not now", "The store did not answer. Please try again in a moment.");
+    page_answer_message(request, 503, "Not now",
+                        "The store did not answer. Please try again in a moment.");
     return false;
 }
 
@@ -76,12 +82,14 @@ static void show_link(struct api *api, struct store_reader *reader, struct http_
     if (!bind_link(api, reader, request, &row))
         return;
     if (store_read_incident(reader, row.incident, http_arena(request), &page.incident, &err) != 0) {
-        page_answer_message(request, 503, "Not now", "The incident could not be read. Please try again in a moment.");
+        page_answer_message(request, 503, "Not now",
+                            "The incident could not be read. Please try again in a moment.");
         return;
     }
     page.contact = row.contact;
     page.may_act = row.contact[0] != '&' && !text_starts_with(row.contact, "channel:");
-    page.nonce = nonce_make(api, http_path_rest(request), clock_engine_ms(api->options.clock), http_arena(request));
+    page.nonce = nonce_make(api, http_path_rest(request), clock_engine_ms(api->options.clock),
+                            http_arena(request));
     page_answer_incident(request, &page);
 }
 
@@ -103,7 +111,8 @@ static void answered(struct http_request *request, const struct answer *answer)
     case ANSWER_STATUS_COUNT:
         break;
     }
-    page_answer_message(request, 503, "Not saved yet", "The answer could not be stored. Please press the button again.");
+    page_answer_message(request, 503, "Not saved yet",
+                        "The answer could not be stored. Please press the button again.");
 }
 
 /* The form as the line a person would have sent, so that the one grammar decides what it means. */
@@ -117,7 +126,8 @@ static const char *form_line(struct http_request *request, struct err *err)
     while (i < sizeof(verbs) / sizeof(verbs[0]) && !text_equal(verbs[i], verb))
         i++;
     if (i == sizeof(verbs) / sizeof(verbs[0])) {
-        (void)err_set(err, ERR_INVALID, "verb: got '%s', want ack, known, take, resolve, escalate or pass", verb);
+        (void)err_set(err, ERR_INVALID,
+                      "verb: got '%s', want ack, known, take, resolve, escalate or pass", verb);
         return NULL;
     }
     if (strlen(note) > NOTE_BYTES_MAX) {
@@ -148,12 +158,14 @@ static void act_on_link(struct api *api, struct store_reader *reader, struct htt
         return;
     if (!nonce_is_good(api, http_path_rest(request), http_form(request, "nonce"),
                        clock_engine_ms(api->options.clock), arena)) {
-        page_answer_message(request, 403, "Please open the link again",
-                            "This page was open for more than an hour, or the answer did not come from it.");
+        page_answer_message(
+            request, 403, "Please open the link again",
+            "This page was open for more than an hour, or the answer did not come from it.");
         return;
     }
     const char *line = form_line(request, &err);
-    struct reply reply = {.from = row.contact, .via = "link", .notification = row.id, .incident = row.incident};
+    struct reply reply = {
+        .from = row.contact, .via = "link", .notification = row.id, .incident = row.incident};
     if (line != NULL)
         grammar_parse(line, grammar_context_of(row.kind), arena, &reply);
     if (line == NULL || reply.command_count == 0) {
@@ -161,8 +173,9 @@ static void act_on_link(struct api *api, struct store_reader *reader, struct htt
                             line == NULL ? err.text : "The time should look like 45m or 14:30.");
         return;
     }
-    const struct api_caller caller = {
-        .actor = arena_printf(arena, "contact %s", row.contact), .credential = "link", .via = "link"};
+    const struct api_caller caller = {.actor = arena_printf(arena, "contact %s", row.contact),
+                                      .credential = "link",
+                                      .via = "link"};
     api_submit(api, request, INPUT_REPLY, &reply, &caller, answered);
 }
 

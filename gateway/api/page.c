@@ -14,14 +14,18 @@ static const char style[] =
     "p{margin:.5rem 0;overflow-wrap:anywhere}"
     "dl{display:grid;grid-template-columns:max-content 1fr;gap:.25rem 1rem;margin:1rem 0}"
     "dt{opacity:.7}dd{margin:0;overflow-wrap:anywhere}"
-    ".badge{display:inline-block;border:1px solid var(--line);border-radius:1rem;padding:0 .7rem;font-size:.85rem}"
+    ".badge{display:inline-block;border:1px solid var(--line);border-radius:1rem;padding:0 "
+    ".7rem;font-size:.85rem}"
     ".critical,.error{border-color:#b3261e;color:#b3261e}"
     ".acknowledged,.resolved{border-color:var(--accent);color:var(--accent)}"
-    "form{border-top:1px solid var(--line);margin-top:1rem;padding-top:1rem;display:grid;gap:.75rem}"
+    "form{border-top:1px solid "
+    "var(--line);margin-top:1rem;padding-top:1rem;display:grid;gap:.75rem}"
     "label{display:grid;gap:.25rem}"
-    "input,textarea,button{font:inherit;padding:.6rem .75rem;border:1px solid var(--line);border-radius:.5rem;width:100%}"
+    "input,textarea,button{font:inherit;padding:.6rem .75rem;border:1px solid "
+    "var(--line);border-radius:.5rem;width:100%}"
     "button{background:transparent;color:inherit;cursor:pointer}"
-    "button.main{background:var(--accent);border-color:var(--accent);color:#fff;font-weight:600;padding:.9rem}"
+    "button.main{background:var(--accent);border-color:var(--accent);color:#fff;font-weight:600;"
+    "padding:.9rem}"
     ".row{display:grid;grid-template-columns:1fr 1fr;gap:.75rem}"
     "@media(prefers-color-scheme:dark){.critical,.error{border-color:#ff8a80;color:#ff8a80}"
     ":root{--accent:#4fc59a}button.main{color:#06281c}}";
@@ -67,9 +71,10 @@ static void add_time(struct strbuf *html, const char *name, int64_t at_ms)
 
 static void add_facts(struct strbuf *html, const struct incident_row *row)
 {
-    strbuf_printf(html, "<p><span class=\"badge %s\">%s</span> <span class=\"badge %s\">%s</span> p%d</p>",
-                  severity_name(row->severity), severity_name(row->severity), incident_state_name(row->state),
-                  incident_state_name(row->state), row->priority);
+    strbuf_printf(
+        html, "<p><span class=\"badge %s\">%s</span> <span class=\"badge %s\">%s</span> p%d</p>",
+        severity_name(row->severity), severity_name(row->severity), incident_state_name(row->state),
+        incident_state_name(row->state), row->priority);
     strbuf_add(html, "<dl>");
     add_fact(html, "Owner", row->owner);
     add_time(html, "Back at", row->eta_at_ms);
@@ -86,16 +91,20 @@ static void add_form(struct strbuf *html, const struct page_incident *page)
     bool is_acked = page->incident.state == INCIDENT_ACKNOWLEDGED;
     strbuf_add(html, "<form method=\"post\"><input type=\"hidden\" name=\"nonce\" value=\"");
     strbuf_add_html(html, page->nonce);
-    strbuf_add(html, "\"><label>When will it be back? <input name=\"eta\" placeholder=\"45m or 14:30\" "
-                     "autocomplete=\"off\" maxlength=\"16\"></label>"
-                     "<label>Note <textarea name=\"note\" rows=\"2\" maxlength=\"500\"></textarea></label>");
+    strbuf_add(
+        html,
+        "\"><label>When will it be back? <input name=\"eta\" placeholder=\"45m or 14:30\" "
+        "autocomplete=\"off\" maxlength=\"16\"></label>"
+        "<label>Note <textarea name=\"note\" rows=\"2\" maxlength=\"500\"></textarea></label>");
     if (is_acked && !text_equal(page->incident.owner, page->contact))
-        strbuf_add(html, "<button class=\"main\" name=\"verb\" value=\"take\">Take it over</button>");
+        strbuf_add(html,
+                   "<button class=\"main\" name=\"verb\" value=\"take\">Take it over</button>");
     else
         strbuf_printf(html, "<button class=\"main\" name=\"verb\" value=\"ack\">%s</button>",
                       is_acked ? "Still mine" : "Acknowledge");
-    strbuf_add(html, "<div class=\"row\"><button name=\"verb\" value=\"known\">I already know</button>"
-                     "<button name=\"verb\" value=\"resolve\">It is fixed</button></div></form>");
+    strbuf_add(html,
+               "<div class=\"row\"><button name=\"verb\" value=\"known\">I already know</button>"
+               "<button name=\"verb\" value=\"resolve\">It is fixed</button></div></form>");
 }
 
 void page_answer_incident(struct http_request *request, const struct page_incident *page)
@@ -115,7 +124,8 @@ void page_answer_incident(struct http_request *request, const struct page_incide
     finish(request, 200, &html);
 }
 
-void page_answer_message(struct http_request *request, int status, const char *title, const char *text)
+void page_answer_message(struct http_request *request, int status, const char *title,
+                         const char *text)
 {
     struct strbuf html;
     begin(&html, title);
@@ -142,14 +152,17 @@ static void handle_style(void *self, struct http_request *request)
 static void handle_icon(void *self, struct http_request *request)
 {
     (void)self; /* there is none */
-    const struct http_response response = {.status = 204, .content_type = "image/x-icon", .body = ""};
+    const struct http_response response = {
+        .status = 204, .content_type = "image/x-icon", .body = ""};
     http_answer(request, &response);
 }
 
 int page_register(struct http_server *server, struct err *err)
 {
-    const struct http_route sheet = {.method = HTTP_GET, .path = "/style.css", .handle = handle_style};
-    const struct http_route icon = {.method = HTTP_GET, .path = "/favicon.ico", .handle = handle_icon};
+    const struct http_route sheet = {
+        .method = HTTP_GET, .path = "/style.css", .handle = handle_style};
+    const struct http_route icon = {
+        .method = HTTP_GET, .path = "/favicon.ico", .handle = handle_icon};
     if (http_server_route(server, &sheet, err) != 0)
         return -1;
     return http_server_route(server, &icon, err);

@@ -1,8 +1,8 @@
 /*
  * page - the few HTML pages people reach by link: one incident with its buttons, and a message.
  *
- * Shape:   facts in, one answered request out. All outside text is escaped; no script; one style sheet from /style.css.
- * Threads: any thread that may answer the request.
+ * Shape:   facts in, one answered request out. All outside text is escaped; no script; one style
+ * sheet from /style.css. Threads: any thread that may answer the request.
  */
 #ifndef ESCALATED_API_PAGE_H
 #define ESCALATED_API_PAGE_H
@@ -18,7 +18,8 @@ struct page_incident {
 };
 
 void page_answer_incident(struct http_request *request, const struct page_incident *page);
-void page_answer_message(struct http_request *request, int status, const char *title, const char *text);
+void page_answer_message(struct http_request *request, int status, const char *title,
+                         const char *text);
 int page_register(struct http_server *server, struct err *err);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * GET /v1/stream: the timeline as server-sent events. One thread reads the store once for all who are equally far and hands
- * on; what a slow client has no room for stays in the store, and its place in the timeline is all that is kept for it.
+ * GET /v1/stream: the timeline as server-sent events. One thread reads the store once for all who
+ * are equally far and hands on; what a slow client has no room for stays in the store, and its
+ * place in the timeline is all that is kept for it.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -62,8 +63,8 @@ struct feed {
 static void note_failure(struct feed *feed, const struct err *err)
 {
     if (log_burst_due(&feed->failures, clock_mono_ms()))
-        log_line(LOG_WARNING, "the stream cannot read the store, trying again", "error", err->text, "count",
-                 log_i64((int64_t)feed->failures.count), NULL);
+        log_line(LOG_WARNING, "the stream cannot read the store, trying again", "error", err->text,
+                 "count", log_i64((int64_t)feed->failures.count), NULL);
 }
 
 /* id, kind and the entry as one line of JSON. */
@@ -97,8 +98,8 @@ static int page_read(struct feed *feed, uint64_t after)
     size_t count;
     arena_init(&arena);
     page->is_valid = false;
-    int result =
-        store_read_timeline_after(feed->reader, after, PAGE_ROWS, &arena, &rows, &ids, &count, &err);
+    int result = store_read_timeline_after(feed->reader, after, PAGE_ROWS, &arena, &rows, &ids,
+                                           &count, &err);
     if (result == 0) {
         strbuf_reset(&page->text);
         page->count = 0;
@@ -137,8 +138,8 @@ static bool follower_feed(struct feed *feed, struct follower *follower)
         size_t begin = i > 0 ? page->ends[i - 1] : 0;
         if (page->ids[i] <= follower->after)
             continue;
-        if (http_stream_put(follower->stream, strbuf_text(&page->text) + begin, page->ends[i] - begin) !=
-            HTTP_STREAM_READY)
+        if (http_stream_put(follower->stream, strbuf_text(&page->text) + begin,
+                            page->ends[i] - begin) != HTTP_STREAM_READY)
             break;
         follower->after = page->ids[i];
         given = true;
@@ -155,7 +156,8 @@ static void follower_end(struct feed *feed, struct follower *follower, const cha
     free(follower);
 }
 
-/* Rounds until nobody gets anything more: those in the same place share one reading of the store. */
+/* Rounds until nobody gets anything more: those in the same place share one reading of the store.
+ */
 static void serve(struct feed *feed)
 {
     bool must_return = atomic_exchange(&feed->must_return, false);
@@ -168,7 +170,8 @@ static void serve(struct feed *feed)
             enum http_stream_state state = http_stream_state(follower->stream);
             if (state == HTTP_STREAM_GONE || (must_return && !follower->is_local)) {
                 *link = follower->next;
-                follower_end(feed, follower, "closed: the configuration was reloaded; connect again");
+                follower_end(feed, follower,
+                             "closed: the configuration was reloaded; connect again");
                 continue;
             }
             given = (state == HTTP_STREAM_READY && follower_feed(feed, follower)) || given;
@@ -192,7 +195,8 @@ static bool find_place(struct feed *feed, struct follower *follower)
     if (store_read_timeline_last(feed->reader, &last, &err) != 0) {
         api_error_of(follower->request, &err);
     } else if (!follower->is_new && follower->after > last) {
-        http_answer_error(follower->request, 400, "after: got %llu, want at most %llu, the newest entry",
+        http_answer_error(follower->request, 400,
+                          "after: got %llu, want at most %llu, the newest entry",
                           (unsigned long long)follower->after, (unsigned long long)last);
     } else {
         follower->after = follower->is_new ? last : follower->after;
@@ -218,7 +222,8 @@ static void admit(struct feed *feed, struct follower *follower)
     int length = snprintf(opening, sizeof(opening), "retry: 1000\nid: %llu\n\n",
                           (unsigned long long)follower->after);
     ASSERT(length > 0 && (size_t)length < sizeof(opening));
-    (void)http_stream_put(follower->stream, opening, (size_t)length); /* gone: noticed in the next round */
+    (void)http_stream_put(follower->stream, opening,
+                          (size_t)length); /* gone: noticed in the next round */
     follower->next = feed->followers;
     feed->followers = follower;
 }
@@ -286,7 +291,8 @@ void feed_reload(struct feed *feed)
     feed_wake(feed);
 }
 
-/* Last-Event-ID, with which a browser comes again, is newer than the address it came with. False: answered with 400. */
+/* Last-Event-ID, with which a browser comes again, is newer than the address it came with. False:
+ * answered with 400. */
 static bool read_place(struct http_request *request, struct follower *out)
 {
     struct err err = {0};
@@ -311,13 +317,16 @@ static bool take_place(struct feed *feed, struct http_request *request, bool is_
     config_release(config);
     if (atomic_fetch_add(&feed->count, 1) >= most) {
         atomic_fetch_sub(&feed->count, 1);
-        http_answer_error(request, 503, "%zu streams are open already ([http] streams_max); try again later", most);
+        http_answer_error(request, 503,
+                          "%zu streams are open already ([http] streams_max); try again later",
+                          most);
         return false;
     }
     if (is_local && atomic_fetch_add(&feed->local_count, 1) >= LOCAL_STREAMS_MAX) {
         atomic_fetch_sub(&feed->local_count, 1);
         atomic_fetch_sub(&feed->count, 1);
-        http_answer_error(request, 503, "%d streams are open on the control socket already; try again later",
+        http_answer_error(request, 503,
+                          "%d streams are open on the control socket already; try again later",
                           LOCAL_STREAMS_MAX);
         return false;
     }

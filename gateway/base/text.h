@@ -1,10 +1,10 @@
 /*
  * text - building, checking and comparing text without surprises.
  *
- * Shape:   strbuf grows up to a hard maximum; past it nothing more is added and `overflowed` stays set.
- * Owns:    strbuf_init/strbuf_clear own a heap buffer; strbuf_text is valid until the next call on it.
- * Threads: one at a time per object; the plain functions are pure.
- * Limits:  the maximum given at init, terminating NUL not counted.
+ * Shape:   strbuf grows up to a hard maximum; past it nothing more is added and `overflowed` stays
+ * set. Owns:    strbuf_init/strbuf_clear own a heap buffer; strbuf_text is valid until the next
+ * call on it. Threads: one at a time per object; the plain functions are pure. Limits:  the maximum
+ * given at init, terminating NUL not counted.
  */
 #ifndef ESCALATED_BASE_TEXT_H
 #define ESCALATED_BASE_TEXT_H
@@ -23,7 +23,7 @@ struct strbuf {
 
 void strbuf_init(struct strbuf *buf, size_t max_length);
 void strbuf_clear(struct strbuf *buf);
-void strbuf_reset(struct strbuf *buf); /* empty, keeps memory */
+void strbuf_reset(struct strbuf *buf);             /* empty, keeps memory */
 const char *strbuf_text(const struct strbuf *buf); /* never NULL, NUL-terminated */
 char *strbuf_steal(struct strbuf *buf); /* heap text, the caller frees; the buffer is empty after */
 
@@ -32,7 +32,8 @@ void strbuf_add_bytes(struct strbuf *buf, const void *bytes, size_t count);
 void strbuf_add_char(struct strbuf *buf, char c);
 void strbuf_printf(struct strbuf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-void strbuf_add_i64(struct strbuf *buf, int64_t number); /* decimal, without printf: the hot path uses it */
+void strbuf_add_i64(struct strbuf *buf,
+                    int64_t number); /* decimal, without printf: the hot path uses it */
 
 /* One JSON string with its quotes, escaped (also <, so that no text can end a script element). */
 void strbuf_add_json_string(struct strbuf *buf, const char *text);
@@ -51,23 +52,29 @@ const char *text_rfc3339(int64_t at_ms, char out[TEXT_RFC3339_BYTES]);
 /* 90000 -> "1m30s", 300000 -> "5m", 0 -> "0s", 1500 -> "1500ms". Returns out. */
 const char *text_duration(int64_t duration_ms, char out[TEXT_RFC3339_BYTES]);
 
-bool text_is_utf8(const char *text, size_t length); /* strict: no surrogates, overlongs, NUL, > U+10FFFF */
-/* Bytes of the first character; 0 when there is none or it is not strict UTF-8. For cutting at a boundary. */
+bool text_is_utf8(const char *text,
+                  size_t length); /* strict: no surrogates, overlongs, NUL, > U+10FFFF */
+/* Bytes of the first character; 0 when there is none or it is not strict UTF-8. For cutting at a
+ * boundary. */
 size_t text_utf8_step(const char *text, size_t length);
-bool text_has_control(const char *text, size_t length); /* any byte < 0x20 except \n and \t, or 0x7f */
-bool text_is_name(const char *text); /* [a-z0-9][a-z0-9-]{0,47}: names of sections and things */
+bool text_has_control(const char *text,
+                      size_t length); /* any byte < 0x20 except \n and \t, or 0x7f */
+bool text_is_name(const char *text);  /* [a-z0-9][a-z0-9-]{0,47}: names of sections and things */
 bool text_equal(const char *a, const char *b);
 bool text_equal_fold(const char *a, const char *b); /* ASCII case-insensitive */
 bool text_starts_with(const char *text, const char *prefix);
 
 #define TEXT_EXCERPT_BYTES 84
-/* What an error message quotes: at most 80 bytes and "..." if cut, control bytes and bad UTF-8 as "?". Returns out. */
+/* What an error message quotes: at most 80 bytes and "..." if cut, control bytes and bad UTF-8 as
+ * "?". Returns out. */
 const char *text_excerpt(const char *text, char out[TEXT_EXCERPT_BYTES]);
 
-/* The candidate nearest to `wanted` by edit distance (at most a third of its length, at least 1), or NULL. */
+/* The candidate nearest to `wanted` by edit distance (at most a third of its length, at least 1),
+ * or NULL. */
 const char *text_nearest(const char *wanted, const char *const *candidates, size_t count);
 
-/* 64-bit FNV-1a-style hash for our own tables; `seed` separates uses. Not for hostile keys without a random seed. */
+/* 64-bit FNV-1a-style hash for our own tables; `seed` separates uses. Not for hostile keys without
+ * a random seed. */
 uint64_t text_hash(uint64_t seed, const void *bytes, size_t count);
 
 #endif

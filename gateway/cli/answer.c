@@ -1,4 +1,5 @@
-/* escalate ack, resolve, escalate, pass, take, snooze, note, repolicy: one answer to one incident. */
+/* escalate ack, resolve, escalate, pass, take, snooze, note, repolicy: one answer to one incident.
+ */
 #include <getopt.h>
 #include <string.h>
 
@@ -7,9 +8,12 @@
 #include "gateway/cli/cli.h"
 
 static const struct option options[] = {
-    {"eta", required_argument, NULL, 'e'},      {"note", required_argument, NULL, 'n'},
-    {"cause", required_argument, NULL, 'c'},    {"priority", required_argument, NULL, 'p'},
-    {"known", no_argument, NULL, 'k'},          {"as", required_argument, NULL, 'a'},
+    {"eta", required_argument, NULL, 'e'},
+    {"note", required_argument, NULL, 'n'},
+    {"cause", required_argument, NULL, 'c'},
+    {"priority", required_argument, NULL, 'p'},
+    {"known", no_argument, NULL, 'k'},
+    {"as", required_argument, NULL, 'a'},
     {NULL, 0, NULL, 0},
 };
 

@@ -19,8 +19,8 @@ enum {
 struct client {
     CURL *curl;
     struct curl_slist *headers;
-    char *base; /* "http://escalated" over the socket */
-    char *where; /* for messages */
+    char *base;    /* "http://escalated" over the socket */
+    char *where;   /* for messages */
     char *ca_file; /* NULL: the system's */
     char error[CURL_ERROR_SIZE];
 };
@@ -35,7 +35,8 @@ static int add_header(struct client *client, const char *header, struct err *err
 }
 
 /* Only https proves anything: asked for by name, the file must not go unused. */
-static int use_authority(struct client *client, const char *url_or_null, const char *asked_or_null, struct err *err)
+static int use_authority(struct client *client, const char *url_or_null, const char *asked_or_null,
+                         struct err *err)
 {
     bool is_https = url_or_null != NULL && text_starts_with(url_or_null, "https://");
     const char *path = asked_or_null != NULL ? asked_or_null : getenv("ESCALATE_CA_FILE");
@@ -82,15 +83,16 @@ static int use_socket(struct client *client, const char *path, struct err *err)
     return 0;
 }
 
-int client_create(const char *socket_or_null, const char *ca_file_or_null, struct client **out_client,
-                  struct err *err)
+int client_create(const char *socket_or_null, const char *ca_file_or_null,
+                  struct client **out_client, struct err *err)
 {
     const char *set = getenv("ESCALATE_URL");
     const char *url = set != NULL && set[0] != '\0' ? set : NULL;
     const char *path = socket_or_null != NULL ? socket_or_null : getenv("ESCALATE_SOCKET");
     struct client *client = heap_alloc(sizeof(*client));
     int result = -1;
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || (client->curl = curl_easy_init()) == NULL)
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK ||
+        (client->curl = curl_easy_init()) == NULL)
         (void)err_set(err, ERR_SYSTEM, "libcurl could not be started");
     else if (use_authority(client, url, ca_file_or_null, err) != 0)
         result = -1;
@@ -127,8 +129,8 @@ static size_t collect(char *data, size_t size, size_t count, void *self)
     return body->overflowed ? 0 : size * count;
 }
 
-static void prepare(struct client *client, const char *url, const char *body, struct curl_slist *headers,
-                    struct strbuf *answer)
+static void prepare(struct client *client, const char *url, const char *body,
+                    struct curl_slist *headers, struct strbuf *answer)
 {
     CURL *curl = client->curl;
     (void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_SECONDS);
@@ -215,10 +217,11 @@ static size_t pass_on(char *data, size_t size, size_t count, void *self)
 }
 
 void client_stream(struct client *client, const char *path, const char *header,
-                   bool (*take)(void *self, const char *bytes, size_t count), void *self, int *out_status,
-                   struct strbuf *out_error, struct err *err)
+                   bool (*take)(void *self, const char *bytes, size_t count), void *self,
+                   int *out_status, struct strbuf *out_error, struct err *err)
 {
-    struct streaming streaming = {.curl = client->curl, .take = take, .self = self, .error = out_error};
+    struct streaming streaming = {
+        .curl = client->curl, .take = take, .self = self, .error = out_error};
     struct curl_slist own = {.data = (char *)(uintptr_t)header, .next = client->headers};
     struct strbuf url;
     long status = 0;
@@ -256,7 +259,8 @@ int client_json(struct client *client, const char *path, const char *body, const
         return cli_fail(CLI_EXIT_UNAVAILABLE, "%s", err.text);
     int exit_code = 0;
     if (json_parse(strbuf_text(&response.body), response.body.length, &root, &err) != 0)
-        exit_code = cli_fail(CLI_EXIT_UNAVAILABLE, "the answer is not JSON (status %d): %s", response.status, err.text);
+        exit_code = cli_fail(CLI_EXIT_UNAVAILABLE, "the answer is not JSON (status %d): %s",
+                             response.status, err.text);
     else if (response.status >= 500)
         exit_code = cli_fail(CLI_EXIT_TRY_AGAIN, "%s", json_string(json_get(root, "error")));
     else if (response.status >= 300)

@@ -17,13 +17,14 @@ struct look_arguments {
     bool json;
     bool all;
     uint64_t limit; /* 0: not given */
-    int rest; /* index of the first argument that is no option */
+    int rest;       /* index of the first argument that is no option */
 };
 
 static bool parse_arguments(int argc, char **argv, struct look_arguments *out)
 {
     static const struct option options[] = {
-        {"json", no_argument, NULL, 'j'},        {"all", no_argument, NULL, 'a'},
+        {"json", no_argument, NULL, 'j'},
+        {"all", no_argument, NULL, 'a'},
         {"limit", required_argument, NULL, 'l'},
         {NULL, 0, NULL, 0},
     };
@@ -58,13 +59,15 @@ static const char *member(const struct json *object, const char *key)
 
 static int print_incidents(const struct json *incidents)
 {
-    static const char *const headings[] = {"#", "STATE", "SEVERITY", "POLICY", "OWNER", "OPENED", "TITLE"};
+    static const char *const headings[] = {"#",     "STATE",  "SEVERITY", "POLICY",
+                                           "OWNER", "OPENED", "TITLE"};
     struct table *table = table_create(headings, sizeof(headings) / sizeof(headings[0]));
     int failed = table == NULL;
     for (size_t i = 0; !failed && i < json_count(incidents); i++) {
         const struct json *row = json_at(incidents, i);
         char number[32];
-        (void)snprintf(number, sizeof(number), "%lld", (long long)json_integer(json_get(row, "number")));
+        (void)snprintf(number, sizeof(number), "%lld",
+                       (long long)json_integer(json_get(row, "number")));
         const char *cells[] = {number,
                                member(row, "state"),
                                member(row, "severity"),
@@ -91,7 +94,8 @@ int cli_list(const struct cli *cli, int argc, char **argv)
                    arguments.all ? "&state=all" : "");
     struct client *client = cli_connect(cli);
     struct json *root = NULL;
-    int exit_code = client == NULL ? CLI_EXIT_UNAVAILABLE : client_json(client, path, NULL, NULL, &root);
+    int exit_code =
+        client == NULL ? CLI_EXIT_UNAVAILABLE : client_json(client, path, NULL, NULL, &root);
     if (exit_code == 0 && arguments.json)
         look_print_json(json_get(root, "incidents"));
     else if (exit_code == 0 && json_count(json_get(root, "incidents")) == 0)
@@ -133,16 +137,19 @@ static void print_incident(const struct json *root)
     (void)printf("#%lld ", (long long)json_integer(json_get(root, "number")));
     print_clean(member(root, "title"));
     (void)putchar('\n');
-    static const char *const fields[] = {"state",  "severity",  "priority",  "policy", "owner",
-                                         "eta_at", "ack_until", "cause",     "opened_at", "acked_at", "resolved_at"};
+    static const char *const fields[] = {"state",     "severity", "priority",   "policy",
+                                         "owner",     "eta_at",   "ack_until",  "cause",
+                                         "opened_at", "acked_at", "resolved_at"};
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
         print_line(fields[i], member(root, fields[i]));
     const struct json *alerts = json_get(root, "alerts");
     (void)puts("alerts");
     for (size_t i = 0; i < json_count(alerts); i++) {
         const struct json *row = json_at(alerts, i);
-        (void)printf("  %-8s %s/%s x%lld ", json_bool(json_get(row, "firing")) ? "firing" : "resolved",
-                     member(row, "source"), member(row, "key"), (long long)json_integer(json_get(row, "count")));
+        (void)printf("  %-8s %s/%s x%lld ",
+                     json_bool(json_get(row, "firing")) ? "firing" : "resolved",
+                     member(row, "source"), member(row, "key"),
+                     (long long)json_integer(json_get(row, "count")));
         print_clean(member(row, "summary"));
         (void)putchar('\n');
     }
@@ -150,8 +157,9 @@ static void print_incident(const struct json *root)
     (void)puts("notifications");
     for (size_t i = json_count(told); i > 0; i--) {
         const struct json *row = json_at(told, i - 1);
-        (void)printf("  %s  %-8s %-14s %s via %s: %s%s%s\n", member(row, "created_at"), member(row, "kind"),
-                     member(row, "step"), member(row, "to"), member(row, "via"), member(row, "state"),
+        (void)printf("  %s  %-8s %-14s %s via %s: %s%s%s\n", member(row, "created_at"),
+                     member(row, "kind"), member(row, "step"), member(row, "to"),
+                     member(row, "via"), member(row, "state"),
                      member(row, "reason")[0] != '\0' ? ", " : "", member(row, "reason"));
     }
     const struct json *timeline = json_get(root, "timeline");
@@ -173,7 +181,8 @@ int cli_show(const struct cli *cli, int argc, char **argv)
     (void)snprintf(path, sizeof(path), "/v1/incidents/%llu", (unsigned long long)number);
     struct client *client = cli_connect(cli);
     struct json *root = NULL;
-    int exit_code = client == NULL ? CLI_EXIT_UNAVAILABLE : client_json(client, path, NULL, NULL, &root);
+    int exit_code =
+        client == NULL ? CLI_EXIT_UNAVAILABLE : client_json(client, path, NULL, NULL, &root);
     if (exit_code == 0 && arguments.json)
         look_print_json(root);
     else if (exit_code == 0)

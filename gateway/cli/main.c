@@ -6,7 +6,8 @@
 
 #include "gateway/cli/cli.h"
 
-#define ANSWER_OPTIONS "N [--eta 45m|14:30] [--note TEXT] [--cause TEXT] [--priority 1..5] [--known] [--as CONTACT]"
+#define ANSWER_OPTIONS                                                                             \
+    "N [--eta 45m|14:30] [--note TEXT] [--cause TEXT] [--priority 1..5] [--known] [--as CONTACT]"
 
 static const struct cli_command commands[] = {
     {"send", "SUMMARY [--source S] [--key K] [--severity V] [--resolve|--ack] [label=value…]",
@@ -20,8 +21,10 @@ static const struct cli_command commands[] = {
     {"take", ANSWER_OPTIONS, "become the owner", cli_answer},
     {"snooze", "N --eta 30m [--as CONTACT]", "acknowledge for so long", cli_answer},
     {"note", "N TEXT [--as CONTACT]", "put a note on the timeline", cli_answer},
-    {"repolicy", "N [--as CONTACT]", "run the incident by the policy as it is configured now", cli_answer},
-    {"tail", "[--json] [--count N] [--after ID]", "follow everything that happens, also across restarts", cli_tail},
+    {"repolicy", "N [--as CONTACT]", "run the incident by the policy as it is configured now",
+     cli_answer},
+    {"tail", "[--json] [--count N] [--after ID]",
+     "follow everything that happens, also across restarts", cli_tail},
     {"check", "--config DIR", "report every problem of a configuration", cli_check},
     {"simulate", "--config DIR [--expect FILE] [--table] < scenario.jsonl",
      "what would happen, under a virtual clock", cli_simulate},
@@ -60,10 +63,13 @@ static int print_help(FILE *out, int exit_code)
 {
     (void)fputs("usage: escalate [--socket PATH] [--ca-file FILE] COMMAND …\n\n", out);
     for (size_t i = 0; i < command_count; i++)
-        (void)fprintf(out, "  %-9s %s\n  %-9s   %s\n", commands[i].name, commands[i].help, "", commands[i].usage);
-    (void)fputs("\nTalks to the daemon on this machine; ESCALATE_URL and ESCALATE_TOKEN name another one,\n"
-                "--ca-file or ESCALATE_CA_FILE the authority behind its certificate when that is a private one.\n",
-                out);
+        (void)fprintf(out, "  %-9s %s\n  %-9s   %s\n", commands[i].name, commands[i].help, "",
+                      commands[i].usage);
+    (void)fputs(
+        "\nTalks to the daemon on this machine; ESCALATE_URL and ESCALATE_TOKEN name another one,\n"
+        "--ca-file or ESCALATE_CA_FILE the authority behind its certificate when that is a private "
+        "one.\n",
+        out);
     return exit_code;
 }
 
@@ -77,7 +83,8 @@ int main(int argc, char **argv)
         {NULL, 0, NULL, 0},
     };
     struct cli cli = {0};
-    (void)setlocale(LC_ALL, ""); /* without a locale tables show UTF-8 as escapes; nothing else depends on it */
+    (void)setlocale(
+        LC_ALL, ""); /* without a locale tables show UTF-8 as escapes; nothing else depends on it */
     for (int c; (c = getopt_long(argc, argv, "+h", options, NULL)) != -1;) {
         if (c == 's')
             cli.socket = optarg;
@@ -100,6 +107,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < command_count; i++)
         names[i] = commands[i].name;
     const char *nearest = text_nearest(argv[0], names, command_count);
-    return cli_fail(CLI_EXIT_USAGE, "no command '%s'%s%s%s", argv[0], nearest != NULL ? ", did you mean '" : "",
-                    nearest != NULL ? nearest : "", nearest != NULL ? "'?" : "");
+    return cli_fail(CLI_EXIT_USAGE, "no command '%s'%s%s%s", argv[0],
+                    nearest != NULL ? ", did you mean '" : "", nearest != NULL ? nearest : "",
+                    nearest != NULL ? "'?" : "");
 }

@@ -1,4 +1,5 @@
-/* escalate check and simulate: a configuration proved before it is needed; no daemon, no network. */
+/* escalate check and simulate: a configuration proved before it is needed; no daemon, no network.
+ */
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
@@ -67,9 +68,9 @@ int cli_check(const struct cli *cli, int argc, char **argv)
     struct config *config = load(arguments.config);
     if (config == NULL)
         return CLI_EXIT_CONFIG;
-    (void)printf("%s: %zu policies, %zu contacts, %zu sources, %zu channels: good\n", arguments.config,
-                 config->rulebook.policy_count, config->rulebook.contact_count, config->source_count,
-                 config->channel_count);
+    (void)printf("%s: %zu policies, %zu contacts, %zu sources, %zu channels: good\n",
+                 arguments.config, config->rulebook.policy_count, config->rulebook.contact_count,
+                 config->source_count, config->channel_count);
     config_release(config);
     return 0;
 }
@@ -82,8 +83,8 @@ static int print_difference(const char *got, const char *want, const char *expec
     for (;;) {
         size_t got_length = strcspn(got_at, "\n"), want_length = strcspn(want_at, "\n");
         if (got_length != want_length || memcmp(got_at, want_at, got_length) != 0) {
-            (void)fprintf(stderr, "%s:%zu:\n  want %.*s\n  got  %.*s\n", expect_path, line, (int)want_length,
-                          want_at, (int)got_length, got_at);
+            (void)fprintf(stderr, "%s:%zu:\n  want %.*s\n  got  %.*s\n", expect_path, line,
+                          (int)want_length, want_at, (int)got_length, got_at);
             return CLI_EXIT_DIFFERENT;
         }
         if (got_at[got_length] == '\0' && want_at[want_length] == '\0')
@@ -114,13 +115,15 @@ static const char *member(const struct json *object, const char *key)
 static int add_table_row(struct table *table, const struct json *line)
 {
     char number[32], what[256], who[512];
-    (void)snprintf(number, sizeof(number), "#%lld", (long long)json_integer(json_get(line, "incident")));
+    (void)snprintf(number, sizeof(number), "#%lld",
+                   (long long)json_integer(json_get(line, "incident")));
     const char *kind = member(line, "kind");
     const char *state = member(line, "state");
     if (kind[0] != '\0')
         (void)snprintf(what, sizeof(what), "%s (%s)", kind, member(line, "step"));
     else
-        (void)snprintf(what, sizeof(what), "%s", state[0] != '\0' ? state : member(line, "timeline"));
+        (void)snprintf(what, sizeof(what), "%s",
+                       state[0] != '\0' ? state : member(line, "timeline"));
     if (kind[0] != '\0')
         (void)snprintf(who, sizeof(who), "%s via %s", member(line, "to"), member(line, "via"));
     else
@@ -167,7 +170,8 @@ struct reloads {
     size_t count;
 };
 
-static int reload(void *self, const char *folder, const struct rulebook **out_rulebook, struct err *err)
+static int reload(void *self, const char *folder, const struct rulebook **out_rulebook,
+                  struct err *err)
 {
     struct reloads *reloads = self;
     struct strbuf path;

@@ -15,7 +15,8 @@ struct reader {
     int64_t last_at_ms;
 };
 
-static int read_instant(const struct json *value, int64_t base_ms, int64_t *out_at_ms, struct err *err)
+static int read_instant(const struct json *value, int64_t base_ms, int64_t *out_at_ms,
+                        struct err *err)
 {
     const char *text = json_string(value);
     int64_t offset_ms;
@@ -37,11 +38,13 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct label *)a)->name, ((const struct label *)b)->name);
 }
 
-static int read_labels(struct reader *reader, const struct json *labels, struct event *event, struct err *err)
+static int read_labels(struct reader *reader, const struct json *labels, struct event *event,
+                       struct err *err)
 {
     size_t count = json_count(labels);
     if (count > EVENT_LABELS_MAX)
-        return err_set(err, ERR_TOO_LARGE, "labels: got %zu, want at most %d", count, EVENT_LABELS_MAX);
+        return err_set(err, ERR_TOO_LARGE, "labels: got %zu, want at most %d", count,
+                       EVENT_LABELS_MAX);
     if (count == 0)
         return 0;
     struct label *sorted = arena_alloc_array(reader->arena, count, sizeof(*sorted));
@@ -51,7 +54,8 @@ static int read_labels(struct reader *reader, const struct json *labels, struct 
     for (size_t i = 0; json_next(labels, &position, &name, &value); i++) {
         if (json_kind(value) != JSON_STRING)
             return err_set(err, ERR_INVALID, "labels.%s: want a text", name);
-        sorted[i] = (struct label){.name = arena_strdup(reader->arena, name), .value = copy(reader, value)};
+        sorted[i] =
+            (struct label){.name = arena_strdup(reader->arena, name), .value = copy(reader, value)};
     }
     qsort(sorted, count, sizeof(*sorted), by_name);
     event->labels = sorted;
@@ -59,7 +63,8 @@ static int read_labels(struct reader *reader, const struct json *labels, struct 
     return 0;
 }
 
-static int read_event(struct reader *reader, const struct json *object, struct scenario_line *line, struct err *err)
+static int read_event(struct reader *reader, const struct json *object, struct scenario_line *line,
+                      struct err *err)
 {
     struct event *event = &line->event;
     const char *action = json_string(json_get(object, "action"));
@@ -68,7 +73,8 @@ static int read_event(struct reader *reader, const struct json *object, struct s
     if (action[0] != '\0' && event_action_parse(action, &event->action) != 0)
         return err_set(err, ERR_INVALID, "event.action: got '%s'", action);
     if (severity[0] != '\0' && severity_parse(severity, &event->severity) != 0)
-        return err_set(err, ERR_INVALID, "event.severity: got '%s', want critical, error, warning or info", severity);
+        return err_set(err, ERR_INVALID,
+                       "event.severity: got '%s', want critical, error, warning or info", severity);
     event->source = copy(reader, json_get(object, "source"));
     event->key = copy(reader, json_get(object, "key"));
     event->summary = copy(reader, json_get(object, "summary"));
@@ -77,7 +83,8 @@ static int read_event(struct reader *reader, const struct json *object, struct s
     return read_labels(reader, json_get(object, "labels"), event, err);
 }
 
-static int read_reply(struct reader *reader, const struct json *object, struct scenario_line *line, struct err *err)
+static int read_reply(struct reader *reader, const struct json *object, struct scenario_line *line,
+                      struct err *err)
 {
     line->from = copy(reader, json_get(object, "from"));
     line->via = copy(reader, json_get(object, "via"));
@@ -87,8 +94,8 @@ static int read_reply(struct reader *reader, const struct json *object, struct s
     return 0;
 }
 
-static int read_delivery(struct reader *reader, const struct json *object, struct scenario_line *line,
-                         struct err *err)
+static int read_delivery(struct reader *reader, const struct json *object,
+                         struct scenario_line *line, struct err *err)
 {
     const char *outcome = json_string(json_get(object, "outcome"));
     const struct json *until = json_get(object, "until");
@@ -99,7 +106,8 @@ static int read_delivery(struct reader *reader, const struct json *object, struc
         if (strcmp(outcome_name((enum outcome)i), outcome) == 0)
             found = i;
     if (found == OUTCOME_COUNT)
-        return err_set(err, ERR_INVALID, "delivery.outcome: got '%s', want accepted, temporary, unknown or failed",
+        return err_set(err, ERR_INVALID,
+                       "delivery.outcome: got '%s', want accepted, temporary, unknown or failed",
                        outcome);
     line->outcome = (enum outcome)found;
     if (until != NULL && read_instant(until, line->at_ms, &line->until_ms, err) != 0)
@@ -108,18 +116,20 @@ static int read_delivery(struct reader *reader, const struct json *object, struc
 }
 
 /* What an operator can ask for without further words. */
-static int read_command(struct reader *reader, const struct json *root, struct scenario_line *line, struct err *err)
+static int read_command(struct reader *reader, const struct json *root, struct scenario_line *line,
+                        struct err *err)
 {
-    static const enum verb verbs[] = {VERB_ACK,  VERB_KNOWN,   VERB_RESOLVE, VERB_ESCALATE,
-                                      VERB_PASS, VERB_TAKE, VERB_REPOLICY};
+    static const enum verb verbs[] = {VERB_ACK,  VERB_KNOWN, VERB_RESOLVE, VERB_ESCALATE,
+                                      VERB_PASS, VERB_TAKE,  VERB_REPOLICY};
     const char *word = json_string(json_get(root, "command"));
     int64_t incident = json_integer(json_get(root, "incident"));
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
         if (strcmp(verb_name(verbs[i]), word) == 0)
             line->verb = verbs[i];
     if (line->verb == VERB_NONE)
-        return err_set(err, ERR_INVALID,
-                       "command: got '%s', want ack, known, resolve, escalate, pass, take or repolicy", word);
+        return err_set(
+            err, ERR_INVALID,
+            "command: got '%s', want ack, known, resolve, escalate, pass, take or repolicy", word);
     if (incident < 1)
         return err_set(err, ERR_INVALID, "a command needs \"incident\": its number");
     line->incident = (uint64_t)incident;
@@ -129,15 +139,18 @@ static int read_command(struct reader *reader, const struct json *root, struct s
     return 0;
 }
 
-static int read_config(struct reader *reader, const struct json *root, struct scenario_line *line, struct err *err)
+static int read_config(struct reader *reader, const struct json *root, struct scenario_line *line,
+                       struct err *err)
 {
     line->text = copy(reader, json_get(root, "config"));
     if (line->text[0] == '\0' || line->text[0] == '/' || strstr(line->text, "..") != NULL)
-        return err_set(err, ERR_INVALID, "config: got '%s', want a folder within the one of --config", line->text);
+        return err_set(err, ERR_INVALID,
+                       "config: got '%s', want a folder within the one of --config", line->text);
     return 0;
 }
 
-static int read_object(struct reader *reader, const struct json *root, struct scenario_line *line, struct err *err)
+static int read_object(struct reader *reader, const struct json *root, struct scenario_line *line,
+                       struct err *err)
 {
     if (json_kind(root) != JSON_OBJECT)
         return err_set(err, ERR_INVALID, "want a JSON object");
@@ -170,8 +183,9 @@ static int read_object(struct reader *reader, const struct json *root, struct sc
         return read_config(reader, root, line, err);
     }
     if (!json_bool(json_get(root, "end")))
-        return err_set(err, ERR_INVALID,
-                       "want \"event\", \"reply\", \"delivery\", \"command\", \"config\" or \"end\": true");
+        return err_set(
+            err, ERR_INVALID,
+            "want \"event\", \"reply\", \"delivery\", \"command\", \"config\" or \"end\": true");
     line->kind = SCENARIO_END;
     return 0;
 }
@@ -198,8 +212,8 @@ static size_t count_lines(const char *text, size_t count)
     return lines;
 }
 
-int scenario_read(const char *text, size_t count, struct arena *arena, struct scenario *out_scenario,
-                  struct err *err)
+int scenario_read(const char *text, size_t count, struct arena *arena,
+                  struct scenario *out_scenario, struct err *err)
 {
     struct reader reader = {.arena = arena};
     size_t capacity = count_lines(text, count);
@@ -210,10 +224,12 @@ int scenario_read(const char *text, size_t count, struct arena *arena, struct sc
         size_t length = newline != NULL ? (size_t)(newline - text) - at : count - at;
         number++;
         size_t blanks = 0;
-        while (blanks < length && (text[at + blanks] == ' ' || text[at + blanks] == '\t' || text[at + blanks] == '\r'))
+        while (blanks < length &&
+               (text[at + blanks] == ' ' || text[at + blanks] == '\t' || text[at + blanks] == '\r'))
             blanks++;
         /* Blank lines and comments keep a scenario readable. */
-        if (blanks < length && text[at + blanks] != '#' && read_line(&reader, text + at, length, err) != 0)
+        if (blanks < length && text[at + blanks] != '#' &&
+            read_line(&reader, text + at, length, err) != 0)
             return err_wrap(err, "line %zu", number);
         at += length + 1;
     }

@@ -36,7 +36,8 @@ struct scenario_line {
     uint64_t incident;
     const char *to; /* delivery */
     enum outcome outcome;
-    int64_t until_ms; /* 0: the latest message, or else the next; otherwise all that start before it */
+    int64_t
+        until_ms; /* 0: the latest message, or else the next; otherwise all that start before it */
 };
 
 struct scenario {
@@ -44,7 +45,7 @@ struct scenario {
     size_t count;
 };
 
-int scenario_read(const char *text, size_t count, struct arena *arena, struct scenario *out_scenario,
-                  struct err *err);
+int scenario_read(const char *text, size_t count, struct arena *arena,
+                  struct scenario *out_scenario, struct err *err);
 
 #endif

@@ -18,9 +18,12 @@ struct event_arguments {
 static bool parse_arguments(int argc, char **argv, struct event_arguments *out)
 {
     static const struct option options[] = {
-        {"source", required_argument, NULL, 's'},   {"key", required_argument, NULL, 'k'},
-        {"severity", required_argument, NULL, 'v'}, {"resolve", no_argument, NULL, 'r'},
-        {"ack", no_argument, NULL, 'a'},            {NULL, 0, NULL, 0},
+        {"source", required_argument, NULL, 's'},
+        {"key", required_argument, NULL, 'k'},
+        {"severity", required_argument, NULL, 'v'},
+        {"resolve", no_argument, NULL, 'r'},
+        {"ack", no_argument, NULL, 'a'},
+        {NULL, 0, NULL, 0},
     };
     *out = (struct event_arguments){.source = "", .action = "trigger"};
     for (int c; (c = getopt_long(argc, argv, "s:k:v:", options, NULL)) != -1;) {
@@ -88,10 +91,11 @@ int cli_send(const struct cli *cli, int argc, char **argv)
     write_event(&arguments, &text);
     strbuf_printf(&header, "X-Escalated-Source: %s", arguments.source);
     struct json *root = NULL;
-    int exit_code = text.overflowed || header.overflowed
-                        ? cli_fail(CLI_EXIT_USAGE, "the event is larger than 1 MB")
-                        : client_json(client, "/v1/events", strbuf_text(&text),
-                                      arguments.source[0] != '\0' ? strbuf_text(&header) : NULL, &root);
+    int exit_code =
+        text.overflowed || header.overflowed
+            ? cli_fail(CLI_EXIT_USAGE, "the event is larger than 1 MB")
+            : client_json(client, "/v1/events", strbuf_text(&text),
+                          arguments.source[0] != '\0' ? strbuf_text(&header) : NULL, &root);
     if (exit_code == 0) {
         const struct json *result = json_at(json_get(root, "results"), 0);
         int64_t incident = json_integer(json_get(result, "incident"));

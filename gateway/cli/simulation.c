@@ -11,7 +11,8 @@
 #include "gateway/store/store.h"
 
 enum {
-    /* A ladder that never rests within one instant is a bug; this many steps at one time end the run. */
+    /* A ladder that never rests within one instant is a bug; this many steps at one time end the
+       run. */
     STEPS_AT_ONCE_MAX = 100000,
 };
 
@@ -28,7 +29,7 @@ struct sent {
 struct simulation {
     const struct simulation_options *options;
     const struct rulebook *rulebook; /* in force now */
-    struct arena arena; /* lives as long as the run */
+    struct arena arena;              /* lives as long as the run */
     struct store *store;
     struct engine *engine;
     struct scenario scenario;
@@ -67,7 +68,8 @@ static struct input *add_input(struct simulation *s, enum input_kind kind, const
     return input;
 }
 
-static void print_begin(struct simulation *s, struct json_out *out, int64_t at_ms, uint64_t incident)
+static void print_begin(struct simulation *s, struct json_out *out, int64_t at_ms,
+                        uint64_t incident)
 {
     json_out_begin(out, s->out);
     json_add_object_begin(out, NULL);
@@ -84,10 +86,10 @@ static void print_end(struct simulation *s, struct json_out *out)
 /* The ladder's own words; what people did and what messages say is told by other lines. */
 static bool is_ladder_fact(const char *kind)
 {
-    static const char *const kinds[] = {"eta-missed", "eta-slipped", "ack-timeout", "no-answer",
-                                        "nobody",     "unreached",   "exhausted",   "fallback-unreachable",
-                                        "climb",      "reopened",    "cleared",   "linked",
-                                        "cleared-in-hold", "repolicy"};
+    static const char *const kinds[] = {
+        "eta-missed", "eta-slipped", "ack-timeout",          "no-answer", "nobody",
+        "unreached",  "exhausted",   "fallback-unreachable", "climb",     "reopened",
+        "cleared",    "linked",      "cleared-in-hold",      "repolicy"};
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         if (strcmp(kinds[i], kind) == 0)
             return true;
@@ -160,12 +162,14 @@ static void print_effects(struct simulation *s, const struct effects *effects)
 
 static bool rule_fits(const struct scenario_line *rule, const struct order *order, int64_t now_ms)
 {
-    if (strcmp(rule->to, order->contact) != 0 || (rule->via[0] != '\0' && strcmp(rule->via, order->channel) != 0))
+    if (strcmp(rule->to, order->contact) != 0 ||
+        (rule->via[0] != '\0' && strcmp(rule->via, order->channel) != 0))
         return false;
     return rule->until_ms == 0 || now_ms < rule->until_ms;
 }
 
-/* What becomes of a send: accepted, unless a rule says otherwise; a rule without an end serves once. */
+/* What becomes of a send: accepted, unless a rule says otherwise; a rule without an end serves
+ * once. */
 static enum outcome outcome_of(struct simulation *s, const struct order *order)
 {
     for (size_t i = s->rule_count; i > 0; i--) {
@@ -174,7 +178,8 @@ static enum outcome outcome_of(struct simulation *s, const struct order *order)
             continue;
         if (rule->until_ms == 0) {
             s->rule_count--;
-            memmove(&s->rules[i - 1], &s->rules[i], (s->rule_count - (i - 1)) * sizeof(s->rules[0]));
+            memmove(&s->rules[i - 1], &s->rules[i],
+                    (s->rule_count - (i - 1)) * sizeof(s->rules[0]));
         }
         return rule->outcome;
     }
@@ -224,7 +229,8 @@ static int by_notification(const void *a, const void *b)
     return (left_id > right_id) - (left_id < right_id);
 }
 
-/* Channels are offered work one after the other; people read a ladder in the order in which its messages were made. */
+/* Channels are offered work one after the other; people read a ladder in the order in which its
+ * messages were made. */
 static void order_prepared(struct simulation *s, size_t from)
 {
     size_t first = from;
@@ -251,7 +257,8 @@ static int settle(struct simulation *s, struct err *err)
         s->waiting_count -= count;
         if (s->waiting_count > 0)
             memmove(s->waiting, s->waiting + count, s->waiting_count * sizeof(s->waiting[0]));
-        if (engine_step(s->engine, batch, count, s->now_ms, s->now_ms, &out, err) != STORE_COMMITTED)
+        if (engine_step(s->engine, batch, count, s->now_ms, s->now_ms, &out, err) !=
+            STORE_COMMITTED)
             return err_wrap(err, "the engine");
         print_effects(s, out.effects);
         size_t before = s->waiting_count;
@@ -265,7 +272,8 @@ static int settle(struct simulation *s, struct err *err)
 static const struct sent *last_sent_to(const struct simulation *s, const char *to, const char *via)
 {
     for (size_t i = s->sent_count; i > 0; i--)
-        if (strcmp(s->sent[i - 1].to, to) == 0 && (via[0] == '\0' || strcmp(s->sent[i - 1].via, via) == 0))
+        if (strcmp(s->sent[i - 1].to, to) == 0 &&
+            (via[0] == '\0' || strcmp(s->sent[i - 1].via, via) == 0))
             return &s->sent[i - 1];
     return NULL;
 }
@@ -274,7 +282,8 @@ static const struct sent *last_sent_to(const struct simulation *s, const char *t
 static void add_reply(struct simulation *s, const struct scenario_line *line)
 {
     const struct sent *answers = last_sent_to(s, line->from, line->via);
-    enum grammar_context context = answers != NULL ? grammar_context_of(answers->kind) : GRAMMAR_UNBOUND;
+    enum grammar_context context =
+        answers != NULL ? grammar_context_of(answers->kind) : GRAMMAR_UNBOUND;
     struct reply reply = {.via = line->via[0] != '\0' ? line->via : "scenario"};
     grammar_parse(line->text, context, &s->arena, &reply);
     bool is_contact = rulebook_contact(s->rulebook, line->from) != NULL;
@@ -284,7 +293,8 @@ static void add_reply(struct simulation *s, const struct scenario_line *line)
         if (reply.incident == 0)
             reply.incident = answers->incident;
     }
-    const char *actor = arena_printf(&s->arena, "%s %s", is_contact ? "contact" : "stranger", line->from);
+    const char *actor =
+        arena_printf(&s->arena, "%s %s", is_contact ? "contact" : "stranger", line->from);
     add_input(s, INPUT_REPLY, actor)->u.reply = reply;
 }
 
@@ -306,7 +316,8 @@ static void add_delivery(struct simulation *s, const struct scenario_line *line)
 static void add_command(struct simulation *s, const struct scenario_line *line)
 {
     bool is_contact = rulebook_contact(s->rulebook, line->from) != NULL;
-    const char *actor = arena_printf(&s->arena, "%s %s", is_contact ? "contact" : "user", line->from);
+    const char *actor =
+        arena_printf(&s->arena, "%s %s", is_contact ? "contact" : "user", line->from);
     struct reply *reply = &add_input(s, INPUT_COMMAND, actor)->u.reply;
     *reply = (struct reply){.from = is_contact ? line->from : "",
                             .via = "cli",
@@ -328,7 +339,8 @@ static int apply_line(struct simulation *s, const struct scenario_line *line, st
 {
     switch (line->kind) {
     case SCENARIO_EVENT:
-        add_input(s, INPUT_EVENT, arena_printf(&s->arena, "source %s", line->event.source))->u.event = line->event;
+        add_input(s, INPUT_EVENT, arena_printf(&s->arena, "source %s", line->event.source))
+            ->u.event = line->event;
         break;
     case SCENARIO_REPLY:
         add_reply(s, line);
@@ -378,13 +390,14 @@ static void simulation_clear(struct simulation *s)
     arena_clear(&s->arena);
 }
 
-int simulation_run(const struct simulation_options *options, const char *scenario, size_t count, struct strbuf *out,
-                   struct err *err)
+int simulation_run(const struct simulation_options *options, const char *scenario, size_t count,
+                   struct strbuf *out, struct err *err)
 {
     struct simulation s = {.options = options, .rulebook = options->rulebook, .out = out};
     int result = -1;
     arena_init(&s.arena);
-    if (scenario_read(scenario, count, &s.arena, &s.scenario, err) != 0 || store_memory_open(&s.store, err) != 0)
+    if (scenario_read(scenario, count, &s.arena, &s.scenario, err) != 0 ||
+        store_memory_open(&s.store, err) != 0)
         goto done;
     s.rules = arena_alloc_array(&s.arena, s.scenario.count, sizeof(*s.rules));
     s.now_ms = s.scenario.lines[0].at_ms;
@@ -396,7 +409,8 @@ int simulation_run(const struct simulation_options *options, const char *scenari
     if (engine_create(&engine, s.now_ms, &s.engine, err) == 0)
         result = run(&s, err);
     if (result == 0 && out->overflowed)
-        result = err_set(err, ERR_TOO_LARGE, "the output is longer than %zu bytes", out->max_length);
+        result =
+            err_set(err, ERR_TOO_LARGE, "the output is longer than %zu bytes", out->max_length);
 done:
     simulation_clear(&s);
     return result;

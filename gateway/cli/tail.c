@@ -1,4 +1,5 @@
-/* escalate tail: everything that happens, as it happens, each entry once, also across restarts of the daemon. */
+/* escalate tail: everything that happens, as it happens, each entry once, also across restarts of
+ * the daemon. */
 #include <getopt.h>
 #include <string.h>
 #include <time.h>
@@ -57,7 +58,8 @@ static bool take_bytes(void *self, const char *bytes, size_t count)
     tail->is_told = false;
     tail->again_ms = AGAIN_MS;
     if (!sse_read(&tail->sse, bytes, count) && tail->sse.too_large) {
-        tail->exit_code = cli_fail(CLI_EXIT_UNAVAILABLE, "an entry is larger than %u bytes", SSE_EVENT_BYTES_MAX);
+        tail->exit_code =
+            cli_fail(CLI_EXIT_UNAVAILABLE, "an entry is larger than %u bytes", SSE_EVENT_BYTES_MAX);
         tail->is_done = true;
     }
     return !tail->is_done;
@@ -71,8 +73,9 @@ static void refuse(struct tail *tail, int status, const struct strbuf *answer)
     const char *text = "";
     if (json_parse(strbuf_text(answer), answer->length, &root, &err) == 0)
         text = json_string(json_get(root, "error"));
-    tail->exit_code = cli_fail(status >= 500 ? CLI_EXIT_TRY_AGAIN : CLI_EXIT_REFUSED, "%s (status %d)",
-                               text[0] != '\0' ? text : "there is no stream", status);
+    tail->exit_code =
+        cli_fail(status >= 500 ? CLI_EXIT_TRY_AGAIN : CLI_EXIT_REFUSED, "%s (status %d)",
+                 text[0] != '\0' ? text : "there is no stream", status);
     tail->is_done = true;
     json_free(root);
 }
@@ -98,8 +101,8 @@ static void follow_once(struct client *client, struct tail *tail)
     strbuf_init(&answer, ERROR_BYTES_MAX);
     (void)snprintf(header, sizeof(header), "Last-Event-ID: %s", tail->sse.id);
     sse_restart(&tail->sse);
-    client_stream(client, "/v1/stream", tail->sse.id[0] != '\0' ? header : NULL, take_bytes, tail, &status,
-                  &answer, &err);
+    client_stream(client, "/v1/stream", tail->sse.id[0] != '\0' ? header : NULL, take_bytes, tail,
+                  &status, &answer, &err);
     if (!tail->is_done && status != 0 && status != 200 && !(status >= 500 && tail->was_connected)) {
         refuse(tail, status, &answer);
     } else if (!tail->is_done && !tail->was_connected) {

@@ -129,11 +129,13 @@ static void build_store(struct build *build)
     const struct ini_entry *entry = section_entry(section, "url");
     build->config->store_url = values.url;
     build->config->lease_ms = values.lease_ms;
-    bool is_postgres = text_starts_with(values.url, "postgresql://") || text_starts_with(values.url, "postgres://");
-    bool is_sqlite = text_starts_with(values.url, "sqlite:") && values.url[strlen("sqlite:")] != '\0';
+    bool is_postgres = text_starts_with(values.url, "postgresql://") ||
+                       text_starts_with(values.url, "postgres://");
+    bool is_sqlite =
+        text_starts_with(values.url, "sqlite:") && values.url[strlen("sqlite:")] != '\0';
     if (!is_postgres && !is_sqlite) {
-        build_problem(build, section, entry, "got '%s', want sqlite:FILE or postgresql://USER@HOST/DATABASE",
-                      values.url);
+        build_problem(build, section, entry,
+                      "got '%s', want sqlite:FILE or postgresql://USER@HOST/DATABASE", values.url);
     }
 }
 

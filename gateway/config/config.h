@@ -4,9 +4,9 @@
  * Shape:   config_load(folder) -> struct config; config_retain/config_release count its users.
  * Owns:    everything reachable from it lives until the last release.
  * Threads: read-only; retain and release from any thread.
- * Limits:  256 files, 1 MiB a file, 198 bytes a line (inih cuts longer ones; they are refused here), names of 49 bytes.
- * Fails:   -1; *problems lists all of them as `file:line: what is wrong (what would be right)`.
- * Source:  DEPENDENCIES: inih r55.
+ * Limits:  256 files, 1 MiB a file, 198 bytes a line (inih cuts longer ones; they are refused
+ * here), names of 49 bytes. Fails:   -1; *problems lists all of them as `file:line: what is wrong
+ * (what would be right)`. Source:  DEPENDENCIES: inih r55.
  */
 #ifndef ESCALATED_CONFIG_CONFIG_H
 #define ESCALATED_CONFIG_CONFIG_H
@@ -24,8 +24,8 @@
 
 struct config_source {
     const char *name;
-    const char *format;   /* "native" */
-    struct secret token;  /* count 0: none, the source takes nothing over the network */
+    const char *format;      /* "native" */
+    struct secret token;     /* count 0: none, the source takes nothing over the network */
     int64_t rate_per_minute; /* events; past it 429 */
     int64_t burst;
     int64_t incidents_max;
@@ -37,16 +37,16 @@ struct config_channel {
     const struct channel_ops *ops; /* from the resolver; NULL when loaded without one */
     const char *const *values;     /* for struct channel_config: secrets in clear, never printed */
     size_t value_count;
-    int64_t in_flight;      /* at once, per channel (default 32) */
-    int64_t per_target;     /* at once, per destination (default 4) */
-    int64_t attempts;       /* per notification (default 8) */
-    int64_t horizon_ms;     /* after this no attempt starts (default 30m) */
+    int64_t in_flight;          /* at once, per channel (default 32) */
+    int64_t per_target;         /* at once, per destination (default 4) */
+    int64_t attempts;           /* per notification (default 8) */
+    int64_t horizon_ms;         /* after this no attempt starts (default 30m) */
     int64_t attempt_timeout_ms; /* default 20s */
 };
 
 struct config_http {
-    const char *host; /* numeric or name; "" listens nowhere */
-    int port;         /* 0: any free one (tests); the daemon logs which */
+    const char *host;                       /* numeric or name; "" listens nowhere */
+    int port;                               /* 0: any free one (tests); the daemon logs which */
     const char *tls_cert_pem, *tls_key_pem; /* checked, a pair, valid when loaded; "" both: plain */
     int64_t tls_expires_at_ms;
     int64_t connections_max;        /* default 2048 */
@@ -74,7 +74,7 @@ struct config {
     const char *public_url;
     int64_t keep_ms;
     bool log_json;
-    int64_t log_level; /* enum log_level */
+    int64_t log_level;         /* enum log_level */
     const char *control_group; /* group of RUN/control.sock */
     struct config_http http;
     const struct config_source *sources;
@@ -94,17 +94,17 @@ struct config_plugins {
 /* plugins NULL: [channel] sections are accepted with any keys and secret files are not read (check,
  * simulate and explain on a machine without them). All or nothing: on failure *out_config is
  * untouched. */
-int config_load(const char *folder, const struct config_plugins *plugins, struct config **out_config,
-                struct strbuf *problems);
+int config_load(const char *folder, const struct config_plugins *plugins,
+                struct config **out_config, struct strbuf *problems);
 struct config *config_retain(struct config *config);
 void config_release(struct config *config);
 
 const struct config_source *config_find_source(const struct config *config, const char *name);
 const struct config_channel *config_find_channel(const struct config *config, const char *name);
 
-/* Canonical policy text back into a policy (its hash included), allocated in the arena; for incidents that opened under
- * an older configuration. Targets that no longer exist are kept by name. Compiled patterns are the caller's: freed with
- * config_policy_clear. */
+/* Canonical policy text back into a policy (its hash included), allocated in the arena; for
+ * incidents that opened under an older configuration. Targets that no longer exist are kept by
+ * name. Compiled patterns are the caller's: freed with config_policy_clear. */
 int config_policy_parse(const char *name, const char *text, struct arena *arena,
                         struct policy *out_policy, struct err *err);
 void config_policy_clear(struct policy *policy);

@@ -68,8 +68,8 @@ struct destination *instance_destination(struct instance *instance, const char *
 /* What one attempt needs. A START says what to send; where to and under which key may stand only in
  * the OFFER before it. */
 struct launch {
-    struct order *order;            /* the START */
-    struct order *offered_or_null;  /* the OFFER */
+    struct order *order;           /* the START */
+    struct order *offered_or_null; /* the OFFER */
     struct destination *destination;
     bool was_probe;
     int64_t began_mono_ms;

@@ -13,14 +13,14 @@
 #include "gateway/system/metrics.h"
 
 enum {
-    BEAT_MS = 5000,          /* the loop turns at least this often */
-    RETRY_MS = 1000,         /* after a refused commit */
-    STALL_MS = 10000,        /* longer without a turn is "not ready" */
-    QUIET_MS = 2000,         /* without inputs for so long: time for housekeeping */
-    BUSY_MS = 60000,         /* which is not put off for longer than this */
-    WALL_STEP_MS = 1000,     /* a larger step of the wall clock is an input */
-    EXIT_IO_ERROR = 74,      /* EX_IOERR of sysexits.h */
-    EXIT_LEASE_LOST = 75,    /* EX_TEMPFAIL: the supervisor starts us again as a standby */
+    BEAT_MS = 5000,       /* the loop turns at least this often */
+    RETRY_MS = 1000,      /* after a refused commit */
+    STALL_MS = 10000,     /* longer without a turn is "not ready" */
+    QUIET_MS = 2000,      /* without inputs for so long: time for housekeeping */
+    BUSY_MS = 60000,      /* which is not put off for longer than this */
+    WALL_STEP_MS = 1000,  /* a larger step of the wall clock is an input */
+    EXIT_IO_ERROR = 74,   /* EX_IOERR of sysexits.h */
+    EXIT_LEASE_LOST = 75, /* EX_TEMPFAIL: the supervisor starts us again as a standby */
     HELD_MAX = ENGINE_BATCH_MAX * 4,
 };
 
@@ -49,10 +49,11 @@ struct engine_thread {
     pthread_t thread;
     bool is_running;
     atomic_bool stopping;
-    int64_t wall_offset_ms; /* the engine was last told this */
+    int64_t wall_offset_ms;   /* the engine was last told this */
     int64_t input_at_mono_ms; /* the last one came */
     int64_t idle_at_mono_ms;
-    /* Inputs nobody repeats for us (results, receipts, a new configuration) that a refused commit did not take. */
+    /* Inputs nobody repeats for us (results, receipts, a new configuration) that a refused commit
+     * did not take. */
     struct input *held[HELD_MAX];
     size_t held_count;
     struct log_burst refused_burst;
@@ -69,25 +70,33 @@ static void metrics_init(struct engine_thread_metrics *m)
 {
     m->commit_seconds = metric_histogram("escalated_commit_seconds",
                                          "Time of one engine step with its commit.", NULL, NULL);
-    m->inputs_total = metric_counter("escalated_engine_inputs_total", "Inputs applied.", NULL, NULL);
-    m->batches_total = metric_counter("escalated_engine_batches_total", "Engine steps.", NULL, NULL);
+    m->inputs_total =
+        metric_counter("escalated_engine_inputs_total", "Inputs applied.", NULL, NULL);
+    m->batches_total =
+        metric_counter("escalated_engine_batches_total", "Engine steps.", NULL, NULL);
     for (int i = 0; i < STORE_VERDICT_COUNT; i++)
         m->refused[i] = metric_counter("escalated_commits_total", "Commits by the store's answer.",
                                        "verdict", store_verdict_name((enum store_verdict)i));
-    m->timer_lag_seconds = metric_histogram(
-        "escalated_timer_lag_seconds", "How late due timers and notifications were taken up.", NULL, NULL);
-    m->inbox_depth = metric_gauge("escalated_inbox_depth", "Inputs waiting for the engine.", NULL, NULL);
-    m->outbox_depth = metric_gauge("escalated_outbox_depth", "Orders waiting for delivery.", NULL, NULL);
-    m->open_incidents = metric_gauge("escalated_open_incidents", "Incidents not resolved.", NULL, NULL);
+    m->timer_lag_seconds =
+        metric_histogram("escalated_timer_lag_seconds",
+                         "How late due timers and notifications were taken up.", NULL, NULL);
+    m->inbox_depth =
+        metric_gauge("escalated_inbox_depth", "Inputs waiting for the engine.", NULL, NULL);
+    m->outbox_depth =
+        metric_gauge("escalated_outbox_depth", "Orders waiting for delivery.", NULL, NULL);
+    m->open_incidents =
+        metric_gauge("escalated_open_incidents", "Incidents not resolved.", NULL, NULL);
     m->firing_alerts = metric_gauge("escalated_firing_alerts", "Alerts that fire.", NULL, NULL);
-    m->pending = metric_gauge("escalated_notifications", "Unfinished notifications by state.", "state",
-                              "pending");
-    m->claimed = metric_gauge("escalated_notifications", "Unfinished notifications by state.", "state",
-                              "claimed");
-    m->exhausted = metric_counter("escalated_ladders_exhausted_total",
-                                  "Times a ladder had no step left and nobody had acknowledged.", NULL, NULL);
+    m->pending = metric_gauge("escalated_notifications", "Unfinished notifications by state.",
+                              "state", "pending");
+    m->claimed = metric_gauge("escalated_notifications", "Unfinished notifications by state.",
+                              "state", "claimed");
+    m->exhausted =
+        metric_counter("escalated_ladders_exhausted_total",
+                       "Times a ladder had no step left and nobody had acknowledged.", NULL, NULL);
     m->timers = metric_gauge("escalated_timers", "Timers set.", NULL, NULL);
-    m->intake_open = metric_gauge("escalated_intake_open", "1 while there is space for what comes in.", NULL, NULL);
+    m->intake_open = metric_gauge("escalated_intake_open",
+                                  "1 while there is space for what comes in.", NULL, NULL);
     metric_set(m->intake_open, 1);
 }
 
@@ -128,17 +137,20 @@ static void tell(const struct engine_out *out)
     }
 }
 
-/* After `unknown` the engine answers nobody, but a producer must not wait for ever: it hears "try again", and its
- * repetition meets what was committed after all (same key, counted once more at most). */
+/* After `unknown` the engine answers nobody, but a producer must not wait for ever: it hears "try
+ * again", and its repetition meets what was committed after all (same key, counted once more at
+ * most). */
 static void tell_busy(struct input *const *inputs, size_t count)
 {
-    const struct answer busy = {.status = ANSWER_BUSY, .text = "the store did not answer; try again"};
+    const struct answer busy = {.status = ANSWER_BUSY,
+                                .text = "the store did not answer; try again"};
     for (size_t i = 0; i < count; i++)
         if (inputs[i]->ticket != NULL)
             inputs[i]->ticket->complete(inputs[i]->ticket, inputs[i]->ticket_index, &busy);
 }
 
-/* Producers with a ticket repeat their input; results and the like exist only once, so they wait for the next step. */
+/* Producers with a ticket repeat their input; results and the like exist only once, so they wait
+ * for the next step. */
 static void keep_owed(struct engine_thread *t, struct input *const *inputs, size_t count)
 {
     size_t kept = 0;
@@ -155,7 +167,8 @@ static void keep_owed(struct engine_thread *t, struct input *const *inputs, size
     t->held_count = kept;
 }
 
-/* Below the floor of free space what is under way may be recorded on the last reserve; what is new waits outside. */
+/* Below the floor of free space what is under way may be recorded on the last reserve; what is new
+ * waits outside. */
 static void tend_door(struct engine_thread *t, bool has_room)
 {
     if (inbox_door_is_open(t->options.inbox) == has_room || atomic_load(&t->stopping))
@@ -170,15 +183,17 @@ static void tend_door(struct engine_thread *t, bool has_room)
     }
 }
 
-static bool handle_refusal(struct engine_thread *t, enum store_verdict verdict, const struct engine_out *out,
-                           struct input *const *inputs, size_t count, const struct err *err)
+static bool handle_refusal(struct engine_thread *t, enum store_verdict verdict,
+                           const struct engine_out *out, struct input *const *inputs, size_t count,
+                           const struct err *err)
 {
     if (verdict == STORE_BROKEN || verdict == STORE_LEASE_LOST) {
-        log_line(LOG_ERROR, "commit failed, stopping", "verdict", store_verdict_name(verdict), "error",
-                 err->text, NULL);
+        log_line(LOG_ERROR, "commit failed, stopping", "verdict", store_verdict_name(verdict),
+                 "error", err->text, NULL);
         if (verdict == STORE_LEASE_LOST)
             tell(out);
-        /* Given back when the thread is destroyed: until then the server tells those who wait that nobody knows. */
+        /* Given back when the thread is destroyed: until then the server tells those who wait that
+         * nobody knows. */
         ASSERT(count <= HELD_MAX);
         memcpy(t->held, inputs, count * sizeof(inputs[0]));
         t->held_count = count;
@@ -218,7 +233,8 @@ static size_t add_clock_input(struct engine_thread *t, struct input **inputs, si
     input->release = release_own;
     t->wall_offset_ms = offset_ms;
     inputs[count] = input;
-    log_line(LOG_WARNING, "the wall clock was set; waits are not affected", "step_ms", log_i64(step_ms), NULL);
+    log_line(LOG_WARNING, "the wall clock was set; waits are not affected", "step_ms",
+             log_i64(step_ms), NULL);
     return count + 1;
 }
 
@@ -280,10 +296,10 @@ static void housekeep(struct engine_thread *t, int64_t now_ms)
 {
     int64_t mono_ms = clock_mono_ms();
     /* It may take some ten milliseconds, for which an alert would have to wait. */
-    int64_t wait_ms = !inbox_door_is_open(t->options.inbox) ||
-                              mono_ms - t->input_at_mono_ms >= QUIET_MS
-                          ? RETRY_MS
-                          : BUSY_MS;
+    int64_t wait_ms =
+        !inbox_door_is_open(t->options.inbox) || mono_ms - t->input_at_mono_ms >= QUIET_MS
+            ? RETRY_MS
+            : BUSY_MS;
     if (mono_ms - t->idle_at_mono_ms < wait_ms)
         return;
     t->idle_at_mono_ms = mono_ms;
@@ -303,7 +319,8 @@ static int become_engine(struct engine_thread *t, struct err *err)
         t->options.engine.wall_offset_ms = clock_engine_wall_offset_ms(t->options.clock);
         t->options.engine.claim_start_max_ms = t->options.lease_ms / 3;
         t->wall_offset_ms = t->options.engine.wall_offset_ms;
-        log_line(LOG_INFO, "this node holds the engine lease", "epoch", log_i64((int64_t)meta.epoch), NULL);
+        log_line(LOG_INFO, "this node holds the engine lease", "epoch",
+                 log_i64((int64_t)meta.epoch), NULL);
     }
     if (engine_create(&t->options.engine, clock_engine_ms(t->options.clock), &t->engine, err) != 0)
         return -1;
@@ -336,7 +353,8 @@ static bool stand_by(struct engine_thread *t)
         if (become_engine(t, &err) == 0)
             return true;
         if (log_burst_due(&t->refused_burst, clock_mono_ms()))
-            log_line(LOG_WARNING, "the store could not be loaded, trying again", "error", err.text, NULL);
+            log_line(LOG_WARNING, "the store could not be loaded, trying again", "error", err.text,
+                     NULL);
     }
     return false;
 }
@@ -351,7 +369,8 @@ static bool keep_lease(struct engine_thread *t)
         return true;
     if (store->ops->lease(store->self, t->options.lease_ms, &held, &err) != 0) {
         if (log_burst_due(&t->refused_burst, clock_mono_ms()))
-            log_line(LOG_WARNING, "the engine lease could not be renewed, trying again", "error", err.text, NULL);
+            log_line(LOG_WARNING, "the engine lease could not be renewed, trying again", "error",
+                     err.text, NULL);
         note_status(t, STORE_BUSY, clock_mono_ms());
     }
     if (held)
@@ -382,10 +401,12 @@ static void *run(void *self)
         int64_t due_ms = engine_next_due_ms(t->engine);
         size_t count = t->held_count;
         memcpy(inputs, t->held, count * sizeof(inputs[0]));
-        /* Held inputs already waited; otherwise they and a full batch would have to fit into one step. */
+        /* Held inputs already waited; otherwise they and a full batch would have to fit into one
+         * step. */
         size_t room = count < ENGINE_BATCH_MAX ? ENGINE_BATCH_MAX - count - (count > 0) : 0;
-        size_t taken = room == 0 ? 0 : inbox_take(t->options.inbox, inputs + count, room,
-                                                  stopping ? 0 : wait_ms(t, now_ms));
+        size_t taken = room == 0 ? 0
+                                 : inbox_take(t->options.inbox, inputs + count, room,
+                                              stopping ? 0 : wait_ms(t, now_ms));
         count += taken;
         if (!keep_lease(t)) {
             release_all(inputs, count);
@@ -428,8 +449,8 @@ static int try_at_start(struct engine_thread *t, struct err *err)
     return 0;
 }
 
-int engine_thread_start(const struct engine_thread_options *options, struct engine_thread **out_thread,
-                        struct err *err)
+int engine_thread_start(const struct engine_thread_options *options,
+                        struct engine_thread **out_thread, struct err *err)
 {
     struct engine_thread *t = heap_alloc(sizeof(*t));
     t->options = *options;

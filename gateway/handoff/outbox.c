@@ -13,10 +13,10 @@ struct outbox {
 
 /* Every text of an order; a field that is missing here would be shared with the engine's arena. */
 static const size_t order_texts[] = {
-    offsetof(struct order, channel),      offsetof(struct order, contact),
-    offsetof(struct order, address),      offsetof(struct order, key),
-    offsetof(struct order, snapshot),     offsetof(struct order, details),
-    offsetof(struct order, links),        offsetof(struct order, content_type),
+    offsetof(struct order, channel),  offsetof(struct order, contact),
+    offsetof(struct order, address),  offsetof(struct order, key),
+    offsetof(struct order, snapshot), offsetof(struct order, details),
+    offsetof(struct order, links),    offsetof(struct order, content_type),
     offsetof(struct order, subject),
 };
 #define ORDER_TEXT_COUNT (sizeof order_texts / sizeof order_texts[0])
@@ -91,8 +91,7 @@ void outbox_put(struct outbox *outbox, const struct order *order)
     }
 }
 
-size_t outbox_take(struct outbox *outbox, struct order **out_orders, size_t max,
-                   int64_t timeout_ms)
+size_t outbox_take(struct outbox *outbox, struct order **out_orders, size_t max, int64_t timeout_ms)
 {
     return queue_take(outbox->queue, (void **)out_orders, max, timeout_ms);
 }

@@ -49,10 +49,10 @@ struct order {
     const char *contact;
     const char *address;
     const char *key;
-    const char *snapshot;     /* OFFER, not rendered: JSON */
-    const char *details;      /* OFFER, not rendered: the alert's details, JSON object text or "" */
+    const char *snapshot; /* OFFER, not rendered: JSON */
+    const char *details;  /* OFFER, not rendered: the alert's details, JSON object text or "" */
     const char *links;
-    const void *body;         /* START */
+    const void *body; /* START */
     size_t body_count;
     const char *content_type;
     const char *subject;
@@ -63,8 +63,8 @@ struct outbox;
 int outbox_create(size_t capacity, struct outbox **out_outbox, struct err *err);
 void outbox_destroy(struct outbox *outbox);
 
-/* A deep copy of `order` in one heap block (absent texts become ""); the engine keeps its own. After
- * the stop it is dropped: the store still knows the notification. */
+/* A deep copy of `order` in one heap block (absent texts become ""); the engine keeps its own.
+ * After the stop it is dropped: the store still knows the notification. */
 void outbox_put(struct outbox *outbox, const struct order *order);
 size_t outbox_take(struct outbox *outbox, struct order **out_orders, size_t max,
                    int64_t timeout_ms);

@@ -14,7 +14,7 @@
 
 enum binding_verdict {
     BINDING_BOUND,
-    BINDING_FORGED,  /* no such notification, or the MAC does not fit */
+    BINDING_FORGED, /* no such notification, or the MAC does not fit */
     BINDING_EXPIRED,
     BINDING_UNAVAILABLE, /* the store did not answer: try again */
 };

@@ -14,12 +14,13 @@ enum {
     MINUTES_PER_DAY = 24 * 60,
 };
 
-/* One word of a line: lower-case without the punctuation around it, and where it stands in the line. */
+/* One word of a line: lower-case without the punctuation around it, and where it stands in the
+ * line. */
 struct word {
     char text[WORD_BYTES_MAX];
-    bool has_hash;        /* written as #142 */
-    bool ends_phrase;     /* followed by `;` */
-    const char *start;    /* in the line, for text arguments */
+    bool has_hash;     /* written as #142 */
+    bool ends_phrase;  /* followed by `;` */
+    const char *start; /* in the line, for text arguments */
 };
 
 struct line {
@@ -42,7 +43,7 @@ struct parser {
 };
 
 struct keyword {
-    const char *words;      /* lower case, single blanks */
+    const char *words; /* lower case, single blanks */
     enum verb verb;
     bool answers_page_only; /* acts only in answer to a page, its reminder or a digest */
     bool takes_text;
@@ -137,7 +138,8 @@ static void word_set(struct word *word, const char *start, size_t length)
     }
     size_t copied = length < WORD_BYTES_MAX - 1 ? length : WORD_BYTES_MAX - 1;
     for (size_t i = 0; i < copied; i++)
-        word->text[i] = (char)(start[i] >= 'A' && start[i] <= 'Z' ? start[i] - 'A' + 'a' : start[i]);
+        word->text[i] =
+            (char)(start[i] >= 'A' && start[i] <= 'Z' ? start[i] - 'A' + 'a' : start[i]);
     /* A word that is nothing but punctuation says nothing. */
     if (copied == 1 && is_punctuation(word->text[0]) && word->text[0] != '?')
         word->text[0] = '\0';
@@ -201,8 +203,10 @@ static struct reply_command *command_add(struct parser *p, enum verb verb)
     return command;
 }
 
-/* From the word at `from` to the end of its phrase, blanks trimmed. *out_next is the word after it. */
-static const char *take_text(struct parser *p, const struct line *line, size_t from, size_t *out_next)
+/* From the word at `from` to the end of its phrase, blanks trimmed. *out_next is the word after it.
+ */
+static const char *take_text(struct parser *p, const struct line *line, size_t from,
+                             size_t *out_next)
 {
     if (from > 0 && line->words[from - 1].ends_phrase) {
         *out_next = from;
@@ -230,7 +234,8 @@ static bool parse_clock(const char *word, int *out_minute)
     char hours[3] = {0};
     memcpy(hours, word, (size_t)(colon - word));
     int64_t hour, minute;
-    if (parse_i64(hours, 0, 23, &hour, NULL) != 0 || parse_i64(colon + 1, 0, 59, &minute, NULL) != 0)
+    if (parse_i64(hours, 0, 23, &hour, NULL) != 0 ||
+        parse_i64(colon + 1, 0, 59, &minute, NULL) != 0)
         return false;
     *out_minute = (int)(hour * 60 + minute);
     return *out_minute < MINUTES_PER_DAY;
@@ -242,9 +247,9 @@ static int64_t unit_ms(const char *word)
         const char *word;
         int64_t ms;
     } units[] = {
-        {"m", 60000},     {"min", 60000},    {"mins", 60000},    {"minute", 60000},    {"minutes", 60000},
-        {"h", 3600000},   {"hour", 3600000}, {"hours", 3600000}, {"d", 86400000},      {"day", 86400000},
-        {"days", 86400000},
+        {"m", 60000},       {"min", 60000},    {"mins", 60000},    {"minute", 60000},
+        {"minutes", 60000}, {"h", 3600000},    {"hour", 3600000},  {"hours", 3600000},
+        {"d", 86400000},    {"day", 86400000}, {"days", 86400000},
     };
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
         if (strcmp(units[i].word, word) == 0)
@@ -253,7 +258,8 @@ static int64_t unit_ms(const char *word)
 }
 
 /* `45m`, `1h30m`, `45 min`, and for an ETA `14:30`. Returns the words used, 0 when none fits. */
-static size_t take_time(const struct line *line, size_t at, bool clock_allowed, struct reply_command *command)
+static size_t take_time(const struct line *line, size_t at, bool clock_allowed,
+                        struct reply_command *command)
 {
     const int64_t longest_ms = (int64_t)366 * 86400000;
     if (at >= line->count)
@@ -287,7 +293,8 @@ static bool verb_acts(const struct parser *p, const struct keyword *keyword, enu
     *out_verb = keyword->verb;
     if (!keyword->answers_page_only)
         return true;
-    if (p->context == GRAMMAR_APPROVE && keyword->verb == VERB_ACK && strcmp(keyword->words, "on it") != 0) {
+    if (p->context == GRAMMAR_APPROVE && keyword->verb == VERB_ACK &&
+        strcmp(keyword->words, "on it") != 0) {
         *out_verb = VERB_APPROVE;
         return true;
     }
@@ -347,8 +354,8 @@ static size_t take_one(struct parser *p, const struct line *line, size_t at)
     return next != at ? next : take_keyword(p, line, at);
 }
 
-/* Words left after a leading `ack` or `known` are a note; after a short form or a yes they would be free text that
- * happens to begin like a command ("A server is burning"). */
+/* Words left after a leading `ack` or `known` are a note; after a short form or a yes they would be
+ * free text that happens to begin like a command ("A server is burning"). */
 static bool take_note(struct parser *p, const struct line *line, size_t at)
 {
     if (!p->may_have_note)
@@ -368,9 +375,8 @@ static bool line_may_command(const struct parser *p, const struct line *line)
     if (p->context != GRAMMAR_ASK || line->words[0].has_hash)
         return true;
     const char *word = line->words[0].text;
-    return line->count == 1 &&
-           (strcmp(word, "stop") == 0 || strcmp(word, "help") == 0 || strcmp(word, "status") == 0 ||
-            strcmp(word, "?") == 0);
+    return line->count == 1 && (strcmp(word, "stop") == 0 || strcmp(word, "help") == 0 ||
+                                strcmp(word, "status") == 0 || strcmp(word, "?") == 0);
 }
 
 static void parse_line(struct parser *p, const struct line *line)

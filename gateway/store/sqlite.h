@@ -1,12 +1,12 @@
 /*
  * sqlite - what the files of the SQLite store share; nobody outside this folder includes it.
  *
- * Shape:   sqlite.c opens, commits and closes; sqlite_schema.c migrates; sqlite_statement.c holds the prepared statements;
- *          sqlite_write.c turns effects into them; sqlite_log.c keeps the log ahead of the commits;
- *          sqlite_load.c, sqlite_inbox.c and sqlite_idle.c do as named.
- * Threads: one at a time: the connection is opened without a mutex.
- * Fails:   functions that answer `int rc` give SQLite's extended result code, SQLITE_OK for success; SQLITE_NOTFOUND stands
- *          for a row to update that is not there. sqlite_verdict says what a code means for a batch.
+ * Shape:   sqlite.c opens, commits and closes; sqlite_schema.c migrates; sqlite_statement.c holds
+ * the prepared statements; sqlite_write.c turns effects into them; sqlite_log.c keeps the log ahead
+ * of the commits; sqlite_load.c, sqlite_inbox.c and sqlite_idle.c do as named. Threads: one at a
+ * time: the connection is opened without a mutex. Fails:   functions that answer `int rc` give
+ * SQLite's extended result code, SQLITE_OK for success; SQLITE_NOTFOUND stands for a row to update
+ * that is not there. sqlite_verdict says what a code means for a batch.
  */
 #ifndef ESCALATED_STORE_SQLITE_H
 #define ESCALATED_STORE_SQLITE_H
@@ -21,16 +21,16 @@
 #include "gateway/store/store.h"
 
 #define SQLITE_STORE_BUSY_MS 200
-#define SQLITE_STORE_WAL_PAGES_IDLE 1000   /* 4 MB: worth a checkpoint while idle */
-#define SQLITE_STORE_WAL_PAGES_COMMIT 8192 /* 32 MB: one between two commits */
-#define SQLITE_STORE_LOG_CHUNK_BYTES (1024 * 1024) /* the log grows by so much at once */
-#define SQLITE_STORE_LOG_LOW_BYTES (128 * 1024)    /* when so little of it is left */
+#define SQLITE_STORE_WAL_PAGES_IDLE 1000              /* 4 MB: worth a checkpoint while idle */
+#define SQLITE_STORE_WAL_PAGES_COMMIT 8192            /* 32 MB: one between two commits */
+#define SQLITE_STORE_LOG_CHUNK_BYTES (1024 * 1024)    /* the log grows by so much at once */
+#define SQLITE_STORE_LOG_LOW_BYTES (128 * 1024)       /* when so little of it is left */
 #define SQLITE_STORE_LOG_MAX_BYTES (48 * 1024 * 1024) /* past the size at which it begins again */
 #define SQLITE_STORE_LOG_WRITE_BYTES (64 * 1024)
-#define SQLITE_STORE_DELETE_MAX 100        /* incidents in one call of idle */
-#define SQLITE_STORE_SWEEP_MAX 5000        /* other rows looked at in one call of idle */
-#define SQLITE_STORE_SWEEPS 3              /* tables swept by age */
-#define SQLITE_STORE_POLICIES_MAX 512      /* more versions than this are swept at open */
+#define SQLITE_STORE_DELETE_MAX 100   /* incidents in one call of idle */
+#define SQLITE_STORE_SWEEP_MAX 5000   /* other rows looked at in one call of idle */
+#define SQLITE_STORE_SWEEPS 3         /* tables swept by age */
+#define SQLITE_STORE_POLICIES_MAX 512 /* more versions than this are swept at open */
 
 extern const char schema_0001_sqlite[];
 extern const char schema_0002_sqlite[];
@@ -79,17 +79,18 @@ struct sqlite_store {
     int lock_fd;
     struct ballast ballast;
     sqlite3_stmt *queries[QUERY_COUNT];
-    int wal_pages;          /* in the log after the last commit */
-    int checkpointed_pages; /* of these, already in the database */
-    int64_t log_bytes;      /* of the log's file, written ahead */
-    uint64_t inbox_taken;   /* up to here taken, not yet committed */
+    int wal_pages;                      /* in the log after the last commit */
+    int checkpointed_pages;             /* of these, already in the database */
+    int64_t log_bytes;                  /* of the log's file, written ahead */
+    uint64_t inbox_taken;               /* up to here taken, not yet committed */
     int64_t incidents_swept;            /* up to here looked at by this round of idle */
     int64_t swept[SQLITE_STORE_SWEEPS]; /* the same for each of its other tables */
-    bool sweep_again;                   /* incidents have left since the walk over the events began */
+    bool sweep_again; /* incidents have left since the walk over the events began */
     bool broken;
 };
 
-/* One use of a prepared statement: bind in the order of its parameters, then run. Texts are borrowed until then. */
+/* One use of a prepared statement: bind in the order of its parameters, then run. Texts are
+ * borrowed until then. */
 struct binding {
     sqlite3_stmt *statement;
     int place;
@@ -108,11 +109,13 @@ int query_run(struct sqlite_store *store, enum query query); /* one without para
 
 /* Text of a failed call into *err, with the file and what was tried; returns -1. */
 int sqlite_fail(sqlite3 *db, const char *path, int rc, const char *what, struct err *err);
-/* which_file was written: the log (SQLITE_FCNTL_JOURNAL_POINTER) or the database (SQLITE_FCNTL_FILE_POINTER). */
+/* which_file was written: the log (SQLITE_FCNTL_JOURNAL_POINTER) or the database
+ * (SQLITE_FCNTL_FILE_POINTER). */
 enum store_verdict sqlite_verdict(sqlite3 *db, int rc, int which_file);
 int sqlite_rollback(struct sqlite_store *store);
 
-/* Brings the schema to the newest this program knows; -1 also for a newer one and for a foreign database. */
+/* Brings the schema to the newest this program knows; -1 also for a newer one and for a foreign
+ * database. */
 int schema_migrate(sqlite3 *db, const char *path, struct err *err);
 int schema_check(sqlite3 *db, const char *path, struct err *err); /* exactly ours? */
 
@@ -120,7 +123,8 @@ int write_effects(struct sqlite_store *store, const struct effects *effects, str
 
 int sqlite_read_meta(void *self, struct store_meta *out_meta, struct err *err);
 int sqlite_load(void *self, const struct store_sink *sink, struct err *err);
-/* One step of a statement that selects a whole row by its id: the row with its body and texts in the arena. */
+/* One step of a statement that selects a whole row by its id: the row with its body and texts in
+ * the arena. */
 #define SQLITE_FIND_NOTIFICATION                                                                   \
     "SELECT " NOTIFICATION_COLUMNS NOTIFICATION_LONG " FROM notifications WHERE id = ?1"
 int sqlite_step_notification(sqlite3_stmt *statement, const char *path, uint64_t id,

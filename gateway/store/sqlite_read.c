@@ -179,8 +179,8 @@ static int ask(const struct question *question, const char *sql, const uint64_t 
 /* Incidents. */
 
 static int read_incidents(struct store_reader *reader, const struct incident_filter *filter,
-                         struct arena *arena, struct incident_row **out_rows, size_t *out_count,
-                         struct err *err)
+                          struct arena *arena, struct incident_row **out_rows, size_t *out_count,
+                          struct err *err)
 {
     static const char *const sql[2][2] = {
         {"SELECT " INCIDENT_COLUMNS " FROM incidents WHERE number < ?1 ORDER BY number DESC",
@@ -221,7 +221,7 @@ static int read_incidents(struct store_reader *reader, const struct incident_fil
 }
 
 static int read_incident(struct store_reader *reader, uint64_t number, struct arena *arena,
-                        struct incident_row *out_row, struct err *err)
+                         struct incident_row *out_row, struct err *err)
 {
     const struct question question = {.reader = sqlite_of(reader),
                                       .arena = arena,
@@ -244,8 +244,8 @@ static int read_incident(struct store_reader *reader, uint64_t number, struct ar
 }
 
 static int read_alerts(struct store_reader *reader, uint64_t incident, size_t limit,
-                      struct arena *arena, struct alert_row **out_rows, size_t *out_count,
-                      struct err *err)
+                       struct arena *arena, struct alert_row **out_rows, size_t *out_count,
+                       struct err *err)
 {
     const struct question question = {.reader = sqlite_of(reader),
                                       .arena = arena,
@@ -267,8 +267,8 @@ static int read_alerts(struct store_reader *reader, uint64_t incident, size_t li
 /* Notifications and their attempts. */
 
 static int read_notifications(struct store_reader *reader, uint64_t incident, uint64_t before,
-                             size_t limit, struct arena *arena, struct notification_row **out_rows,
-                             size_t *out_count, struct err *err)
+                              size_t limit, struct arena *arena, struct notification_row **out_rows,
+                              size_t *out_count, struct err *err)
 {
     const struct question question = {.reader = sqlite_of(reader),
                                       .arena = arena,
@@ -292,7 +292,7 @@ static int read_notifications(struct store_reader *reader, uint64_t incident, ui
 }
 
 static int read_notification(struct store_reader *reader, uint64_t id, struct arena *arena,
-                            struct notification_row *out_row, struct err *err)
+                             struct notification_row *out_row, struct err *err)
 {
     const struct sqlite_reader *own = sqlite_of(reader);
     sqlite3_stmt *statement = NULL;
@@ -311,7 +311,7 @@ static int read_notification(struct store_reader *reader, uint64_t id, struct ar
 }
 
 static int read_attempts(struct store_reader *reader, uint64_t notification, struct arena *arena,
-                        struct attempt_row **out_rows, size_t *out_count, struct err *err)
+                         struct attempt_row **out_rows, size_t *out_count, struct err *err)
 {
     const struct question question = {.reader = sqlite_of(reader),
                                       .arena = arena,
@@ -333,8 +333,8 @@ static int read_attempts(struct store_reader *reader, uint64_t notification, str
 /* Timeline. */
 
 static int read_timeline(struct store_reader *reader, uint64_t incident, size_t limit,
-                        struct arena *arena, struct timeline_row **out_rows, size_t *out_count,
-                        struct err *err)
+                         struct arena *arena, struct timeline_row **out_rows, size_t *out_count,
+                         struct err *err)
 {
     const struct question question = {.reader = sqlite_of(reader),
                                       .arena = arena,
@@ -354,8 +354,8 @@ static int read_timeline(struct store_reader *reader, uint64_t incident, size_t 
 }
 
 static int read_timeline_after(struct store_reader *reader, uint64_t after, size_t limit,
-                              struct arena *arena, struct timeline_row **out_rows,
-                              uint64_t **out_ids, size_t *out_count, struct err *err)
+                               struct arena *arena, struct timeline_row **out_rows,
+                               uint64_t **out_ids, size_t *out_count, struct err *err)
 {
     const struct question question = {
         .reader = sqlite_of(reader),

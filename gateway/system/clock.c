@@ -43,16 +43,15 @@ struct timespec clock_wait_until(int64_t timeout_ms)
         timeout_ms = WAIT_MAX_MS;
     }
     int64_t at_ns = read_ns(CLOCK_MONOTONIC) + timeout_ms * NS_PER_MS;
-    return (struct timespec){ .tv_sec = (time_t)(at_ns / NS_PER_S),
-                              .tv_nsec = (long)(at_ns % NS_PER_S) };
+    return (struct timespec){.tv_sec = (time_t)(at_ns / NS_PER_S),
+                             .tv_nsec = (long)(at_ns % NS_PER_S)};
 }
 
 void clock_engine_init(struct clock_engine *clock, int64_t last_committed_ms)
 {
     clock->mono_at_ms = clock_mono_ms();
     clock->wall_at_ms = clock_wall_ms();
-    clock->base_ms =
-        last_committed_ms > clock->wall_at_ms ? last_committed_ms : clock->wall_at_ms;
+    clock->base_ms = last_committed_ms > clock->wall_at_ms ? last_committed_ms : clock->wall_at_ms;
 }
 
 int64_t clock_engine_ms(const struct clock_engine *clock)

@@ -28,13 +28,14 @@ struct timespec clock_wait_until(int64_t timeout_ms);
  */
 struct clock_engine {
     _Atomic int64_t base_ms; /* engine time at init, and what it was raised by since */
-    int64_t mono_at_ms; /* monotonic at init */
-    int64_t wall_at_ms; /* wall at init, to notice later steps of the wall clock */
+    int64_t mono_at_ms;      /* monotonic at init */
+    int64_t wall_at_ms;      /* wall at init, to notice later steps of the wall clock */
 };
 
 void clock_engine_init(struct clock_engine *clock, int64_t last_committed_ms);
 int64_t clock_engine_ms(const struct clock_engine *clock);
-/* For a node that becomes the engine: on to what another has committed last, if that is ahead. From one thread at a time. */
+/* For a node that becomes the engine: on to what another has committed last, if that is ahead. From
+ * one thread at a time. */
 void clock_engine_raise(struct clock_engine *clock, int64_t committed_ms);
 /* How far the wall clock now stands ahead of engine time (negative: behind). */
 int64_t clock_engine_wall_offset_ms(const struct clock_engine *clock);

@@ -219,8 +219,7 @@ int file_make_dir(const char *path, unsigned mode, struct err *err)
     }
     int error_number = errno;
     if (error_number == EEXIST && stat(path, &status) == 0) {
-        return S_ISDIR(status.st_mode) ? 0
-                                       : err_set(err, ERR_INVALID, "%s: not a folder", path);
+        return S_ISDIR(status.st_mode) ? 0 : err_set(err, ERR_INVALID, "%s: not a folder", path);
     }
     (void)err_set_errno(err, error_number, "%s: cannot make folder", path);
     if (err != NULL) {

@@ -16,7 +16,8 @@
 
 #define LINE_BYTES_MAX 4096
 #define CUT_MARK "..."
-#define TAIL_BYTES 16 /* room that is kept for the mark of left-out pairs and the end of the line */
+#define TAIL_BYTES 16 /* room that is kept for the mark of left-out pairs and the end of the line  \
+                       */
 #define ESCAPED_BYTES_MAX (6 * (LINE_BYTES_MAX + sizeof CUT_MARK))
 #define NUMBER_RING 8
 #define NUMBER_BYTES 24
@@ -27,10 +28,10 @@ static const struct {
     const char *name;
     const char *journal_prefix;
 } levels[LOG_LEVEL_COUNT] = {
-    [LOG_ERROR] = { .name = "error", .journal_prefix = "<3>" },
-    [LOG_WARNING] = { .name = "warning", .journal_prefix = "<4>" },
-    [LOG_INFO] = { .name = "info", .journal_prefix = "<6>" },
-    [LOG_DEBUG] = { .name = "debug", .journal_prefix = "<7>" },
+    [LOG_ERROR] = {.name = "error", .journal_prefix = "<3>"},
+    [LOG_WARNING] = {.name = "warning", .journal_prefix = "<4>"},
+    [LOG_INFO] = {.name = "info", .journal_prefix = "<6>"},
+    [LOG_DEBUG] = {.name = "debug", .journal_prefix = "<7>"},
 };
 
 static _Atomic int highest_level = LOG_INFO;
@@ -48,8 +49,8 @@ static bool stderr_is_journal(void)
     if (stream == NULL || fstat(STDERR_FILENO, &status) != 0) {
         return false;
     }
-    int length = snprintf(own, sizeof own, "%ju:%ju", (uintmax_t)status.st_dev,
-                          (uintmax_t)status.st_ino);
+    int length =
+        snprintf(own, sizeof own, "%ju:%ju", (uintmax_t)status.st_dev, (uintmax_t)status.st_ino);
     ASSERT(length > 0 && (size_t)length < sizeof own);
     return text_equal(stream, own);
 }
@@ -80,8 +81,8 @@ static void time_write(int64_t at_ms, char out[TEXT_RFC3339_BYTES])
     (void)text_rfc3339(at_ms - ms, second); /* returns its argument */
     size_t length = strlen(second);
     ASSERT(length > 0 && second[length - 1] == 'Z');
-    int written = snprintf(out, TEXT_RFC3339_BYTES, "%.*s.%03" PRId64 "Z", (int)(length - 1),
-                           second, ms);
+    int written =
+        snprintf(out, TEXT_RFC3339_BYTES, "%.*s.%03" PRId64 "Z", (int)(length - 1), second, ms);
     ASSERT(written > 0 && written < TEXT_RFC3339_BYTES);
 }
 

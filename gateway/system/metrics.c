@@ -26,25 +26,16 @@ static const struct {
     int64_t ns;
     const char *text;
 } bounds[] = {
-    { .ns = 100000, .text = "0.0001" },
-    { .ns = 250000, .text = "0.00025" },
-    { .ns = 500000, .text = "0.0005" },
-    { .ns = 1000000, .text = "0.001" },
-    { .ns = 2500000, .text = "0.0025" },
-    { .ns = 5000000, .text = "0.005" },
-    { .ns = 10000000, .text = "0.01" },
-    { .ns = 25000000, .text = "0.025" },
-    { .ns = 50000000, .text = "0.05" },
-    { .ns = 100000000, .text = "0.1" },
-    { .ns = 250000000, .text = "0.25" },
-    { .ns = 500000000, .text = "0.5" },
-    { .ns = NS_PER_S, .text = "1" },
-    { .ns = 2500000000, .text = "2.5" },
-    { .ns = 5 * NS_PER_S, .text = "5" },
-    { .ns = 10 * NS_PER_S, .text = "10" },
-    { .ns = 25 * NS_PER_S, .text = "25" },
-    { .ns = 50 * NS_PER_S, .text = "50" },
-    { .ns = 60 * NS_PER_S, .text = "60" },
+    {.ns = 100000, .text = "0.0001"},    {.ns = 250000, .text = "0.00025"},
+    {.ns = 500000, .text = "0.0005"},    {.ns = 1000000, .text = "0.001"},
+    {.ns = 2500000, .text = "0.0025"},   {.ns = 5000000, .text = "0.005"},
+    {.ns = 10000000, .text = "0.01"},    {.ns = 25000000, .text = "0.025"},
+    {.ns = 50000000, .text = "0.05"},    {.ns = 100000000, .text = "0.1"},
+    {.ns = 250000000, .text = "0.25"},   {.ns = 500000000, .text = "0.5"},
+    {.ns = NS_PER_S, .text = "1"},       {.ns = 2500000000, .text = "2.5"},
+    {.ns = 5 * NS_PER_S, .text = "5"},   {.ns = 10 * NS_PER_S, .text = "10"},
+    {.ns = 25 * NS_PER_S, .text = "25"}, {.ns = 50 * NS_PER_S, .text = "50"},
+    {.ns = 60 * NS_PER_S, .text = "60"},
 };
 #define BOUND_COUNT (sizeof bounds / sizeof bounds[0])
 
@@ -54,7 +45,7 @@ struct metric {
     char *help;
     char *label; /* "": none */
     char *value;
-    _Atomic int64_t number; /* of a histogram: the sum in ns */
+    _Atomic int64_t number;                   /* of a histogram: the sum in ns */
     _Atomic int64_t buckets[BOUND_COUNT + 1]; /* not cumulative; the last passed every bound */
 };
 

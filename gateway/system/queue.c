@@ -53,8 +53,8 @@ static void level_show(struct queue *queue)
         return;
     }
     uint64_t one = 1;
-    ssize_t moved = wanted ? write(queue->wake_fd, &one, sizeof one)
-                           : read(queue->wake_fd, &one, sizeof one);
+    ssize_t moved =
+        wanted ? write(queue->wake_fd, &one, sizeof one) : read(queue->wake_fd, &one, sizeof one);
     ASSERT(moved == (ssize_t)sizeof one);
     queue->readable = wanted;
 }
@@ -203,7 +203,7 @@ bool queue_put_owed(struct queue *queue, void *item)
 /* Sleep until there is a reason to return. The lock is held at entry and exit. */
 static void taker_sleep(struct queue *queue, int64_t timeout_ms)
 {
-    struct timespec until = { .tv_sec = 0 };
+    struct timespec until = {.tv_sec = 0};
     if (timeout_ms > 0) {
         until = clock_wait_until(timeout_ms);
     }

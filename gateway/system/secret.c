@@ -28,7 +28,7 @@ int secret_read(const char *path, struct secret *out_secret, struct err *err)
         return err_set(err, ERR_INVALID, "%s: empty, want a secret", path);
     }
     /* The text itself becomes the secret: a copy would leave the bytes behind in freed memory. */
-    *out_secret = (struct secret){ .bytes = (unsigned char *)text, .count = count };
+    *out_secret = (struct secret){.bytes = (unsigned char *)text, .count = count};
     return 0;
 }
 
@@ -39,7 +39,7 @@ void secret_set(struct secret *secret, const void *bytes, size_t count)
     if (count > 0) {
         memcpy(copy, bytes, count);
     }
-    *secret = (struct secret){ .bytes = copy, .count = count };
+    *secret = (struct secret){.bytes = copy, .count = count};
 }
 
 void secret_clear(struct secret *secret)
@@ -48,5 +48,5 @@ void secret_clear(struct secret *secret)
         explicit_bzero(secret->bytes, secret->count);
         free(secret->bytes);
     }
-    *secret = (struct secret){ .bytes = NULL, .count = 0 };
+    *secret = (struct secret){.bytes = NULL, .count = 0};
 }

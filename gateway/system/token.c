@@ -113,7 +113,7 @@ static int key_make(const char *path, struct secret *out_key, struct err *err)
 
 int token_key_load(const char *path, bool may_create, struct secret *out_key, struct err *err)
 {
-    struct err why = { .code = ERR_NONE };
+    struct err why = {.code = ERR_NONE};
     char *text = NULL;
     size_t count = 0;
     if (file_read_private(path, KEY_BYTES_MAX, &text, &count, &why) != 0) {
@@ -127,7 +127,7 @@ int token_key_load(const char *path, bool may_create, struct secret *out_key, st
     if (count > KEY_BYTES && text[count - 1] == '\n') {
         count--;
     }
-    struct secret key = { .bytes = (unsigned char *)text, .count = count };
+    struct secret key = {.bytes = (unsigned char *)text, .count = count};
     if (count < KEY_BYTES) {
         secret_clear(&key);
         return err_set(err, ERR_INVALID, "token key %s: %zu bytes, want at least %d", path, count,

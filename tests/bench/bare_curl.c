@@ -1,5 +1,6 @@
-/* The baseline of delivery: a bare libcurl multi loop that posts the same body COUNT times, IN_FLIGHT at once.
- * usage: bare_curl URL COUNT IN_FLIGHT BODY_BYTES; prints seconds of wall and CPU time. */
+/* The baseline of delivery: a bare libcurl multi loop that posts the same body COUNT times,
+ * IN_FLIGHT at once. usage: bare_curl URL COUNT IN_FLIGHT BODY_BYTES; prints seconds of wall and
+ * CPU time. */
 #include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +25,8 @@ int main(int argc, char **argv)
 {
     if (argc != 5)
         return 64;
-    long count = atol(argv[2]), in_flight = atol(argv[3]), bytes = atol(argv[4]), started = 0, done = 0;
+    long count = atol(argv[2]), in_flight = atol(argv[3]), bytes = atol(argv[4]), started = 0,
+         done = 0;
     char *body = malloc((size_t)bytes);
     if (body == NULL || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return 1;

@@ -1,4 +1,5 @@
-/* The baseline of intake: libmicrohttpd on our kind of loop, a handler that reads the body and answers 202. No store. */
+/* The baseline of intake: libmicrohttpd on our kind of loop, a handler that reads the body and
+ * answers 202. No store. */
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -10,9 +11,9 @@
 
 #include <arpa/inet.h>
 
-static const char answer[] =
-    "{\"status\":\"accepted\",\"results\":[{\"key\":\"key-000000\",\"id\":\"01930000-0000-7000-8000-000000000000\","
-    "\"incident\":1}]}";
+static const char answer[] = "{\"status\":\"accepted\",\"results\":[{\"key\":\"key-000000\",\"id\":"
+                             "\"01930000-0000-7000-8000-000000000000\","
+                             "\"incident\":1}]}";
 static volatile sig_atomic_t stopping;
 static struct MHD_Response *response;
 
@@ -21,8 +22,9 @@ static void on_signal(int number)
     stopping = number;
 }
 
-static enum MHD_Result handle(void *self, struct MHD_Connection *connection, const char *url, const char *method,
-                              const char *version, const char *data, size_t *size, void **state)
+static enum MHD_Result handle(void *self, struct MHD_Connection *connection, const char *url,
+                              const char *method, const char *version, const char *data,
+                              size_t *size, void **state)
 {
     (void)self, (void)url, (void)method, (void)version, (void)data;
     static int seen;
@@ -40,7 +42,8 @@ static enum MHD_Result handle(void *self, struct MHD_Connection *connection, con
 int main(void)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    response = MHD_create_response_from_buffer(sizeof(answer) - 1, (void *)(size_t)answer, MHD_RESPMEM_PERSISTENT);
+    response = MHD_create_response_from_buffer(sizeof(answer) - 1, (void *)(size_t)answer,
+                                               MHD_RESPMEM_PERSISTENT);
     struct MHD_Daemon *daemon =
         MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, handle, NULL, MHD_OPTION_SOCK_ADDR, &address,
                          MHD_OPTION_CONNECTION_LIMIT, 2048u, MHD_OPTION_END);

@@ -1,5 +1,5 @@
-/* The baseline of a batch: a bare SQLite loop, WAL and synchronous=FULL, one row an event, BATCH rows a transaction.
- * usage: bare_sqlite FILE BATCH COUNT; prints seconds of wall and CPU time. */
+/* The baseline of a batch: a bare SQLite loop, WAL and synchronous=FULL, one row an event, BATCH
+ * rows a transaction. usage: bare_sqlite FILE BATCH COUNT; prints seconds of wall and CPU time. */
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,13 +27,21 @@ int main(int argc, char **argv)
     sqlite3 *db;
     sqlite3_stmt *begin, *insert, *commit;
     must(sqlite3_open(argv[1], &db), db);
-    must(sqlite3_exec(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE events (id INTEGER PRIMARY KEY, "
-                          "uuid TEXT, at_ms INTEGER, source TEXT, key TEXT, action TEXT, severity TEXT, disposition TEXT, "
-                          "incident INTEGER) STRICT", NULL, NULL, NULL), db);
+    must(sqlite3_exec(db,
+                      "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE events (id "
+                      "INTEGER PRIMARY KEY, "
+                      "uuid TEXT, at_ms INTEGER, source TEXT, key TEXT, action TEXT, severity "
+                      "TEXT, disposition TEXT, "
+                      "incident INTEGER) STRICT",
+                      NULL, NULL, NULL),
+         db);
     must(sqlite3_prepare_v2(db, "BEGIN IMMEDIATE", -1, &begin, NULL), db);
     must(sqlite3_prepare_v2(db, "COMMIT", -1, &commit, NULL), db);
-    must(sqlite3_prepare_v2(db, "INSERT INTO events VALUES (NULL, ?1, ?2, 'shop', ?3, 'trigger', 'error', 'counted', ?4)",
-                            -1, &insert, NULL), db);
+    must(sqlite3_prepare_v2(db,
+                            "INSERT INTO events VALUES (NULL, ?1, ?2, 'shop', ?3, 'trigger', "
+                            "'error', 'counted', ?4)",
+                            -1, &insert, NULL),
+         db);
     struct timespec start, end;
     clock_gettime(CLOCK_MONOTONIC, &start);
     for (int i = 0; i < count; i += batch) {

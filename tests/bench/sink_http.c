@@ -1,5 +1,6 @@
-/* A webhook receiver that costs little: answers 200 to every request and counts. Prints its port; on SIGTERM the count.
- * With `wire` as argument it prints the monotonic time in microseconds at which each request's body was whole. */
+/* A webhook receiver that costs little: answers 200 to every request and counts. Prints its port;
+ * on SIGTERM the count. With `wire` as argument it prints the monotonic time in microseconds at
+ * which each request's body was whole. */
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -20,8 +21,9 @@ static void on_signal(int number)
     stopping = number;
 }
 
-static enum MHD_Result handle(void *self, struct MHD_Connection *connection, const char *url, const char *method,
-                              const char *version, const char *data, size_t *size, void **state)
+static enum MHD_Result handle(void *self, struct MHD_Connection *connection, const char *url,
+                              const char *method, const char *version, const char *data,
+                              size_t *size, void **state)
 {
     (void)self, (void)url, (void)method, (void)version, (void)data;
     static int seen;
@@ -48,8 +50,9 @@ int main(int argc, char **argv)
     prints_times = argc > 1 && strcmp(argv[1], "wire") == 0;
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     response = MHD_create_response_from_buffer(2, (void *)(size_t) "{}", MHD_RESPMEM_PERSISTENT);
-    struct MHD_Daemon *daemon = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, handle, NULL, MHD_OPTION_SOCK_ADDR,
-                                                 &address, MHD_OPTION_CONNECTION_LIMIT, 2048u, MHD_OPTION_END);
+    struct MHD_Daemon *daemon =
+        MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, handle, NULL, MHD_OPTION_SOCK_ADDR, &address,
+                         MHD_OPTION_CONNECTION_LIMIT, 2048u, MHD_OPTION_END);
     if (daemon == NULL || response == NULL)
         return 1;
     signal(SIGTERM, on_signal);

@@ -29,9 +29,10 @@ static struct {
  * ours. */
 #define LIBC_CALLS(CALL)                                                                           \
     CALL(openat)                                                                                   \
-    CALL(close) CALL(read) CALL(pread) CALL(write) CALL(pwrite) CALL(ftruncate)                    \
-        CALL(posix_fallocate) CALL(fsync) CALL(fdatasync) CALL(renameat) CALL(unlinkat)            \
-            CALL(mkdirat) CALL(statvfs) CALL(send) CALL(sendmsg) CALL(writev)
+    CALL(close)                                                                                    \
+    CALL(read) CALL(pread) CALL(write) CALL(pwrite) CALL(ftruncate) CALL(posix_fallocate)          \
+        CALL(fsync) CALL(fdatasync) CALL(renameat) CALL(unlinkat) CALL(mkdirat) CALL(statvfs)      \
+            CALL(send) CALL(sendmsg) CALL(writev)
 
 #define LIBC_MEMBER(name) __typeof__(&name) name;
 static struct {

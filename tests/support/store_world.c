@@ -47,8 +47,7 @@ struct store *store_open_held(const char *url, const char *folder)
     struct err err = {0};
     bool held = false;
     if (store_open(url, folder, &store, &err) != 0 ||
-        (store->ops->lease != NULL &&
-         store->ops->lease(store->self, LEASE_MS, &held, &err) != 0)) {
+        (store->ops->lease != NULL && store->ops->lease(store->self, LEASE_MS, &held, &err) != 0)) {
         fail_msg("%s", err.text);
     }
     assert_true(held || store->ops->lease == NULL);

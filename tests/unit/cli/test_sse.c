@@ -58,7 +58,8 @@ static void test_pieces_of_every_size(void **state)
                 assert_true(sse_read(&sse, cases[i].stream + at, left < piece ? left : piece));
             }
             if (strcmp(got.text, cases[i].want) != 0 || strcmp(sse.id, cases[i].want_id) != 0)
-                fail_msg("%s, in pieces of %zu: got '%s' at '%s'", cases[i].name, piece, got.text, sse.id);
+                fail_msg("%s, in pieces of %zu: got '%s' at '%s'", cases[i].name, piece, got.text,
+                         sse.id);
             sse_clear(&sse);
         }
     }

@@ -90,10 +90,10 @@ static const struct broken basics[] = {
     {"[store]\nurl = postgresql:db\n",
      "a.ini:2: [store] url: got 'postgresql:db', want sqlite:FILE or "
      "postgresql://USER@HOST/DATABASE\n"},
-    {"[store]\nurl = sqlite:\n",
-     "a.ini:2: [store] url: got 'sqlite:', want sqlite:FILE or "
-     "postgresql://USER@HOST/DATABASE\n"},
-    {"[store]\nlease = 100ms\n", "a.ini:2: [store] lease: got '100ms', want a duration of 1s..5m\n"},
+    {"[store]\nurl = sqlite:\n", "a.ini:2: [store] url: got 'sqlite:', want sqlite:FILE or "
+                                 "postgresql://USER@HOST/DATABASE\n"},
+    {"[store]\nlease = 100ms\n",
+     "a.ini:2: [store] lease: got '100ms', want a duration of 1s..5m\n"},
 };
 
 static const struct broken people[] = {

@@ -1,5 +1,6 @@
-/* The thread around the engine: nobody hears yes before the commit has returned, and each of the six answers has its
- * consequence. The store is the memory store behind a gate that holds a commit until the test opens it. */
+/* The thread around the engine: nobody hears yes before the commit has returned, and each of the
+ * six answers has its consequence. The store is the memory store behind a gate that holds a commit
+ * until the test opens it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -29,7 +30,8 @@ struct place {
     pthread_cond_t changed;
     bool gate_is_open;
     size_t commits_waiting;
-    enum store_verdict next; /* of the commits until it is set again; committed goes to the inner store */
+    enum store_verdict
+        next; /* of the commits until it is set again; committed goes to the inner store */
     size_t refusals_left;
     bool is_short; /* of space */
     size_t answer_count;
@@ -118,7 +120,8 @@ static bool gate_has_room(void *self)
     return has_room;
 }
 
-static int gate_find_alert(void *self, const char *source, const char *key, uint64_t *out_incident, struct err *err)
+static int gate_find_alert(void *self, const char *source, const char *key, uint64_t *out_incident,
+                           struct err *err)
 {
     struct place *p = self;
     return p->inner->ops->find_alert(p->inner->self, source, key, out_incident, err);
@@ -194,7 +197,8 @@ static void complete(struct ticket *ticket, uint32_t index, const struct answer 
     pthread_mutex_unlock(&p->place_lock);
 }
 
-static enum inbox_verdict send_event(struct place *p, struct sender *sender, const char *key, bool has_ticket)
+static enum inbox_verdict send_event(struct place *p, struct sender *sender, const char *key,
+                                     bool has_ticket)
 {
     *sender = (struct sender){.place = p, .ticket = {.complete = complete}};
     sender->input = rig_event_input(&p->rig, EVENT_TRIGGER, key, SEVERITY_CRITICAL, "shop");
@@ -248,7 +252,8 @@ static void test_nobody_hears_yes_before_the_commit(void **state)
     note(&p, shut_gate);
     assert_int_equal(send_event(&p, &sender, "k", true), INBOX_TAKEN);
     assert_true(wait_until(&p, commit_waits));
-    assert_false(is_answered(&p)); /* the engine's thread stands in the commit: nobody else could answer */
+    assert_false(
+        is_answered(&p)); /* the engine's thread stands in the commit: nobody else could answer */
     assert_int_equal(outbox_count(p.outbox), 0);
     note(&p, open_gate);
     assert_true(wait_until(&p, is_answered));
@@ -266,9 +271,8 @@ struct refusal_case {
 static void test_a_refused_commit_is_told_and_passes(void **state)
 {
     (void)state;
-    static const struct refusal_case cases[] = {{STORE_BUSY, ANSWER_BUSY},
-                                                {STORE_FULL, ANSWER_FULL},
-                                                {STORE_UNKNOWN, ANSWER_BUSY}};
+    static const struct refusal_case cases[] = {
+        {STORE_BUSY, ANSWER_BUSY}, {STORE_FULL, ANSWER_FULL}, {STORE_UNKNOWN, ANSWER_BUSY}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct place p;
         struct sender sender, again;
@@ -311,7 +315,8 @@ static void test_an_input_without_ticket_is_kept(void **state)
     place_clear(&p);
 }
 
-/* After an I/O error nobody is answered, and the process is asked to end with 74; a lost lease is 75, and "try again". */
+/* After an I/O error nobody is answered, and the process is asked to end with 74; a lost lease is
+ * 75, and "try again". */
 static void test_broken_and_lease_lost_end_the_process(void **state)
 {
     (void)state;
@@ -356,7 +361,8 @@ static void wait_for_door(const struct place *p, bool is_open)
     }
 }
 
-/* Below the floor a commit still works: what is under way goes on, what is new stays outside until there is space. */
+/* Below the floor a commit still works: what is under way goes on, what is new stays outside until
+ * there is space. */
 static void test_the_door_is_shut_while_space_is_short(void **state)
 {
     (void)state;

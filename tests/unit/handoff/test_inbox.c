@@ -34,7 +34,7 @@ static void test_create_refuses_nothing(void **state)
 {
     (void)state;
     struct inbox *inbox = NULL;
-    struct err err = { .code = ERR_NONE };
+    struct err err = {.code = ERR_NONE};
     assert_int_equal(inbox_create(0, &inbox, &err), -1);
     assert_int_equal(err.code, ERR_INVALID);
     assert_null(inbox);
@@ -45,9 +45,9 @@ static void test_full_is_answered_at_once(void **state)
 {
     (void)state;
     struct inbox *inbox = inbox_of(3);
-    struct input inputs[5] = { { .kind = INPUT_EVENT } };
+    struct input inputs[5] = {{.kind = INPUT_EVENT}};
     struct input *in[5];
-    struct input *out[5] = { NULL };
+    struct input *out[5] = {NULL};
     for (size_t i = 0; i < 5; i++) {
         in[i] = &inputs[i];
     }
@@ -77,15 +77,15 @@ static void test_door(void **state)
         enum inbox_verdict want;
         bool want_owed;
     } cases[] = {
-        { .act = ACT_OPEN, .want = INBOX_TAKEN, .want_owed = true },
-        { .act = ACT_CLOSE, .want = INBOX_IS_CLOSED, .want_owed = true },
-        { .act = ACT_CLOSE, .want = INBOX_IS_CLOSED, .want_owed = true },
-        { .act = ACT_OPEN, .want = INBOX_TAKEN, .want_owed = true },
-        { .act = ACT_STOP, .want = INBOX_IS_CLOSED, .want_owed = false },
-        { .act = ACT_OPEN, .want = INBOX_IS_CLOSED, .want_owed = false },
+        {.act = ACT_OPEN, .want = INBOX_TAKEN, .want_owed = true},
+        {.act = ACT_CLOSE, .want = INBOX_IS_CLOSED, .want_owed = true},
+        {.act = ACT_CLOSE, .want = INBOX_IS_CLOSED, .want_owed = true},
+        {.act = ACT_OPEN, .want = INBOX_TAKEN, .want_owed = true},
+        {.act = ACT_STOP, .want = INBOX_IS_CLOSED, .want_owed = false},
+        {.act = ACT_OPEN, .want = INBOX_IS_CLOSED, .want_owed = false},
     };
     struct inbox *inbox = inbox_of(4);
-    struct input input = { .kind = INPUT_RESULT };
+    struct input input = {.kind = INPUT_RESULT};
     struct input *in = &input;
     struct input *out[4];
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -113,7 +113,7 @@ static void test_what_is_inside_outlives_the_stop(void **state)
 {
     (void)state;
     struct inbox *inbox = inbox_of(4);
-    struct input inputs[3] = { { .release = note_release }, { .release = note_release } };
+    struct input inputs[3] = {{.release = note_release}, {.release = note_release}};
     struct input *out[1];
     for (size_t i = 0; i < 3; i++) {
         struct input *in = &inputs[i];
@@ -159,7 +159,7 @@ static void test_many_producers_one_engine(void **state)
     pthread_t threads[PRODUCERS];
     size_t taken = 0;
     for (size_t i = 0; i < PRODUCERS; i++) {
-        producers[i] = (struct producer){ .inbox = inbox, .inputs = flood[i] };
+        producers[i] = (struct producer){.inbox = inbox, .inputs = flood[i]};
         assert_int_equal(pthread_create(&threads[i], NULL, produce, &producers[i]), 0);
     }
     while (taken < (size_t)PRODUCERS * INPUTS_PER_PRODUCER) {

@@ -33,7 +33,7 @@ static void test_create_refuses_nothing(void **state)
 {
     (void)state;
     struct outbox *outbox = NULL;
-    struct err err = { .code = ERR_NONE };
+    struct err err = {.code = ERR_NONE};
     assert_int_equal(outbox_create(0, &outbox, &err), -1);
     assert_int_equal(err.code, ERR_INVALID);
     assert_null(outbox);
@@ -46,9 +46,9 @@ static void test_copy_is_deep(void **state)
     (void)state;
     /* All texts of the order stand in here; it is overwritten after the put, as the engine's arena
      * would be. */
-    char texts[9][16] = { "channel", "contact",  "address",      "key",    "snapshot",
-                          "details", "links",    "content_type", "subject" };
-    unsigned char body[5] = { 0, 1, 2, 0xff, 0 };
+    char texts[9][16] = {"channel", "contact", "address",      "key",    "snapshot",
+                         "details", "links",   "content_type", "subject"};
+    unsigned char body[5] = {0, 1, 2, 0xff, 0};
     struct order order = {
         .kind = ORDER_OFFER,
         .notification = UINT64_MAX,
@@ -109,8 +109,8 @@ static void test_absent_texts_and_bodies(void **state)
 {
     (void)state;
     static const char empty[] = "";
-    struct order start = { .kind = ORDER_START, .notification = 1, .body = empty };
-    struct order drop = { .kind = ORDER_DROP, .notification = 1, .channel = "sms" };
+    struct order start = {.kind = ORDER_START, .notification = 1, .body = empty};
+    struct order drop = {.kind = ORDER_DROP, .notification = 1, .channel = "sms"};
     struct outbox *outbox = outbox_of(4);
     outbox_put(outbox, &start);
     outbox_put(outbox, &drop);
@@ -137,7 +137,7 @@ static void test_capacity_loses_nothing(void **state)
     struct outbox *outbox = outbox_of(2);
     struct order *out[100];
     for (uint64_t i = 0; i < 90; i++) {
-        outbox_put(outbox, &(struct order){ .kind = ORDER_DROP, .notification = i });
+        outbox_put(outbox, &(struct order){.kind = ORDER_DROP, .notification = i});
     }
     assert_int_equal(outbox_count(outbox), 90);
     assert_int_equal(outbox_take(outbox, out, 100, 0), 90);
@@ -153,7 +153,7 @@ static void test_stop(void **state)
     (void)state;
     struct outbox *outbox = outbox_of(4);
     struct order *order = NULL;
-    const struct order drop = { .kind = ORDER_DROP, .notification = 9 };
+    const struct order drop = {.kind = ORDER_DROP, .notification = 9};
     outbox_put(outbox, &drop);
     outbox_put(outbox, &drop);
     outbox_stop(outbox);
@@ -186,7 +186,7 @@ static void *take_and_wait(void *argument)
 static void test_nudge(void **state)
 {
     (void)state;
-    struct taker taker = { .outbox = outbox_of(4) };
+    struct taker taker = {.outbox = outbox_of(4)};
     for (int round = 0; round < 200; round++) {
         pthread_t thread;
         int64_t before_ms = clock_mono_ms();
@@ -229,7 +229,7 @@ static void test_in_order_between_threads(void **state)
     void *failed = NULL;
     assert_int_equal(pthread_create(&thread, NULL, deliver, outbox), 0);
     for (uint64_t i = 0; i < ORDERS; i++) {
-        outbox_put(outbox, &(struct order){ .kind = ORDER_OFFER, .notification = i, .key = "k" });
+        outbox_put(outbox, &(struct order){.kind = ORDER_OFFER, .notification = i, .key = "k"});
     }
     assert_int_equal(pthread_join(thread, &failed), 0);
     assert_null(failed);

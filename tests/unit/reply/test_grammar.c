@@ -2,9 +2,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "gateway/reply/grammar.h"
 
@@ -21,7 +22,8 @@ static const char *describe(const struct reply *reply, char *out, size_t size)
         if (c->duration_ms != 0)
             at += (size_t)snprintf(out + at, size - at, "=%lldms", (long long)c->duration_ms);
         if (c->clock_minute >= 0)
-            at += (size_t)snprintf(out + at, size - at, "=%02d:%02d", c->clock_minute / 60, c->clock_minute % 60);
+            at += (size_t)snprintf(out + at, size - at, "=%02d:%02d", c->clock_minute / 60,
+                                   c->clock_minute % 60);
         if (c->priority != 0)
             at += (size_t)snprintf(out + at, size - at, "=%d", c->priority);
         if (c->text[0] != '\0')

@@ -38,10 +38,10 @@ static void test_wait_until_is_bounded(void **state)
         int64_t min_s;
         int64_t max_s;
     } cases[] = {
-        { .timeout_ms = INT64_MIN, .min_s = 0, .max_s = 60 },
-        { .timeout_ms = 0, .min_s = 0, .max_s = 60 },
-        { .timeout_ms = 3600000, .min_s = 3600, .max_s = 3660 },
-        { .timeout_ms = INT64_MAX, .min_s = 366 * 86400, .max_s = 366 * 86400 + 60 },
+        {.timeout_ms = INT64_MIN, .min_s = 0, .max_s = 60},
+        {.timeout_ms = 0, .min_s = 0, .max_s = 60},
+        {.timeout_ms = 3600000, .min_s = 3600, .max_s = 3660},
+        {.timeout_ms = INT64_MAX, .min_s = 366 * 86400, .max_s = 366 * 86400 + 60},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct timespec now;
@@ -62,11 +62,11 @@ static void test_engine_starts_at_the_later_time(void **state)
         int64_t want_ms;
         int64_t want_offset_ms;
     } cases[] = {
-        { .last_committed_ms = 0, .want_ms = wall_ms, .want_offset_ms = 0 },
-        { .last_committed_ms = wall_ms - YEAR_MS, .want_ms = wall_ms, .want_offset_ms = 0 },
-        { .last_committed_ms = wall_ms + YEAR_MS,
-          .want_ms = wall_ms + YEAR_MS,
-          .want_offset_ms = -YEAR_MS },
+        {.last_committed_ms = 0, .want_ms = wall_ms, .want_offset_ms = 0},
+        {.last_committed_ms = wall_ms - YEAR_MS, .want_ms = wall_ms, .want_offset_ms = 0},
+        {.last_committed_ms = wall_ms + YEAR_MS,
+         .want_ms = wall_ms + YEAR_MS,
+         .want_offset_ms = -YEAR_MS},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct clock_engine engine;

@@ -25,12 +25,10 @@ static void test_sha256(void **state)
         const char *text;
         const char *want;
     } cases[] = {
-        { .text = "",
-          .want = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" },
-        { .text = "abc",
-          .want = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" },
-        { .text = "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
-          .want = "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1" },
+        {.text = "", .want = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+        {.text = "abc", .want = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+        {.text = "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+         .want = "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char hex[DIGEST_HEX_BYTES];
@@ -51,9 +49,9 @@ static void test_sha256(void **state)
 static void test_hmac_sha256(void **state)
 {
     (void)state;
-    static const unsigned char key_0b[20] = { 0x0b, 0x0b, 0x0b, 0x0b, 0x0b, 0x0b, 0x0b,
-                                              0x0b, 0x0b, 0x0b, 0x0b, 0x0b, 0x0b, 0x0b,
-                                              0x0b, 0x0b, 0x0b, 0x0b, 0x0b, 0x0b };
+    static const unsigned char key_0b[20] = {0x0b, 0x0b, 0x0b, 0x0b, 0x0b, 0x0b, 0x0b,
+                                             0x0b, 0x0b, 0x0b, 0x0b, 0x0b, 0x0b, 0x0b,
+                                             0x0b, 0x0b, 0x0b, 0x0b, 0x0b, 0x0b};
     unsigned char key_aa[131];
     memset(key_aa, 0xaa, sizeof key_aa);
     const struct {
@@ -62,22 +60,22 @@ static void test_hmac_sha256(void **state)
         const char *text;
         const char *want;
     } cases[] = {
-        { .key = key_0b,
-          .key_count = sizeof key_0b,
-          .text = "Hi There",
-          .want = "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7" },
-        { .key = "Jefe",
-          .key_count = 4,
-          .text = "what do ya want for nothing?",
-          .want = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843" },
-        { .key = key_aa,
-          .key_count = sizeof key_aa,
-          .text = "Test Using Larger Than Block-Size Key - Hash Key First",
-          .want = "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54" },
-        { .key = NULL,
-          .key_count = 0,
-          .text = "",
-          .want = "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad" },
+        {.key = key_0b,
+         .key_count = sizeof key_0b,
+         .text = "Hi There",
+         .want = "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"},
+        {.key = "Jefe",
+         .key_count = 4,
+         .text = "what do ya want for nothing?",
+         .want = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"},
+        {.key = key_aa,
+         .key_count = sizeof key_aa,
+         .text = "Test Using Larger Than Block-Size Key - Hash Key First",
+         .want = "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"},
+        {.key = NULL,
+         .key_count = 0,
+         .text = "",
+         .want = "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         unsigned char bytes[DIGEST_BYTES];
@@ -106,13 +104,13 @@ static const struct {
     const char *base64;
     const char *base32;
 } vectors[] = {
-    { .text = "", .base64 = "", .base32 = "" },
-    { .text = "f", .base64 = "Zg==", .base32 = "my" },
-    { .text = "fo", .base64 = "Zm8=", .base32 = "mzxq" },
-    { .text = "foo", .base64 = "Zm9v", .base32 = "mzxw6" },
-    { .text = "foob", .base64 = "Zm9vYg==", .base32 = "mzxw6yq" },
-    { .text = "fooba", .base64 = "Zm9vYmE=", .base32 = "mzxw6ytb" },
-    { .text = "foobar", .base64 = "Zm9vYmFy", .base32 = "mzxw6ytboi" },
+    {.text = "", .base64 = "", .base32 = ""},
+    {.text = "f", .base64 = "Zg==", .base32 = "my"},
+    {.text = "fo", .base64 = "Zm8=", .base32 = "mzxq"},
+    {.text = "foo", .base64 = "Zm9v", .base32 = "mzxw6"},
+    {.text = "foob", .base64 = "Zm9vYg==", .base32 = "mzxw6yq"},
+    {.text = "fooba", .base64 = "Zm9vYmE=", .base32 = "mzxw6ytb"},
+    {.text = "foobar", .base64 = "Zm9vYmFy", .base32 = "mzxw6ytboi"},
 };
 
 static void test_text_vectors(void **state)
@@ -172,26 +170,26 @@ static void test_decoders_refuse(void **state)
         const char *text;
         size_t max_count;
     } cases[] = {
-        { .decode = digest_base64_decode, .text = "Z", .max_count = 8 },
-        { .decode = digest_base64_decode, .text = "Zg", .max_count = 8 },
-        { .decode = digest_base64_decode, .text = "Zg=", .max_count = 8 },
-        { .decode = digest_base64_decode, .text = "Zh==", .max_count = 8 },
-        { .decode = digest_base64_decode, .text = "Zm9=", .max_count = 8 },
-        { .decode = digest_base64_decode, .text = "Z===", .max_count = 8 },
-        { .decode = digest_base64_decode, .text = "====", .max_count = 8 },
-        { .decode = digest_base64_decode, .text = "Zg==Zg==", .max_count = 8 },
-        { .decode = digest_base64_decode, .text = "Zm 9", .max_count = 8 },
-        { .decode = digest_base64_decode, .text = "Zm9v\n", .max_count = 8 },
-        { .decode = digest_base64_decode, .text = "Zm-v", .max_count = 8 },
-        { .decode = digest_base64_decode, .text = "Zm9vZm9v", .max_count = 5 },
-        { .decode = digest_base32_decode, .text = "m", .max_count = 8 },
-        { .decode = digest_base32_decode, .text = "mzx", .max_count = 8 },
-        { .decode = digest_base32_decode, .text = "mz", .max_count = 8 },
-        { .decode = digest_base32_decode, .text = "my======", .max_count = 8 },
-        { .decode = digest_base32_decode, .text = "m1", .max_count = 8 },
-        { .decode = digest_base32_decode, .text = "m8", .max_count = 8 },
-        { .decode = digest_base32_decode, .text = "m\xc3", .max_count = 8 },
-        { .decode = digest_base32_decode, .text = "mzxw6ytb", .max_count = 4 },
+        {.decode = digest_base64_decode, .text = "Z", .max_count = 8},
+        {.decode = digest_base64_decode, .text = "Zg", .max_count = 8},
+        {.decode = digest_base64_decode, .text = "Zg=", .max_count = 8},
+        {.decode = digest_base64_decode, .text = "Zh==", .max_count = 8},
+        {.decode = digest_base64_decode, .text = "Zm9=", .max_count = 8},
+        {.decode = digest_base64_decode, .text = "Z===", .max_count = 8},
+        {.decode = digest_base64_decode, .text = "====", .max_count = 8},
+        {.decode = digest_base64_decode, .text = "Zg==Zg==", .max_count = 8},
+        {.decode = digest_base64_decode, .text = "Zm 9", .max_count = 8},
+        {.decode = digest_base64_decode, .text = "Zm9v\n", .max_count = 8},
+        {.decode = digest_base64_decode, .text = "Zm-v", .max_count = 8},
+        {.decode = digest_base64_decode, .text = "Zm9vZm9v", .max_count = 5},
+        {.decode = digest_base32_decode, .text = "m", .max_count = 8},
+        {.decode = digest_base32_decode, .text = "mzx", .max_count = 8},
+        {.decode = digest_base32_decode, .text = "mz", .max_count = 8},
+        {.decode = digest_base32_decode, .text = "my======", .max_count = 8},
+        {.decode = digest_base32_decode, .text = "m1", .max_count = 8},
+        {.decode = digest_base32_decode, .text = "m8", .max_count = 8},
+        {.decode = digest_base32_decode, .text = "m\xc3", .max_count = 8},
+        {.decode = digest_base32_decode, .text = "mzxw6ytb", .max_count = 4},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         unsigned char bytes[8] = "unmoved";

@@ -28,7 +28,7 @@ static void assert_content(const char *path, const char *want)
 {
     char *text = NULL;
     size_t count = 0;
-    struct err err = { .code = ERR_NONE };
+    struct err err = {.code = ERR_NONE};
     assert_int_equal(file_read(path, 1 << 20, &text, &count, &err), 0);
     assert_int_equal(err.code, ERR_NONE);
     assert_int_equal(count, strlen(want));
@@ -44,18 +44,18 @@ static void test_write_then_read(void **state)
         const char *text;
         unsigned mode;
     } cases[] = {
-        { .path = "a", .text = "first", .mode = 0600 },
-        { .path = "a", .text = "second, longer than the first", .mode = 0644 },
-        { .path = "./a", .text = "", .mode = 0400 },
-        { .path = "a", .text = "over a read-only one", .mode = 0660 },
+        {.path = "a", .text = "first", .mode = 0600},
+        {.path = "a", .text = "second, longer than the first", .mode = 0644},
+        {.path = "./a", .text = "", .mode = 0400},
+        {.path = "a", .text = "over a read-only one", .mode = 0660},
     };
     mode_t before = umask(0077);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct stat status;
-        struct err err = { .code = ERR_NONE };
-        assert_int_equal(file_write(cases[i].path, cases[i].text, strlen(cases[i].text),
-                                    cases[i].mode, &err),
-                         0);
+        struct err err = {.code = ERR_NONE};
+        assert_int_equal(
+            file_write(cases[i].path, cases[i].text, strlen(cases[i].text), cases[i].mode, &err),
+            0);
         assert_content("a", cases[i].text);
         assert_int_equal(stat("a", &status), 0);
         assert_int_equal(status.st_mode & 07777, cases[i].mode);
@@ -67,10 +67,10 @@ static void test_write_then_read(void **state)
 static void test_nul_bytes_and_limits(void **state)
 {
     (void)state;
-    static const char bytes[] = { 'a', '\0', 'b', '\n', '\0' };
+    static const char bytes[] = {'a', '\0', 'b', '\n', '\0'};
     char *text = NULL;
     size_t count = 0;
-    struct err err = { .code = ERR_NONE };
+    struct err err = {.code = ERR_NONE};
     assert_int_equal(file_write("b", bytes, sizeof bytes, 0600, &err), 0);
     assert_int_equal(file_read("b", sizeof bytes, &text, &count, &err), 0);
     assert_int_equal(count, sizeof bytes);
@@ -90,7 +90,7 @@ static void test_file_of_unknown_size(void **state)
     (void)state;
     char *text = NULL;
     size_t count = 0;
-    struct err err = { .code = ERR_NONE };
+    struct err err = {.code = ERR_NONE};
     assert_int_equal(file_read("/proc/self/status", 1 << 20, &text, &count, &err), 0);
     assert_true(count > 0 && strlen(text) == count);
     assert_non_null(strstr(text, "Name:"));
@@ -108,19 +108,17 @@ static void test_read_refuses(void **state)
         const char *path;
         enum err_code want;
     } cases[] = {
-        { .path = "missing", .want = ERR_NOT_FOUND },
-        { .path = "plain/below", .want = ERR_NOT_FOUND },
-        { .path = ".", .want = ERR_INVALID },
-        { .path = "pipe", .want = ERR_INVALID },
-        { .path = "/dev/zero", .want = ERR_INVALID },
+        {.path = "missing", .want = ERR_NOT_FOUND}, {.path = "plain/below", .want = ERR_NOT_FOUND},
+        {.path = ".", .want = ERR_INVALID},         {.path = "pipe", .want = ERR_INVALID},
+        {.path = "/dev/zero", .want = ERR_INVALID},
     };
-    struct err err = { .code = ERR_NONE };
+    struct err err = {.code = ERR_NONE};
     assert_int_equal(mkfifo("pipe", 0600), 0);
     assert_int_equal(file_write("plain", "x", 1, 0600, &err), 0);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char *text = NULL;
         size_t count = 7;
-        err = (struct err){ .code = ERR_NONE };
+        err = (struct err){.code = ERR_NONE};
         assert_int_equal(file_read(cases[i].path, 100, &text, &count, &err), -1);
         assert_int_equal(err.code, cases[i].want);
         assert_non_null(strstr(err.text, cases[i].path));
@@ -139,13 +137,13 @@ static void test_private_looks_at_the_mode(void **state)
         unsigned mode;
         int want;
     } cases[] = {
-        { .mode = 0600, .want = 0 },  { .mode = 0640, .want = 0 },  { .mode = 0770, .want = 0 },
-        { .mode = 0604, .want = -1 }, { .mode = 0602, .want = -1 }, { .mode = 0601, .want = -1 },
+        {.mode = 0600, .want = 0},  {.mode = 0640, .want = 0},  {.mode = 0770, .want = 0},
+        {.mode = 0604, .want = -1}, {.mode = 0602, .want = -1}, {.mode = 0601, .want = -1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char *text = NULL;
         size_t count = 0;
-        struct err err = { .code = ERR_NONE };
+        struct err err = {.code = ERR_NONE};
         assert_int_equal(file_write("private", "x", 1, cases[i].mode, &err), 0);
         assert_int_equal(file_read_private("private", 9, &text, &count, &err), cases[i].want);
         assert_int_equal(err.code, cases[i].want == 0 ? ERR_NONE : ERR_DENIED);
@@ -159,7 +157,7 @@ static void test_write_refuses(void **state)
 {
     (void)state;
     char long_path[5000];
-    struct err err = { .code = ERR_NONE };
+    struct err err = {.code = ERR_NONE};
     memset(long_path, 'x', sizeof long_path - 1);
     long_path[sizeof long_path - 1] = '\0';
     assert_int_equal(file_write("missing/a", "x", 1, 0600, &err), -1);
@@ -176,7 +174,7 @@ static void test_make_dir(void **state)
 {
     (void)state;
     struct stat status;
-    struct err err = { .code = ERR_NONE };
+    struct err err = {.code = ERR_NONE};
     mode_t before = umask(0077);
     assert_int_equal(file_make_dir("new", 0750, &err), 0);
     (void)umask(before);

@@ -134,7 +134,7 @@ static int write_with_fault(int call, struct err *err)
 static void test_each_call_fails_once(void **state)
 {
     (void)state;
-    static const int numbers[] = { EIO, ENOSPC };
+    static const int numbers[] = {EIO, ENOSPC};
     size_t descriptors = open_descriptors();
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         int call = 0;
@@ -143,7 +143,7 @@ static void test_each_call_fails_once(void **state)
         for (; result != 0; call++) {
             char *text = NULL;
             size_t count = 0;
-            struct err err = { .code = ERR_NONE };
+            struct err err = {.code = ERR_NONE};
             assert_true(call < 40);
             result = write_with_fault(call, &err);
             assert_int_equal(file_read("file", 100, &text, &count, NULL), 0);
@@ -162,7 +162,7 @@ static void test_each_call_fails_once(void **state)
 static void test_interrupted_write_goes_on(void **state)
 {
     (void)state;
-    struct err err = { .code = ERR_NONE };
+    struct err err = {.code = ERR_NONE};
     fault_number = EINTR;
     assert_int_equal(write_with_fault(1, &err), 0); /* the first write */
     char *text = NULL;

@@ -60,7 +60,7 @@ static void test_monotone_over_threads(void **state)
 static void test_fields(void **state)
 {
     (void)state;
-    unsigned char seen_any[8] = { 0 };
+    unsigned char seen_any[8] = {0};
     unsigned char seen_all[8];
     memset(seen_all, 0xff, sizeof seen_all);
     for (int i = 0; i < 1000; i++) {
@@ -91,8 +91,8 @@ static void test_fields(void **state)
 static void test_text_round_trip(void **state)
 {
     (void)state;
-    struct id id = { .bytes = { 0x01, 0x93, 0xab, 0xcd, 0xef, 0x00, 0x7f, 0xff, 0x80, 0x09, 0x0a,
-                                0x9f, 0xa0, 0xf9, 0x12, 0x34 } };
+    struct id id = {.bytes = {0x01, 0x93, 0xab, 0xcd, 0xef, 0x00, 0x7f, 0xff, 0x80, 0x09, 0x0a,
+                              0x9f, 0xa0, 0xf9, 0x12, 0x34}};
     static const char want[] = "0193abcd-ef00-7fff-8009-0a9fa0f91234";
     struct id back;
     char text[ID_TEXT_BYTES];
@@ -123,7 +123,7 @@ static void test_parse_refuses(void **state)
         "0193abcd_ef00_7fff_8009_0a9fa0f91234",
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct id id = { .bytes = { 1, 2, 3 } };
+        struct id id = {.bytes = {1, 2, 3}};
         struct id before = id;
         assert_int_equal(id_parse(cases[i], &id), -1);
         assert_memory_equal(&id, &before, sizeof id);
@@ -133,8 +133,8 @@ static void test_parse_refuses(void **state)
 static void test_random_fills_all(void **state)
 {
     (void)state;
-    unsigned char first[1000] = { 0 };
-    unsigned char second[1000] = { 0 };
+    unsigned char first[1000] = {0};
+    unsigned char second[1000] = {0};
     size_t zeros = 0;
     id_random(first, sizeof first);
     id_random(second, sizeof second);

@@ -117,8 +117,7 @@ static void test_levels(void **state)
 {
     (void)state;
     static const int want_lines[LOG_LEVEL_COUNT] = {
-        [LOG_ERROR] = 1, [LOG_WARNING] = 2, [LOG_INFO] = 3, [LOG_DEBUG] = 4
-    };
+        [LOG_ERROR] = 1, [LOG_WARNING] = 2, [LOG_INFO] = 3, [LOG_DEBUG] = 4};
     log_init(LOG_INFO, false);
     for (int highest = 0; highest < LOG_LEVEL_COUNT; highest++) {
         int lines = 0;
@@ -178,7 +177,7 @@ static void assert_valid_line(bool json)
 static void test_cut(void **state)
 {
     (void)state;
-    static const char *const units[] = { "x", "\"", "\x01", "\xc3\xa4", "\xf0\x9f\x94\xa5", "<" };
+    static const char *const units[] = {"x", "\"", "\x01", "\xc3\xa4", "\xf0\x9f\x94\xa5", "<"};
     static char value[3 * LINE_BYTES_MAX];
     for (size_t i = 0; i < 2 * sizeof units / sizeof units[0]; i++) {
         const char *unit = units[i / 2];
@@ -243,8 +242,8 @@ static void *log_many(void *argument)
 static void test_lines_of_threads_stay_whole(void **state)
 {
     (void)state;
-    static char names[THREADS][2] = { "a", "b", "c", "d" };
-    int next[THREADS] = { 0 };
+    static char names[THREADS][2] = {"a", "b", "c", "d"};
+    int next[THREADS] = {0};
     pthread_t threads[THREADS];
     log_init(LOG_INFO, false);
     for (size_t i = 0; i < THREADS; i++) {
@@ -295,11 +294,11 @@ static void test_numbers(void **state)
         int64_t number;
         const char *want;
     } cases[] = {
-        { .number = 0, .want = "0" },
-        { .number = -1, .want = "-1" },
-        { .number = 142, .want = "142" },
-        { .number = INT64_MAX, .want = "9223372036854775807" },
-        { .number = INT64_MIN, .want = "-9223372036854775808" },
+        {.number = 0, .want = "0"},
+        {.number = -1, .want = "-1"},
+        {.number = 142, .want = "142"},
+        {.number = INT64_MAX, .want = "9223372036854775807"},
+        {.number = INT64_MIN, .want = "-9223372036854775808"},
     };
     const char *texts[8];
     for (size_t i = 0; i < 8; i++) {
@@ -313,7 +312,7 @@ static void test_numbers(void **state)
 static void test_burst(void **state)
 {
     (void)state;
-    struct log_burst burst = { .count = 0 };
+    struct log_burst burst = {.count = 0};
     uint64_t due_at[16];
     size_t due = 0;
     for (uint64_t i = 1; i <= 12000; i++) {
@@ -322,7 +321,7 @@ static void test_burst(void **state)
         }
         assert_true(due < 16 && burst.count == i);
     }
-    static const uint64_t want[] = { 1, 10, 100, 1000, 10000 };
+    static const uint64_t want[] = {1, 10, 100, 1000, 10000};
     assert_int_equal(due, sizeof want / sizeof want[0]);
     assert_memory_equal(due_at, want, sizeof want);
     assert_false(log_burst_due(&burst, 1000 + 59999));

@@ -46,8 +46,8 @@ static void test_counters_and_gauges(void **state)
     struct metric *mqtt =
         metric_counter("escalated_alerts_received_total", "Alerts.", "format", "mqtt");
     assert_ptr_not_equal(http, mqtt);
-    assert_ptr_equal(http, metric_counter("escalated_alerts_received_total", "Alerts.", "format",
-                                          "native"));
+    assert_ptr_equal(
+        http, metric_counter("escalated_alerts_received_total", "Alerts.", "format", "native"));
     assert_ptr_equal(open, metric_gauge("escalated_open", "Open incidents.", "", ""));
     metric_add(http, 3);
     metric_add(http, 0);
@@ -83,10 +83,15 @@ static void test_histogram(void **state)
 {
     (void)state;
     struct metric *lateness = metric_histogram("t_seconds", "Time.", "channel", "sms");
-    static const int64_t observed_ns[] = {
-        -1, 0, 100000, 100001, 2500000, SECOND_NS, 60 * SECOND_NS, 60 * SECOND_NS + 1,
-        3600 * SECOND_NS
-    };
+    static const int64_t observed_ns[] = {-1,
+                                          0,
+                                          100000,
+                                          100001,
+                                          2500000,
+                                          SECOND_NS,
+                                          60 * SECOND_NS,
+                                          60 * SECOND_NS + 1,
+                                          3600 * SECOND_NS};
     for (size_t i = 0; i < sizeof observed_ns / sizeof observed_ns[0]; i++) {
         metric_observe_ns(lateness, observed_ns[i]);
     }
@@ -162,8 +167,8 @@ static long long sample_of(const char *text, const char *name)
 static void test_bumps_from_threads(void **state)
 {
     (void)state;
-    struct bump bump = { .counter = metric_counter("n_total", "Same.", NULL, NULL),
-                         .histogram = metric_histogram("n_seconds", "Same.", NULL, NULL) };
+    struct bump bump = {.counter = metric_counter("n_total", "Same.", NULL, NULL),
+                        .histogram = metric_histogram("n_seconds", "Same.", NULL, NULL)};
     pthread_t threads[THREADS];
     struct strbuf out;
     strbuf_init(&out, OUTPUT_MAX);

@@ -50,17 +50,17 @@ static struct queue *queue_of(size_t capacity)
 
 static bool fd_is_readable(int fd)
 {
-    struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+    struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
     return poll(&poll_fd, 1, 0) == 1;
 }
 
 static void test_bad_capacities(void **state)
 {
     (void)state;
-    static const size_t cases[] = { 0, SIZE_MAX, ((size_t)1 << 24) + 1 };
+    static const size_t cases[] = {0, SIZE_MAX, ((size_t)1 << 24) + 1};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct queue *queue = NULL;
-        struct err err = { .code = ERR_NONE };
+        struct err err = {.code = ERR_NONE};
         assert_int_equal(queue_create(cases[i], &queue, &err), -1);
         assert_int_equal(err.code, ERR_INVALID);
         assert_null(queue);
@@ -142,7 +142,7 @@ static void test_stop(void **state)
 static void test_timeout(void **state)
 {
     (void)state;
-    static const int64_t cases_ms[] = { 0, 1, 30 };
+    static const int64_t cases_ms[] = {0, 1, 30};
     struct queue *queue = queue_of(1);
     for (size_t i = 0; i < sizeof cases_ms / sizeof cases_ms[0]; i++) {
         void *out[1];
@@ -256,13 +256,13 @@ static void test_sleeping_taker_is_woken(void **state)
         enum waker waker;
         size_t want;
     } cases[] = {
-        { .waker = WAKE_BY_PUT, .want = 1 },
-        { .waker = WAKE_BY_OWED, .want = 1 },
-        { .waker = WAKE_BY_NUDGE, .want = 0 },
-        { .waker = WAKE_BY_STOP, .want = 0 },
+        {.waker = WAKE_BY_PUT, .want = 1},
+        {.waker = WAKE_BY_OWED, .want = 1},
+        {.waker = WAKE_BY_NUDGE, .want = 0},
+        {.waker = WAKE_BY_STOP, .want = 0},
     };
     for (size_t i = 0; i < 200 * sizeof cases / sizeof cases[0]; i++) {
-        struct taker taker = { .queue = queue_of(4) };
+        struct taker taker = {.queue = queue_of(4)};
         pthread_t thread;
         int64_t before_ms = clock_mono_ms();
         assert_int_equal(pthread_create(&thread, NULL, take_once, &taker), 0);
@@ -309,7 +309,7 @@ static void test_many_takers(void **state)
             items[i] = &numbers[i];
         }
         for (size_t i = 0; i < 4; i++) {
-            takers[i] = (struct taker){ .queue = queue };
+            takers[i] = (struct taker){.queue = queue};
             assert_int_equal(pthread_create(&threads[i], NULL, take_once, &takers[i]), 0);
         }
         assert_true(queue_put_many(queue, items, 8));
@@ -357,7 +357,7 @@ static void *produce(void *argument)
 static void *consume(void *argument)
 {
     struct flow *flow = argument;
-    size_t last[PRODUCERS] = { 0 };
+    size_t last[PRODUCERS] = {0};
     for (;;) {
         void *out[5];
         size_t count = queue_take(flow->queue, out, 5, DEADLINE_MS);
@@ -387,7 +387,7 @@ static void test_nothing_lost_nothing_twice(void **state)
     pthread_t producers[PRODUCERS];
     pthread_t consumers[CONSUMERS];
     for (size_t i = 0; i < CONSUMERS; i++) {
-        flows[i] = (struct flow){ .queue = queue, .producer = i };
+        flows[i] = (struct flow){.queue = queue, .producer = i};
         assert_int_equal(pthread_create(&consumers[i], NULL, consume, &flows[i]), 0);
     }
     for (size_t i = 0; i < PRODUCERS; i++) {
@@ -423,8 +423,8 @@ static void test_polling_consumer(void **state)
 {
     (void)state;
     struct queue *queue = queue_of(50);
-    struct flow flow = { .queue = queue, .producer = 0 };
-    struct pollfd poll_fd = { .fd = queue_wake_fd(queue), .events = POLLIN };
+    struct flow flow = {.queue = queue, .producer = 0};
+    struct pollfd poll_fd = {.fd = queue_wake_fd(queue), .events = POLLIN};
     pthread_t producer;
     size_t received = 0;
     assert_int_equal(pthread_create(&producer, NULL, produce_and_stop, &flow), 0);

@@ -32,14 +32,17 @@ static void test_newline(void **state)
         const char *text;
         const char *want; /* "": refused */
     } cases[] = {
-        { .text = "s3cret", .want = "s3cret" }, { .text = "s3cret\n", .want = "s3cret" },
-        { .text = "two\n\n", .want = "two\n" }, { .text = "a\nb", .want = "a\nb" },
-        { .text = " blank ", .want = " blank " }, { .text = "\n", .want = "" },
-        { .text = "", .want = "" },
+        {.text = "s3cret", .want = "s3cret"},
+        {.text = "s3cret\n", .want = "s3cret"},
+        {.text = "two\n\n", .want = "two\n"},
+        {.text = "a\nb", .want = "a\nb"},
+        {.text = " blank ", .want = " blank "},
+        {.text = "\n", .want = ""},
+        {.text = "", .want = ""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct secret secret = { .bytes = NULL };
-        struct err err = { .code = ERR_NONE };
+        struct secret secret = {.bytes = NULL};
+        struct err err = {.code = ERR_NONE};
         bool refused = cases[i].want[0] == '\0';
         assert_int_equal(file_write("secret", cases[i].text, strlen(cases[i].text), 0400, &err), 0);
         assert_int_equal(secret_read("secret", &secret, &err), refused ? -1 : 0);
@@ -57,11 +60,11 @@ static void test_newline(void **state)
 static void test_modes(void **state)
 {
     (void)state;
-    static const unsigned owners_and_group[] = { 0400, 0600, 0640, 0660, 0770 };
+    static const unsigned owners_and_group[] = {0400, 0600, 0640, 0660, 0770};
     for (size_t i = 0; i < 8 * sizeof owners_and_group / sizeof owners_and_group[0]; i++) {
         unsigned others = (unsigned)i % 8;
-        struct secret secret = { .bytes = NULL };
-        struct err err = { .code = ERR_NONE };
+        struct secret secret = {.bytes = NULL};
+        struct err err = {.code = ERR_NONE};
         assert_int_equal(file_write("secret", "x", 1, owners_and_group[i / 8] | others, &err), 0);
         assert_int_equal(secret_read("secret", &secret, &err), others == 0 ? 0 : -1);
         assert_int_equal(err.code, others == 0 ? ERR_NONE : ERR_DENIED);
@@ -75,8 +78,8 @@ static void test_limit_and_content(void **state)
     (void)state;
     size_t max = 64 * 1024;
     char *bytes = malloc(max + 1);
-    struct secret secret = { .bytes = NULL };
-    struct err err = { .code = ERR_NONE };
+    struct secret secret = {.bytes = NULL};
+    struct err err = {.code = ERR_NONE};
     assert_non_null(bytes);
     memset(bytes, 'k', max + 1);
     assert_int_equal(file_write("secret", bytes, max, 0600, &err), 0);

@@ -15,7 +15,7 @@
 #define EXPIRES_AT_MS INT64_C(1772330400123)
 
 static unsigned char key_bytes[32] = "0123456789abcdef0123456789abcde";
-static const struct secret key = { .bytes = key_bytes, .count = sizeof key_bytes };
+static const struct secret key = {.bytes = key_bytes, .count = sizeof key_bytes};
 
 static char folder[] = "token-test-XXXXXX";
 
@@ -34,11 +34,11 @@ static int leave_folder(void **state)
 static void test_round_trip(void **state)
 {
     (void)state;
-    static const uint64_t notifications[] = { 0, 1, 142, UINT32_MAX, INT64_MAX, UINT64_MAX };
+    static const uint64_t notifications[] = {0, 1, 142, UINT32_MAX, INT64_MAX, UINT64_MAX};
     static const char long_contact[] = "a name of more than sixty-four characters, which no "
                                        "configuration has, must do as well";
-    static const char *const contacts[] = { "", "ann", "&shop-customers", "channel:room",
-                                            long_contact };
+    static const char *const contacts[] = {"", "ann", "&shop-customers", "channel:room",
+                                           long_contact};
     for (size_t i = 0; i < sizeof notifications / sizeof notifications[0]; i++) {
         for (size_t j = 0; j < sizeof contacts / sizeof contacts[0]; j++) {
             char text[TOKEN_TEXT_BYTES];
@@ -97,26 +97,26 @@ static void test_foreign_facts_are_refused(void **state)
     unsigned char other_bytes[32];
     memcpy(other_bytes, key_bytes, sizeof other_bytes);
     other_bytes[31] ^= 1;
-    struct secret other = { .bytes = other_bytes, .count = sizeof other_bytes };
+    struct secret other = {.bytes = other_bytes, .count = sizeof other_bytes};
     /* Not 31: HMAC fills short keys up with zero bytes, and the last one of this key is zero. */
-    struct secret shorter = { .bytes = key_bytes, .count = 30 };
+    struct secret shorter = {.bytes = key_bytes, .count = 30};
     const struct {
         const struct secret *key;
         uint64_t notification;
         const char *contact;
         int64_t expires_at_ms;
     } cases[] = {
-        { .key = &other, .notification = 142, .contact = "ann", .expires_at_ms = EXPIRES_AT_MS },
-        { .key = &shorter, .notification = 142, .contact = "ann", .expires_at_ms = EXPIRES_AT_MS },
-        { .key = &key, .notification = 143, .contact = "ann", .expires_at_ms = EXPIRES_AT_MS },
-        { .key = &key, .notification = 142, .contact = "bob", .expires_at_ms = EXPIRES_AT_MS },
-        { .key = &key, .notification = 142, .contact = "Ann", .expires_at_ms = EXPIRES_AT_MS },
-        { .key = &key, .notification = 142, .contact = "an", .expires_at_ms = EXPIRES_AT_MS },
-        { .key = &key, .notification = 142, .contact = "", .expires_at_ms = EXPIRES_AT_MS },
-        { .key = &key, .notification = 142, .contact = "ann", .expires_at_ms = EXPIRES_AT_MS + 1 },
-        { .key = &key, .notification = 142, .contact = "ann", .expires_at_ms = EXPIRES_AT_MS - 1 },
-        { .key = &key, .notification = 142, .contact = "ann", .expires_at_ms = 0 },
-        { .key = &key, .notification = 142, .contact = "ann", .expires_at_ms = -1 },
+        {.key = &other, .notification = 142, .contact = "ann", .expires_at_ms = EXPIRES_AT_MS},
+        {.key = &shorter, .notification = 142, .contact = "ann", .expires_at_ms = EXPIRES_AT_MS},
+        {.key = &key, .notification = 143, .contact = "ann", .expires_at_ms = EXPIRES_AT_MS},
+        {.key = &key, .notification = 142, .contact = "bob", .expires_at_ms = EXPIRES_AT_MS},
+        {.key = &key, .notification = 142, .contact = "Ann", .expires_at_ms = EXPIRES_AT_MS},
+        {.key = &key, .notification = 142, .contact = "an", .expires_at_ms = EXPIRES_AT_MS},
+        {.key = &key, .notification = 142, .contact = "", .expires_at_ms = EXPIRES_AT_MS},
+        {.key = &key, .notification = 142, .contact = "ann", .expires_at_ms = EXPIRES_AT_MS + 1},
+        {.key = &key, .notification = 142, .contact = "ann", .expires_at_ms = EXPIRES_AT_MS - 1},
+        {.key = &key, .notification = 142, .contact = "ann", .expires_at_ms = 0},
+        {.key = &key, .notification = 142, .contact = "ann", .expires_at_ms = -1},
     };
     char text[TOKEN_TEXT_BYTES];
     token_make(&key, 142, "ann", EXPIRES_AT_MS, text);
@@ -152,10 +152,10 @@ static void test_shapes(void **state)
 static void test_key_is_made_once(void **state)
 {
     (void)state;
-    struct secret first = { .bytes = NULL };
-    struct secret second = { .bytes = NULL };
+    struct secret first = {.bytes = NULL};
+    struct secret second = {.bytes = NULL};
     struct stat status;
-    struct err err = { .code = ERR_NONE };
+    struct err err = {.code = ERR_NONE};
     assert_int_equal(token_key_load("key", false, &first, &err), -1);
     assert_int_equal(err.code, ERR_NOT_FOUND);
     assert_null(first.bytes);
@@ -184,17 +184,17 @@ static void test_key_files(void **state)
         enum err_code want;
         size_t want_count;
     } cases[] = {
-        { .count = 32, .mode = 0600, .want_count = 32 },
-        { .count = 32, .newline = true, .mode = 0640, .want_count = 32 },
-        { .count = 31, .newline = true, .mode = 0600, .want_count = 32 }, /* ours may end so */
-        { .count = 36, .newline = true, .mode = 0400, .want_count = 36 },
-        { .count = 31, .mode = 0600, .want = ERR_INVALID },
-        { .count = 0, .mode = 0600, .want = ERR_INVALID },
-        { .count = 32, .mode = 0644, .want = ERR_DENIED },
+        {.count = 32, .mode = 0600, .want_count = 32},
+        {.count = 32, .newline = true, .mode = 0640, .want_count = 32},
+        {.count = 31, .newline = true, .mode = 0600, .want_count = 32}, /* ours may end so */
+        {.count = 36, .newline = true, .mode = 0400, .want_count = 36},
+        {.count = 31, .mode = 0600, .want = ERR_INVALID},
+        {.count = 0, .mode = 0600, .want = ERR_INVALID},
+        {.count = 32, .mode = 0644, .want = ERR_DENIED},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct secret loaded = { .bytes = NULL };
-        struct err err = { .code = ERR_NONE };
+        struct secret loaded = {.bytes = NULL};
+        struct err err = {.code = ERR_NONE};
         char text[64];
         size_t count = cases[i].count;
         memcpy(text, raw, count);
