@@ -27,12 +27,12 @@ static struct {
 
 /* Libc's own. Looked up once, and early: dlsym takes the loader's lock, which must not happen under
  * ours. */
+/* clang-format off */
 #define LIBC_CALLS(CALL)                                                                           \
-    CALL(openat)                                                                                   \
-    CALL(close)                                                                                    \
-    CALL(read) CALL(pread) CALL(write) CALL(pwrite) CALL(ftruncate) CALL(posix_fallocate)          \
-        CALL(fsync) CALL(fdatasync) CALL(renameat) CALL(unlinkat) CALL(mkdirat) CALL(statvfs)      \
-            CALL(send) CALL(sendmsg) CALL(writev)
+    CALL(openat) CALL(close) CALL(read) CALL(pread) CALL(write) CALL(pwrite) CALL(ftruncate)       \
+    CALL(posix_fallocate) CALL(fsync) CALL(fdatasync) CALL(renameat) CALL(unlinkat) CALL(mkdirat)  \
+    CALL(statvfs) CALL(send) CALL(sendmsg) CALL(writev)
+/* clang-format on */
 
 #define LIBC_MEMBER(name) __typeof__(&name) name;
 static struct {
