@@ -16,9 +16,8 @@
 
 #define LINE_BYTES_MAX 4096
 #define CUT_MARK "..."
-#define TAIL_BYTES                                                                                 \
-    16 /* room that is kept for the mark of left-out pairs and the end of the line                 \
-        */
+/* Room that is kept for the mark of left-out pairs and the end of the line. */
+#define TAIL_BYTES 16
 #define ESCAPED_BYTES_MAX (6 * (LINE_BYTES_MAX + sizeof CUT_MARK))
 #define NUMBER_RING 8
 #define NUMBER_BYTES 24
