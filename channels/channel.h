@@ -1,18 +1,17 @@
 /*
  * channel - what the daemon and one delivery plugin promise each other.
  *
- * Shape:   one message in, one result out, later and exactly once. A plugin never retries: the
- * daemon owns time. Units:   milliseconds; `deadline_mono_ms` is on the host's mono_ms clock. Owns:
- * the message and all it points to are the daemon's and valid until `finish` was called for its
- * ticket. Configuration values are valid until `destroy`. A result's texts are copied inside
- * `finish`. Threads: `create` and `destroy` are called once each, from one thread. `send` may be
- * called from one thread at a time and never blocks; an instance owns its concurrency and calls
- * `finish` from any thread, also from inside `send`. Limits:  at most `in_flight_max` unfinished
- * messages per instance; one more is CHANNEL_BUSY. Fails:   through the result only. Never exit(),
- * abort() or signals.
+ * Shape:   one message in, one result out, later and exactly once. A plugin never retries: the daemon owns time.
+ * Units:   milliseconds; `deadline_mono_ms` is on the host's mono_ms clock.
+ * Owns:    the message and all it points to are the daemon's and valid until `finish` was called for its ticket.
+ *          Configuration values are valid until `destroy`. A result's texts are copied inside `finish`.
+ * Threads: `create` and `destroy` are called once each, from one thread. `send` may be called from one thread at a time
+ *          and never blocks; an instance owns its concurrency and calls `finish` from any thread, also from inside `send`.
+ * Limits:  at most `in_flight_max` unfinished messages per instance; one more is CHANNEL_BUSY.
+ * Fails:   through the result only. Never exit(), abort() or signals.
  *
- * A plugin is a shared object NAME.so that exports one symbol, `escalated_channel`, a `const struct
- * channel_ops`. This header needs nothing but the C library; a third-party plugin includes only it.
+ * A plugin is a shared object NAME.so that exports one symbol, `escalated_channel`, a `const struct channel_ops`.
+ * This header needs nothing but the C library; a third-party plugin includes only it.
  */
 #ifndef ESCALATED_CHANNEL_H
 #define ESCALATED_CHANNEL_H
@@ -124,10 +123,11 @@ struct channel_ops {
                   void **out_self, char *why, size_t why_size);
     enum channel_accept (*send)(void *self, const struct channel_message *message,
                                 struct channel_ticket *ticket);
-    void (*destroy)(void *self); /* accepts NULL; finishes what is in flight as CHANNEL_UNKNOWN or
-                                    CHANNEL_RETRY */
-    /* Where a message goes ("host:port"), for the slot limit and breaker of that destination;
-     * written to `out`, NUL-terminated. NULL: the address itself. */
+    void (*destroy)(
+        void *
+            self); /* accepts NULL; finishes what is in flight as CHANNEL_UNKNOWN or CHANNEL_RETRY */
+    /* Where a message goes ("host:port"), for the slot limit and breaker of that destination; written to `out`,
+     * NUL-terminated. NULL: the address itself. */
     void (*destination)(void *self, const char *address, char *out, size_t out_size);
 };
 

@@ -154,8 +154,7 @@ static void file_handle(void *context, const struct channel_message *message,
 /* Step into `name` under the folder, which is made when missing; *fd becomes the new one. */
 static int enter_folder(int *fd, const char *name, struct err *err)
 {
-    /* Its entry is synced also when it was there: the one who made it may not have come that far.
-     */
+    /* Its entry is synced also when it was there: the one who made it may not have come that far. */
     if ((mkdirat(*fd, name, 0700) != 0 && errno != EEXIST) || fsync(*fd) != 0) {
         int error_number = errno;
         return err_set_errno(err, error_number, "folder %s cannot be made", name);

@@ -1,6 +1,6 @@
 /*
- * Read this first. An alert flows: http -> intake -> inbox -> engine (policies, store) -> outbox ->
- * delivery -> channels; outcomes and replies come back through the inbox.
+ * Read this first. An alert flows: http -> intake -> inbox -> engine (policies, store) -> outbox -> delivery -> channels;
+ * outcomes and replies come back through the inbox.
  */
 #include "gateway/app.h"
 
@@ -296,8 +296,7 @@ failed:
     return -1;
 }
 
-/* The engine reads the old rulebook until it has applied this input; only then may the old
- * configuration go. */
+/* The engine reads the old rulebook until it has applied this input; only then may the old configuration go. */
 struct reload_input {
     struct input input;
     struct config *old;
@@ -394,8 +393,7 @@ void app_stop(struct app *app)
     if (app == NULL)
         return;
     (void)sd_notify(0, "STOPPING=1");
-    /* Without an engine no request is answered and no outcome recorded: the sooner the next start,
-     * the better. */
+    /* Without an engine no request is answered and no outcome recorded: the sooner the next start, the better. */
     bool is_failing = atomic_load(&app->is_failing);
     if (app->server != NULL)
         http_server_stop(app->server, is_failing ? 0 : HTTP_GRACE_MS);

@@ -1,11 +1,9 @@
 /*
- * app - the wiring: creates every layer, in the order an alert flows through them, and takes them
- * down again.
+ * app - the wiring: creates every layer, in the order an alert flows through them, and takes them down again.
  *
  * Shape:   app_start (sinks first) -> app_reload on SIGHUP -> app_stop (sources first).
  * Threads: main only; `on_fatal` may come from the engine's thread.
- * Fails:   app_start: -1 and the exit code to use (78 configuration, 74 storage, 69 anything else
- * that is not there).
+ * Fails:   app_start: -1 and the exit code to use (78 configuration, 74 storage, 69 anything else that is not there).
  */
 #ifndef ESCALATED_APP_H
 #define ESCALATED_APP_H

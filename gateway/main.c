@@ -157,8 +157,8 @@ static int serve(struct app *app, struct ending *ending, int signal_fd)
     }
 }
 
-/* What a burst of events needed is needed again a millisecond later: without this the allocator
- * gives the pages back and takes them anew all the time. */
+/* What a burst of events needed is needed again a millisecond later: without this the allocator gives the pages back
+ * and takes them anew all the time. */
 static void keep_memory(void)
 {
     enum { KEPT_BYTES = 8 << 20, MAPPED_BYTES_MIN = 1 << 20 };

@@ -4,8 +4,8 @@
  *
  * Shape:   policies fill the list; the engine turns each act into rows.
  * Owns:    acts and their texts live in the moment's arena, or as long as the rulebook and incident
- * they were taken from. Limits:  a message for each method of each target: bounded by the
- * configuration.
+ *          they were taken from.
+ * Limits:  a message for each method of each target: bounded by the configuration.
  */
 #ifndef ESCALATED_POLICIES_ACT_H
 #define ESCALATED_POLICIES_ACT_H

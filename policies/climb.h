@@ -3,8 +3,10 @@
  * fallback, reminders.
  *
  * Shape:   climb_due answers the earliest thing; climb_run_due runs everything that is due at the
- * moment, in order of due time. Limits:  at most CLIMB_ROUNDS_MAX things a moment; each moves the
- * incident on, so the bound is never met. Source:  DESIGN section 4, rules 2 to 6, 8, 10.
+ *          moment, in order of due time.
+ * Limits:  at most CLIMB_ROUNDS_MAX things a moment; each moves the incident on, so the bound is
+ *          never met.
+ * Source:  DESIGN section 4, rules 2 to 6, 8, 10.
  */
 #ifndef ESCALATED_POLICIES_CLIMB_H
 #define ESCALATED_POLICIES_CLIMB_H

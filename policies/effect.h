@@ -2,8 +2,8 @@
  * effect - what one batch decided, to be committed as one transaction.
  *
  * Shape:   appended in order by the engine; the store writes them in that order.
- * Owns:    items and every text they point to live in the batch's arena until the commit has
- * returned. Limits:  grows with the batch; the engine caps the batch, not this list.
+ * Owns:    items and every text they point to live in the batch's arena until the commit has returned.
+ * Limits:  grows with the batch; the engine caps the batch, not this list.
  */
 #ifndef ESCALATED_POLICIES_EFFECT_H
 #define ESCALATED_POLICIES_EFFECT_H

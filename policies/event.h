@@ -2,8 +2,7 @@
  * event - one inbound message after mapping, whatever monitor it came from.
  *
  * Owns:    texts are borrowed from the input that carries the event; absent text is "".
- * Limits:  64 labels, 1 KB a label text, 1 KB key, 4 KB summary, 64 KB details (checked at the
- * edge).
+ * Limits:  64 labels, 1 KB a label text, 1 KB key, 4 KB summary, 64 KB details (checked at the edge).
  */
 #ifndef ESCALATED_POLICIES_EVENT_H
 #define ESCALATED_POLICIES_EVENT_H
@@ -59,8 +58,8 @@ int event_action_parse(const char *name, enum event_action *out_action);
 const char *severity_name(enum severity severity); /* "critical" … */
 int severity_parse(const char *name, enum severity *out_severity);
 
-/* "labels:" and name="value" pairs joined by ",", the key of an event that has none; length-bounded
- * by hashing past 512 bytes. Written to out (NUL-terminated). */
+/* "labels:" and name="value" pairs joined by ",", the key of an event that has none; length-bounded by hashing past 512
+ * bytes. Written to out (NUL-terminated). */
 #define EVENT_DERIVED_KEY_BYTES 640
 void event_derive_key(const struct label *labels, size_t label_count,
                       char out[EVENT_DERIVED_KEY_BYTES]);

@@ -2,9 +2,10 @@
  * follow - messages that follow what somebody was sent before: reminders, notices, answers.
  *
  * Shape:   a person -> one message, by the method that reached them (pages and reminders: by a page
- * that did), else by the first of their page methods; an audience or channel -> its current
- * addresses. Limits:  once per person, however many methods were used. Source:  DESIGN section 4,
- * rules 7, 8, 12.
+ *          that did), else by the first of their page methods; an audience or channel -> its
+ *          current addresses.
+ * Limits:  once per person, however many methods were used.
+ * Source:  DESIGN section 4, rules 7, 8, 12.
  */
 #ifndef ESCALATED_POLICIES_FOLLOW_H
 #define ESCALATED_POLICIES_FOLLOW_H

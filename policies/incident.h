@@ -3,11 +3,13 @@
  * table that moves it.
  *
  * Shape:   incident + move + moment -> changed incident, and acts (timeline entries, messages,
- * cancellations) in order. Units:   *_at_ms engine time, 0 when it has not happened. Owns:    the
- * world owns incidents and their texts. A move may set `owner` and `cause` to text that lives only
- * as long as the moment's arena or the move; the caller replaces it by its own copy afterwards.
- * Acts live in the moment's arena. Limits:  LADDER_STEPS_MAX steps a policy. Source:  DESIGN
- * section 4.
+ *          cancellations) in order.
+ * Units:   *_at_ms engine time, 0 when it has not happened.
+ * Owns:    the world owns incidents and their texts. A move may set `owner` and `cause` to text
+ *          that lives only as long as the moment's arena or the move; the caller replaces it by its
+ *          own copy afterwards. Acts live in the moment's arena.
+ * Limits:  LADDER_STEPS_MAX steps a policy.
+ * Source:  DESIGN section 4.
  */
 #ifndef ESCALATED_POLICIES_INCIDENT_H
 #define ESCALATED_POLICIES_INCIDENT_H

@@ -1,11 +1,11 @@
 /*
- * input - everything that can change the world, one struct for all: event, reply, command,
- * prepared, result, receipt, timer, clock, config.
+ * input - everything that can change the world, one struct for all: event, reply, command, prepared, result, receipt,
+ * timer, clock, config.
  *
- * Shape:   made at the edge with a UUIDv7, queued in the inbox, applied once by the engine, then
- * released. Owns:    all texts live until `release` is called; the engine calls it exactly once,
- * after the ticket was completed. An input that the inbox refused stays the producer's. Threads:
- * handed over by the inbox; nobody but the engine touches it in between.
+ * Shape:   made at the edge with a UUIDv7, queued in the inbox, applied once by the engine, then released.
+ * Owns:    all texts live until `release` is called; the engine calls it exactly once, after the ticket was completed.
+ *          An input that the inbox refused stays the producer's.
+ * Threads: handed over by the inbox; nobody but the engine touches it in between.
  */
 #ifndef ESCALATED_POLICIES_INPUT_H
 #define ESCALATED_POLICIES_INPUT_H
@@ -22,8 +22,7 @@ struct rulebook; /* policies/rulebook.h */
 enum input_kind {
     INPUT_EVENT,
     INPUT_REPLY,   /* from a person, bound and parsed at the edge */
-    INPUT_COMMAND, /* an API or command-line write: the same verbs, always with an incident number
-                    */
+    INPUT_COMMAND, /* an API or command-line write: the same verbs, always with an incident number */
     INPUT_PREPARED,
     INPUT_RESULT,
     INPUT_RECEIPT,
@@ -87,8 +86,7 @@ struct reply {
     size_t command_count; /* 0: free text in `raw` */
 };
 
-/* Delivery has a slot and the rendered bytes; the engine now decides whether the attempt may start.
- */
+/* Delivery has a slot and the rendered bytes; the engine now decides whether the attempt may start. */
 struct prepared {
     uint64_t notification;
     bool ready;          /* false: not now (breaker open, no slot); offer again at retry_at_ms */

@@ -3,10 +3,11 @@
  *
  * Shape:   pure arithmetic over a frozen policy; `incident.c` decides what a due step means.
  * Units:   *_ms engine time, 0: not set. A page step is due at page_base + the waits above it, an
- * inform or ask step at anchor + the waits above it: so early and late page steps move the page
- * steps below them and nothing else. Limits:  LADDER_STEPS_MAX steps a policy; further ones do not
- * run (the configuration refuses them). Fails:   ladder_read: -1 with what is wrong in the stored
- * text.
+ *          inform or ask step at anchor + the waits above it: so early and late page steps move the
+ *          page steps below them and nothing else.
+ * Limits:  LADDER_STEPS_MAX steps a policy; further ones do not run (the configuration refuses
+ *          them).
+ * Fails:   ladder_read: -1 with what is wrong in the stored text.
  */
 #ifndef ESCALATED_POLICIES_LADDER_H
 #define ESCALATED_POLICIES_LADDER_H

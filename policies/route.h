@@ -2,8 +2,10 @@
  * route - which policies an event belongs to, and the group of the incident it opens or joins.
  *
  * Shape:   event -> policies in reading order: the first that matches, further ones while `continue
- * = yes`, `default` last. Limits:  ROUTE_MAX policies an event. Source:  Prometheus matchers: a
- * missing label is the empty text; regular expressions match the whole value.
+ *          = yes`, `default` last.
+ * Limits:  ROUTE_MAX policies an event.
+ * Source:  Prometheus matchers: a missing label is the empty text; regular expressions match the
+ *          whole value.
  */
 #ifndef ESCALATED_POLICIES_ROUTE_H
 #define ESCALATED_POLICIES_ROUTE_H

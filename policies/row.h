@@ -1,10 +1,9 @@
 /*
- * row - what is stored: the rows of the tables, as the engine writes them and readers get them
- * back.
+ * row - what is stored: the rows of the tables, as the engine writes them and readers get them back.
  *
- * Shape:   plain structs; engine -> effects -> store.h; store -> store_load -> engine; store_read.h
- * -> API. Units:   *_at_ms engine time (Unix UTC ms), 0 when it has not happened. Owns:    texts
- * are borrowed: from the batch's arena going in, from the reader's arena coming out. Absent is "".
+ * Shape:   plain structs; engine -> effects -> store.h; store -> store_load -> engine; store_read.h -> API.
+ * Units:   *_at_ms engine time (Unix UTC ms), 0 when it has not happened.
+ * Owns:    texts are borrowed: from the batch's arena going in, from the reader's arena coming out. Absent is "".
  */
 #ifndef ESCALATED_POLICIES_ROW_H
 #define ESCALATED_POLICIES_ROW_H
@@ -83,8 +82,8 @@ struct incident_row {
     enum severity severity; /* highest of the firing alerts; stays at the resolution */
     int priority;           /* 1..5 */
     bool priority_set;      /* by a person */
-    bool live; /* the engine still keeps it in memory (open, or after-care and reopening still
-                  possible) */
+    bool
+        live; /* the engine still keeps it in memory (open, or after-care and reopening still possible) */
     int64_t opened_at_ms;
     int64_t acked_at_ms; /* first ack */
     int64_t resolved_at_ms;
@@ -98,8 +97,8 @@ struct incident_row {
     uint64_t linked; /* an earlier incident this one follows; 0: none */
     int64_t firing_count;
     int64_t next_due_at_ms; /* for people with an SQL shell; the engine recomputes it */
-    const char *ladder; /* the engine's own state of the climb, JSON text (policies/ladder.h writes
-                           and reads it) */
+    const char *
+        ladder; /* the engine's own state of the climb, JSON text (policies/ladder.h writes and reads it) */
     int64_t updated_at_ms;
     const char *repliers; /* contacts who replied without having been told, separated by commas */
     bool moved;           /* going in: policy and group_key are new as well */
@@ -156,8 +155,8 @@ struct notification_row {
     int64_t attempt_count;
     int64_t ended_at_ms;
     const char *provider_id;
-    const char *snapshot; /* JSON: what the renderer needs, fixed when the row is made; "" once
-                             there is a body */
+    const char *
+        snapshot; /* JSON: what the renderer needs, fixed when the row is made; "" once there is a body */
     /* Set by the first claim, dropped when the notification ends (the hash stays). */
     const void *body;
     size_t body_count;

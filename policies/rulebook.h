@@ -1,11 +1,10 @@
 /*
- * rulebook - everything of one configuration that decisions need: people, schedules, audiences,
- * sources, policies.
+ * rulebook - everything of one configuration that decisions need: people, schedules, audiences, sources, policies.
  *
- * Shape:   plain immutable structs; `gateway/config` builds them, `policies/` and the engine read
- * them. Units:   *_ms milliseconds; instants Unix UTC. Owns:    everything lies in the
- * configuration's arena and lives as long as that (reference-counted) object. Threads: read-only,
- * any.
+ * Shape:   plain immutable structs; `gateway/config` builds them, `policies/` and the engine read them.
+ * Units:   *_ms milliseconds; instants Unix UTC.
+ * Owns:    everything lies in the configuration's arena and lives as long as that (reference-counted) object.
+ * Threads: read-only, any.
  */
 #ifndef ESCALATED_POLICIES_RULEBOOK_H
 #define ESCALATED_POLICIES_RULEBOOK_H
@@ -49,8 +48,7 @@ struct team {
     size_t member_count;
 };
 
-/* Who of `members` has duty: with rotate_ms 0 all of them always; else one, changing every
- * rotate_ms of wall clock. */
+/* Who of `members` has duty: with rotate_ms 0 all of them always; else one, changing every rotate_ms of wall clock. */
 struct schedule {
     const char *name;
     const char *const *members;

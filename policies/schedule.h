@@ -2,9 +2,11 @@
  * schedule - who of a list has duty at an instant.
  *
  * Shape:   instant -> the names on duty: all members of a fixed list, else the one whose turn it
- * is. Units:   at_ms is wall-clock UTC milliseconds. Limits:  turns change at the schedule's clock
- * time in its zone, also when a day has 23 or 25 hours. Fails:   never; an empty list has nobody on
- * duty.
+ *          is.
+ * Units:   at_ms is wall-clock UTC milliseconds.
+ * Limits:  turns change at the schedule's clock time in its zone, also when a day has 23 or 25
+ *          hours.
+ * Fails:   never; an empty list has nobody on duty.
  */
 #ifndef ESCALATED_POLICIES_SCHEDULE_H
 #define ESCALATED_POLICIES_SCHEDULE_H

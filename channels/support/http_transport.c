@@ -71,9 +71,8 @@ static void unlock_pool(struct http_transport *transport)
 /* --- what curl calls back; all on the transport's thread --- */
 
 /*
- * Before each writing of the request. When a kept connection dies after the request was written,
- * curl would write it a second time by itself; it is stopped here, and the attempt's outcome is
- * unknown.
+ * Before each writing of the request. When a kept connection dies after the request was written, curl
+ * would write it a second time by itself; it is stopped here, and the attempt's outcome is unknown.
  */
 static int on_write(void *context, char *peer, char *own, int peer_port, int own_port)
 {

@@ -175,8 +175,7 @@ static void submission_release(struct input *input)
     free(s);
 }
 
-/* The request ends when it is answered, which is before the engine releases the input; so the input
- * owns its texts. */
+/* The request ends when it is answered, which is before the engine releases the input; so the input owns its texts. */
 static char *place(char **at, const char *text)
 {
     size_t bytes = strlen(text) + 1;

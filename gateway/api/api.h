@@ -1,15 +1,13 @@
 /*
  * api - the operations API, health and metrics, and the page behind an acknowledgement link.
  *
- * Shape:   registers its routes on the HTTP server; reads go to a reader thread with its own store
- * connection, writes become INPUT_COMMAND or INPUT_REPLY in the inbox and are answered after the
- * commit; /v1/stream follows the timeline. Owns:    the reader thread and the stream's; inbox,
- * engine thread and token key are borrowed; the configuration is retained while in use. Threads:
- * create and destroy from main, before the server starts and after it stopped; handlers on the I/O
- * thread. api_committed from any thread between the two; it does not wait. Limits:  256 reads
- * waiting (503 past it), 200 incidents a page by default, 1,000 at most; 64 KB a request body.
- * Fails:   401 without a credential, 403 when it may not write, 404, 409 with the engine's
- * sentence, 503 try again.
+ * Shape:   registers its routes on the HTTP server; reads go to a reader thread with its own store connection, writes become
+ *          INPUT_COMMAND or INPUT_REPLY in the inbox and are answered after the commit; /v1/stream follows the timeline.
+ * Owns:    the reader thread and the stream's; inbox, engine thread and token key are borrowed; the configuration is retained while in use.
+ * Threads: create and destroy from main, before the server starts and after it stopped; handlers on the I/O thread.
+ *          api_committed from any thread between the two; it does not wait.
+ * Limits:  256 reads waiting (503 past it), 200 incidents a page by default, 1,000 at most; 64 KB a request body.
+ * Fails:   401 without a credential, 403 when it may not write, 404, 409 with the engine's sentence, 503 try again.
  */
 #ifndef ESCALATED_API_API_H
 #define ESCALATED_API_API_H

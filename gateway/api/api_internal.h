@@ -1,8 +1,7 @@
 /*
  * api_internal - what the modules of this folder share.
  *
- * Threads: `config_lock` guards `config`; everything else is fixed after api_create or belongs to
- * the thread named.
+ * Threads: `config_lock` guards `config`; everything else is fixed after api_create or belongs to the thread named.
  */
 #ifndef ESCALATED_API_INTERNAL_H
 #define ESCALATED_API_INTERNAL_H
@@ -49,8 +48,8 @@ struct api_caller {
 bool api_authorize(struct api *api, struct http_request *request, bool to_write,
                    struct api_caller *out_caller);
 
-/* Put one reply or command of a deferred request into the inbox; `answered` runs on the engine's
- * thread with what came of it and must answer the request. Everything is copied. */
+/* Put one reply or command of a deferred request into the inbox; `answered` runs on the engine's thread with what came of it and must answer the
+ * request. Everything is copied. */
 typedef void api_answered_fn(struct http_request *request, const struct answer *answer);
 void api_submit(struct api *api, struct http_request *request, enum input_kind kind,
                 const struct reply *reply, const struct api_caller *caller,

@@ -1,5 +1,4 @@
-/* /healthz, /readyz and /metrics: open to everybody who can reach the listener, and therefore
- * without names or ids. */
+/* /healthz, /readyz and /metrics: open to everybody who can reach the listener, and therefore without names or ids. */
 #include "gateway/api/api_internal.h"
 #include "gateway/system/metrics.h"
 

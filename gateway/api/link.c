@@ -1,6 +1,6 @@
 /*
- * The page behind an acknowledgement link, /a/TOKEN. GET only shows: mail and chat scanners fetch
- * every link. POST, with a nonce that the page carried, acts.
+ * The page behind an acknowledgement link, /a/TOKEN. GET only shows: mail and chat scanners fetch every link. POST, with a
+ * nonce that the page carried, acts.
  */
 #include <string.h>
 
@@ -17,8 +17,7 @@ enum {
     NOTE_BYTES_MAX = 2000,
 };
 
-/* "ISSUED.MAC": the MAC covers the token and the time, so that only a page we showed can be posted.
- */
+/* "ISSUED.MAC": the MAC covers the token and the time, so that only a page we showed can be posted. */
 static const char *nonce_make(const struct api *api, const char *token, int64_t issued_ms,
                               struct arena *arena)
 {

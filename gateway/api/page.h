@@ -1,8 +1,8 @@
 /*
  * page - the few HTML pages people reach by link: one incident with its buttons, and a message.
  *
- * Shape:   facts in, one answered request out. All outside text is escaped; no script; one style
- * sheet from /style.css. Threads: any thread that may answer the request.
+ * Shape:   facts in, one answered request out. All outside text is escaped; no script; one style sheet from /style.css.
+ * Threads: any thread that may answer the request.
  */
 #ifndef ESCALATED_API_PAGE_H
 #define ESCALATED_API_PAGE_H

@@ -1,7 +1,6 @@
 /*
- * GET /v1/stream: the timeline as server-sent events. One thread reads the store once for all who
- * are equally far and hands on; what a slow client has no room for stays in the store, and its
- * place in the timeline is all that is kept for it.
+ * GET /v1/stream: the timeline as server-sent events. One thread reads the store once for all who are equally far and hands
+ * on; what a slow client has no room for stays in the store, and its place in the timeline is all that is kept for it.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -156,8 +155,7 @@ static void follower_end(struct feed *feed, struct follower *follower, const cha
     free(follower);
 }
 
-/* Rounds until nobody gets anything more: those in the same place share one reading of the store.
- */
+/* Rounds until nobody gets anything more: those in the same place share one reading of the store. */
 static void serve(struct feed *feed)
 {
     bool must_return = atomic_exchange(&feed->must_return, false);
@@ -291,8 +289,7 @@ void feed_reload(struct feed *feed)
     feed_wake(feed);
 }
 
-/* Last-Event-ID, with which a browser comes again, is newer than the address it came with. False:
- * answered with 400. */
+/* Last-Event-ID, with which a browser comes again, is newer than the address it came with. False: answered with 400. */
 static bool read_place(struct http_request *request, struct follower *out)
 {
     struct err err = {0};

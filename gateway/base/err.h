@@ -29,8 +29,7 @@ struct err {
     char text[ERR_TEXT_BYTES];
 };
 
-/* Set *err and return -1, so that a failing function ends with `return err_set(...)`. err may be
- * NULL. */
+/* Set *err and return -1, so that a failing function ends with `return err_set(...)`. err may be NULL. */
 int err_set(struct err *err, enum err_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

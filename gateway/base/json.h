@@ -3,8 +3,9 @@
  *
  * Shape:   bytes -> `struct json` tree; accessors never fail, they answer "absent" (0, "", NULL).
  * Owns:    json_parse's root is the caller's, freed with json_free; children are borrowed from it.
- * Limits:  depth 32 (checked before parsing), strict UTF-8, duplicate keys refused, no NUL in
- * strings. Fails:   -1 with line and column. Source:  RFC 8259.
+ * Limits:  depth 32 (checked before parsing), strict UTF-8, duplicate keys refused, no NUL in strings.
+ * Fails:   -1 with line and column.
+ * Source:  RFC 8259.
  */
 #ifndef ESCALATED_BASE_JSON_H
 #define ESCALATED_BASE_JSON_H
@@ -18,8 +19,8 @@
 
 #define JSON_DEPTH_MAX 32
 
-/* jansson exports functions of these names: ours must be other symbols, or the library's own calls
- * would land in ours. No file but json.c may include both headers. */
+/* jansson exports functions of these names: ours must be other symbols, or the library's own calls would land in ours.
+ * No file but json.c may include both headers. */
 #define json_string json_string_text
 #define json_string_length json_string_bytes
 #define json_integer json_integer_value_i64
@@ -51,19 +52,18 @@ bool json_bool(const struct json *value);
 size_t json_count(const struct json *value); /* array items or object members */
 const struct json *json_at(const struct json *array, size_t index);
 
-/* Walk an object's members in their order in the text; start with *position = NULL; false at the
- * end. */
+/* Walk an object's members in their order in the text; start with *position = NULL; false at the end. */
 bool json_next(const struct json *object, void **position, const char **out_key,
                const struct json **out_value);
 
-/* Compact text of a value, keys in their order, added to buf; "null" for an absent one. Strings are
- * escaped as strbuf_add_json_string does, reals have the fewest digits that read back the same. */
+/* Compact text of a value, keys in their order, added to buf; "null" for an absent one. Strings are escaped as
+ * strbuf_add_json_string does, reals have the fewest digits that read back the same. */
 void json_write(const struct json *value, struct strbuf *buf);
 
 /*
  * Writer: commas and quotes by itself. `json_out` borrows the buffer.
- *   json_out_begin(&o, &buf); json_object_begin(&o); json_add_string(&o, "k", "v");
- * json_object_end(&o); In an array, pass key NULL.
+ *   json_out_begin(&o, &buf); json_object_begin(&o); json_add_string(&o, "k", "v"); json_object_end(&o);
+ * In an array, pass key NULL.
  */
 struct json_out {
     struct strbuf *buf;

@@ -1,11 +1,11 @@
 /*
- * options - one table row per configuration option; parser, --check, --print-defaults and the
- * manual read it.
+ * options - one table row per configuration option; parser, --check, --print-defaults and the manual read it.
  *
- * Shape:   a table of rows + one key and text -> the field at `offset` of the caller's struct is
- * set. Owns:    text fields are copied into the arena given. Limits:  min and max are inclusive:
- * milliseconds for durations, bytes for sizes and text, items for lists. A text or list row with
- * max 0 is limited to OPTION_TEXT_BYTES_MAX. Fails:   -1 with *err: "got '...', want ...".
+ * Shape:   a table of rows + one key and text -> the field at `offset` of the caller's struct is set.
+ * Owns:    text fields are copied into the arena given.
+ * Limits:  min and max are inclusive: milliseconds for durations, bytes for sizes and text, items for lists.
+ *          A text or list row with max 0 is limited to OPTION_TEXT_BYTES_MAX.
+ * Fails:   -1 with *err: "got '...', want ...".
  */
 #ifndef ESCALATED_BASE_OPTIONS_H
 #define ESCALATED_BASE_OPTIONS_H
@@ -59,12 +59,12 @@ const char *options_nearest(const struct option *table, const char *key);
 int options_set(const struct option *option, void *object, const char *text, struct arena *arena,
                 struct err *err);
 
-/* Set every field that has a default, and a required text or list to "" or empty. A table's
- * defaults parse: a failure is an ASSERT. */
+/* Set every field that has a default, and a required text or list to "" or empty. A table's defaults parse: a failure
+ * is an ASSERT. */
 void options_defaults(const struct option *table, void *object, struct arena *arena);
 
-/* `; help` and `key = default` lines as --print-defaults shows them; required ones are commented `;
- * key = (required)`, absent ones `; key =`. */
+/* `; help` and `key = default` lines as --print-defaults shows them; required ones are commented `; key = (required)`,
+ * absent ones `; key =`. */
 void options_print(const struct option *table, struct strbuf *out);
 
 #endif

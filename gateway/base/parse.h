@@ -3,8 +3,7 @@
  *
  * Shape:   text in, value out; out-parameters stay untouched on failure.
  * Units:   durations and instants in milliseconds; instants are Unix UTC.
- * Fails:   -1 with *err naming what was got and what was expected ("got '5 x', want a duration like
- * 90s, 5m, 2h, 3d").
+ * Fails:   -1 with *err naming what was got and what was expected ("got '5 x', want a duration like 90s, 5m, 2h, 3d").
  */
 #ifndef ESCALATED_BASE_PARSE_H
 #define ESCALATED_BASE_PARSE_H
@@ -26,8 +25,7 @@ int parse_duration(const char *text, int64_t min_ms, int64_t max_ms, int64_t *ou
 /* `4096`, `64k`, `1M`, `2G` (powers of 1024). */
 int parse_size(const char *text, uint64_t min, uint64_t max, uint64_t *out_bytes, struct err *err);
 
-/* RFC 3339 section 5.6; fraction cut to milliseconds; years 1970..9999; leap second 60 read
- * as 59.999. */
+/* RFC 3339 section 5.6; fraction cut to milliseconds; years 1970..9999; leap second 60 read as 59.999. */
 int parse_rfc3339(const char *text, int64_t *out_at_ms, struct err *err);
 
 /* Whole text is 32 lower- or upper-case hex digits with the four dashes of RFC 9562. */

@@ -1,10 +1,10 @@
 /*
  * text - building, checking and comparing text without surprises.
  *
- * Shape:   strbuf grows up to a hard maximum; past it nothing more is added and `overflowed` stays
- * set. Owns:    strbuf_init/strbuf_clear own a heap buffer; strbuf_text is valid until the next
- * call on it. Threads: one at a time per object; the plain functions are pure. Limits:  the maximum
- * given at init, terminating NUL not counted.
+ * Shape:   strbuf grows up to a hard maximum; past it nothing more is added and `overflowed` stays set.
+ * Owns:    strbuf_init/strbuf_clear own a heap buffer; strbuf_text is valid until the next call on it.
+ * Threads: one at a time per object; the plain functions are pure.
+ * Limits:  the maximum given at init, terminating NUL not counted.
  */
 #ifndef ESCALATED_BASE_TEXT_H
 #define ESCALATED_BASE_TEXT_H
@@ -54,8 +54,7 @@ const char *text_duration(int64_t duration_ms, char out[TEXT_RFC3339_BYTES]);
 
 bool text_is_utf8(const char *text,
                   size_t length); /* strict: no surrogates, overlongs, NUL, > U+10FFFF */
-/* Bytes of the first character; 0 when there is none or it is not strict UTF-8. For cutting at a
- * boundary. */
+/* Bytes of the first character; 0 when there is none or it is not strict UTF-8. For cutting at a boundary. */
 size_t text_utf8_step(const char *text, size_t length);
 bool text_has_control(const char *text,
                       size_t length); /* any byte < 0x20 except \n and \t, or 0x7f */
@@ -65,16 +64,13 @@ bool text_equal_fold(const char *a, const char *b); /* ASCII case-insensitive */
 bool text_starts_with(const char *text, const char *prefix);
 
 #define TEXT_EXCERPT_BYTES 84
-/* What an error message quotes: at most 80 bytes and "..." if cut, control bytes and bad UTF-8 as
- * "?". Returns out. */
+/* What an error message quotes: at most 80 bytes and "..." if cut, control bytes and bad UTF-8 as "?". Returns out. */
 const char *text_excerpt(const char *text, char out[TEXT_EXCERPT_BYTES]);
 
-/* The candidate nearest to `wanted` by edit distance (at most a third of its length, at least 1),
- * or NULL. */
+/* The candidate nearest to `wanted` by edit distance (at most a third of its length, at least 1), or NULL. */
 const char *text_nearest(const char *wanted, const char *const *candidates, size_t count);
 
-/* 64-bit FNV-1a-style hash for our own tables; `seed` separates uses. Not for hostile keys without
- * a random seed. */
+/* 64-bit FNV-1a-style hash for our own tables; `seed` separates uses. Not for hostile keys without a random seed. */
 uint64_t text_hash(uint64_t seed, const void *bytes, size_t count);
 
 #endif

@@ -1,10 +1,11 @@
 /*
  * zone - a time zone as a sorted table of transitions, made once from the bytes of a TZif file.
  *
- * Shape:   bytes of /usr/share/zoneinfo/NAME -> transitions 1970..2037; then pure look-ups by
- * binary search. Units:   instants in Unix ms; offsets in seconds east of UTC. Owns:    the caller,
- * zone_destroy. Immutable after creation. Threads: any number of readers. Limits:  file at most 1
- * MiB; times after the last transition keep its offset; a POSIX-TZ footer is expanded to 2037.
+ * Shape:   bytes of /usr/share/zoneinfo/NAME -> transitions 1970..2037; then pure look-ups by binary search.
+ * Units:   instants in Unix ms; offsets in seconds east of UTC.
+ * Owns:    the caller, zone_destroy. Immutable after creation.
+ * Threads: any number of readers.
+ * Limits:  file at most 1 MiB; times after the last transition keep its offset; a POSIX-TZ footer is expanded to 2037.
  * Fails:   zone_parse -1 with what is wrong in the file; the look-ups never fail.
  * Source:  RFC 8536 (TZif), POSIX.1 TZ.
  */
@@ -35,13 +36,12 @@ const char *zone_name(const struct zone *zone);
 int zone_offset_s(const struct zone *zone, int64_t at_ms);
 void zone_civil(const struct zone *zone, int64_t at_ms, struct civil *out_civil);
 
-/* Wall clock to instant. In a gap the offset before it is used (the reading moves forward); in a
- * fold the later (standard-time) instant is taken. */
+/* Wall clock to instant. In a gap the offset before it is used (the reading moves forward); in a fold the later
+ * (standard-time) instant is taken. */
 int64_t zone_instant(const struct zone *zone, const struct civil *civil);
 
-/* The first instant after `after_ms` at which the zone's clock shows hour:minute; on a day whose
- * gap swallows that reading, the instant that zone_instant gives for it. In a fold the earlier
- * instant counts too. */
+/* The first instant after `after_ms` at which the zone's clock shows hour:minute; on a day whose gap swallows that
+ * reading, the instant that zone_instant gives for it. In a fold the earlier instant counts too. */
 int64_t zone_next_clock(const struct zone *zone, int64_t after_ms, int hour, int minute);
 
 /* Days since 1970-01-01 of a civil date, and back. */

@@ -2,8 +2,9 @@
  * zone_table - the inside of a zone, shared by its reader, its rule expander and its look-ups;
  * nobody else's header.
  *
- * Shape: `changes` rise strictly in time and each changes the offset; before the first one
- * `first_offset_s` holds. Units: instants in Unix seconds; offsets in seconds east of UTC.
+ * Shape:   `changes` rise strictly in time and each changes the offset; before the first one
+ *          `first_offset_s` holds.
+ * Units:   instants in Unix seconds; offsets in seconds east of UTC.
  */
 #ifndef ESCALATED_BASE_ZONE_TABLE_H
 #define ESCALATED_BASE_ZONE_TABLE_H

@@ -1,5 +1,4 @@
-/* escalate ack, resolve, escalate, pass, take, snooze, note, repolicy: one answer to one incident.
- */
+/* escalate ack, resolve, escalate, pass, take, snooze, note, repolicy: one answer to one incident. */
 #include <getopt.h>
 #include <string.h>
 

@@ -2,8 +2,7 @@
  * cli - what the commands of `escalate` share.
  *
  * Shape:   one function per command: its own arguments in, exit code out.
- * Fails:   one sentence on stderr and a code of sysexits.h: 64 usage, 65 refused, 69 no daemon, 75
- * try again, 78 configuration.
+ * Fails:   one sentence on stderr and a code of sysexits.h: 64 usage, 65 refused, 69 no daemon, 75 try again, 78 configuration.
  */
 #ifndef ESCALATED_CLI_CLI_H
 #define ESCALATED_CLI_CLI_H

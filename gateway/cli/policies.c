@@ -1,5 +1,4 @@
-/* escalate check and simulate: a configuration proved before it is needed; no daemon, no network.
- */
+/* escalate check and simulate: a configuration proved before it is needed; no daemon, no network. */
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>

@@ -11,8 +11,7 @@
 #include "gateway/store/store.h"
 
 enum {
-    /* A ladder that never rests within one instant is a bug; this many steps at one time end the
-       run. */
+    /* A ladder that never rests within one instant is a bug; this many steps at one time end the run. */
     STEPS_AT_ONCE_MAX = 100000,
 };
 
@@ -168,8 +167,7 @@ static bool rule_fits(const struct scenario_line *rule, const struct order *orde
     return rule->until_ms == 0 || now_ms < rule->until_ms;
 }
 
-/* What becomes of a send: accepted, unless a rule says otherwise; a rule without an end serves
- * once. */
+/* What becomes of a send: accepted, unless a rule says otherwise; a rule without an end serves once. */
 static enum outcome outcome_of(struct simulation *s, const struct order *order)
 {
     for (size_t i = s->rule_count; i > 0; i--) {
@@ -229,8 +227,7 @@ static int by_notification(const void *a, const void *b)
     return (left_id > right_id) - (left_id < right_id);
 }
 
-/* Channels are offered work one after the other; people read a ladder in the order in which its
- * messages were made. */
+/* Channels are offered work one after the other; people read a ladder in the order in which its messages were made. */
 static void order_prepared(struct simulation *s, size_t from)
 {
     size_t first = from;

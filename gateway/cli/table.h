@@ -1,6 +1,5 @@
 /*
- * table - columns that fit the terminal (libsmartcols behind it); control characters never reach
- * the screen.
+ * table - columns that fit the terminal (libsmartcols behind it); control characters never reach the screen.
  *
  * Shape:   table_create(headings) -> table_row(cells) … -> table_print.
  * Limits:  8 columns.

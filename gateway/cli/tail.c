@@ -1,5 +1,4 @@
-/* escalate tail: everything that happens, as it happens, each entry once, also across restarts of
- * the daemon. */
+/* escalate tail: everything that happens, as it happens, each entry once, also across restarts of the daemon. */
 #include <getopt.h>
 #include <string.h>
 #include <time.h>

@@ -3,9 +3,10 @@
  * this folder.
  *
  * Shape:   build_basics, build_channels, build_people, build_sources, build_policies, in this
- * order: later ones look up what earlier ones made. Every wrong key becomes a problem and building
- * goes on, so that all are found. Owns:    results lie in `arena`; regexes, zones and secrets
- * belong to the keeper. Threads: one at a time.
+ *          order: later ones look up what earlier ones made. Every wrong key becomes a problem and
+ *          building goes on, so that all are found.
+ * Owns:    results lie in `arena`; regexes, zones and secrets belong to the keeper.
+ * Threads: one at a time.
  */
 #ifndef ESCALATED_CONFIG_BUILD_H
 #define ESCALATED_CONFIG_BUILD_H

@@ -4,9 +4,9 @@
  * Shape:   config_load(folder) -> struct config; config_retain/config_release count its users.
  * Owns:    everything reachable from it lives until the last release.
  * Threads: read-only; retain and release from any thread.
- * Limits:  256 files, 1 MiB a file, 198 bytes a line (inih cuts longer ones; they are refused
- * here), names of 49 bytes. Fails:   -1; *problems lists all of them as `file:line: what is wrong
- * (what would be right)`. Source:  DEPENDENCIES: inih r55.
+ * Limits:  256 files, 1 MiB a file, 198 bytes a line (inih cuts longer ones; they are refused here), names of 49 bytes.
+ * Fails:   -1; *problems lists all of them as `file:line: what is wrong (what would be right)`.
+ * Source:  DEPENDENCIES: inih r55.
  */
 #ifndef ESCALATED_CONFIG_CONFIG_H
 #define ESCALATED_CONFIG_CONFIG_H
@@ -102,9 +102,9 @@ void config_release(struct config *config);
 const struct config_source *config_find_source(const struct config *config, const char *name);
 const struct config_channel *config_find_channel(const struct config *config, const char *name);
 
-/* Canonical policy text back into a policy (its hash included), allocated in the arena; for
- * incidents that opened under an older configuration. Targets that no longer exist are kept by
- * name. Compiled patterns are the caller's: freed with config_policy_clear. */
+/* Canonical policy text back into a policy (its hash included), allocated in the arena; for incidents that opened under
+ * an older configuration. Targets that no longer exist are kept by name. Compiled patterns are the caller's: freed with
+ * config_policy_clear. */
 int config_policy_parse(const char *name, const char *text, struct arena *arena,
                         struct policy *out_policy, struct err *err);
 void config_policy_clear(struct policy *policy);

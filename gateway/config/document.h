@@ -3,8 +3,11 @@
  * understood.
  *
  * Shape:   ini_read / folder_read / canonical_read fill it; the builders read it, section by
- * section. Owns:    everything lies in the document's arena; document_clear wipes the values first
- * (some are secrets). Threads: one at a time. Limits:  20,000 sections, 16 KiB a value.
+ *          section.
+ * Owns:    everything lies in the document's arena; document_clear wipes the values first (some are
+ *          secrets).
+ * Threads: one at a time.
+ * Limits:  20,000 sections, 16 KiB a value.
  */
 #ifndef ESCALATED_CONFIG_DOCUMENT_H
 #define ESCALATED_CONFIG_DOCUMENT_H

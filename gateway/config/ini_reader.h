@@ -3,9 +3,11 @@
  * line.
  *
  * Shape:   our own stream reader counts lines and looks at each before inih does, because inih cuts
- * long lines and names without a word and tells no line numbers. A line that is not fit is reported
- * and handed on empty. Limits:  198 bytes a line, 49 a name (inih's); 1 MiB a file. Fails: through
- * `problems` only. Source:  inih r55; DEPENDENCIES: inih r55.
+ *          long lines and names without a word and tells no line numbers. A line that is not fit is
+ *          reported and handed on empty.
+ * Limits:  198 bytes a line, 49 a name (inih's); 1 MiB a file.
+ * Fails:   through `problems` only.
+ * Source:  inih r55; DEPENDENCIES: inih r55.
  */
 #ifndef ESCALATED_CONFIG_INI_READER_H
 #define ESCALATED_CONFIG_INI_READER_H

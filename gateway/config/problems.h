@@ -2,7 +2,8 @@
  * problems - everything wrong with one folder, collected first and shown together.
  *
  * Shape:   problems_add(place, sentence) in any order -> problems_write: by file, line, order of
- * discovery. Owns:    the list; places borrow their file name, which must outlive the list.
+ *          discovery.
+ * Owns:    the list; places borrow their file name, which must outlive the list.
  * Threads: one at a time.
  * Limits:  1,000 problems are kept, 512 bytes each; what is left out is counted in the last line.
  */

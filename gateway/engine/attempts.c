@@ -247,8 +247,7 @@ static void order_start(struct engine *engine, const struct notification *n,
     order->subject = text_or_empty(body->subject);
 }
 
-/* Where a lease is held, an attempt starts within it or not at all: a node that was paused past its
- * lease starts nothing. */
+/* Where a lease is held, an attempt starts within it or not at all: a node that was paused past its lease starts nothing. */
 static int64_t claim_start_ms(const struct engine *engine)
 {
     int64_t most_ms = engine->options.claim_start_max_ms;

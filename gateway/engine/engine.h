@@ -1,15 +1,15 @@
 /*
- * engine - the one writer: applies inputs to the world in memory, commits what follows from them,
- * says whom to tell.
+ * engine - the one writer: applies inputs to the world in memory, commits what follows from them, says whom to tell.
  *
- * Shape:   engine_create (loads the store) -> engine_step(inputs, now) again and again ->
- * engine_destroy. No thread, clock or socket: engine_thread.h and `escalate simulate` both drive
- * it. Units:   now_ms is engine time and never decreases. Owns:    the store and the rulebook are
- * borrowed and outlive the engine. Threads: one at a time. Limits:  at most ENGINE_BATCH_MAX inputs
- * a step; open incidents in all and per source as the rulebook says. Fails:   engine_create: -1
- * with *err. engine_step answers the store's verdict. After busy, full and unknown the world has
- *          been reloaded as far as the store answers (else `engine_is_loaded` is false and the next
- * step tries again); after lease lost and broken the engine must be destroyed.
+ * Shape:   engine_create (loads the store) -> engine_step(inputs, now) again and again -> engine_destroy.
+ *          No thread, clock or socket: engine_thread.h and `escalate simulate` both drive it.
+ * Units:   now_ms is engine time and never decreases.
+ * Owns:    the store and the rulebook are borrowed and outlive the engine.
+ * Threads: one at a time.
+ * Limits:  at most ENGINE_BATCH_MAX inputs a step; open incidents in all and per source as the rulebook says.
+ * Fails:   engine_create: -1 with *err. engine_step answers the store's verdict. After busy, full and unknown the world has
+ *          been reloaded as far as the store answers (else `engine_is_loaded` is false and the next step tries again);
+ *          after lease lost and broken the engine must be destroyed.
  */
 #ifndef ESCALATED_ENGINE_ENGINE_H
 #define ESCALATED_ENGINE_ENGINE_H
@@ -34,10 +34,10 @@ struct engine;
 struct engine_options {
     struct store *store;
     const struct rulebook *rulebook;
-    const char *boot_id;        /* random per process start: marks our claims */
-    int64_t wall_offset_ms;     /* wall clock minus engine time at start */
-    int64_t claim_start_max_ms; /* an attempt starts so soon after its claim, or not at all; 0: the
-                                   usual time */
+    const char *boot_id;    /* random per process start: marks our claims */
+    int64_t wall_offset_ms; /* wall clock minus engine time at start */
+    int64_t
+        claim_start_max_ms; /* an attempt starts so soon after its claim, or not at all; 0: the usual time */
     /* Parses canonical policy text back (gateway/config); NULL in tests that never reload. */
     int (*parse_policy)(const char *name, const char *text, struct arena *arena,
                         struct policy *out_policy, struct err *err);
@@ -65,10 +65,9 @@ int engine_create(const struct engine_options *options, int64_t now_ms, struct e
 void engine_destroy(struct engine *engine);
 
 /*
- * Apply due timers and `count` inputs in order, commit once, fill *out. On any verdict but
- * committed every input with a ticket is completed as ANSWER_BUSY or ANSWER_FULL (busy, full, lease
- * lost), or not at all (unknown, broken), and there are no orders. A call without inputs runs what
- * is due. mono_ms is the boot clock, for claim deadlines.
+ * Apply due timers and `count` inputs in order, commit once, fill *out. On any verdict but committed every input with a
+ * ticket is completed as ANSWER_BUSY or ANSWER_FULL (busy, full, lease lost), or not at all (unknown, broken), and there are
+ * no orders. A call without inputs runs what is due. mono_ms is the boot clock, for claim deadlines.
  */
 enum store_verdict engine_step(struct engine *engine, struct input *const *inputs, size_t count,
                                int64_t now_ms, int64_t mono_ms, struct engine_out *out,

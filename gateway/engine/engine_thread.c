@@ -52,8 +52,7 @@ struct engine_thread {
     int64_t wall_offset_ms;   /* the engine was last told this */
     int64_t input_at_mono_ms; /* the last one came */
     int64_t idle_at_mono_ms;
-    /* Inputs nobody repeats for us (results, receipts, a new configuration) that a refused commit
-     * did not take. */
+    /* Inputs nobody repeats for us (results, receipts, a new configuration) that a refused commit did not take. */
     struct input *held[HELD_MAX];
     size_t held_count;
     struct log_burst refused_burst;
@@ -137,9 +136,8 @@ static void tell(const struct engine_out *out)
     }
 }
 
-/* After `unknown` the engine answers nobody, but a producer must not wait for ever: it hears "try
- * again", and its repetition meets what was committed after all (same key, counted once more at
- * most). */
+/* After `unknown` the engine answers nobody, but a producer must not wait for ever: it hears "try again", and its
+ * repetition meets what was committed after all (same key, counted once more at most). */
 static void tell_busy(struct input *const *inputs, size_t count)
 {
     const struct answer busy = {.status = ANSWER_BUSY,
@@ -149,8 +147,7 @@ static void tell_busy(struct input *const *inputs, size_t count)
             inputs[i]->ticket->complete(inputs[i]->ticket, inputs[i]->ticket_index, &busy);
 }
 
-/* Producers with a ticket repeat their input; results and the like exist only once, so they wait
- * for the next step. */
+/* Producers with a ticket repeat their input; results and the like exist only once, so they wait for the next step. */
 static void keep_owed(struct engine_thread *t, struct input *const *inputs, size_t count)
 {
     size_t kept = 0;
@@ -167,8 +164,7 @@ static void keep_owed(struct engine_thread *t, struct input *const *inputs, size
     t->held_count = kept;
 }
 
-/* Below the floor of free space what is under way may be recorded on the last reserve; what is new
- * waits outside. */
+/* Below the floor of free space what is under way may be recorded on the last reserve; what is new waits outside. */
 static void tend_door(struct engine_thread *t, bool has_room)
 {
     if (inbox_door_is_open(t->options.inbox) == has_room || atomic_load(&t->stopping))
@@ -192,8 +188,7 @@ static bool handle_refusal(struct engine_thread *t, enum store_verdict verdict,
                  "error", err->text, NULL);
         if (verdict == STORE_LEASE_LOST)
             tell(out);
-        /* Given back when the thread is destroyed: until then the server tells those who wait that
-         * nobody knows. */
+        /* Given back when the thread is destroyed: until then the server tells those who wait that nobody knows. */
         ASSERT(count <= HELD_MAX);
         memcpy(t->held, inputs, count * sizeof(inputs[0]));
         t->held_count = count;
@@ -401,8 +396,7 @@ static void *run(void *self)
         int64_t due_ms = engine_next_due_ms(t->engine);
         size_t count = t->held_count;
         memcpy(inputs, t->held, count * sizeof(inputs[0]));
-        /* Held inputs already waited; otherwise they and a full batch would have to fit into one
-         * step. */
+        /* Held inputs already waited; otherwise they and a full batch would have to fit into one step. */
         size_t room = count < ENGINE_BATCH_MAX ? ENGINE_BATCH_MAX - count - (count > 0) : 0;
         size_t taken = room == 0 ? 0
                                  : inbox_take(t->options.inbox, inputs + count, room,

@@ -1,15 +1,14 @@
 /*
- * engine_thread - the thread around engine_step: takes batches from the inbox, tells tickets,
- * orders deliveries.
+ * engine_thread - the thread around engine_step: takes batches from the inbox, tells tickets, orders deliveries.
  *
- * Shape:   inbox -> engine_step -> tickets completed -> orders into the outbox. Where several nodes
- * share the store, the thread of one that does not hold the engine lease stands by (standby.h)
- * until it gets it. Owns:    the engine; store, inbox and outbox are borrowed. Threads: start and
- * stop from main; the callbacks run on the engine's thread. Limits:  batches of at most
- * ENGINE_BATCH_MAX inputs; a step of the wall clock over 1 s becomes a `clock` input. Fails:   busy
- * or full: producers hear "try again", the engine retries every second. The door is shut, from the
- * start if need be, while the store has no room; what is under way is still recorded. lease lost or
- * broken: `on_fatal` is called once with the exit code (74 after an I/O error); nobody is answered.
+ * Shape:   inbox -> engine_step -> tickets completed -> orders into the outbox. Where several nodes share the store, the
+ *          thread of one that does not hold the engine lease stands by (standby.h) until it gets it.
+ * Owns:    the engine; store, inbox and outbox are borrowed.
+ * Threads: start and stop from main; the callbacks run on the engine's thread.
+ * Limits:  batches of at most ENGINE_BATCH_MAX inputs; a step of the wall clock over 1 s becomes a `clock` input.
+ * Fails:   busy or full: producers hear "try again", the engine retries every second. The door is shut, from the start if
+ *          need be, while the store has no room; what is under way is still recorded.
+ *          lease lost or broken: `on_fatal` is called once with the exit code (74 after an I/O error); nobody is answered.
  */
 #ifndef ESCALATED_ENGINE_ENGINE_THREAD_H
 #define ESCALATED_ENGINE_ENGINE_THREAD_H

@@ -2,8 +2,9 @@
  * frozen - the policies incidents opened with, kept for as long as one of them needs them.
  *
  * Shape:   a policy of the rulebook is copied without its matchers, which a running ladder never
- * asks again; equal hashes share a copy. Owns:    the copies; frozen_drop gives one back. Threads:
- * one at a time.
+ *          asks again; equal hashes share a copy.
+ * Owns:    the copies; frozen_drop gives one back.
+ * Threads: one at a time.
  */
 #ifndef ESCALATED_ENGINE_FROZEN_H
 #define ESCALATED_ENGINE_FROZEN_H

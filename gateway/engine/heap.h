@@ -2,8 +2,9 @@
  * heap - what is next: a 4-ary heap of small entries, the smallest (key, id) first.
  *
  * Shape:   entries are data; one whose mark is no longer its owner's is stale and dropped when it
- * comes up. Threads: one at a time. Limits:  callers push at most a few entries an owner, so stale
- * ones do not pile up.
+ *          comes up.
+ * Threads: one at a time.
+ * Limits:  callers push at most a few entries an owner, so stale ones do not pile up.
  */
 #ifndef ESCALATED_ENGINE_HEAP_H
 #define ESCALATED_ENGINE_HEAP_H

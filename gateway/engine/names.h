@@ -3,7 +3,9 @@
  * counted.
  *
  * Shape:   names_keep answers the shared copy; as many names_drop give it back. Equal texts have
- * equal pointers. Owns:    the pool of names; names_clear frees all. Threads: one at a time.
+ *          equal pointers.
+ * Owns:    the pool of names; names_clear frees all.
+ * Threads: one at a time.
  */
 #ifndef ESCALATED_ENGINE_NAMES_H
 #define ESCALATED_ENGINE_NAMES_H

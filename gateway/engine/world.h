@@ -3,9 +3,11 @@
  * to find them.
  *
  * Shape:   rows of the store -> items; items are found by number, by (policy, group), by (source,
- * key), by id. Owns:    every item and text in it; world_clear frees all. Threads: one at a time.
+ *          key), by id.
+ * Owns:    every item and text in it; world_clear frees all.
+ * Threads: one at a time.
  * Limits:  the engine bounds the incidents; about 900 bytes each with one alert and one
- * notification.
+ *          notification.
  */
 #ifndef ESCALATED_ENGINE_WORLD_H
 #define ESCALATED_ENGINE_WORLD_H

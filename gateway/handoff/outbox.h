@@ -63,8 +63,8 @@ struct outbox;
 int outbox_create(size_t capacity, struct outbox **out_outbox, struct err *err);
 void outbox_destroy(struct outbox *outbox);
 
-/* A deep copy of `order` in one heap block (absent texts become ""); the engine keeps its own.
- * After the stop it is dropped: the store still knows the notification. */
+/* A deep copy of `order` in one heap block (absent texts become ""); the engine keeps its own. After
+ * the stop it is dropped: the store still knows the notification. */
 void outbox_put(struct outbox *outbox, const struct order *order);
 size_t outbox_take(struct outbox *outbox, struct order **out_orders, size_t max,
                    int64_t timeout_ms);

@@ -216,8 +216,7 @@ static void round_run(struct http_server *server, struct pollfd *fds)
     }
     deliver(answered);
     resume_streams(server, streams_take(server->answers));
-    /* What has arrived is read before the clock is held against it: when this thread itself came
-     * late, the client did not. */
+    /* What has arrived is read before the clock is held against it: when this thread itself came late, the client did not. */
     listeners_run(server, fds);
     if (server->round) {
         server->round(server->round_self);

@@ -2,9 +2,10 @@
  * parts - what the files of gateway/http share with each other and with nobody else.
  *
  * Shape:   a listener has connections, a connection has at most one request; mhd.c turns the
- * library's callbacks into calls of request.c, routes.c and limits.c; loop.c drives everything;
- * answers.c is the way back in. Threads: everything belongs to the I/O thread, but `struct answers`
- * and the two request fields it guards.
+ *          library's callbacks into calls of request.c, routes.c and limits.c; loop.c drives
+ *          everything; answers.c is the way back in.
+ * Threads: everything belongs to the I/O thread, but `struct answers` and the two request fields it
+ *          guards.
  */
 #ifndef ESCALATED_HTTP_PARTS_H
 #define ESCALATED_HTTP_PARTS_H

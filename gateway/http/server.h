@@ -1,20 +1,17 @@
 /*
- * server - HTTP/1.1 in: one I/O thread, several listeners (TCP, TLS, the control socket), routes
- * registered by rooms.
+ * server - HTTP/1.1 in: one I/O thread, several listeners (TCP, TLS, the control socket), routes registered by rooms.
  *
- * Shape:   http_server_create -> http_server_route for each route -> http_server_listen_* ->
- * http_server_start. A request is handled on the I/O thread once its body is whole: the handler
- * answers now (http_answer) or keeps the request (http_defer) and answers later from any thread.
- * stream.h: answers that never end. Owns:    the request and everything read from it live until its
- * answer was sent; the request's arena is the handler's. Threads: handlers run on the I/O thread
- * and never block. http_answer may be called from any thread for a deferred request, exactly once;
- * many answers cost one wake. Limits:  header 16 KB in 10 s (431/408), body as configured in 30 s
- * (413/408), connections in all and per address (503), ambiguous lengths (two Content-Length, or
- * with Transfer-Encoding) are 400 and close. A deferred request that nobody answers within
- * HTTP_ANSWER_MS is answered 503; the late http_answer is then taken and dropped. Fails:   404
- * unknown path, 405 with Allow; errors are JSON {"error":"…"} unless the route is a page. Source:
- * RFC 9110, 9112; libmicrohttpd driven from our own loop (see DEPENDENCIES: never its internal
- * epoll thread).
+ * Shape:   http_server_create -> http_server_route for each route -> http_server_listen_* -> http_server_start.
+ *          A request is handled on the I/O thread once its body is whole: the handler answers now (http_answer) or keeps the
+ *          request (http_defer) and answers later from any thread. stream.h: answers that never end.
+ * Owns:    the request and everything read from it live until its answer was sent; the request's arena is the handler's.
+ * Threads: handlers run on the I/O thread and never block. http_answer may be called from any thread for a deferred
+ *          request, exactly once; many answers cost one wake.
+ * Limits:  header 16 KB in 10 s (431/408), body as configured in 30 s (413/408), connections in all and per address (503),
+ *          ambiguous lengths (two Content-Length, or with Transfer-Encoding) are 400 and close. A deferred request that
+ *          nobody answers within HTTP_ANSWER_MS is answered 503; the late http_answer is then taken and dropped.
+ * Fails:   404 unknown path, 405 with Allow; errors are JSON {"error":"…"} unless the route is a page.
+ * Source:  RFC 9110, 9112; libmicrohttpd driven from our own loop (see DEPENDENCIES: never its internal epoll thread).
  */
 #ifndef ESCALATED_HTTP_SERVER_H
 #define ESCALATED_HTTP_SERVER_H
@@ -45,9 +42,8 @@ struct http_route {
     enum http_method method;
     const char
         *path; /* "/v1/events"; a trailing "*" matches the rest, "{n}" one segment of digits */
-    /* Called when the headers are there, before the body: 0 goes on, else the status to answer at
-     * once with http_early_error's text, or with what `begin` gave to http_answer. May be NULL.
-     * Checks token, length, type. */
+    /* Called when the headers are there, before the body: 0 goes on, else the status to answer at once with
+     * http_early_error's text, or with what `begin` gave to http_answer. May be NULL. Checks token, length, type. */
     int (*begin)(void *self, struct http_request *request);
     void (*handle)(void *self, struct http_request *request);
     void *self;
@@ -70,23 +66,21 @@ int http_server_create(const struct http_server_options *options, struct http_se
                        struct err *err);
 int http_server_route(struct http_server *server, const struct http_route *route, struct err *err);
 
-/* `round` is called on the I/O thread after each round of requests, before it waits again: what the
- * handlers have collected can then be handed on at once. One for the server, before its start. */
+/* `round` is called on the I/O thread after each round of requests, before it waits again: what the handlers have
+ * collected can then be handed on at once. One for the server, before its start. */
 void http_server_on_round(struct http_server *server, void (*round)(void *self), void *self);
 
-/* host:port; port 0 takes any free one (http_server_port tells). cert and key PEM text both NULL:
- * plain. identity.h renews them. */
+/* host:port; port 0 takes any free one (http_server_port tells). cert and key PEM text both NULL: plain.
+ * identity.h renews them. */
 int http_server_listen_tcp(struct http_server *server, const char *host, int port,
                            const char *cert_pem, const char *key_pem, struct err *err);
-/* A Unix socket, 0660, group by name ("" keeps the group); an old socket file is replaced unless
- * somebody answers on it. */
+/* A Unix socket, 0660, group by name ("" keeps the group); an old socket file is replaced unless somebody answers on it. */
 int http_server_listen_unix(struct http_server *server, const char *path, const char *group,
                             struct err *err);
 int http_server_port(const struct http_server *server); /* of the first TCP listener */
 
 int http_server_start(struct http_server *server, struct err *err);
-/* No new connections; deferred requests get up to grace_ms to be answered, then 503. Idempotent;
- * joins. */
+/* No new connections; deferred requests get up to grace_ms to be answered, then 503. Idempotent; joins. */
 void http_server_stop(struct http_server *server, int64_t grace_ms);
 void http_server_destroy(struct http_server *server);
 
@@ -130,18 +124,18 @@ struct http_response {
     const char *allow;               /* or NULL */
     const struct http_field *fields; /* copied */
     size_t field_count;
-    bool is_page; /* adds Content-Security-Policy, Referrer-Policy: no-referrer, Cache-Control:
-                     no-store */
+    bool
+        is_page; /* adds Content-Security-Policy, Referrer-Policy: no-referrer, Cache-Control: no-store */
     bool close;
 };
 
-/* Call it before the request becomes visible to another thread. From then on only http_answer,
- * http_resume, http_arena and http_data may be used with it. */
+/* Call it before the request becomes visible to another thread. From then on only http_answer, http_resume, http_arena
+ * and http_data may be used with it. */
 void http_defer(struct http_request *request);
 void http_answer(struct http_request *request, const struct http_response *response);
-/* Instead of http_answer on a deferred request: `answer` is called soon on the I/O thread and calls
- * http_answer there, so that the caller's thread builds no text. False: the server has given up on
- * the request; nothing will be called and the request must not be touched again. */
+/* Instead of http_answer on a deferred request: `answer` is called soon on the I/O thread and calls http_answer there, so
+ * that the caller's thread builds no text. False: the server has given up on the request; nothing will be called and
+ * the request must not be touched again. */
 bool http_resume(struct http_request *request,
                  void (*answer)(void *self, struct http_request *request), void *self);
 /* {"error":"…"} with the status. */
@@ -151,8 +145,8 @@ void http_answer_error(struct http_request *request, int status, const char *for
 int http_early_error(struct http_request *request, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Called on the I/O thread when the client has gone or the answer was sent. A deferred request that
- * was given up comes here first and is still to be answered once. */
+/* Called on the I/O thread when the client has gone or the answer was sent. A deferred request that was given up comes
+ * here first and is still to be answered once. */
 void http_on_done(struct http_request *request,
                   void (*done)(void *self, struct http_request *request), void *self);
 

@@ -2,14 +2,15 @@
  * stream - an answer that does not end: server-sent events.
  *
  * Shape:   http_stream_open instead of http_answer; the head goes out at once, then what is put,
- * until the stream is closed, the client leaves, or the server stops. Owns:    the stream is the
- * caller's until http_stream_close; bytes are copied. Threads: open in the handler, or on a
- * deferred request from any thread; put, state and close from any thread. Whoever puts never waits:
- * a full queue is an answer. Limits:  `queue_bytes_max` waiting for one client, or one larger item.
- * A silent stream says a comment every 15 s, which is also how a client that has left is noticed. A
- * client that takes nothing for 30 s although something waits, and every client at a stop (then for
- * one second), hears a last comment that says why before the end. Source:  HTML Living Standard,
- * section 9.2 (server-sent events).
+ *          until the stream is closed, the client leaves, or the server stops.
+ * Owns:    the stream is the caller's until http_stream_close; bytes are copied.
+ * Threads: open in the handler, or on a deferred request from any thread; put, state and close from
+ *          any thread. Whoever puts never waits: a full queue is an answer.
+ * Limits:  `queue_bytes_max` waiting for one client, or one larger item. A silent stream says a
+ *          comment every 15 s, which is also how a client that has left is noticed. A client that
+ *          takes nothing for 30 s although something waits, and every client at a stop (then for
+ *          one second), hears a last comment that says why before the end.
+ * Source:  HTML Living Standard, section 9.2 (server-sent events).
  */
 #ifndef ESCALATED_HTTP_STREAM_H
 #define ESCALATED_HTTP_STREAM_H

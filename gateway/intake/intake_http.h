@@ -4,9 +4,11 @@
  * Shape:   create -> register -> (server runs) -> reload at will -> destroy.
  * Owns:    nothing of the configuration is kept: names, token hashes and rates are copied.
  * Threads: create, register, destroy: main. The route runs on the server's I/O thread. reload from
- * any thread. Limits:  one bucket of events per source: 429 with Retry-After; the inbox full or
- * shut: 503 with Retry-After. Fails:   202 only when every event is committed; 400 names the field;
- * 401 token, 413 size or number, 415 type.
+ *          any thread.
+ * Limits:  one bucket of events per source: 429 with Retry-After; the inbox full or shut: 503 with
+ *          Retry-After.
+ * Fails:   202 only when every event is committed; 400 names the field; 401 token, 413 size or
+ *          number, 415 type.
  */
 #ifndef ESCALATED_INTAKE_INTAKE_HTTP_H
 #define ESCALATED_INTAKE_INTAKE_HTTP_H

@@ -5,9 +5,10 @@
  * Owns:    everything lives in the arena given; `source` is left "" for the caller.
  * Threads: pure.
  * Limits:  `events_max` events; those of policies/event.h; a link's href 2 KB and text 256 bytes;
- * strict types, no unknown fields, no control bytes in texts except tab and line feed. Fails:   -1;
- * *error names the first wrong field and says what was got and what is wanted. ERR_TOO_LARGE only
- * for too many events. Source:  DESIGN section 8.
+ *          strict types, no unknown fields, no control bytes in texts except tab and line feed.
+ * Fails:   -1; *error names the first wrong field and says what was got and what is wanted.
+ *          ERR_TOO_LARGE only for too many events.
+ * Source:  DESIGN section 8.
  */
 #ifndef ESCALATED_INTAKE_NATIVE_H
 #define ESCALATED_INTAKE_NATIVE_H

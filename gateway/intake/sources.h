@@ -2,10 +2,12 @@
  * sources - who may send, and how much: tokens, and one bucket of events for each source.
  *
  * Shape:   sources_load(config) at start and at every reload; then look-ups by token or name, and
- * taking from buckets. Owns:    names given out are copies in the caller's arena: a reload never
- * pulls them away. Threads: any; one lock, held for a look-up. Limits:  a bucket fills at
- * `rate_per_minute` up to `burst`. A request takes all its events at once when at least one is
- *          left, so a large request is possible and is paid for afterwards.
+ *          taking from buckets.
+ * Owns:    names given out are copies in the caller's arena: a reload never pulls them away.
+ * Threads: any; one lock, held for a look-up.
+ * Limits:  a bucket fills at `rate_per_minute` up to `burst`. A request takes all its events at
+ *          once when at least one is left, so a large request is possible and is paid for
+ *          afterwards.
  */
 #ifndef ESCALATED_INTAKE_SOURCES_H
 #define ESCALATED_INTAKE_SOURCES_H

@@ -14,8 +14,7 @@ enum {
     MINUTES_PER_DAY = 24 * 60,
 };
 
-/* One word of a line: lower-case without the punctuation around it, and where it stands in the
- * line. */
+/* One word of a line: lower-case without the punctuation around it, and where it stands in the line. */
 struct word {
     char text[WORD_BYTES_MAX];
     bool has_hash;     /* written as #142 */
@@ -203,8 +202,7 @@ static struct reply_command *command_add(struct parser *p, enum verb verb)
     return command;
 }
 
-/* From the word at `from` to the end of its phrase, blanks trimmed. *out_next is the word after it.
- */
+/* From the word at `from` to the end of its phrase, blanks trimmed. *out_next is the word after it. */
 static const char *take_text(struct parser *p, const struct line *line, size_t from,
                              size_t *out_next)
 {
@@ -354,8 +352,8 @@ static size_t take_one(struct parser *p, const struct line *line, size_t at)
     return next != at ? next : take_keyword(p, line, at);
 }
 
-/* Words left after a leading `ack` or `known` are a note; after a short form or a yes they would be
- * free text that happens to begin like a command ("A server is burning"). */
+/* Words left after a leading `ack` or `known` are a note; after a short form or a yes they would be free text that
+ * happens to begin like a command ("A server is burning"). */
 static bool take_note(struct parser *p, const struct line *line, size_t at)
 {
     if (!p->may_have_note)

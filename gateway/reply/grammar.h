@@ -16,11 +16,9 @@
 
 enum grammar_context { /* what the message answers */
                        GRAMMAR_UNBOUND,
-                       GRAMMAR_PAGE,    /* a page, its reminder or a digest: ok, yes, on it, fixed,
-                                           done, 4, 6 act */
+                       GRAMMAR_PAGE, /* a page, its reminder or a digest: ok, yes, on it, fixed, done, 4, 6 act */
                        GRAMMAR_APPROVE, /* yes and ok approve, no rejects */
-                       GRAMMAR_ASK,     /* an answer; only stop, help, status and lines with #N are
-                                           commands */
+                       GRAMMAR_ASK, /* an answer; only stop, help, status and lines with #N are commands */
                        GRAMMAR_OTHER,
 };
 

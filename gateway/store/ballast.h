@@ -1,12 +1,12 @@
 /*
  * ballast - space set aside beside the database, given back when the disk is full.
  *
- * Shape:   ballast_init -> ballast_watch now and then (makes it when space allows) -> ballast_drop
- * when a write found no space -> ballast_clear. The file FILE.ballast outlives the process.
+ * Shape:   ballast_init -> ballast_watch now and then (makes it when space allows) -> ballast_drop when a write found no
+ *          space -> ballast_clear. The file FILE.ballast outlives the process.
  * Threads: one at a time.
- * Limits:  16 MB; made while 48 MB are free. There is no room for intake while it is missing or
- * less than 16 MB are free. Fails:   never; a file system that cannot set space aside just has no
- * ballast. Source:  GUARANTEES rule 7.
+ * Limits:  16 MB; made while 48 MB are free. There is no room for intake while it is missing or less than 16 MB are free.
+ * Fails:   never; a file system that cannot set space aside just has no ballast.
+ * Source:  GUARANTEES rule 7.
  */
 #ifndef ESCALATED_STORE_BALLAST_H
 #define ESCALATED_STORE_BALLAST_H

@@ -2,8 +2,8 @@
  * memory - what the files of the memory store share; nobody outside this folder includes it.
  *
  * Shape:   memory.c commits and keeps house, memory_load.c gives back, memory_table.c and
- * memory_keys.c hold. Limits:  a simulation's world; nothing is checked here that the engine does
- * not bound.
+ *          memory_keys.c hold.
+ * Limits:  a simulation's world; nothing is checked here that the engine does not bound.
  */
 #ifndef ESCALATED_STORE_MEMORY_H
 #define ESCALATED_STORE_MEMORY_H

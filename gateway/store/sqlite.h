@@ -1,12 +1,12 @@
 /*
  * sqlite - what the files of the SQLite store share; nobody outside this folder includes it.
  *
- * Shape:   sqlite.c opens, commits and closes; sqlite_schema.c migrates; sqlite_statement.c holds
- * the prepared statements; sqlite_write.c turns effects into them; sqlite_log.c keeps the log ahead
- * of the commits; sqlite_load.c, sqlite_inbox.c and sqlite_idle.c do as named. Threads: one at a
- * time: the connection is opened without a mutex. Fails:   functions that answer `int rc` give
- * SQLite's extended result code, SQLITE_OK for success; SQLITE_NOTFOUND stands for a row to update
- * that is not there. sqlite_verdict says what a code means for a batch.
+ * Shape:   sqlite.c opens, commits and closes; sqlite_schema.c migrates; sqlite_statement.c holds the prepared statements;
+ *          sqlite_write.c turns effects into them; sqlite_log.c keeps the log ahead of the commits;
+ *          sqlite_load.c, sqlite_inbox.c and sqlite_idle.c do as named.
+ * Threads: one at a time: the connection is opened without a mutex.
+ * Fails:   functions that answer `int rc` give SQLite's extended result code, SQLITE_OK for success; SQLITE_NOTFOUND stands
+ *          for a row to update that is not there. sqlite_verdict says what a code means for a batch.
  */
 #ifndef ESCALATED_STORE_SQLITE_H
 #define ESCALATED_STORE_SQLITE_H
@@ -89,8 +89,7 @@ struct sqlite_store {
     bool broken;
 };
 
-/* One use of a prepared statement: bind in the order of its parameters, then run. Texts are
- * borrowed until then. */
+/* One use of a prepared statement: bind in the order of its parameters, then run. Texts are borrowed until then. */
 struct binding {
     sqlite3_stmt *statement;
     int place;
@@ -109,13 +108,11 @@ int query_run(struct sqlite_store *store, enum query query); /* one without para
 
 /* Text of a failed call into *err, with the file and what was tried; returns -1. */
 int sqlite_fail(sqlite3 *db, const char *path, int rc, const char *what, struct err *err);
-/* which_file was written: the log (SQLITE_FCNTL_JOURNAL_POINTER) or the database
- * (SQLITE_FCNTL_FILE_POINTER). */
+/* which_file was written: the log (SQLITE_FCNTL_JOURNAL_POINTER) or the database (SQLITE_FCNTL_FILE_POINTER). */
 enum store_verdict sqlite_verdict(sqlite3 *db, int rc, int which_file);
 int sqlite_rollback(struct sqlite_store *store);
 
-/* Brings the schema to the newest this program knows; -1 also for a newer one and for a foreign
- * database. */
+/* Brings the schema to the newest this program knows; -1 also for a newer one and for a foreign database. */
 int schema_migrate(sqlite3 *db, const char *path, struct err *err);
 int schema_check(sqlite3 *db, const char *path, struct err *err); /* exactly ours? */
 
@@ -123,8 +120,7 @@ int write_effects(struct sqlite_store *store, const struct effects *effects, str
 
 int sqlite_read_meta(void *self, struct store_meta *out_meta, struct err *err);
 int sqlite_load(void *self, const struct store_sink *sink, struct err *err);
-/* One step of a statement that selects a whole row by its id: the row with its body and texts in
- * the arena. */
+/* One step of a statement that selects a whole row by its id: the row with its body and texts in the arena. */
 #define SQLITE_FIND_NOTIFICATION                                                                   \
     "SELECT " NOTIFICATION_COLUMNS NOTIFICATION_LONG " FROM notifications WHERE id = ?1"
 int sqlite_step_notification(sqlite3_stmt *statement, const char *path, uint64_t id,

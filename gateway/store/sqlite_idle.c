@@ -47,9 +47,9 @@ struct old_incidents {
     int64_t looked_at; /* where the next round goes on; 0: from the oldest */
 };
 
-/* Incidents open in the order of their numbers, so the walk ends at the first that is young. The
- * one with the newest entry of the timeline stays, however old: SQLite would give the entry's id
- * again, and a follower that has seen it would miss the new one. */
+/* Incidents open in the order of their numbers, so the walk ends at the first that is young. The one with the newest entry
+ * of the timeline stays, however old: SQLite would give the entry's id again, and a follower that has seen it would miss
+ * the new one. */
 static int find_old_incidents(struct sqlite_store *store, int64_t keep_before_ms,
                               struct old_incidents *out_old)
 {

@@ -2,8 +2,8 @@
  * sqlite_row - the current row of a statement as row_decode.h wants it.
  *
  * Shape:   a SELECT of the column lists of row_decode.h -> row_decode_*.
- * Owns:    texts point into the statement and are valid until its next step (see row_keep in
- * row_shape.h). Fails:   decoding: -1, ERR_CORRUPT for a word that is no state, kind or severity.
+ * Owns:    texts point into the statement and are valid until its next step (see row_keep in row_shape.h).
+ * Fails:   decoding: -1, ERR_CORRUPT for a word that is no state, kind or severity.
  */
 #ifndef ESCALATED_STORE_SQLITE_ROW_H
 #define ESCALATED_STORE_SQLITE_ROW_H

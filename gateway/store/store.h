@@ -1,17 +1,18 @@
 /*
  * store - state and outbox, one transaction per batch; the engine is its only writer.
  *
- * Shape:   store_open -> store_load (rows into the engine) -> store_commit for each batch ->
- * store_close. Owns:    the caller; rows given to a load sink are valid during the call only.
- * Threads: one thread, the engine's (open and load may run before it starts). Readers use
- * store_read.h. Limits:  one writer; the lease (owner, epoch) fences every commit where several
- * nodes share a store. Fails:   commit answers one of six verdicts, each with one meaning for the
- * engine: committed   all of it is durable busy        nothing was applied; locked or serialisation
- * failure: answer "try again", reload, go on full        nothing was applied; no space: the same,
- * intake stays closed until a commit works lease lost  nothing was applied; another node is the
- * engine: stand down unknown     the answer to COMMIT was lost: nobody is answered; reload and look
- *            broken      an I/O error: nobody is answered, nothing is repeated, the process ends
- * with 74 Source:  GUARANTEES rules 1, 6; SQLite WAL with synchronous=FULL.
+ * Shape:   store_open -> store_load (rows into the engine) -> store_commit for each batch -> store_close.
+ * Owns:    the caller; rows given to a load sink are valid during the call only.
+ * Threads: one thread, the engine's (open and load may run before it starts). Readers use store_read.h.
+ * Limits:  one writer; the lease (owner, epoch) fences every commit where several nodes share a store.
+ * Fails:   commit answers one of six verdicts, each with one meaning for the engine:
+ *            committed   all of it is durable
+ *            busy        nothing was applied; locked or serialisation failure: answer "try again", reload, go on
+ *            full        nothing was applied; no space: the same, intake stays closed until a commit works
+ *            lease lost  nothing was applied; another node is the engine: stand down
+ *            unknown     the answer to COMMIT was lost: nobody is answered; reload and look
+ *            broken      an I/O error: nobody is answered, nothing is repeated, the process ends with 74
+ * Source:  GUARANTEES rules 1, 6; SQLite WAL with synchronous=FULL.
  */
 #ifndef ESCALATED_STORE_STORE_H
 #define ESCALATED_STORE_STORE_H
@@ -35,8 +36,7 @@ enum store_verdict {
 };
 const char *store_verdict_name(enum store_verdict verdict);
 
-/* Counters in one row, written with every commit. A new store starts at 1, its time at 0; each open
- * raises the epoch. */
+/* Counters in one row, written with every commit. A new store starts at 1, its time at 0; each open raises the epoch. */
 struct store_meta {
     int64_t engine_time_ms; /* last committed */
     uint64_t next_incident;
@@ -47,21 +47,21 @@ struct store_meta {
 
 /*
  * What an effect does to the rows beyond writing its own fields:
- *   claim    state claimed, attempt_count = attempt, a row of attempts; a body given is stored with
- * its hash, type, subject and takes the place of the snapshot outcome  state, reason, next_at_ms;
- * the attempt's row is closed. A state after claimed also sets ended_at_ms and drops body and
- * snapshot (the hash stays) incident uuid is that of the insert for ever; policy (the name) and
- * group_key change only where `moved` says so; of one that is no longer live find_alert knows the
- * alerts from then on alert    source and key are those of the insert for ever An update of a row
- * that is not there is a bug of the caller, answered with broken.
+ *   claim    state claimed, attempt_count = attempt, a row of attempts; a body given is stored with its hash, type, subject
+ *            and takes the place of the snapshot
+ *   outcome  state, reason, next_at_ms; the attempt's row is closed. A state after claimed also sets ended_at_ms and drops
+ *            body and snapshot (the hash stays)
+ *   incident uuid is that of the insert for ever; policy (the name) and group_key change only where `moved` says so;
+ *            of one that is no longer live find_alert knows the alerts from then on
+ *   alert    source and key are those of the insert for ever
+ * An update of a row that is not there is a bug of the caller, answered with broken.
  */
 struct commit {
     const struct effects *effects;
     struct store_meta meta; /* meta.epoch must be the epoch this engine holds */
 };
 
-/* Rows in this order: meta, policies (still referenced), live incidents, their alerts, their
- * notifications. */
+/* Rows in this order: meta, policies (still referenced), live incidents, their alerts, their notifications. */
 struct store_sink {
     void *self;
     void (*meta)(void *self, const struct store_meta *meta);
@@ -74,8 +74,7 @@ struct store_sink {
     void (*notification)(void *self, const struct notification_row *row);
 };
 
-/* An input taken in by a node that does not hold the engine: kept as bytes until the engine takes
- * it. */
+/* An input taken in by a node that does not hold the engine: kept as bytes until the engine takes it. */
 struct store_inbox_item {
     uint64_t sequence; /* given by the store */
     unsigned char id[16];
@@ -83,8 +82,8 @@ struct store_inbox_item {
     size_t count;
 };
 
-/* A notification as delivery needs it. The details and links are those of the incident's oldest
- * firing alert, or of its oldest when none fires. */
+/* A notification as delivery needs it. The details and links are those of the incident's oldest firing alert, or of its
+ * oldest when none fires. */
 struct stored_notification {
     bool found;
     struct notification_row row; /* whole: with snapshot and body */
@@ -105,33 +104,29 @@ struct store_ops {
     /* The notification a receipt speaks of; the newest where a provider has used an id twice. */
     int (*find_provider_id)(void *self, const char *channel, const char *provider_id,
                             uint64_t *out_notification, struct err *err);
-    /* The newest incident that is no longer live and has an alert with this source and key; 0 when
-     * there is none. Asked for every new incident, so it must stay cheap. */
+    /* The newest incident that is no longer live and has an alert with this source and key; 0 when there is none.
+     * Asked for every new incident, so it must stay cheap. */
     int (*find_alert)(void *self, const char *source, const char *key, uint64_t *out_incident,
                       struct err *err);
     /* When an incident that is no longer live was resolved; 0 when there is none of that number. */
     int (*closed_at)(void *self, uint64_t number, int64_t *out_resolved_at_ms, struct err *err);
     int (*inbox_append)(void *self, const struct store_inbox_item *items, size_t count,
                         struct err *err);
-    /* The oldest that were not taken yet. They leave the store in the transaction of the next
-     * commit that answers committed, so apply them in it; after any other verdict they are taken
-     * again. */
+    /* The oldest that were not taken yet. They leave the store in the transaction of the next commit that answers
+     * committed, so apply them in it; after any other verdict they are taken again. */
     int (*inbox_take)(void *self, size_t max, struct arena *arena,
                       struct store_inbox_item **out_items, size_t *out_count, struct err *err);
-    /* Housekeeping while idle: a short passive checkpoint; deletion of what is older than
-     * `keep_before_ms`. */
+    /* Housekeeping while idle: a short passive checkpoint; deletion of what is older than `keep_before_ms`. */
     void (*idle)(void *self, int64_t keep_before_ms);
     void (*close)(void *self);
     /*
-     * Several nodes share the store: takes the engine lease when nobody holds it, renews it every
-     * third of its time when it is ours, and says whether it is ours now. Cheap while nothing is
-     * due: the engine thread calls it at every turn, also as a standby. Load and commit work only
-     * while it is held. -1: the store did not answer, nothing is known to have changed. NULL: who
-     * has opened the store is its engine.
+     * Several nodes share the store: takes the engine lease when nobody holds it, renews it every third of its time when it
+     * is ours, and says whether it is ours now. Cheap while nothing is due: the engine thread calls it at every turn, also as
+     * a standby. Load and commit work only while it is held. -1: the store did not answer, nothing is known to have changed.
+     * NULL: who has opened the store is its engine.
      */
     int (*lease)(void *self, int64_t lease_ms, bool *out_held, struct err *err);
-    /* False while space is short: intake stays closed although outcomes can still be committed.
-     * NULL: always room. */
+    /* False while space is short: intake stays closed although outcomes can still be committed. NULL: always room. */
     bool (*has_room)(void *self);
 };
 
@@ -140,8 +135,8 @@ struct store {
     void *self;
 };
 
-/* url: `sqlite:FILE` (relative to state_dir), `postgresql://…` or `memory:`. Applies missing
- * migrations; refuses a newer database. A store with an op `lease` is opened without it. */
+/* url: `sqlite:FILE` (relative to state_dir), `postgresql://…` or `memory:`. Applies missing migrations; refuses a newer
+ * database. A store with an op `lease` is opened without it. */
 int store_open(const char *url, const char *state_dir, struct store **out_store, struct err *err);
 void store_close(struct store *store);
 bool store_has_room(const struct store *store);
@@ -157,8 +152,8 @@ int store_memory_open(struct store **out_store, struct err *err);
 int store_postgres_open(const char *url, struct store **out_store, struct err *err);
 int store_postgres_url_check(const char *url, struct err *err);
 
-/* Wraps a store (owns it) so that the Nth commit from now answers `verdict`; `applied` says whether
- * the inner commit happened all the same (for `unknown`). For tests of all six answers. */
+/* Wraps a store (owns it) so that the Nth commit from now answers `verdict`; `applied` says whether the inner commit
+ * happened all the same (for `unknown`). For tests of all six answers. */
 void store_fail_commit(struct store *store, int64_t nth, enum store_verdict verdict, bool applied);
 int store_faulty_wrap(struct store *inner, struct store **out_store, struct err *err);
 

@@ -1,12 +1,12 @@
 /*
  * store_read - what the API, the reply edge and the command line may look up, without the engine.
  *
- * Shape:   one read-only connection per reader; each call is one consistent snapshot of committed
- * state. Owns:    rows and their texts are allocated in the caller's arena. Threads: one thread at
- * a time per reader; any number of readers. Limits:  lists are cut at `limit` (at most
- * STORE_READ_LIMIT_MAX), newest first, keyset paging by number. Notifications in lists come without
- * snapshot and body (""/NULL); a call waits at most 200 ms for a lock. Fails:   -1 with *err;
- * ERR_NOT_FOUND for an unknown number; ERR_BUSY may work later.
+ * Shape:   one read-only connection per reader; each call is one consistent snapshot of committed state.
+ * Owns:    rows and their texts are allocated in the caller's arena.
+ * Threads: one thread at a time per reader; any number of readers.
+ * Limits:  lists are cut at `limit` (at most STORE_READ_LIMIT_MAX), newest first, keyset paging by number. Notifications in
+ *          lists come without snapshot and body (""/NULL); a call waits at most 200 ms for a lock.
+ * Fails:   -1 with *err; ERR_NOT_FOUND for an unknown number; ERR_BUSY may work later.
  */
 #ifndef ESCALATED_STORE_STORE_READ_H
 #define ESCALATED_STORE_STORE_READ_H
@@ -53,8 +53,8 @@ int store_read_notification(struct store_reader *reader, uint64_t id, struct are
                             struct notification_row *out_row, struct err *err);
 int store_read_attempts(struct store_reader *reader, uint64_t notification, struct arena *arena,
                         struct attempt_row **out_rows, size_t *out_count, struct err *err);
-/* Timeline rows of all incidents with an id above `after`, oldest first: what /v1/stream follows.
- * Ids rise in the order of the commits and are never given twice. */
+/* Timeline rows of all incidents with an id above `after`, oldest first: what /v1/stream follows. Ids rise in the order of
+ * the commits and are never given twice. */
 int store_read_timeline_after(struct store_reader *reader, uint64_t after, size_t limit,
                               struct arena *arena, struct timeline_row **out_rows,
                               uint64_t **out_ids, size_t *out_count, struct err *err);

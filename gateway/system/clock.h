@@ -34,8 +34,7 @@ struct clock_engine {
 
 void clock_engine_init(struct clock_engine *clock, int64_t last_committed_ms);
 int64_t clock_engine_ms(const struct clock_engine *clock);
-/* For a node that becomes the engine: on to what another has committed last, if that is ahead. From
- * one thread at a time. */
+/* For a node that becomes the engine: on to what another has committed last, if that is ahead. From one thread at a time. */
 void clock_engine_raise(struct clock_engine *clock, int64_t committed_ms);
 /* How far the wall clock now stands ahead of engine time (negative: behind). */
 int64_t clock_engine_wall_offset_ms(const struct clock_engine *clock);

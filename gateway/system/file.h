@@ -25,8 +25,7 @@ int file_read_private(const char *path, size_t max_bytes, char **out_text, size_
  * The mode is exactly `mode`, whatever the umask. */
 int file_write(const char *path, const void *data, size_t count, unsigned mode, struct err *err);
 
-/* mkdir -p of one missing last component, its entry synced; an existing folder is fine and keeps
- * its mode. */
+/* mkdir -p of one missing last component, its entry synced; an existing folder is fine and keeps its mode. */
 int file_make_dir(const char *path, unsigned mode, struct err *err);
 
 #endif

@@ -1,6 +1,5 @@
-/* The baseline of delivery: a bare libcurl multi loop that posts the same body COUNT times,
- * IN_FLIGHT at once. usage: bare_curl URL COUNT IN_FLIGHT BODY_BYTES; prints seconds of wall and
- * CPU time. */
+/* The baseline of delivery: a bare libcurl multi loop that posts the same body COUNT times, IN_FLIGHT at once.
+ * usage: bare_curl URL COUNT IN_FLIGHT BODY_BYTES; prints seconds of wall and CPU time. */
 #include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>

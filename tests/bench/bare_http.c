@@ -1,5 +1,4 @@
-/* The baseline of intake: libmicrohttpd on our kind of loop, a handler that reads the body and
- * answers 202. No store. */
+/* The baseline of intake: libmicrohttpd on our kind of loop, a handler that reads the body and answers 202. No store. */
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <poll.h>

@@ -1,5 +1,5 @@
-/* The baseline of a batch: a bare SQLite loop, WAL and synchronous=FULL, one row an event, BATCH
- * rows a transaction. usage: bare_sqlite FILE BATCH COUNT; prints seconds of wall and CPU time. */
+/* The baseline of a batch: a bare SQLite loop, WAL and synchronous=FULL, one row an event, BATCH rows a transaction.
+ * usage: bare_sqlite FILE BATCH COUNT; prints seconds of wall and CPU time. */
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,5 @@
-/* A webhook receiver that costs little: answers 200 to every request and counts. Prints its port;
- * on SIGTERM the count. With `wire` as argument it prints the monotonic time in microseconds at
- * which each request's body was whole. */
+/* A webhook receiver that costs little: answers 200 to every request and counts. Prints its port; on SIGTERM the count.
+ * With `wire` as argument it prints the monotonic time in microseconds at which each request's body was whole. */
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <poll.h>

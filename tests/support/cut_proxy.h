@@ -1,6 +1,5 @@
 /*
- * cut_proxy - a TCP relay on loopback in front of a server, which cuts its connections at a chosen
- * point.
+ * cut_proxy - a TCP relay on loopback in front of a server, which cuts its connections at a chosen point.
  *
  * Shape:   cut_proxy_start -> clients connect to its port -> cut_proxy_at (arms one cut) ->
  *          cut_proxy_stop.

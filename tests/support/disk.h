@@ -2,15 +2,17 @@
  * disk - a disk between the daemon and libc, for tests: LD_PRELOAD=libtest_disk.so.
  *
  * Shape:   disk_calls.c stands in for libc's file calls. For paths below DISK_ROOT it asks the plan
- * (disk_plan.c) whether this call fails, does it, and notes it in the log (disk_log.c). disk.py
- * writes the plan and reads the log: whatever a power cut may leave of the folder can be built from
- * the log at any of its places. Units:   names are relative to DISK_ROOT, "." is the folder itself.
+ *          (disk_plan.c) whether this call fails, does it, and notes it in the log (disk_log.c).
+ *          disk.py writes the plan and reads the log: whatever a power cut may leave of the folder
+ *          can be built from the log at any of its places.
+ * Units:   names are relative to DISK_ROOT, "." is the folder itself.
  * Owns:    the environment names the three files: DISK_ROOT, DISK_LOG (none: no log), DISK_PLAN
- * (none: nothing fails). Threads: any; one lock orders calls and records, so that the log's order
- * is that of the calls. Limits:  DISK_FDS_MAX descriptors, DISK_NAME_BYTES a name; more ends the
- * process, a test must not go on half blind. What is written through a mapping (SQLite's -shm), by
- * stdio or by dprintf is not seen: none of it has to last. Fails:   with the errors that the plan
- * names. A log that cannot be written ends the process.
+ *          (none: nothing fails).
+ * Threads: any; one lock orders calls and records, so that the log's order is that of the calls.
+ * Limits:  DISK_FDS_MAX descriptors, DISK_NAME_BYTES a name; more ends the process, a test must not
+ *          go on half blind. What is written through a mapping (SQLite's -shm), by stdio or by
+ *          dprintf is not seen: none of it has to last.
+ * Fails:   with the errors that the plan names. A log that cannot be written ends the process.
  */
 #ifndef ESCALATED_TESTS_SUPPORT_DISK_H
 #define ESCALATED_TESTS_SUPPORT_DISK_H

@@ -1,10 +1,10 @@
 /*
  * faulty_vfs - a file system layer for SQLite that can be made to fail at its Nth change.
  *
- * Shape:   faulty_vfs_install once per process -> faulty_vfs_arm -> the code under test ->
- * faulty_vfs_disarm. Changes counted: write, truncate, sync, in the order of the calls, over all
- * files. Threads: one. Fails:   a failing write leaves half of its bytes, as a full or dying disk
- * does.
+ * Shape:   faulty_vfs_install once per process -> faulty_vfs_arm -> the code under test -> faulty_vfs_disarm.
+ *          Changes counted: write, truncate, sync, in the order of the calls, over all files.
+ * Threads: one.
+ * Fails:   a failing write leaves half of its bytes, as a full or dying disk does.
  */
 #ifndef ESCALATED_TESTS_FAULTY_VFS_H
 #define ESCALATED_TESTS_FAULTY_VFS_H

@@ -1,6 +1,5 @@
 /*
- * postgres_world - the PostgreSQL server that tests/support/postgres.py has started beside this
- * test.
+ * postgres_world - the PostgreSQL server that tests/support/postgres.py has started beside this test.
  *
  * Shape:   postgres_world_url (a fresh schema of the server) -> store_open; postgres_world_run for
  *          what a person would type.

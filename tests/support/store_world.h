@@ -1,10 +1,9 @@
 /*
- * store_world - rows with a value in every field, batches of them, and a store's whole answer as
- * text to compare.
+ * store_world - rows with a value in every field, batches of them, and a store's whole answer as text to compare.
  *
  * Shape:   batch_begin -> batch_* -> batch_commit (or batch_end); world_text before and after.
- * Owns:    rows given to a batch are copied into its arena; world_text and row_text_* give heap
- * text. Fails:   a helper that cannot do its work fails the running cmocka test.
+ * Owns:    rows given to a batch are copied into its arena; world_text and row_text_* give heap text.
+ * Fails:   a helper that cannot do its work fails the running cmocka test.
  */
 #ifndef ESCALATED_TESTS_STORE_WORLD_H
 #define ESCALATED_TESTS_STORE_WORLD_H

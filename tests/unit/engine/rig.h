@@ -2,9 +2,10 @@
  * rig - an engine over the memory store with a stand-in for delivery, and a log of what it decided.
  *
  * Shape:   rig_event, rig_reply, rig_run -> rig->log: one line for each timeline entry and message,
- * times in seconds since the start: "60 page lead ann sms", "60 triggered". Owns:    everything;
- * rig_clear checks nothing and frees all. Fails:   a broken invariant fails the running cmocka
- * test: world equal after a reload, orders in protocol, keys unique.
+ *          times in seconds since the start: "60 page lead ann sms", "60 triggered".
+ * Owns:    everything; rig_clear checks nothing and frees all.
+ * Fails:   a broken invariant fails the running cmocka test: world equal after a reload, orders in
+ *          protocol, keys unique.
  */
 #ifndef ESCALATED_TESTS_RIG_H
 #define ESCALATED_TESTS_RIG_H

@@ -1,6 +1,5 @@
-/* The thread around the engine: nobody hears yes before the commit has returned, and each of the
- * six answers has its consequence. The store is the memory store behind a gate that holds a commit
- * until the test opens it. */
+/* The thread around the engine: nobody hears yes before the commit has returned, and each of the six answers has its
+ * consequence. The store is the memory store behind a gate that holds a commit until the test opens it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -315,8 +314,7 @@ static void test_an_input_without_ticket_is_kept(void **state)
     place_clear(&p);
 }
 
-/* After an I/O error nobody is answered, and the process is asked to end with 74; a lost lease is
- * 75, and "try again". */
+/* After an I/O error nobody is answered, and the process is asked to end with 74; a lost lease is 75, and "try again". */
 static void test_broken_and_lease_lost_end_the_process(void **state)
 {
     (void)state;
@@ -361,8 +359,7 @@ static void wait_for_door(const struct place *p, bool is_open)
     }
 }
 
-/* Below the floor a commit still works: what is under way goes on, what is new stays outside until
- * there is space. */
+/* Below the floor a commit still works: what is under way goes on, what is new stays outside until there is space. */
 static void test_the_door_is_shut_while_space_is_short(void **state)
 {
     (void)state;

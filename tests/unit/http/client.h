@@ -27,8 +27,7 @@ void client_send_bytes(int fd, const void *bytes, size_t count);
 void client_try_send(int fd, const void *bytes, size_t count);
 /* Reads one answer with its Content-Length; has_body false for HEAD. */
 void client_read(int fd, bool has_body, struct client_answer *out_answer);
-/* Waits for the end of the stream; a little may still come before (the library writes the head of
- * its own 400s twice). */
+/* Waits for the end of the stream; a little may still come before (the library writes the head of its own 400s twice). */
 bool client_is_closed(int fd);
 /* On a new connection, which is closed after: send `text`, read the answer. */
 void client_ask(int port, const char *text, struct client_answer *out_answer);

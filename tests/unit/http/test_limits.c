@@ -40,9 +40,8 @@ static void handle(void *self, struct http_request *request)
     http_answer(request, &response);
 }
 
-/* `header_timeout_ms` is CLIENT_WAIT_MS where slowness is not the point: on a busy machine this
- * test itself may pause for longer than HEADER_TIMEOUT_MS between two calls, and would rightly be
- * cut off. */
+/* `header_timeout_ms` is CLIENT_WAIT_MS where slowness is not the point: on a busy machine this test itself may
+ * pause for longer than HEADER_TIMEOUT_MS between two calls, and would rightly be cut off. */
 static struct http_server *server_start(size_t connections_max, size_t per_ip_max,
                                         int64_t header_timeout_ms)
 {
@@ -233,8 +232,8 @@ static void test_connections_are_counted_back(void **state)
     for (size_t i = 0; i < 10 * CONNECTIONS; i++) {
         client_ask(http_server_port(server), HEAD "Connection: close\r\nContent-Length: 0\r\n\r\n",
                    &answer);
-        /* A closed connection may be counted a moment longer; on a busy machine the second in which
-         * the refusal is said may be over. */
+        /* A closed connection may be counted a moment longer; on a busy machine the second in which the
+         * refusal is said may be over. */
         assert_true(answer.status == 200 || answer.status == 503 || answer.status == 0);
         accepted += answer.status == 200;
     }
@@ -243,8 +242,7 @@ static void test_connections_are_counted_back(void **state)
     assert_int_equal(metric_value(metric_gauge("escalated_http_connections", "", NULL, NULL)), 0);
 }
 
-/* A server that could not run for a while (a busy machine, a stopped one) does not hold that
- * against its clients. */
+/* A server that could not run for a while (a busy machine, a stopped one) does not hold that against its clients. */
 static void test_late_server_reads_before_it_cuts(void **state)
 {
     (void)state;

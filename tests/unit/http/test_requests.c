@@ -483,8 +483,7 @@ static void test_pipelined_requests_are_answered_in_order(void **state)
     close(fd);
 }
 
-/* The route of the request before is no answer to another method, nor a wildcard's to another path.
- */
+/* The route of the request before is no answer to another method, nor a wildcard's to another path. */
 static void test_routes_one_after_the_other(void **state)
 {
     (void)state;

@@ -637,8 +637,7 @@ static void test_random_batches_as_in_memory(void **state)
     store_close(memory);
 }
 
-/* Known from the load, from a commit, and to a store that has done neither: always the same answer.
- */
+/* Known from the load, from a commit, and to a store that has done neither: always the same answer. */
 
 static uint64_t find(struct store *store, const char *key)
 {
