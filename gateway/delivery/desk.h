@@ -10,7 +10,8 @@
  * Threads: delivery's own.
  * Limits:  an offer waits at most DESK_WAIT_MAX_MS for a slot, then it is answered "not now"; a
  *          reservation that nobody starts or drops is freed after DESK_READY_MAX_MS. A START
- *          without a reservation is carried out all the same: its claim is committed.
+ *          without a reservation is carried out all the same: its claim is committed. A START for
+ *          which there is no free place begins when there is one, until its deadline or a DROP.
  */
 #ifndef ESCALATED_DELIVERY_DESK_H
 #define ESCALATED_DELIVERY_DESK_H

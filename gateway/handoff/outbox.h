@@ -13,8 +13,9 @@
  *          or DROP.
  * Owns:    an order and its texts belong to delivery once taken; order_free.
  * Threads: one producer (engine), one consumer (delivery).
- * Limits:  the engine keeps at most `credits` offers per channel unanswered, so the queue cannot
- *          overflow.
+ * Limits:  the engine keeps at most OUTBOX_CREDITS_PER_CHANNEL offers of a channel unanswered, of
+ *          these OUTBOX_CREDITS_PER_LANE for one host. A START or DROP is taken past the capacity:
+ *          each follows a slot that delivery has given.
  */
 #ifndef ESCALATED_HANDOFF_OUTBOX_H
 #define ESCALATED_HANDOFF_OUTBOX_H
