@@ -4,6 +4,7 @@
  */
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,6 +135,7 @@ struct sms {
     char *base_url;
     char *url;
     char *authorization; /* the whole header line */
+    _Atomic bool receipts_refused;
 
     pthread_mutex_t told_lock;
     int64_t told_code;    /* told_lock: the trouble the operator was told of last */
@@ -168,6 +170,20 @@ static void tell_operator(struct sms *sms, const struct sms_verdict *verdict)
     }
 }
 
+/* A page is worth more than its receipt: the next attempt, and all others until the set-up changes, ask for none. */
+static void stop_receipts(struct sms *sms)
+{
+    char line[SMS_DETAIL_BYTES + 160];
+    if (!atomic_exchange(&sms->receipts_refused, true)) {
+        (void)snprintf(
+            line, sizeof line,
+            "messages go out without asking for receipts until the next start or reload: "
+            "%s does not accept %.200s",
+            sms->provider->name, sms->settings.receipt_url);
+        sms->host->log(sms->host->self, CHANNEL_LOG_ERROR, line);
+    }
+}
+
 static void set_verdict(const struct sms *sms, const struct http_reply *reply,
                         const struct sms_verdict *verdict, struct result_note *out_note)
 {
@@ -175,6 +191,7 @@ static void set_verdict(const struct sms *sms, const struct http_reply *reply,
         [SMS_TAKEN] = CHANNEL_SENT,
         [SMS_NUMBER] = CHANNEL_REJECTED,
         [SMS_CONFIGURATION] = CHANNEL_REJECTED,
+        [SMS_RECEIPTS] = CHANNEL_RETRY,
         [SMS_TRANSIENT] = CHANNEL_RETRY,
         [SMS_UNCLEAR] = CHANNEL_UNKNOWN,
     };
@@ -208,6 +225,8 @@ static void sms_done(void *context, struct channel_ticket *ticket, const struct 
         set_verdict(sms, reply, &verdict, &note);
         if (verdict.class == SMS_CONFIGURATION) {
             tell_operator(sms, &verdict);
+        } else if (verdict.class == SMS_RECEIPTS) {
+            stop_receipts(sms);
         }
     }
     sms->host->finish(sms->host->self, ticket, &note.result);
@@ -261,8 +280,12 @@ static enum channel_accept sms_send(void *self, const struct channel_message *me
         return CHANNEL_TAKEN;
     }
     struct strbuf form;
+    struct sms_settings settings = sms->settings;
+    if (atomic_load(&sms->receipts_refused)) {
+        settings.receipt_url = "";
+    }
     strbuf_init(&form, FORM_BYTES_MAX);
-    sms->provider->body(&sms->settings, message, knows_useful ? message->useful_ms : 0, &form);
+    sms->provider->body(&settings, message, knows_useful ? message->useful_ms : 0, &form);
     ASSERT(!form.overflowed);
     enum channel_accept accept = post(sms, message, ticket, &form);
     strbuf_clear(&form);

@@ -195,6 +195,15 @@ def test_what_may_pass_is_tried_again(daemon, twilio, mood):
         assert peer.requests[1]["at"] - peer.requests[0]["at"] >= 1.0
 
 
+def test_a_page_is_not_lost_for_a_receipt(daemon, twilio):
+    """The provider does not accept our public URL: the text goes out all the same."""
+    peer = twilio(lambda message: refusal(400, 21609) if message["status_callback"] else None)
+    d = daemon(config(peer)).start()
+    row = wait_state(d, trigger(d), "accepted")
+    assert row["attempts"] == 2 and peer.messages[0]["status_callback"] is None
+    assert d.log_text().count("without asking for receipts") == 1
+
+
 @pytest.mark.parametrize("mood", ["taken-broken-json", "taken-no-sid"])
 def test_an_answer_that_cannot_be_read_is_no_reason_to_send_twice(daemon, twilio, mood):
     peer = twilio(lambda message: mood)
