@@ -2,10 +2,11 @@
 cannot go out brings the next method forward."""
 
 import re
+import subprocess
 
 import pytest
 from configs import TOKEN
-from daemon import wait_for
+from daemon import ESCALATED, wait_for
 from twilio import ACCOUNT, KEY, KEY_SECRET, NUMBER, SERVICE, refusal
 from twilio import TOKEN as AUTH_TOKEN
 
@@ -244,13 +245,16 @@ def test_control_characters_do_not_get_out(daemon, twilio):
 
 @pytest.mark.parametrize("changes, want", [
     ({"ann": "0151 2345678"}, "[contact ann] sms: got '0151 2345678', want a number with its country like +15550100"),
-    ({"account": "4711"}, "account: got '4711', want the account's id, which begins with AC"),
-    ({"credentials": ""}, "token: want token_file with the account's auth token"),
-    ({"sender": ""}, "from: want one of from and messaging_service"),
-    ({"more": "provider = acme"}, "provider: got 'acme', want twilio"),
+    ({"account": "4711"}, "escalated.ini:15: [channel sms] account: got '4711', want the account's id, which begins with AC"),
+    ({"credentials": ""}, "[channel sms]: token: want token_file with the account's auth token"),
+    ({"sender": ""}, "[channel sms]: from: want one of from and messaging_service"),
+    ({"more": "provider = acme"}, "[channel sms] provider: got 'acme', want twilio"),
     ({"more": "segments = 11"}, "[channel sms] segments: got '11', want a whole number from 1 to 10"),
 ])
 def test_wrong_settings_are_refused_with_a_sentence(daemon, twilio, changes, want):
     d = daemon(config(twilio(), **changes)).start(ready=False)
     assert d.process.wait(60) not in (0, None)
     assert want in d.log_text(), d.log_text()
+    check = subprocess.run([ESCALATED, "--config", d.config_dir, "--check"], capture_output=True, text=True, timeout=60,
+                           check=False)
+    assert check.returncode == 78 and want in check.stdout + check.stderr
