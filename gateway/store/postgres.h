@@ -11,7 +11,7 @@
 #ifndef ESCALATED_STORE_POSTGRES_H
 #define ESCALATED_STORE_POSTGRES_H
 
-#include "gateway/store/postgres_over.h"
+#include "gateway/store/over.h"
 #include "gateway/store/postgres_pipe.h"
 #include "gateway/store/row_decode.h"
 #include "gateway/store/store.h"

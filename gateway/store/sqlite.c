@@ -310,6 +310,7 @@ static void sqlite_close(void *self)
     struct sqlite_store *store = self;
     database_close(store);
     ballast_clear(&store->ballast);
+    over_clear(&store->over);
     if (store->lock_fd >= 0) {
         (void)close(store->lock_fd); /* the lock goes with it */
     }

@@ -18,6 +18,7 @@
 
 #include "gateway/base/err.h"
 #include "gateway/store/ballast.h"
+#include "gateway/store/over.h"
 #include "gateway/store/store.h"
 
 #define SQLITE_STORE_BUSY_MS 200
@@ -78,6 +79,7 @@ struct sqlite_store {
     char *path;
     int lock_fd;
     struct ballast ballast;
+    struct over over;
     sqlite3_stmt *queries[QUERY_COUNT];
     int wal_pages;                      /* in the log after the last commit */
     int checkpointed_pages;             /* of these, already in the database */

@@ -157,6 +157,31 @@ int sqlite_read_meta(void *self, struct store_meta *out_meta, struct err *err)
     return result;
 }
 
+/* Once: this is the only writer, and a commit that was refused has put too much into it at most. */
+static int load_over(struct sqlite_store *store, struct err *err)
+{
+    if (store->over.known) {
+        return 0;
+    }
+    sqlite3_stmt *statement = NULL;
+    over_begin(&store->over);
+    int rc = sqlite3_prepare_v2(store->db, "SELECT source, key FROM alerts WHERE over = 1", -1,
+                                &statement, NULL);
+    while (rc == SQLITE_OK || rc == SQLITE_ROW) {
+        rc = sqlite3_step(statement);
+        if (rc == SQLITE_ROW) {
+            over_add(&store->over, (const char *)sqlite3_column_text(statement, 0),
+                     (const char *)sqlite3_column_text(statement, 1));
+        }
+    }
+    (void)sqlite3_finalize(statement); /* repeats the step's code */
+    if (rc != SQLITE_DONE) {
+        return sqlite_fail(store->db, store->path, rc, "load alerts that are over", err);
+    }
+    over_end(&store->over);
+    return 0;
+}
+
 static int load_all(struct sqlite_store *store, const struct store_sink *sink, struct err *err)
 {
     struct store_meta meta;
@@ -170,7 +195,7 @@ static int load_all(struct sqlite_store *store, const struct store_sink *sink, s
             return -1;
         }
     }
-    return 0;
+    return load_over(store, err);
 }
 
 /* In one transaction, so that somebody's hand in a SQL shell cannot come between two tables. */
@@ -330,6 +355,10 @@ int sqlite_find_alert(void *self, const char *source, const char *key, uint64_t 
     struct sqlite_store *store = self;
     struct binding b = binding_start(store, QUERY_ALERT_FIND);
     int64_t found = 0;
+    if (!over_may_have(&store->over, source, key)) {
+        *out_incident = 0;
+        return 0;
+    }
     bind_text(&b, source);
     bind_text(&b, key);
     if (read_found(store, &b, "alert by key", &found, err) != 0) {

@@ -32,7 +32,8 @@ static const char *const query_sql[QUERY_COUNT] = {
     [QUERY_ALERT_ALL] = "UPDATE alerts SET incident = ?2, state = ?5, severity = ?6, "
                         "first_at_ms = ?7, last_at_ms = ?8, resolved_at_ms = ?9, count = ?10, "
                         "summary = ?11, labels = ?12, details = ?13, links = ?14 WHERE id = ?1",
-    [QUERY_ALERT_OVER] = "UPDATE alerts SET over = 1 WHERE incident = ?1 AND over = 0",
+    [QUERY_ALERT_OVER] = "UPDATE alerts SET over = 1 WHERE incident = ?1 AND over = 0 "
+                         "RETURNING source, key",
     [QUERY_ALERT_FIND] = "SELECT incident FROM alerts WHERE over = 1 AND source = ?1 AND key = ?2 "
                          "ORDER BY id DESC LIMIT 1",
     [QUERY_INCIDENT_INSERT] =

@@ -117,7 +117,16 @@ static int close_incident(struct sqlite_store *store, const struct incident_row 
 {
     struct binding b = binding_start(store, QUERY_ALERT_OVER);
     bind_u64(&b, row->number);
-    return binding_run(&b);
+    int rc = b.rc;
+    while (rc == SQLITE_OK || rc == SQLITE_ROW) {
+        rc = sqlite3_step(b.statement);
+        if (rc == SQLITE_ROW) {
+            over_add(&store->over, (const char *)sqlite3_column_text(b.statement, 0),
+                     (const char *)sqlite3_column_text(b.statement, 1));
+        }
+    }
+    (void)sqlite3_reset(b.statement); /* repeats the step's code */
+    return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
 static int move_incident(struct sqlite_store *store, const struct incident_row *row)
