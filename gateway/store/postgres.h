@@ -27,6 +27,7 @@
 
 extern const char schema_0001_postgres[];
 extern const char schema_0002_postgres[];
+extern const char schema_0006_postgres[];
 
 enum { SWEEP_EVENTS, SWEEP_TIMELINE, SWEEP_NOTIFICATIONS, SWEEP_COUNT };
 

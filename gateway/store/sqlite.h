@@ -36,6 +36,7 @@
 
 extern const char schema_0001_sqlite[];
 extern const char schema_0002_sqlite[];
+extern const char schema_0006_sqlite[];
 
 struct sqlite_store {
     struct store store;

@@ -2,7 +2,10 @@
 #include "gateway/store/sqlite.h"
 #include "gateway/store/sqlite_row.h"
 
-#define LIVE_NUMBERS "(SELECT number FROM incidents WHERE live = 1)"
+/* Live incidents by the two indexes that lead to them: what is open is live. */
+#define LIVE_NUMBERS                                                                               \
+    "(SELECT number FROM incidents WHERE open = 1 UNION ALL "                                      \
+    "SELECT number FROM incidents WHERE live = 1 AND open = 0)"
 #define UNFINISHED "ended_at_ms = 0 AND state IN ('pending', 'claimed')"
 
 static int give_policy(sqlite3_stmt *statement, const struct store_sink *sink, struct err *err)
@@ -62,7 +65,7 @@ struct load_part {
 
 #define SELECT_POLICIES                                                                            \
     "SELECT hash, name, text FROM policies WHERE hash IN "                                         \
-    "(SELECT policy_hash FROM incidents WHERE live = 1) ORDER BY rowid"
+    "(SELECT policy_hash FROM incidents WHERE number IN " LIVE_NUMBERS ") ORDER BY rowid"
 
 static const struct load_part load_parts[] = {
     {.what = "load policies",
@@ -70,8 +73,9 @@ static const struct load_part load_parts[] = {
      .sql_many = SELECT_POLICIES,
      .give = give_policy},
     {.what = "load incidents",
-     .sql_few = "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE live = 1 ORDER BY number",
-     .sql_many = "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE +live = 1 ORDER BY number",
+     .sql_few = "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE number IN " LIVE_NUMBERS
+                " ORDER BY number",
+     .sql_many = "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE live = 1 ORDER BY number",
      .give = give_incident},
     {.what = "load alerts",
      .sql_few = "SELECT " ALERT_COLUMNS ALERT_SHORT " FROM alerts WHERE id IN "
@@ -92,11 +96,13 @@ static int read_many(struct sqlite_store *store, bool *out_many, struct err *err
 {
     sqlite3_stmt *statement = NULL;
     int result = 0;
-    int rc = sqlite3_prepare_v2(store->db,
-                                "SELECT (SELECT count(*) FROM incidents WHERE live = 1) * 4 > "
-                                "(SELECT max(number) FROM incidents) - "
-                                "(SELECT min(number) FROM incidents)",
-                                -1, &statement, NULL);
+    int rc =
+        sqlite3_prepare_v2(store->db,
+                           "SELECT ((SELECT count(*) FROM incidents WHERE open = 1) + "
+                           "(SELECT count(*) FROM incidents WHERE live = 1 AND open = 0)) * 4 > "
+                           "(SELECT max(number) FROM incidents) - "
+                           "(SELECT min(number) FROM incidents)",
+                           -1, &statement, NULL);
     if (rc == SQLITE_OK) {
         rc = sqlite3_step(statement);
     }

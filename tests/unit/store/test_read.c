@@ -95,6 +95,13 @@ static void test_lists_of_incidents(void **state)
     static const struct list_case cases[] = {
         {"all", {.limit = 100}, "654321"},
         {"open", {.limit = 100, .open_only = true}, "631"},
+        {"open, first page", {.limit = 2, .open_only = true}, "63"},
+        {"open of a policy, first page",
+         {.limit = 1, .policy_or_null = "storefront", .open_only = true},
+         "3"},
+        {"of a policy, from 5 down",
+         {.limit = 9, .before = 5, .policy_or_null = "storefront"},
+         "4321"},
         {"first page", {.limit = 2}, "65"},
         {"second page", {.limit = 2, .before = 5}, "43"},
         {"past the end", {.limit = 2, .before = 1}, ""},

@@ -216,18 +216,26 @@ static void test_older_database_is_brought_up(void **state)
     assert_int_equal(store->ops->find_alert(store->self, "shop", "k", &incident, NULL), 0);
     assert_int_equal(incident, 0);
     store_close(store);
+    db = open_raw(*state);
+    assert_int_equal(number_of(db, "SELECT sum(number) FROM incidents INDEXED BY incidents_over "
+                                   "WHERE live = 0 AND policy = 'shop'"),
+                     3);
+    assert_int_equal(number_of(db, "SELECT sum(number) FROM incidents INDEXED BY incidents_open "
+                                   "WHERE open = 1 AND policy = 'shop'"),
+                     1 + 2);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
 static void test_newer_database_is_refused(void **state)
 {
     store_close(open_ok(*state));
     sqlite3 *db = open_raw(*state);
-    execute(db, "INSERT INTO schema_version (version) VALUES (3)");
+    execute(db, "INSERT INTO schema_version (version) VALUES (999)");
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
-    assert_refused(*state, ERR_INVALID, "schema version 3 is newer than this program");
+    assert_refused(*state, ERR_INVALID, "schema version 999 is newer than this program");
     db = open_raw(*state);
     assert_int_equal(number_of(db, "SELECT epoch FROM meta"), 1); /* left as it was */
-    execute(db, "DELETE FROM schema_version WHERE version = 3");
+    execute(db, "DELETE FROM schema_version WHERE version = 999");
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
     store_close(open_ok(*state));
 }
