@@ -2,7 +2,8 @@
  * sqlite - what the files of the SQLite store share; nobody outside this folder includes it.
  *
  * Shape:   sqlite.c opens, commits and closes; sqlite_schema.c migrates; sqlite_statement.c and sqlite_insert.c hold the prepared statements;
- *          sqlite_write.c turns effects into them; sqlite_log.c keeps the log ahead of the commits;
+ *          sqlite_write.c turns effects into them; sqlite_log.c keeps the log ahead of the commits and
+ *          sqlite_vfs.c writes it in large pieces;
  *          sqlite_load.c, sqlite_inbox.c and sqlite_idle.c do as named.
  * Threads: one at a time: the connection is opened without a mutex.
  * Fails:   functions that answer `int rc` give SQLite's extended result code, SQLITE_OK for success; SQLITE_NOTFOUND stands
@@ -20,6 +21,7 @@
 #include "gateway/store/ballast.h"
 #include "gateway/store/over.h"
 #include "gateway/store/sqlite_statement.h"
+#include "gateway/store/sqlite_vfs.h"
 #include "gateway/store/store.h"
 
 #define SQLITE_STORE_BUSY_MS 200
@@ -41,6 +43,7 @@ extern const char schema_0006_sqlite[];
 struct sqlite_store {
     struct store store;
     sqlite3 *db;
+    struct vfs vfs;
     char *path;
     int lock_fd;
     struct ballast ballast;

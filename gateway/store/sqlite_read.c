@@ -184,20 +184,21 @@ static int ask(const struct question *question, const char *sql, const uint64_t 
     " AND number < ?1 ORDER BY number DESC LIMIT ?3)"
 #define ROWS(numbers)                                                                              \
     "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE number IN (" numbers ") ORDER BY number "    \
-                                                                           "DESC"
+    "DESC"
 
 static const char incidents_all[] =
     "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE number < ?1 ORDER BY number DESC";
-static const char incidents_of_policy[] = ROWS(NUMBERS("INDEXED BY incidents_over WHERE live = 0 "
-                                                       "AND policy = ?2") " UNION ALL " NUMBERS(
-    "INDEXED BY incidents_open WHERE open = 1 AND policy = ?2") " UNION ALL " NUMBERS("INDEXED BY "
-                                                                                      "incidents_"
-                                                                                      "lingering "
-                                                                                      "WHERE live "
-                                                                                      "= 1 AND "
-                                                                                      "open = 0 "
-                                                                                      "AND policy "
-                                                                                      "= ?2"));
+static const char incidents_of_policy[] = ROWS(NUMBERS(
+    "INDEXED BY incidents_over WHERE live = 0 "
+    "AND policy = ?2") " UNION ALL " NUMBERS("INDEXED BY incidents_open WHERE open = 1 AND policy "
+                                             "= ?2") " UNION ALL " NUMBERS("INDEXED BY "
+                                                                           "incidents_"
+                                                                           "lingering "
+                                                                           "WHERE live "
+                                                                           "= 1 AND "
+                                                                           "open = 0 "
+                                                                           "AND policy "
+                                                                           "= ?2"));
 static const char incidents_open_of_policy[] =
     ROWS(NUMBERS("INDEXED BY incidents_open WHERE open = 1 AND policy = ?2"));
 static const char incidents_open[] = ROWS(NUMBERS("INDEXED BY incidents_open WHERE open = 1"));
