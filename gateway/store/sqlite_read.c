@@ -182,26 +182,21 @@ static int ask(const struct question *question, const char *sql, const uint64_t 
 #define NUMBERS(where)                                                                             \
     "SELECT number FROM (SELECT number FROM incidents " where                                      \
     " AND number < ?1 ORDER BY number DESC LIMIT ?3)"
+#define OVER "INDEXED BY incidents_over WHERE live = 0"
+#define OPEN "INDEXED BY incidents_open WHERE open = 1"
+#define LINGERING "INDEXED BY incidents_lingering WHERE live = 1 AND open = 0"
+#define OF_POLICY " AND policy = ?2"
 #define ROWS(numbers)                                                                              \
     "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE number IN (" numbers ") ORDER BY number "    \
     "DESC"
+#define AND_ALSO " UNION ALL "
 
 static const char incidents_all[] =
     "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE number < ?1 ORDER BY number DESC";
-static const char incidents_of_policy[] = ROWS(NUMBERS(
-    "INDEXED BY incidents_over WHERE live = 0 "
-    "AND policy = ?2") " UNION ALL " NUMBERS("INDEXED BY incidents_open WHERE open = 1 AND policy "
-                                             "= ?2") " UNION ALL " NUMBERS("INDEXED BY "
-                                                                           "incidents_"
-                                                                           "lingering "
-                                                                           "WHERE live "
-                                                                           "= 1 AND "
-                                                                           "open = 0 "
-                                                                           "AND policy "
-                                                                           "= ?2"));
-static const char incidents_open_of_policy[] =
-    ROWS(NUMBERS("INDEXED BY incidents_open WHERE open = 1 AND policy = ?2"));
-static const char incidents_open[] = ROWS(NUMBERS("INDEXED BY incidents_open WHERE open = 1"));
+static const char incidents_of_policy[] = ROWS(
+    NUMBERS(OVER OF_POLICY) AND_ALSO NUMBERS(OPEN OF_POLICY) AND_ALSO NUMBERS(LINGERING OF_POLICY));
+static const char incidents_open_of_policy[] = ROWS(NUMBERS(OPEN OF_POLICY));
+static const char incidents_open[] = ROWS(NUMBERS(OPEN));
 /* In a storm nearly all of the newest are open, and walking those is quicker than to sort what the index gives. */
 static const char incidents_open_newest[] =
     "SELECT " INCIDENT_COLUMNS " FROM (SELECT * FROM incidents WHERE number < ?1 "

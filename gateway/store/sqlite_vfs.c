@@ -54,14 +54,15 @@ static int log_write(sqlite3_file *file, const void *bytes, int count, sqlite3_i
 {
     struct log_file *log = log_of(file);
     bool follows = log->count > 0 && offset == log->start + (sqlite3_int64)log->count;
-    if (!follows || (size_t)count > VFS_BUFFER_BYTES - log->count) {
+    if (!follows || (size_t)count > VFS_LARGE_BYTES ||
+        (size_t)count > VFS_BUFFER_BYTES - log->count) {
         int rc = flush(log);
         if (rc != SQLITE_OK) {
             return rc;
         }
         log->start = offset;
     }
-    if ((size_t)count > VFS_BUFFER_BYTES) {
+    if ((size_t)count > VFS_LARGE_BYTES) {
         return log->base->pMethods->xWrite(log->base, bytes, count, offset);
     }
     memcpy(log->buffer + log->count, bytes, (size_t)count);

@@ -6,7 +6,7 @@
  * Owns:    a buffer for each open log. It holds nothing across a sync, a read, a truncation or a question for the size, so
  *          what a commit has synced is in the file, and what another connection may look at, too.
  * Threads: as the connection.
- * Limits:  VFS_BUFFER_BYTES wait; more goes out in between.
+ * Limits:  VFS_BUFFER_BYTES wait; more goes out in between, and a single large piece at once.
  * Fails:   a write that was put off answers from the call that needed it, with the code that the write would have given;
  *          what waited is then dropped, as the transaction is.
  */
@@ -18,6 +18,7 @@
 
 /* SQLite's own VFS for Unix writes less than 128 KB at once, and takes any more for a full disk. */
 #define VFS_BUFFER_BYTES ((size_t)120 * 1024)
+#define VFS_LARGE_BYTES ((size_t)32 * 1024) /* larger ones wait for nothing */
 #define VFS_NAME_BYTES 40
 
 struct vfs {
