@@ -148,6 +148,7 @@ static int vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int 
     }
     struct log_file *log = log_of(file);
     *log = (struct log_file){.base = (sqlite3_file *)(void *)(log + 1)};
+    log->base->pMethods = NULL;
     int rc = base->xOpen(base, name, log->base, flags, out_flags);
     if (log->base->pMethods == NULL) {
         return rc; /* there is nothing to close */
