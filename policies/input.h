@@ -63,6 +63,7 @@ enum verb {
 };
 
 const char *verb_name(enum verb verb); /* "ack" … */
+int verb_parse(const char *name, enum verb *out_verb); /* -1: none of them */
 
 struct reply_command {
     enum verb verb;
@@ -134,6 +135,9 @@ struct input {
     const char *credential;               /* "token", "link", "peer uid 0", "hmac": by what */
     struct ticket *ticket;                /* NULL: nobody waits */
     uint32_t ticket_index;                /* which of the ticket's answers this one is */
+    /* Its item in the store's inbox, which leaves with the commit that applies it; 0: it was never there. Whoever sent it
+     * heard "recorded" long ago, so that the ticket reaches nobody. */
+    uint64_t inbox_sequence;
     void (*release)(struct input *input); /* NULL: nothing to free */
     union {
         struct event event;
@@ -155,6 +159,7 @@ enum answer_status {
     ANSWER_BUSY,      /* not committed: try again */
     ANSWER_FULL,      /* not committed: the disk is full */
     ANSWER_OVERLIMIT, /* not applied: too many open incidents; try again later */
+    ANSWER_RECORDED,  /* durable in the shared inbox: the node that holds the engine applies it */
     ANSWER_STATUS_COUNT,
 };
 

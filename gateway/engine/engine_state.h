@@ -75,6 +75,8 @@ struct batch {
     size_t order_count, order_capacity;
     struct engine_completed *completed;
     size_t completed_count;
+    uint64_t *applied; /* items of the inbox that leave with this commit */
+    size_t applied_count;
     uint64_t first_notification;
 };
 

@@ -77,11 +77,7 @@ static enum store_verdict send_batch(struct postgres_store *store, const struct 
                                  .unmet = STORE_LEASE_LOST});
     writer_send(store->writer, commit->effects, &next->next_event, &next->next_timeline, &pipe);
     send_meta(store, &commit->meta, next, &pipe);
-    if (store->inbox_taken > 0) {
-        struct params params = {.count = 0};
-        params_number(&params, (int64_t)store->inbox_taken);
-        pipe_send(&pipe, "DELETE FROM inbox WHERE sequence <= $1", &params, STEP("inbox"));
-    }
+    postgres_inbox_drop(commit, &pipe);
     /* A time-out in the middle of COMMIT would cut a wait for synchronous replicas short and still
      * say "committed". */
     pipe_send(&pipe, "SET LOCAL statement_timeout = 0", NULL, STEP("timeout"));
@@ -190,7 +186,6 @@ static enum store_verdict postgres_commit(void *self, const struct commit *commi
         return STORE_BROKEN;
     }
     enum store_verdict verdict = try_commit(store, commit, &next, err);
-    store->inbox_taken = 0;
     if (verdict == STORE_COMMITTED) {
         store->batch++;
         store->next_event = next.next_event;

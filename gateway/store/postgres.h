@@ -47,7 +47,6 @@ struct postgres_store {
     uint64_t next_event;
     uint64_t next_timeline;
     struct over over;
-    uint64_t inbox_taken; /* up to here taken, not yet committed */
     int64_t idle_at_mono_ms;
     int64_t swept[SWEEP_COUNT]; /* up to here looked at by this walk */
     int64_t sweep_at_mono_ms[SWEEP_COUNT];
@@ -87,9 +86,10 @@ int postgres_closed_at(void *self, uint64_t number, int64_t *out_resolved_at_ms,
 int postgres_find_provider_id(void *self, const char *channel, const char *provider_id,
                               uint64_t *out_notification, struct err *err);
 
+void postgres_inbox_drop(const struct commit *commit, struct pipe *pipe);
 int postgres_inbox_append(void *self, const struct store_inbox_item *items, size_t count,
                           struct err *err);
-int postgres_inbox_take(void *self, size_t max, struct arena *arena,
+int postgres_inbox_take(void *self, uint64_t after, size_t max, struct arena *arena,
                         struct store_inbox_item **out_items, size_t *out_count, struct err *err);
 
 int postgres_sweep_policies(struct postgres_store *store, struct err *err);

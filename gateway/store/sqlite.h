@@ -82,7 +82,6 @@ struct sqlite_store {
     int wal_pages;                      /* in the log after the last commit */
     int checkpointed_pages;             /* of these, already in the database */
     int64_t log_bytes;                  /* of the log's file, written ahead */
-    uint64_t inbox_taken;               /* up to here taken, not yet committed */
     int64_t incidents_swept;            /* up to here looked at by this round of idle */
     int64_t swept[SQLITE_STORE_SWEEPS]; /* the same for each of its other tables */
     bool sweep_again; /* incidents have left since the walk over the events began */
@@ -138,7 +137,7 @@ int sqlite_closed_at(void *self, uint64_t number, int64_t *out_resolved_at_ms, s
 
 int sqlite_inbox_append(void *self, const struct store_inbox_item *items, size_t count,
                         struct err *err);
-int sqlite_inbox_take(void *self, size_t max, struct arena *arena,
+int sqlite_inbox_take(void *self, uint64_t after, size_t max, struct arena *arena,
                       struct store_inbox_item **out_items, size_t *out_count, struct err *err);
 
 void sqlite_checkpoint(struct sqlite_store *store);

@@ -70,7 +70,7 @@ static const char *const query_sql[QUERY_COUNT] = {
     [QUERY_POLICY] = "INSERT INTO policies (hash, name, text) VALUES (?1, ?2, ?3) "
                      "ON CONFLICT (hash) DO NOTHING",
     [QUERY_INBOX_APPEND] = "INSERT INTO inbox (uuid, bytes) VALUES (?1, ?2)",
-    [QUERY_INBOX_DROP] = "DELETE FROM inbox WHERE sequence <= ?1",
+    [QUERY_INBOX_DROP] = "DELETE FROM inbox WHERE sequence = ?1",
     [QUERY_READ] = "BEGIN",
     [QUERY_FIND_NOTIFICATION] = SQLITE_FIND_NOTIFICATION,
     [QUERY_FIND_DETAILS_FIRING] = "SELECT details, links FROM alerts WHERE incident = ?1 "
