@@ -20,7 +20,7 @@ struct shared_inbox {
     int64_t poll_at_mono_ms;
     int64_t retry_at_mono_ms;
     struct log_burst store_burst;
-    struct log_burst item_burst;
+    struct log_burst newer_burst;
 };
 
 /* A commit that was refused leaves everything in the store, from the first item on; what alone was not applied must not
@@ -96,19 +96,46 @@ int shared_inbox_put(struct store *store, struct input *const *inputs, size_t co
 
 /* The engine's side. */
 
-static bool take_one(struct shared_inbox *shared, const struct store_inbox_item *item,
-                     struct input **out_input, int64_t mono_ms)
+/* Only a hand in a SQL shell writes what no version reads: it leaves with the commit that puts it into quarantine. Its
+ * bytes lie in the arena, as long as the ticket does. */
+static struct input *make_unusable(struct shared_inbox *shared,
+                                   const struct store_inbox_item *item, const struct err *why)
+{
+    struct input *input = arena_alloc(&shared->arena, sizeof(*input));
+    *input = (struct input){.kind = INPUT_QUARANTINE,
+                            .actor = "engine",
+                            .credential = "",
+                            .inbox_sequence = item->sequence,
+                            .u.unusable = {.source = "",
+                                           .origin = "shared inbox",
+                                           .reason = arena_strdup(&shared->arena, why->text),
+                                           .bytes = item->bytes,
+                                           .byte_count = item->count < QUARANTINE_BYTES_MAX
+                                                             ? item->count
+                                                             : QUARANTINE_BYTES_MAX,
+                                           .size = item->count}};
+    memcpy(input->id, item->id, sizeof(input->id));
+    return input;
+}
+
+/* NULL: it stays in the store for a program that can read it. */
+static struct input *take_one(struct shared_inbox *shared, const struct store_inbox_item *item,
+                              int64_t mono_ms)
 {
     struct err err;
-    if (shared_item_decode(item, out_input, &err) == 0) {
-        return true;
+    struct input *input = NULL;
+    if (shared_item_decode(item, &input, &err) == 0) {
+        return input;
     }
-    shared->left_some = true;
-    if (log_burst_due(&shared->item_burst, mono_ms)) {
-        log_line(LOG_ERROR, "an item of the shared inbox cannot be read; it stays there",
+    bool is_newer = err.code == ERR_BUSY;
+    if (!is_newer || log_burst_due(&shared->newer_burst, mono_ms)) {
+        log_line(LOG_ERROR,
+                 is_newer ? "an item of the shared inbox waits for a newer version of this program"
+                          : "an item of the shared inbox cannot be read, it goes into quarantine",
                  "sequence", log_i64((int64_t)item->sequence), "error", err.text, NULL);
     }
-    return false;
+    shared->left_some = shared->left_some || is_newer;
+    return is_newer ? NULL : make_unusable(shared, item, &err);
 }
 
 static void begin_again_if_due(struct shared_inbox *shared, int64_t mono_ms)
@@ -147,10 +174,12 @@ size_t shared_inbox_take(struct shared_inbox *shared, struct input **out_inputs,
     shared->sequences = arena_alloc_array(&shared->arena, count + 1, sizeof(*shared->sequences));
     for (size_t i = 0; i < count; i++) {
         shared->after = items[i].sequence;
-        if (take_one(shared, &items[i], &out_inputs[given], mono_ms)) {
-            out_inputs[given]->ticket = &shared->ticket;
-            out_inputs[given]->ticket_index = (uint32_t)given;
-            shared->sequences[given++] = items[i].sequence;
+        struct input *input = take_one(shared, &items[i], mono_ms);
+        if (input != NULL) {
+            input->ticket = &shared->ticket;
+            input->ticket_index = (uint32_t)given;
+            shared->sequences[given] = items[i].sequence;
+            out_inputs[given++] = input;
         }
     }
     if (count == max) {

@@ -11,6 +11,7 @@ struct read_input {
     struct input input;
     struct json *root;
     struct label labels[EVENT_LABELS_MAX];
+    unsigned char *bytes; /* of what is unusable; NULL: none */
 };
 
 struct kind_word {
@@ -23,6 +24,7 @@ static const struct kind_word kind_words[] = {
     {.word = "reply", .kind = INPUT_REPLY},
     {.word = "command", .kind = INPUT_COMMAND},
     {.word = "receipt", .kind = INPUT_RECEIPT},
+    {.word = "quarantine", .kind = INPUT_QUARANTINE},
 };
 
 enum { KIND_WORD_COUNT = sizeof(kind_words) / sizeof(kind_words[0]) };
@@ -87,6 +89,25 @@ static void write_receipt(struct json_out *out, const struct receipt *receipt)
     json_add_string(out, "reason", receipt->reason);
 }
 
+/* The bytes may be anything, so that they stand as hexadecimal digits. */
+static void write_unusable(struct json_out *out, const struct unusable *unusable)
+{
+    static const char digits[] = "0123456789abcdef";
+    const unsigned char *bytes = unusable->bytes;
+    ASSERT(unusable->byte_count <= QUARANTINE_BYTES_MAX);
+    char *hex = heap_alloc(unusable->byte_count * 2 + 1);
+    for (size_t i = 0; i < unusable->byte_count; i++) {
+        hex[2 * i] = digits[bytes[i] >> 4];
+        hex[2 * i + 1] = digits[bytes[i] & 15];
+    }
+    json_add_string(out, "source", unusable->source);
+    json_add_string(out, "origin", unusable->origin);
+    json_add_string(out, "reason", unusable->reason);
+    json_add_string(out, "bytes", hex);
+    json_add_integer(out, "size", (int64_t)unusable->size);
+    free(hex);
+}
+
 static const char *word_of(enum input_kind kind)
 {
     for (size_t i = 0; i < KIND_WORD_COUNT; i++) {
@@ -111,6 +132,8 @@ int shared_item_encode(const struct input *input, struct strbuf *buf, struct err
         write_event(&out, &input->u.event);
     } else if (input->kind == INPUT_RECEIPT) {
         write_receipt(&out, &input->u.receipt);
+    } else if (input->kind == INPUT_QUARANTINE) {
+        write_unusable(&out, &input->u.unusable);
     } else {
         write_reply(&out, &input->u.reply);
     }
@@ -245,6 +268,60 @@ static int read_receipt(struct read_input *read, struct err *err)
     return 0;
 }
 
+static int hex_value(char digit)
+{
+    if (digit >= '0' && digit <= '9') {
+        return digit - '0';
+    }
+    return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
+}
+
+static int read_unusable(struct read_input *read, struct err *err)
+{
+    const struct json *root = read->root;
+    const struct json *value = json_get(root, "bytes");
+    const char *hex = json_string(value);
+    size_t digit_count = json_string_length(value);
+    struct unusable *unusable = &read->input.u.unusable;
+    int64_t size = 0;
+    if (read_number(root, "size", 0, INT64_MAX, &size, err) != 0) {
+        return -1;
+    }
+    if (json_kind(value) != JSON_STRING || digit_count % 2 != 0 ||
+        digit_count / 2 > QUARANTINE_BYTES_MAX) {
+        return err_set(err, ERR_CORRUPT, "shared inbox: bytes: want at most %d as hexadecimal",
+                       QUARANTINE_BYTES_MAX);
+    }
+    read->bytes = heap_alloc(digit_count / 2 + 1);
+    for (size_t i = 0; i < digit_count / 2; i++) {
+        int high = hex_value(hex[2 * i]);
+        int low = hex_value(hex[2 * i + 1]);
+        if (high < 0 || low < 0) {
+            return bad(err, "bytes", hex);
+        }
+        read->bytes[i] = (unsigned char)(high * 16 + low);
+    }
+    *unusable = (struct unusable){.source = json_string(json_get(root, "source")),
+                                  .origin = json_string(json_get(root, "origin")),
+                                  .reason = json_string(json_get(root, "reason")),
+                                  .bytes = read->bytes,
+                                  .byte_count = digit_count / 2,
+                                  .size = (uint64_t)size};
+    return 0;
+}
+
+/* By the kind that was read. */
+static int read_fields(struct read_input *read, struct err *err)
+{
+    if (read->input.kind == INPUT_EVENT) {
+        return read_event(read, err);
+    }
+    if (read->input.kind == INPUT_RECEIPT) {
+        return read_receipt(read, err);
+    }
+    return read->input.kind == INPUT_QUARANTINE ? read_unusable(read, err) : read_reply(read, err);
+}
+
 static int check_version(const struct json *root, struct err *err)
 {
     const struct json *value = json_get(root, "version");
@@ -278,14 +355,10 @@ static int read_all(struct read_input *read, const struct store_inbox_item *item
     read->input.credential = json_string(json_get(root, "credential"));
     const char *word = json_string(json_get(root, "kind"));
     for (size_t i = 0; i < KIND_WORD_COUNT; i++) {
-        if (!text_equal(kind_words[i].word, word)) {
-            continue;
+        if (text_equal(kind_words[i].word, word)) {
+            read->input.kind = kind_words[i].kind;
+            return read_fields(read, err);
         }
-        read->input.kind = kind_words[i].kind;
-        if (read->input.kind == INPUT_EVENT) {
-            return read_event(read, err);
-        }
-        return read->input.kind == INPUT_RECEIPT ? read_receipt(read, err) : read_reply(read, err);
     }
     return bad(err, "kind", word);
 }
@@ -294,6 +367,7 @@ static void release(struct input *input)
 {
     struct read_input *read = (struct read_input *)input;
     json_free(read->root);
+    free(read->bytes);
     free(read);
 }
 

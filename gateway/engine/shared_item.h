@@ -2,7 +2,7 @@
  * shared_item - one input of the shared inbox as bytes: what a standby writes and the engine reads, perhaps in another
  * version of this program.
  *
- * Shape:   struct input (event, reply, command, receipt) <-> JSON object text.
+ * Shape:   struct input (event, reply, command, receipt, quarantine) <-> JSON object text.
  * Owns:    an input that was decoded owns its texts; its `release` frees it.
  * Limits:  SHARED_ITEM_BYTES_MAX.
  * Fails:   -1 with *err: ERR_BUSY for an item of a newer version, which a node that knows it will read; anything else for

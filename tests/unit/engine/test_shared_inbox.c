@@ -89,7 +89,9 @@ static enum store_verdict apply(struct store *store, struct input *const *inputs
         const struct answer answer = {
             .status = verdict == STORE_COMMITTED ? statuses[i] : ANSWER_BUSY, .text = ""};
         inputs[i]->ticket->complete(inputs[i]->ticket, inputs[i]->ticket_index, &answer);
-        inputs[i]->release(inputs[i]);
+        if (inputs[i]->release != NULL) {
+            inputs[i]->release(inputs[i]);
+        }
     }
     arena_clear(&arena);
     return verdict;
@@ -347,6 +349,9 @@ static const char *const unreadable[] = {
     "{\"version\":1,\"kind\":\"reply\",\"notification\":-1,\"incident\":1,\"commands\":[]}",
     "{\"version\":1,\"kind\":\"reply\",\"incident\":1,\"commands\":[]}",
     "{\"version\":1,\"kind\":\"receipt\",\"notification\":1}",
+    "{\"version\":1,\"kind\":\"quarantine\",\"bytes\":\"0\",\"size\":1}",
+    "{\"version\":1,\"kind\":\"quarantine\",\"bytes\":\"0g\",\"size\":1}",
+    "{\"version\":1,\"kind\":\"quarantine\",\"bytes\":\"00\"}",
     REPLY_HEAD "\"commands\":[{\"verb\":\"dance\",\"clock_minute\":-1," COMMAND_TAIL,
     REPLY_HEAD "\"commands\":[{\"verb\":\"ack\",\"clock_minute\":1440," COMMAND_TAIL,
     REPLY_HEAD "\"commands\":[{\"verb\":\"ack\"," COMMAND_TAIL,
@@ -368,6 +373,65 @@ static void test_what_cannot_be_read_is_told_from_what_is_newer(void **state)
     const struct store_inbox_item item = {.bytes = newer, .count = strlen(newer)};
     assert_int_equal(shared_item_decode(&item, &got, &err), -1);
     assert_int_equal(err.code, ERR_BUSY);
+}
+
+static void test_what_no_event_was_made_of_waits_too(void **state)
+{
+    static const unsigned char bytes[] = {0, 255, '"', 0x80};
+    struct store *store = open_memory();
+    struct shared_inbox *shared = shared_inbox_create(store);
+    struct input unusable = {.kind = INPUT_QUARANTINE,
+                             .actor = "source plant",
+                             .credential = "topic",
+                             .u.unusable = {.source = "plant",
+                                            .origin = "topic a/b",
+                                            .reason = "want JSON",
+                                            .bytes = bytes,
+                                            .byte_count = sizeof(bytes),
+                                            .size = 70000}};
+    struct input *inputs[] = {&unusable};
+    struct input *got[TAKE_MAX];
+    struct err err;
+    (void)state;
+    assert_int_equal(shared_inbox_put(store, inputs, 1, &err), 0);
+    assert_int_equal(shared_inbox_take(shared, got, TAKE_MAX, 1000), 1);
+    assert_int_equal(got[0]->kind, INPUT_QUARANTINE);
+    assert_string_equal(got[0]->u.unusable.source, "plant");
+    assert_string_equal(got[0]->u.unusable.origin, "topic a/b");
+    assert_string_equal(got[0]->u.unusable.reason, "want JSON");
+    assert_int_equal(got[0]->u.unusable.byte_count, sizeof(bytes));
+    assert_memory_equal(got[0]->u.unusable.bytes, bytes, sizeof(bytes));
+    assert_int_equal(got[0]->u.unusable.size, 70000);
+    assert_int_equal(apply(store, got, 1, all_done), STORE_COMMITTED);
+    shared_inbox_destroy(shared);
+    store_close(store);
+}
+
+static void test_what_cannot_be_read_leaves_into_quarantine(void **state)
+{
+    struct store *store = open_memory();
+    struct shared_inbox *shared = shared_inbox_create(store);
+    struct input *got[TAKE_MAX];
+    struct err err;
+    (void)state;
+    const struct store_inbox_item item = {.id = {7}, .bytes = "{\"no\"", .count = 5};
+    assert_int_equal(store->ops->inbox_append(store->self, &item, 1, &err), 0);
+    put_keys(store, "a");
+    for (int round = 1; round <= 2; round++) { /* a refused commit gives it again */
+        assert_int_equal(shared_inbox_take(shared, got, TAKE_MAX, round * 1000), 2);
+        assert_int_equal(got[0]->kind, INPUT_QUARANTINE);
+        assert_int_equal(got[0]->id[0], 7);
+        assert_string_equal(got[0]->u.unusable.origin, "shared inbox");
+        assert_memory_equal(got[0]->u.unusable.bytes, "{\"no\"", 5);
+        assert_int_equal(got[0]->u.unusable.byte_count, 5);
+        assert_int_equal(got[0]->u.unusable.size, 5);
+        assert_non_null(strstr(got[0]->u.unusable.reason, "shared inbox"));
+        static const enum answer_status busy[] = {ANSWER_BUSY, ANSWER_BUSY};
+        (void)apply(store, got, 2, round == 1 ? busy : all_done); /* seen in what comes next */
+    }
+    assert_int_equal(shared_inbox_take(shared, got, TAKE_MAX, 9000), 0);
+    shared_inbox_destroy(shared);
+    store_close(store);
 }
 
 static void test_what_is_newer_waits_and_stops_nothing(void **state)
@@ -407,6 +471,8 @@ int main(void)
         cmocka_unit_test(test_replies_commands_and_receipts_keep_their_place_among_events),
         cmocka_unit_test(test_an_item_without_version_is_an_event),
         cmocka_unit_test(test_what_cannot_be_read_is_told_from_what_is_newer),
+        cmocka_unit_test(test_what_no_event_was_made_of_waits_too),
+        cmocka_unit_test(test_what_cannot_be_read_leaves_into_quarantine),
         cmocka_unit_test(test_what_is_newer_waits_and_stops_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
