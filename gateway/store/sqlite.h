@@ -35,6 +35,7 @@
 extern const char schema_0001_sqlite[];
 extern const char schema_0002_sqlite[];
 extern const char schema_0003_sqlite[];
+extern const char schema_0005_sqlite[];
 
 enum query {
     QUERY_BEGIN,
@@ -54,6 +55,7 @@ enum query {
     QUERY_INCIDENT_MOVE,
     QUERY_INCIDENT_CLOSED,
     QUERY_NOTIFICATION,
+    QUERY_LAST_TOLD,
     QUERY_CLAIM,
     QUERY_CLAIM_BODY,
     QUERY_ATTEMPT_START,
@@ -138,7 +140,10 @@ int sqlite_find_provider_id(void *self, const char *channel, const char *provide
 int sqlite_find_alert(void *self, const char *source, const char *key, uint64_t *out_incident,
                       struct err *err);
 
-int sqlite_closed_at(void *self, uint64_t number, int64_t *out_resolved_at_ms, struct err *err);
+int sqlite_closed(void *self, uint64_t number, struct arena *arena, struct incident_row *out_row,
+                  bool *out_found, struct err *err);
+int sqlite_last_told(void *self, const char *contact, struct store_told *out_told,
+                     struct err *err);
 
 int sqlite_inbox_append(void *self, const struct store_inbox_item *items, size_t count,
                         struct err *err);
