@@ -333,30 +333,31 @@ static bool is_same_day(const struct civil *a, const struct civil *b)
     return a->year == b->year && a->month == b->month && a->day == b->day;
 }
 
-/* ", before that 00:26, 00:31": each with its date where that is another than the last one's. */
+/* ", before that 00:26, 00:31": each with its date where that is not the one just named. */
 static const char *earlier_promises(const struct incident *incident, const struct moment *moment,
                                     const struct zone *zone)
 {
     const struct ladder *ladder = &incident->ladder;
     size_t count = ladder_promise_count(ladder);
     const char *text = "";
-    struct civil last;
+    struct civil named;
     if (count < 2)
         return "";
     if (ladder->promise_drops > 0)
         text = arena_printf(moment->arena, " %d earlier,", ladder->promise_drops);
-    zone_civil(zone, incident->eta_at_ms + moment->wall_offset_ms, &last);
+    zone_civil(zone, incident->eta_at_ms + moment->wall_offset_ms, &named);
     for (size_t i = 0; i + 1 < count; i++) {
         struct civil at;
         int64_t at_ms = ladder_promise_ms(ladder, i);
         zone_civil(zone, at_ms + moment->wall_offset_ms, &at);
         const char *separator = i == 0 ? "" : ",";
-        if (!is_same_day(&at, &last))
+        if (!is_same_day(&at, &named))
             text = arena_printf(moment->arena, "%s%s %s", text, separator,
                                 moment_local_time(moment, zone, at_ms));
         else
             text = arena_printf(moment->arena, "%s%s %02d:%02d", text, separator, at.hour,
                                 at.minute);
+        named = at;
     }
     return arena_printf(moment->arena, ", before that%s", text);
 }
