@@ -20,10 +20,8 @@ struct kind_word {
 };
 
 static const struct kind_word kind_words[] = {
-    {.word = "event", .kind = INPUT_EVENT},
-    {.word = "reply", .kind = INPUT_REPLY},
-    {.word = "command", .kind = INPUT_COMMAND},
-    {.word = "receipt", .kind = INPUT_RECEIPT},
+    {.word = "event", .kind = INPUT_EVENT},           {.word = "reply", .kind = INPUT_REPLY},
+    {.word = "command", .kind = INPUT_COMMAND},       {.word = "receipt", .kind = INPUT_RECEIPT},
     {.word = "quarantine", .kind = INPUT_QUARANTINE},
 };
 
@@ -65,6 +63,7 @@ static void write_reply(struct json_out *out, const struct reply *reply)
     json_add_integer(out, "notification", (int64_t)reply->notification);
     json_add_integer(out, "incident", (int64_t)reply->incident);
     json_add_string(out, "raw", reply->raw);
+    json_add_integer(out, "said_at_ms", reply->said_at_ms);
     json_add_array_begin(out, "commands");
     for (size_t i = 0; i < reply->command_count; i++) {
         const struct reply_command *command = &reply->commands[i];
@@ -138,10 +137,9 @@ int shared_item_encode(const struct input *input, struct strbuf *buf, struct err
         write_reply(&out, &input->u.reply);
     }
     json_add_object_end(&out);
-    return buf->overflowed
-               ? err_set(err, ERR_TOO_LARGE, "%s: more than %d bytes as JSON", word_of(input->kind),
-                         SHARED_ITEM_BYTES_MAX)
-               : 0;
+    return buf->overflowed ? err_set(err, ERR_TOO_LARGE, "%s: more than %d bytes as JSON",
+                                     word_of(input->kind), SHARED_ITEM_BYTES_MAX)
+                           : 0;
 }
 
 /* Reading. */
@@ -228,7 +226,8 @@ static int read_reply(struct read_input *read, struct err *err)
     int64_t notification = 0;
     int64_t incident = 0;
     if (read_number(root, "notification", 0, INT64_MAX, &notification, err) != 0 ||
-        read_number(root, "incident", 0, INT64_MAX, &incident, err) != 0) {
+        read_number(root, "incident", 0, INT64_MAX, &incident, err) != 0 ||
+        read_number(root, "said_at_ms", 0, INT64_MAX, &reply->said_at_ms, err) != 0) {
         return -1;
     }
     if (json_kind(commands) != JSON_ARRAY || json_count(commands) > REPLY_COMMANDS_MAX) {

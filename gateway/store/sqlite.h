@@ -142,8 +142,7 @@ int sqlite_find_alert(void *self, const char *source, const char *key, uint64_t 
 
 int sqlite_closed(void *self, uint64_t number, struct arena *arena, struct incident_row *out_row,
                   bool *out_found, struct err *err);
-int sqlite_last_told(void *self, const char *contact, struct store_told *out_told,
-                     struct err *err);
+int sqlite_last_told(void *self, const char *contact, struct store_told *out_told, struct err *err);
 
 int sqlite_inbox_append(void *self, const struct store_inbox_item *items, size_t count,
                         struct err *err);

@@ -227,27 +227,23 @@ static struct input sample_reply(enum input_kind kind)
         .id = {9, 8, 7},
         .actor = "contact ann",
         .credential = "link",
-        .u.reply = {.from = "ann",
-                    .via = "link",
-                    .notification = 77,
-                    .incident = 142,
-                    .raw = "142 ack eta 14:30; note \"ö\"\n",
-                    .commands = {{.verb = VERB_ACK, .text = "", .clock_minute = -1},
-                                 {.verb = VERB_ETA, .text = "", .clock_minute = 870},
-                                 {.verb = VERB_SNOOZE,
-                                  .text = "",
-                                  .clock_minute = -1,
-                                  .duration_ms = INT64_C(1) << 50},
-                                 {.verb = VERB_ETA,
-                                  .text = "",
-                                  .clock_minute = -1,
-                                  .at_ms = 1700000000123},
-                                 {.verb = VERB_PRIORITY,
-                                  .text = "",
-                                  .clock_minute = -1,
-                                  .priority = 5},
-                                 {.verb = VERB_NOTE, .text = "\"ö\"", .clock_minute = -1}},
-                    .command_count = 6}};
+        .u.reply = {
+            .from = "ann",
+            .via = "link",
+            .notification = 77,
+            .incident = 142,
+            .said_at_ms = 1700000000456,
+            .raw = "142 ack eta 14:30; note \"ö\"\n",
+            .commands = {{.verb = VERB_ACK, .text = "", .clock_minute = -1},
+                         {.verb = VERB_ETA, .text = "", .clock_minute = 870},
+                         {.verb = VERB_SNOOZE,
+                          .text = "",
+                          .clock_minute = -1,
+                          .duration_ms = INT64_C(1) << 50},
+                         {.verb = VERB_ETA, .text = "", .clock_minute = -1, .at_ms = 1700000000123},
+                         {.verb = VERB_PRIORITY, .text = "", .clock_minute = -1, .priority = 5},
+                         {.verb = VERB_NOTE, .text = "\"ö\"", .clock_minute = -1}},
+            .command_count = 6}};
 }
 
 static void assert_same_reply(const struct input *got, const struct input *want)
@@ -263,6 +259,7 @@ static void assert_same_reply(const struct input *got, const struct input *want)
     assert_string_equal(a->raw, b->raw);
     assert_int_equal(a->notification, b->notification);
     assert_int_equal(a->incident, b->incident);
+    assert_int_equal(a->said_at_ms, b->said_at_ms);
     assert_int_equal(a->command_count, b->command_count);
     for (size_t i = 0; i < b->command_count; i++) {
         assert_int_equal(a->commands[i].verb, b->commands[i].verb);
@@ -317,7 +314,8 @@ static void test_replies_commands_and_receipts_keep_their_place_among_events(voi
 static void test_an_item_without_version_is_an_event(void **state)
 {
     static const char text[] =
-        "{\"kind\":\"event\",\"actor\":\"source shop\",\"credential\":\"token\",\"action\":\"trigger\","
+        "{\"kind\":\"event\",\"actor\":\"source "
+        "shop\",\"credential\":\"token\",\"action\":\"trigger\","
         "\"severity\":\"info\",\"source\":\"shop\",\"key\":\"k\",\"summary\":\"s\",\"labels\":{},"
         "\"details\":\"\",\"links\":\"\",\"at_ms\":0}";
     const struct store_inbox_item item = {.sequence = 7, .bytes = text, .count = strlen(text)};
@@ -333,7 +331,7 @@ static void test_an_item_without_version_is_an_event(void **state)
 
 #define REPLY_HEAD                                                                                 \
     "{\"version\":1,\"kind\":\"reply\",\"from\":\"ann\",\"via\":\"link\",\"raw\":\"\","            \
-    "\"notification\":0,\"incident\":1,"
+    "\"notification\":0,\"incident\":1,\"said_at_ms\":0,"
 #define COMMAND_TAIL "\"text\":\"\",\"duration_ms\":0,\"at_ms\":0,\"priority\":0}]}"
 
 static const char *const unreadable[] = {
@@ -345,9 +343,11 @@ static const char *const unreadable[] = {
     "{\"kind\":\"rumour\"}",
     "{\"version\":0,\"kind\":\"event\",\"action\":\"trigger\",\"severity\":\"info\"}",
     "{\"version\":\"x\",\"kind\":\"event\",\"action\":\"trigger\",\"severity\":\"info\"}",
-    "{\"version\":1,\"kind\":\"reply\",\"notification\":1,\"incident\":1}",
-    "{\"version\":1,\"kind\":\"reply\",\"notification\":-1,\"incident\":1,\"commands\":[]}",
-    "{\"version\":1,\"kind\":\"reply\",\"incident\":1,\"commands\":[]}",
+    "{\"version\":1,\"kind\":\"reply\",\"notification\":1,\"incident\":1,\"said_at_ms\":0}",
+    "{\"version\":1,\"kind\":\"reply\",\"notification\":-1,\"incident\":1,\"said_at_ms\":0,"
+    "\"commands\":[]}",
+    "{\"version\":1,\"kind\":\"reply\",\"incident\":1,\"said_at_ms\":0,\"commands\":[]}",
+    "{\"version\":1,\"kind\":\"reply\",\"notification\":1,\"incident\":1,\"commands\":[]}",
     "{\"version\":1,\"kind\":\"receipt\",\"notification\":1}",
     "{\"version\":1,\"kind\":\"quarantine\",\"bytes\":\"0\",\"size\":1}",
     "{\"version\":1,\"kind\":\"quarantine\",\"bytes\":\"0g\",\"size\":1}",
@@ -454,7 +454,8 @@ static void test_what_is_newer_waits_and_stops_nothing(void **state)
     struct store_inbox_item *left = NULL;
     size_t left_count = 0;
     arena_init(&arena);
-    assert_int_equal(store->ops->inbox_take(store->self, 0, 9, &arena, &left, &left_count, &err), 0);
+    assert_int_equal(store->ops->inbox_take(store->self, 0, 9, &arena, &left, &left_count, &err),
+                     0);
     assert_int_equal(left_count, 1);
     arena_clear(&arena);
     shared_inbox_destroy(shared);
