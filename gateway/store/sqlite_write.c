@@ -195,6 +195,28 @@ static int write_policy(struct sqlite_store *store, const struct policy_row *row
     return binding_run(&b);
 }
 
+static int write_quarantine(struct sqlite_store *store, const struct quarantine_row *row)
+{
+    char uuid[ID_TEXT_BYTES];
+    struct binding b = binding_start(store, QUERY_QUARANTINE);
+    bind_uuid(&b, row->uuid, uuid);
+    bind_i64(&b, row->at_ms);
+    bind_text(&b, row->source);
+    bind_text(&b, row->origin);
+    bind_text(&b, row->reason);
+    bind_bytes(&b, row->bytes, row->byte_count);
+    bind_u64(&b, row->size);
+    int rc = binding_run(&b);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    b = binding_start(store, QUERY_QUARANTINE_CUT);
+    bind_i64(&b, sqlite3_last_insert_rowid(store->db) - QUARANTINE_ROWS_MAX);
+    rc = binding_run(&b);
+    store->quarantine_cut += rc == SQLITE_OK ? sqlite3_changes(store->db) : 0;
+    return rc;
+}
+
 /*
  * Runs of new rows that wait to be written together. What an effect changes is flushed before it; entries of the timeline
  * belong to nothing else and attempts only to outcomes, so these two gather over the whole batch, each in its order.
@@ -263,6 +285,8 @@ static int write_effect(struct pending *pending, const struct effect *effect)
         return rows_add(&pending->timeline, INSERT_TIMELINE, effect->u.timeline);
     case EFFECT_POLICY:
         return write_policy(pending->rows.store, effect->u.policy);
+    case EFFECT_QUARANTINE:
+        return write_quarantine(pending->rows.store, effect->u.quarantine);
     case EFFECT_KIND_COUNT:
         break;
     }
