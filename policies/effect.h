@@ -20,6 +20,7 @@ enum effect_kind {
     EFFECT_OUTCOME,
     EFFECT_TIMELINE, /* insert */
     EFFECT_POLICY,   /* insert unless there */
+    EFFECT_MARK,     /* insert or update by kind and name, or delete */
     EFFECT_KIND_COUNT,
 };
 
@@ -35,6 +36,7 @@ struct effect {
         const struct outcome_row *outcome;
         const struct timeline_row *timeline;
         const struct policy_row *policy;
+        const struct mark_row *mark;
     } u;
 };
 

@@ -2,6 +2,7 @@
 
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
+#include "policies/marks.h"
 #include "policies/reach.h"
 
 static bool belongs_to_opening(const struct incident *incident, const struct notification *n)
@@ -56,12 +57,20 @@ static const struct method *method_of(const struct contact *contact, const struc
     return NULL;
 }
 
+static bool is_stopped(const struct contact *contact, const struct method *method,
+                       const struct moment *moment)
+{
+    return marks_is_stopped(moment->marks_or_null, contact->name, method->channel,
+                            method->address);
+}
+
 static const struct method *first_page_method(const struct contact *contact,
-                                              const struct rulebook *book)
+                                              const struct moment *moment)
 {
     for (size_t i = 0; i < contact->page_count; i++) {
         const struct method *method = &contact->methods[contact->page[i].method];
-        if (rulebook_has_channel(book, method->channel))
+        if (rulebook_has_channel(moment->book, method->channel) &&
+            !is_stopped(contact, method, moment))
             return method;
     }
     return NULL;
@@ -118,8 +127,8 @@ bool follow_send(struct incident *incident, struct moment *moment, enum notifica
     const struct method *method = NULL;
     if (followed != NULL)
         method = method_of(contact, moment->book, followed->channel);
-    if (method == NULL)
-        method = first_page_method(contact, moment->book);
+    if (method == NULL || is_stopped(contact, method, moment))
+        method = first_page_method(contact, moment);
     if (method == NULL)
         return false;
     send_to(incident, moment, kind, step, contact->name, method, text);

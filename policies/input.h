@@ -72,6 +72,7 @@ struct reply_command {
     int clock_minute;    /* eta 14:30 as minutes after midnight; -1 when absent */
     int64_t at_ms;       /* an absolute ETA (API, RFC 3339); 0 when absent */
     int priority;        /* 1..5 for VERB_PRIORITY */
+    bool answers_page;   /* bound by address only: holds if the last message that way was a page, a reminder or a digest */
 };
 
 #define REPLY_COMMANDS_MAX 16
@@ -82,6 +83,11 @@ struct reply {
     uint64_t notification; /* bound by token; 0: unbound */
     uint64_t incident;     /* named by number; 0: from the binding */
     const char *raw;       /* the text as it came, for the timeline */
+    /* By a medium that proves an address and no more (SMS); NULL for all others. */
+    const char *address_or_null;    /* the sender's, as the contact's method has it */
+    const char *message_id_or_null; /* the provider's name of the message: applied once */
+    const char *code_or_null;       /* the short code that stood in the text; "" none */
+    uint64_t incident_else;         /* a lone 4 or 6 that does not answer a page names this one; 0: none */
     struct reply_command commands[REPLY_COMMANDS_MAX];
     size_t command_count; /* 0: free text in `raw` */
 };
@@ -122,7 +128,8 @@ struct receipt {
     uint64_t notification; /* 0: found by channel and provider_id */
     const char *channel;
     const char *provider_id;
-    bool delivered; /* false: failed */
+    bool delivered;   /* false: failed */
+    bool is_underway; /* neither: the provider has the message, no more is known */
     const char *reason;
 };
 

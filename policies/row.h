@@ -208,6 +208,26 @@ struct policy_row {
     const char *text;
 };
 
+/* Small facts, by kind and name; policies/marks.h says what they are for. */
+enum mark_kind {
+    MARK_STOPPED, /* "CONTACT CHANNEL", the address: nothing is sent there */
+    MARK_ERRORS,  /* "CHANNEL ADDRESS", how many answers in a row said that nothing was understood */
+    MARK_CODES,   /* "CONTACT CHANNEL", how many wrong codes since at_ms */
+    MARK_RECEIPT, /* "NOTIFICATION", a receipt that came before the result of its own attempt */
+    MARK_HEARD,   /* "CHANNEL MESSAGE", the answer to a provider's message that was applied */
+    MARK_KIND_COUNT,
+};
+const char *mark_kind_name(enum mark_kind kind);
+int mark_kind_parse(const char *name, enum mark_kind *out_kind);
+
+struct mark_row {
+    enum mark_kind kind;
+    const char *name;
+    const char *value;
+    int64_t at_ms;
+    bool gone; /* going in: the mark is taken away */
+};
+
 struct attempt_row { /* read only: written through claim_row and outcome_row */
     uint64_t notification;
     int64_t attempt;

@@ -26,6 +26,7 @@ void batch_begin(struct engine *engine, size_t input_count)
         arena_alloc_array(&engine->arena, input_count + 1, sizeof(*batch->completed));
     moment_init(&engine->moment, engine->book, &engine->arena, engine->now_ms,
                 engine->wall_offset_ms);
+    engine->moment.marks_or_null = &engine->world.marks;
 }
 
 void batch_touch_incident(struct engine *engine, struct incident *incident)
@@ -73,6 +74,19 @@ void batch_policy(struct engine *engine, const struct policy *policy)
                                .name = arena_strdup(&engine->arena, policy->name),
                                .text = arena_strdup(&engine->arena, policy->text)};
     effects_add(&engine->batch.head, (struct effect){.kind = EFFECT_POLICY, .u.policy = row});
+}
+
+void batch_mark(struct engine *engine, const struct mark_row *mark)
+{
+    struct mark_row *row = arena_alloc(&engine->arena, sizeof(*row));
+    *row = (struct mark_row){.kind = mark->kind,
+                             .name = arena_strdup(&engine->arena, mark->name),
+                             .value = arena_strdup(&engine->arena, mark->gone ? "" : mark->value),
+                             .at_ms = engine->now_ms,
+                             .gone = mark->gone};
+    effects_add(&engine->batch.tail, (struct effect){.kind = EFFECT_MARK, .u.mark = row});
+    if (row->kind != MARK_HEARD)
+        marks_put(&engine->world.marks, row);
 }
 
 void batch_event(struct engine *engine, const struct input *input, const char *key,

@@ -129,7 +129,7 @@ static struct answer take_input(struct engine *engine, const struct input *input
         attempts_result(engine, input);
         break;
     case INPUT_RECEIPT:
-        answer.status = attempts_receipt(engine, input);
+        answer.status = receipts_take(engine, input);
         break;
     case INPUT_TIMER:
         break;

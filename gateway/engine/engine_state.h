@@ -111,6 +111,8 @@ void batch_touch_incident(struct engine *engine, struct incident *incident);
 struct batch_alert *batch_touch_alert(struct engine *engine, struct alert *alert);
 void batch_note(struct engine *engine, uint64_t incident, const struct note *note);
 void batch_policy(struct engine *engine, const struct policy *policy);
+/* At now; MARK_HEARD goes to the store only. */
+void batch_mark(struct engine *engine, const struct mark_row *mark);
 void batch_event(struct engine *engine, const struct input *input, const char *key,
                  enum disposition disposition, uint64_t incident);
 void batch_after(struct engine *engine, struct after after);
@@ -146,13 +148,26 @@ void attempts_end(struct engine *engine, struct notification *notification,
 void attempts_hasten(struct engine *engine, struct notification *notification, const char *reason);
 void attempts_prepared(struct engine *engine, const struct input *input);
 void attempts_result(struct engine *engine, const struct input *input);
-enum answer_status attempts_receipt(struct engine *engine, const struct input *input);
+/* A receipt shows that the provider has the message although no answer said so. */
+void attempts_confirm(struct engine *engine, struct notification *n, const char *provider_id);
+/* An accepted one was delivered, or failed after all. */
+void attempts_deliver(struct engine *engine, struct notification *n, bool delivered,
+                      const char *reason);
 void attempts_due(struct engine *engine, const struct heap_entry *entry);
 void attempts_orphans(struct engine *engine);
 int64_t attempts_expiry_ms(const struct engine *engine, const struct notification *notification);
 /* After an ack or the end: asks delivery for what is claimed and has not begun. */
 void attempts_recall(struct engine *engine, const struct incident *incident);
 void attempts_drop_channels(struct engine *engine); /* after a new configuration */
+/* A contact wants nothing by this way any more: what waits ends, and their next way comes forward. */
+void attempts_drop_method(struct engine *engine, const char *contact, const char *channel);
+
+/* receipts.c */
+enum answer_status receipts_take(struct engine *engine, const struct input *input);
+/* One that came before its result: does it show that the provider has the message? */
+bool receipts_prove(const struct engine *engine, const struct notification *n);
+/* Applies it, after the result. */
+void receipts_settle(struct engine *engine, struct notification *n, const struct result *result);
 
 /* offers.c */
 void offers_ready(struct engine *engine, struct notification *notification);

@@ -4,6 +4,7 @@
 
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
+#include "gateway/engine/addressed.h"
 #include "gateway/engine/engine_state.h"
 #include "policies/answer.h"
 #include "policies/follow.h"
@@ -23,6 +24,7 @@ struct saying {
     bool acks;    /* ack, known, eta or snooze is among the commands */
     bool known;
     bool takes;
+    bool code_fits; /* the reply carried the code of `answers` */
     int64_t eta_at_ms;
     bool refused;
     const char *text; /* the answer so far */
@@ -61,7 +63,7 @@ static void gather(struct saying *saying)
     for (size_t i = 0; i < saying->reply->command_count; i++) {
         const struct reply_command *command = &saying->reply->commands[i];
         if (command->verb == VERB_ACK || command->verb == VERB_KNOWN || command->verb == VERB_ETA ||
-            command->verb == VERB_SNOOZE)
+            command->verb == VERB_SNOOZE || command->verb == VERB_ALL_ACK)
             saying->acks = true;
         if (command->verb == VERB_KNOWN)
             saying->known = true;
@@ -132,6 +134,13 @@ static void change_policy(struct saying *saying)
     hear_answer(saying);
 }
 
+static void switch_method(struct saying *saying, bool on)
+{
+    const char *channel = saying->answers != NULL ? saying->answers->channel : "";
+    say(saying, methods_switch(saying->engine, saying->input, saying->by, channel, on,
+                               &saying->refused));
+}
+
 static void apply_command(struct saying *saying, const struct reply_command *command)
 {
     switch (command->verb) {
@@ -140,6 +149,7 @@ static void apply_command(struct saying *saying, const struct reply_command *com
     case VERB_ETA:
     case VERB_SNOOZE:
     case VERB_TAKE:
+    case VERB_ALL_ACK:
         break; /* one move for all of them, before */
     case VERB_PRIORITY:
         if (command->priority < 1 || command->priority > 5) {
@@ -177,15 +187,16 @@ static void apply_command(struct saying *saying, const struct reply_command *com
     case VERB_HELP:
         say(saying, answer_help());
         break;
+    case VERB_STOP:
+    case VERB_START:
+        switch_method(saying, command->verb == VERB_START);
+        break;
     case VERB_NONE:
     case VERB_WHAT:
     case VERB_DOING:
     case VERB_AVOID:
     case VERB_APPROVE:
     case VERB_REJECT:
-    case VERB_ALL_ACK:
-    case VERB_STOP:
-    case VERB_START:
     case VERB_COUNT:
         refuse_verb(saying, command->verb);
         break;
@@ -291,7 +302,8 @@ static bool wants_unacknowledged(const struct reply *reply)
 {
     for (size_t i = 0; i < reply->command_count; i++) {
         enum verb verb = reply->commands[i].verb;
-        if (verb == VERB_ACK || verb == VERB_KNOWN || verb == VERB_PASS || verb == VERB_ESCALATE)
+        if (verb == VERB_ACK || verb == VERB_KNOWN || verb == VERB_PASS ||
+            verb == VERB_ESCALATE || verb == VERB_ALL_ACK)
             return true;
     }
     return false;
@@ -362,6 +374,12 @@ static uint64_t bound_incident(struct saying *saying)
 static uint64_t find_number(struct saying *saying)
 {
     const struct reply *reply = saying->reply;
+    const struct notification *coded = codes_find(saying->engine, reply, saying->by);
+    if (coded != NULL && (reply->incident == 0 || reply->incident == coded->incident->number)) {
+        saying->answers = coded;
+        saying->code_fits = true;
+        return coded->incident->number;
+    }
     if (reply->incident != 0 || reply->notification != 0)
         return bound_incident(saying);
     if (saying->input->kind == INPUT_COMMAND)
@@ -453,6 +471,60 @@ static void finish_without(struct saying *saying, uint64_t number, struct answer
     *out_answer = (struct answer){.status = status, .incident = number, .text = saying->text};
 }
 
+/* stop and start alone are about a way of being reached, not about an incident. */
+static bool is_switch(const struct reply *reply)
+{
+    return reply->command_count == 1 &&
+           (reply->commands[0].verb == VERB_STOP || reply->commands[0].verb == VERB_START);
+}
+
+static enum answer_status switch_alone(struct saying *saying)
+{
+    struct engine *engine = saying->engine;
+    const struct reply *reply = saying->reply;
+    const char *channel = "";
+    struct stored_notification stored;
+    bool code_fits = codes_find(engine, reply, saying->by) != NULL;
+    saying->text = codes_judge(engine, reply, saying->by, NULL, code_fits);
+    if (saying->text[0] != '\0')
+        return ANSWER_REFUSED;
+    if (reply->notification != 0 && store_notification(engine->options.store, reply->notification,
+                                                       &engine->arena, &stored, NULL) == 0)
+        channel = stored.row.channel;
+    saying->text =
+        methods_switch(engine, saying->input, saying->by, channel,
+                       reply->commands[0].verb == VERB_START, &saying->refused);
+    return saying->refused ? ANSWER_REFUSED : ANSWER_DONE;
+}
+
+static void take(struct saying *saying, struct answer *out_answer)
+{
+    if (is_switch(saying->reply)) {
+        *out_answer = (struct answer){.status = switch_alone(saying), .text = saying->text};
+        return;
+    }
+    uint64_t number = find_number(saying);
+    saying->incident = number != 0 ? world_incident(&saying->engine->world, number) : NULL;
+    const char *why = codes_judge(saying->engine, saying->reply, saying->by, saying->incident,
+                                  saying->code_fits);
+    if (number != 0 && why[0] != '\0') {
+        *out_answer = (struct answer){.status = ANSWER_REFUSED, .text = why};
+        return;
+    }
+    if (saying->incident == NULL) {
+        finish_without(saying, number, out_answer);
+        return;
+    }
+    if (saying->answers != NULL && saying->answers->incident != saying->incident)
+        saying->answers = NULL;
+    note_replier(saying);
+    apply_reply(saying);
+    answer_by_message(saying);
+    *out_answer = (struct answer){.status = saying->refused ? ANSWER_REFUSED : ANSWER_DONE,
+                                  .incident = number,
+                                  .text = saying->text};
+}
+
 void replies_take(struct engine *engine, const struct input *input, struct answer *out_answer)
 {
     const struct reply *reply = &input->u.reply;
@@ -461,23 +533,20 @@ void replies_take(struct engine *engine, const struct input *input, struct answe
                             .reply = reply,
                             .by = reply->from[0] != '\0' ? reply->from : input->actor,
                             .text = ""};
+    if (input->kind != INPUT_REPLY) {
+        take(&saying, out_answer);
+        return;
+    }
+    saying.by = arena_strdup(&engine->arena, addressed_sender(engine, reply));
     /* A stranger changes nothing and hears nothing, so that probing tells nothing. */
-    if (input->kind == INPUT_REPLY && rulebook_contact(engine->book, reply->from) == NULL) {
+    if (saying.by[0] == '\0') {
         *out_answer = (struct answer){.status = ANSWER_REFUSED, .text = ""};
         return;
     }
-    uint64_t number = find_number(&saying);
-    saying.incident = number != 0 ? world_incident(&engine->world, number) : NULL;
-    if (saying.incident == NULL) {
-        finish_without(&saying, number, out_answer);
+    if (heard_before(engine, input, out_answer))
         return;
-    }
-    if (saying.answers != NULL && saying.answers->incident != saying.incident)
-        saying.answers = NULL;
-    note_replier(&saying);
-    apply_reply(&saying);
-    answer_by_message(&saying);
-    *out_answer = (struct answer){.status = saying.refused ? ANSWER_REFUSED : ANSWER_DONE,
-                                  .incident = number,
-                                  .text = saying.text};
+    saying.reply = addressed_read(engine, reply, saying.by);
+    take(&saying, out_answer);
+    heard_after(engine, input, out_answer->status == ANSWER_DONE && saying.reply->command_count > 0,
+                out_answer);
 }

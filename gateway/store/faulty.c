@@ -70,6 +70,13 @@ static int faulty_closed_at(void *self, uint64_t number, int64_t *out_resolved_a
     return inner->ops->closed_at(inner->self, number, out_resolved_at_ms, err);
 }
 
+static int faulty_find_mark(void *self, enum mark_kind kind, const char *name, struct arena *arena,
+                            struct mark_row *out_row, struct err *err)
+{
+    struct store *inner = ((struct faulty_store *)self)->inner;
+    return inner->ops->find_mark(inner->self, kind, name, arena, out_row, err);
+}
+
 static int faulty_inbox_append(void *self, const struct store_inbox_item *items, size_t count,
                                struct err *err)
 {
@@ -121,6 +128,7 @@ static const struct store_ops faulty_ops = {
     .find_provider_id = faulty_find_provider_id,
     .find_alert = faulty_find_alert,
     .closed_at = faulty_closed_at,
+    .find_mark = faulty_find_mark,
     .inbox_append = faulty_inbox_append,
     .inbox_take = faulty_inbox_take,
     .idle = faulty_idle,

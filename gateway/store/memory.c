@@ -279,6 +279,9 @@ static int put_effect(struct memory_store *memory, const struct effect *effect, 
     case EFFECT_POLICY:
         put_policy(memory, effect->u.policy);
         return 0;
+    case EFFECT_MARK:
+        marks_put(&memory->marks, effect->u.mark);
+        return 0;
     case EFFECT_EVENT:
     case EFFECT_TIMELINE:
         return 0;
@@ -436,6 +439,7 @@ static void memory_idle(void *self, int64_t keep_before_ms)
             deleted = true;
         }
     }
+    memory_sweep_marks(memory);
     if (deleted) {
         memory_table_compact(&memory->incidents);
         memory_table_compact(&memory->alerts);
@@ -473,6 +477,7 @@ static void memory_close(void *self)
     memory_keys_clear(&memory->open_groups);
     memory_keys_clear(&memory->unfinished);
     memory_keys_clear(&memory->over);
+    marks_clear(&memory->marks);
     free(memory);
 }
 
@@ -484,6 +489,7 @@ static const struct store_ops memory_ops = {
     .find_provider_id = memory_find_provider_id,
     .find_alert = memory_find_alert,
     .closed_at = memory_closed_at,
+    .find_mark = memory_find_mark,
     .inbox_append = memory_inbox_append,
     .inbox_take = memory_inbox_take,
     .idle = memory_idle,

@@ -226,6 +226,7 @@ static const struct store_ops postgres_ops = {
     .find_provider_id = postgres_find_provider_id,
     .find_alert = postgres_find_alert,
     .closed_at = postgres_closed_at,
+    .find_mark = postgres_find_mark,
     .inbox_append = postgres_inbox_append,
     .inbox_take = postgres_inbox_take,
     .idle = postgres_idle,

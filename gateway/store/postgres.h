@@ -27,6 +27,7 @@
 
 extern const char schema_0001_postgres[];
 extern const char schema_0002_postgres[];
+extern const char schema_0004_postgres[];
 
 enum { SWEEP_EVENTS, SWEEP_TIMELINE, SWEEP_NOTIFICATIONS, SWEEP_COUNT };
 
@@ -86,6 +87,10 @@ void postgres_note_over(struct postgres_store *store, const struct effects *effe
 int postgres_closed_at(void *self, uint64_t number, int64_t *out_resolved_at_ms, struct err *err);
 int postgres_find_provider_id(void *self, const char *channel, const char *provider_id,
                               uint64_t *out_notification, struct err *err);
+
+int postgres_give_mark(void *self, PGresult *result, struct err *err);
+int postgres_find_mark(void *self, enum mark_kind kind, const char *name, struct arena *arena,
+                       struct mark_row *out_row, struct err *err);
 
 int postgres_inbox_append(void *self, const struct store_inbox_item *items, size_t count,
                           struct err *err);

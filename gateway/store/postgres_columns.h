@@ -33,6 +33,8 @@ enum group {
     GROUP_INCIDENT_OVER,
     GROUP_EVENT,
     GROUP_TIMELINE,
+    GROUP_MARK,
+    GROUP_MARK_GONE,
     GROUP_INBOX, /* only by an append, never in a round */
     GROUP_COUNT,
 };

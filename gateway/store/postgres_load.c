@@ -76,6 +76,8 @@ static const struct load_part {
             "SELECT id FROM notifications WHERE ended_at_ms = 0 AND state IN ('pending', "
             "'claimed')) ORDER BY id",
      .give = give_notification},
+    {.sql = "SELECT kind, name, value, at_ms FROM marks WHERE kind <> 'heard' ORDER BY kind, name",
+     .give = postgres_give_mark},
 };
 
 int postgres_read_meta(void *self, struct store_meta *out_meta, struct err *err)

@@ -138,6 +138,10 @@ static struct marks marks_of(const struct effect *effect)
                                           : effect->u.outcome->notification;
         marks.row = hash_of('n', &id, sizeof(id));
         break;
+    case EFFECT_MARK:
+        marks.row = hash_of((char)effect->u.mark->kind, effect->u.mark->name,
+                            strlen(effect->u.mark->name));
+        break;
     case EFFECT_EVENT:
     case EFFECT_TIMELINE:
     case EFFECT_POLICY:
@@ -348,6 +352,17 @@ static void add_policy(struct writer *writer, const struct policy_row *row)
     column_text(c, row->text);
 }
 
+static void add_mark(struct writer *writer, const struct mark_row *row)
+{
+    struct columns *c = columns_row(&writer->groups[row->gone ? GROUP_MARK_GONE : GROUP_MARK]);
+    column_text(c, mark_kind_name(row->kind));
+    column_text(c, row->name);
+    if (!row->gone) {
+        column_text(c, row->value);
+        column_i64(c, row->at_ms);
+    }
+}
+
 static void add_effect(struct writer *writer, const struct effect *effect)
 {
     switch (effect->kind) {
@@ -374,6 +389,9 @@ static void add_effect(struct writer *writer, const struct effect *effect)
         return;
     case EFFECT_POLICY:
         add_policy(writer, effect->u.policy);
+        return;
+    case EFFECT_MARK:
+        add_mark(writer, effect->u.mark);
         return;
     case EFFECT_KIND_COUNT:
         break;

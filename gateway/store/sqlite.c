@@ -330,6 +330,7 @@ static const struct store_ops sqlite_ops = {
     .find_provider_id = sqlite_find_provider_id,
     .find_alert = sqlite_find_alert,
     .closed_at = sqlite_closed_at,
+    .find_mark = sqlite_find_mark,
     .inbox_append = sqlite_inbox_append,
     .inbox_take = sqlite_inbox_take,
     .idle = sqlite_idle,

@@ -34,6 +34,7 @@
 
 extern const char schema_0001_sqlite[];
 extern const char schema_0002_sqlite[];
+extern const char schema_0004_sqlite[];
 
 enum query {
     QUERY_BEGIN,
@@ -69,6 +70,9 @@ enum query {
     QUERY_FIND_DETAILS_FIRING,
     QUERY_FIND_DETAILS_OLDEST,
     QUERY_FIND_PROVIDER_ID,
+    QUERY_MARK,
+    QUERY_MARK_GONE,
+    QUERY_MARK_FIND,
     QUERY_COUNT,
 };
 
@@ -135,6 +139,11 @@ int sqlite_find_alert(void *self, const char *source, const char *key, uint64_t 
                       struct err *err);
 
 int sqlite_closed_at(void *self, uint64_t number, int64_t *out_resolved_at_ms, struct err *err);
+
+int write_mark(struct sqlite_store *store, const struct mark_row *row);
+int sqlite_give_mark(sqlite3_stmt *statement, const struct store_sink *sink, struct err *err);
+int sqlite_find_mark(void *self, enum mark_kind kind, const char *name, struct arena *arena,
+                     struct mark_row *out_row, struct err *err);
 
 int sqlite_inbox_append(void *self, const struct store_inbox_item *items, size_t count,
                         struct err *err);

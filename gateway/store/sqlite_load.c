@@ -64,6 +64,9 @@ struct load_part {
     "SELECT hash, name, text FROM policies WHERE hash IN "                                         \
     "(SELECT policy_hash FROM incidents WHERE live = 1) ORDER BY rowid"
 
+#define SELECT_MARKS                                                                               \
+    "SELECT kind, name, value, at_ms FROM marks WHERE kind <> 'heard' ORDER BY kind, name"
+
 static const struct load_part load_parts[] = {
     {.what = "load policies",
      .sql_few = SELECT_POLICIES,
@@ -86,6 +89,10 @@ static const struct load_part load_parts[] = {
      .sql_many = "SELECT " NOTIFICATION_COLUMNS NOTIFICATION_SHORT " FROM notifications WHERE "
                  "(" UNFINISHED ") OR +incident IN " LIVE_NUMBERS " ORDER BY id",
      .give = give_notification},
+    {.what = "load marks",
+     .sql_few = SELECT_MARKS,
+     .sql_many = SELECT_MARKS,
+     .give = sqlite_give_mark},
 };
 
 static int read_many(struct sqlite_store *store, bool *out_many, struct err *err)

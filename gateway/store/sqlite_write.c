@@ -293,6 +293,8 @@ static int write_effect(struct sqlite_store *store, const struct effect *effect)
         return write_timeline(store, effect->u.timeline);
     case EFFECT_POLICY:
         return write_policy(store, effect->u.policy);
+    case EFFECT_MARK:
+        return write_mark(store, effect->u.mark);
     case EFFECT_KIND_COUNT:
         break;
     }
@@ -317,6 +319,7 @@ static uint64_t effect_id(const struct effect *effect)
         return effect->u.timeline->incident;
     case EFFECT_EVENT:
     case EFFECT_POLICY:
+    case EFFECT_MARK:
     case EFFECT_KIND_COUNT:
         break;
     }
@@ -334,6 +337,7 @@ int write_effects(struct sqlite_store *store, const struct effects *effects, str
         [EFFECT_OUTCOME] = "outcome of notification",
         [EFFECT_TIMELINE] = "timeline of incident",
         [EFFECT_POLICY] = "policy",
+        [EFFECT_MARK] = "mark",
     };
     for (size_t i = 0; i < effects->count; i++) {
         const struct effect *effect = &effects->items[i];

@@ -61,7 +61,10 @@ struct commit {
     struct store_meta meta; /* meta.epoch must be the epoch this engine holds */
 };
 
-/* Rows in this order: meta, policies (still referenced), live incidents, their alerts, their notifications. */
+/* How long an idle store keeps a MARK_HEARD behind the newest of them. */
+#define STORE_HEARD_KEEP_MS (INT64_C(7) * 86400000)
+
+/* Rows in this order: meta, policies (still referenced), live incidents, their alerts, their notifications, marks. */
 struct store_sink {
     void *self;
     void (*meta)(void *self, const struct store_meta *meta);
@@ -72,6 +75,7 @@ struct store_sink {
         const struct alert_row *row); /* of live incidents, by id; details and links are "" */
     /* Of live incidents, by id, plus every one pending or claimed. body, snapshot are NULL/"". */
     void (*notification)(void *self, const struct notification_row *row);
+    void (*mark)(void *self, const struct mark_row *row); /* all kinds but MARK_HEARD */
 };
 
 /* An input taken in by a node that does not hold the engine: kept as bytes until the engine takes it. */
@@ -110,6 +114,9 @@ struct store_ops {
                       struct err *err);
     /* When an incident that is no longer live was resolved; 0 when there is none of that number. */
     int (*closed_at)(void *self, uint64_t number, int64_t *out_resolved_at_ms, struct err *err);
+    /* ERR_NOT_FOUND when there is none; its texts in the arena. */
+    int (*find_mark)(void *self, enum mark_kind kind, const char *name, struct arena *arena,
+                     struct mark_row *out_row, struct err *err);
     int (*inbox_append)(void *self, const struct store_inbox_item *items, size_t count,
                         struct err *err);
     /* The oldest that were not taken yet. They leave the store in the transaction of the next commit that answers

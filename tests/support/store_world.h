@@ -42,6 +42,7 @@ void batch_claim(struct batch *batch, struct claim_row row);
 void batch_outcome(struct batch *batch, struct outcome_row row);
 void batch_timeline(struct batch *batch, struct timeline_row row);
 void batch_policy(struct batch *batch, struct policy_row row);
+void batch_mark(struct batch *batch, struct mark_row row);
 enum store_verdict batch_commit(struct batch *batch, struct store *store); /* and ends it */
 void batch_end(struct batch *batch);
 
