@@ -75,6 +75,8 @@ struct batch {
     size_t order_count, order_capacity;
     struct engine_completed *completed;
     size_t completed_count;
+    uint64_t *applied; /* items of the inbox that leave with this commit */
+    size_t applied_count;
     uint64_t first_notification;
 };
 
@@ -115,6 +117,7 @@ void batch_policy(struct engine *engine, const struct policy *policy);
 void batch_mark(struct engine *engine, const struct mark_row *mark);
 void batch_event(struct engine *engine, const struct input *input, const char *key,
                  enum disposition disposition, uint64_t incident);
+void batch_quarantine(struct engine *engine, const struct input *input);
 void batch_after(struct engine *engine, struct after after);
 struct order *batch_order(struct engine *engine, enum order_kind kind, uint64_t notification);
 /* One list in the order the store writes it; NULL when the batch changed nothing. */

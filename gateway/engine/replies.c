@@ -387,17 +387,36 @@ static uint64_t find_number(struct saying *saying)
     return guess_incident(saying);
 }
 
+/* Whoever heard only "recorded" finds on the timeline that it was refused. */
+static void note_unheard(struct saying *saying, uint64_t number)
+{
+    if (saying->input->inbox_sequence == 0 || !saying->refused)
+        return;
+    batch_note(saying->engine, number,
+               &(struct note){.kind = "refused",
+                              .actor = saying->input->actor,
+                              .credential = saying->input->credential,
+                              .text = saying->text,
+                              .data = ""});
+}
+
 /* The answer by message, where no ticket carries it back. */
 static void answer_by_message(struct saying *saying)
 {
     struct engine *engine = saying->engine;
     struct incident *incident = saying->incident;
-    if (saying->input->kind != INPUT_REPLY || saying->input->ticket != NULL || incident == NULL ||
-        saying->text[0] == '\0')
+    bool was_recorded = saying->input->inbox_sequence != 0;
+    bool waits = saying->input->ticket != NULL && !was_recorded;
+    if (waits || saying->text[0] == '\0' || (saying->input->kind != INPUT_REPLY && !was_recorded))
         return;
     moment_next(&engine->moment);
-    if (!follow_answer(incident, &engine->moment, saying->by, saying->reply->via, saying->text))
+    /* A link or the command line could have answered at once; now a message must. */
+    if (!follow_answer(incident, &engine->moment, saying->by, saying->reply->via, saying->text) &&
+        !(was_recorded &&
+          follow_send(incident, &engine->moment, KIND_ANSWER, saying->by, saying->text))) {
+        note_unheard(saying, incident->number);
         return;
+    }
     ASSERT(engine->moment.act_count == 1);
     batch_touch_incident(engine, incident);
     attempts_send(engine, incident, &engine->moment.acts[0].u.message);

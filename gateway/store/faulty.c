@@ -84,12 +84,12 @@ static int faulty_inbox_append(void *self, const struct store_inbox_item *items,
     return inner->ops->inbox_append(inner->self, items, count, err);
 }
 
-static int faulty_inbox_take(void *self, size_t max, struct arena *arena,
+static int faulty_inbox_take(void *self, uint64_t after, size_t max, struct arena *arena,
                              struct store_inbox_item **out_items, size_t *out_count,
                              struct err *err)
 {
     struct store *inner = ((struct faulty_store *)self)->inner;
-    return inner->ops->inbox_take(inner->self, max, arena, out_items, out_count, err);
+    return inner->ops->inbox_take(inner->self, after, max, arena, out_items, out_count, err);
 }
 
 static void faulty_idle(void *self, int64_t keep_before_ms)

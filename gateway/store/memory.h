@@ -40,7 +40,6 @@ struct memory_store {
     struct memory_keys over; /* source and key of alerts -> newest incident no longer live */
     struct marks marks;
     uint64_t inbox_last;     /* highest sequence given */
-    uint64_t inbox_taken;    /* up to here taken, not yet committed */
     bool broken;
 };
 

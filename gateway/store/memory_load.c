@@ -42,7 +42,6 @@ int memory_load(void *self, const struct store_sink *sink, struct err *err)
 {
     (void)err; /* nothing here can fail */
     struct memory_store *memory = self;
-    memory->inbox_taken = 0; /* a reload means that what was taken was not applied */
     sink->meta(sink->self, &memory->meta);
     load_policies(memory, sink);
     for (size_t i = 0; i < memory->incidents.count; i++) {

@@ -172,7 +172,6 @@ int postgres_load(void *self, const struct store_sink *sink, struct err *err)
 {
     struct postgres_store *store = self;
     char begin[128];
-    store->inbox_taken = 0; /* a reload means that what was taken was not applied */
     store->counters_known = false;
     int length =
         snprintf(begin, sizeof(begin), "BEGIN; SET LOCAL statement_timeout = %d", LINK_LONG_MS);

@@ -184,7 +184,6 @@ static int load_all(struct sqlite_store *store, const struct store_sink *sink, s
 int sqlite_load(void *self, const struct store_sink *sink, struct err *err)
 {
     struct sqlite_store *store = self;
-    store->inbox_taken = 0; /* a reload means that what was taken was not applied */
     int rc = sqlite3_exec(store->db, "BEGIN", NULL, NULL, NULL);
     if (rc != SQLITE_OK) {
         return sqlite_fail(store->db, store->path, rc, "load", err);

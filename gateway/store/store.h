@@ -59,6 +59,10 @@ struct store_meta {
 struct commit {
     const struct effects *effects;
     struct store_meta meta; /* meta.epoch must be the epoch this engine holds */
+    /* Items of the inbox whose effects these are: they leave in this transaction, and only by it. One that is not there any
+     * more: busy, nothing was applied. */
+    const uint64_t *applied; /* sequences, each once */
+    size_t applied_count;
 };
 
 /* How long an idle store keeps a MARK_HEARD behind the newest of them. */
@@ -119,9 +123,8 @@ struct store_ops {
                      struct mark_row *out_row, struct err *err);
     int (*inbox_append)(void *self, const struct store_inbox_item *items, size_t count,
                         struct err *err);
-    /* The oldest that were not taken yet. They leave the store in the transaction of the next commit that answers
-     * committed, so apply them in it; after any other verdict they are taken again. */
-    int (*inbox_take)(void *self, size_t max, struct arena *arena,
+    /* The oldest behind the sequence `after`. They stay in the store until a commit names them as applied. */
+    int (*inbox_take)(void *self, uint64_t after, size_t max, struct arena *arena,
                       struct store_inbox_item **out_items, size_t *out_count, struct err *err);
     /* Housekeeping while idle: a short passive checkpoint; deletion of what is older than `keep_before_ms`. */
     void (*idle)(void *self, int64_t keep_before_ms);
@@ -152,6 +155,9 @@ int store_url_check(const char *url, struct err *err);
 /* One of them; ERR_NOT_FOUND when it is not there. */
 int store_notification(const struct store *store, uint64_t id, struct arena *arena,
                        struct stored_notification *out_item, struct err *err);
+
+/* Counts the rows that left the quarantine before their time, one metric for every store. */
+struct metric *quarantine_cut_metric(void);
 
 /* The makers behind store_open, also for tests. */
 int store_sqlite_open(const char *path, struct store **out_store, struct err *err);

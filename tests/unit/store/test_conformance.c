@@ -181,6 +181,7 @@ static void test_absent_text_may_be_null(void **state)
     batch_notification(&batch, (struct notification_row){.id = 1, .incident = 1, .key = ""});
     batch_timeline(&batch, (struct timeline_row){.incident = 1});
     batch_event(&batch, (struct event_row){.incident = 1});
+    batch_quarantine(&batch, (struct quarantine_row){.at_ms = 1}); /* no part of the world */
     commit_ok(&batch, store);
     free(world_text(store));
 }
@@ -573,7 +574,7 @@ static const char *mark_value(struct store *store, enum mark_kind kind, const ch
 
 static void test_marks_are_set_changed_and_taken_away(void **state)
 {
-    struct store *store = *state;
+    struct store *store = store_of(state);
     struct arena arena;
     arena_init(&arena);
     put_mark(store, MARK_STOPPED, "ann sms", "+1", 5, false);
@@ -598,7 +599,7 @@ static void test_marks_are_set_changed_and_taken_away(void **state)
 
 static void test_a_mark_may_change_twice_in_a_batch(void **state)
 {
-    struct store *store = *state;
+    struct store *store = store_of(state);
     struct arena arena;
     struct batch batch;
     arena_init(&arena);
@@ -617,7 +618,7 @@ static void test_a_mark_may_change_twice_in_a_batch(void **state)
 
 static void test_idle_forgets_messages_heard_long_ago(void **state)
 {
-    struct store *store = *state;
+    struct store *store = store_of(state);
     struct arena arena;
     arena_init(&arena);
     put_mark(store, MARK_HEARD, "sms SM1", "old", 1000, false);
@@ -896,19 +897,23 @@ static void test_a_store_made_to_fail_gives_every_verdict(void **state)
 
 /* Inbox. */
 
-static size_t take(struct store *store, size_t max, char out[16])
+/* Sequences of what was taken last. */
+static uint64_t sequences[16];
+
+static size_t take(struct store *store, uint64_t after, size_t max, char out[16])
 {
     struct arena arena;
     struct err err = {0};
     struct store_inbox_item *items = NULL;
     size_t count = 0;
     arena_init(&arena);
-    assert_int_equal(store->ops->inbox_take(store->self, max, &arena, &items, &count, &err), 0);
+    assert_int_equal(store->ops->inbox_take(store->self, after, max, &arena, &items, &count, &err), 0);
     for (size_t i = 0; i < count; i++) {
         assert_int_equal(items[i].count, 1);
         assert_int_equal(items[i].id[15], *(const char *)items[i].bytes);
         assert_true(i == 0 || items[i].sequence > items[i - 1].sequence);
         out[i] = *(const char *)items[i].bytes;
+        sequences[i] = items[i].sequence;
     }
     out[count] = '\0';
     arena_clear(&arena);
@@ -928,35 +933,71 @@ static void append(struct store *store, const char *letters)
     assert_int_equal(store->ops->inbox_append(store->self, items, count, &err), 0);
 }
 
-static void test_inbox_items_leave_with_the_commit(void **state)
+static void test_inbox_items_leave_with_the_commit_that_names_them(void **state)
 {
     struct store *store = store_of(state);
     char got[16];
     struct batch batch;
-    assert_int_equal(take(store, 5, got), 0);
+    assert_int_equal(take(store, 0, 5, got), 0);
     append(store, "abcde");
-    (void)take(store, 2, got); /* seen in the text */
+    (void)take(store, 0, 2, got); /* seen in the text */
     assert_string_equal(got, "ab");
-    (void)take(store, 2, got); /* seen in the text */
+    (void)take(store, sequences[1], 2, got); /* seen in the text */
     assert_string_equal(got, "cd");
+    (void)take(store, 0, 9, got); /* nothing leaves by being taken */
+    assert_string_equal(got, "abcde");
     batch_begin(&batch, store);
+    batch.applied = sequences;
+    batch.applied_count = 5;
     batch.meta.epoch++;
     assert_int_equal(batch_commit(&batch, store), STORE_LEASE_LOST);
-    (void)take(store, 3, got); /* they come again */
-    assert_string_equal(got, "abc");
-    free(world_text(store));   /* a reload, too, means that they were not applied */
-    (void)take(store, 3, got); /* seen in the text */
-    assert_string_equal(got, "abc");
+    free(world_text(store));
+    (void)take(store, 0, 9, got); /* seen in the text */
+    assert_string_equal(got, "abcde");
+    const uint64_t some[] = {sequences[3], sequences[0]};
+    batch_begin(&batch, store);
+    batch.applied = some;
+    batch.applied_count = 2;
+    commit_ok(&batch, store);
+    (void)take(store, 0, 9, got); /* seen in the text */
+    assert_string_equal(got, "bce");
     append(store, "f");
-    batch_begin(&batch, store);
+    batch_begin(&batch, store); /* names none */
     commit_ok(&batch, store);
-    (void)take(store, 9, got); /* seen in the text */
-    assert_string_equal(got, "def");
+    assert_int_equal(take(store, 0, 9, got), 4);
     batch_begin(&batch, store);
+    batch.applied = sequences;
+    batch.applied_count = 4;
     commit_ok(&batch, store);
-    assert_int_equal(take(store, 9, got), 0);
+    assert_int_equal(take(store, 0, 9, got), 0);
     append(store, "g"); /* its sequence is new although the table was empty */
-    assert_int_equal(take(store, 9, got), 1);
+    assert_int_equal(take(store, sequences[3], 9, got), 1);
+}
+
+/* Somebody else has applied it: once more would be twice. */
+static void test_an_inbox_item_is_applied_once(void **state)
+{
+    struct store *store = store_of(state);
+    char got[16];
+    struct batch batch;
+    append(store, "ab");
+    assert_int_equal(take(store, 0, 9, got), 2);
+    batch_begin(&batch, store);
+    batch.applied = sequences;
+    batch.applied_count = 1;
+    commit_ok(&batch, store);
+    char *before = world_text(store);
+    batch_begin(&batch, store);
+    batch.applied = sequences;
+    batch.applied_count = 2;
+    batch_incident(&batch, true, sample_incident(1));
+    assert_int_equal(batch_commit(&batch, store), STORE_BUSY);
+    char *after = world_text(store);
+    assert_string_equal(before, after);
+    free(before);
+    free(after);
+    assert_int_equal(take(store, 0, 9, got), 1);
+    assert_string_equal(got, "b");
 }
 
 static void test_idle_deletes_what_is_old(void **state)
@@ -1045,7 +1086,8 @@ static const struct {
     CASE(test_keys_are_free_again_at_the_end),
     CASE(test_an_empty_body_is_a_body),
     CASE(test_a_store_made_to_fail_gives_every_verdict),
-    CASE(test_inbox_items_leave_with_the_commit),
+    CASE(test_inbox_items_leave_with_the_commit_that_names_them),
+    CASE(test_an_inbox_item_is_applied_once),
     CASE(test_incident_moves_to_another_group),
     CASE(test_alerts_of_closed_incidents_are_found_by_key),
     CASE(test_idle_deletes_what_is_old),
