@@ -20,6 +20,7 @@
 #include "gateway/http/identity.h"
 #include "gateway/http/server.h"
 #include "gateway/intake/intake_http.h"
+#include "gateway/intake/webhooks.h"
 #include "gateway/store/store.h"
 #include "gateway/system/clock.h"
 #include "gateway/system/file.h"
@@ -55,6 +56,7 @@ struct app {
     struct http_server *server;
     bool is_tls; /* how the network listener was opened */
     struct intake_http *intake;
+    struct webhooks *webhooks;
     struct api *api;
     atomic_bool is_failing;         /* the engine has given up */
     _Atomic(struct api *) follower; /* hears of commits once it is there */
@@ -168,6 +170,7 @@ static int start_engine(struct app *app, struct err *err)
         .engine = {.store = app->store,
                    .rulebook = &app->engine_config->rulebook,
                    .boot_id = app->boot_id,
+                   .token_key_or_null = &app->token_key,
                    .wall_offset_ms = clock_engine_wall_offset_ms(&app->clock),
                    .parse_policy = config_policy_parse,
                    .clear_policy = config_policy_clear},
@@ -235,6 +238,7 @@ static int start_edge(struct app *app, struct err *err)
                                                .header_timeout_ms = http->header_timeout_ms,
                                                .body_timeout_ms = http->body_timeout_ms};
     const struct intake_http_options intake = {.config = app->config, .inbox = app->inbox};
+    const struct webhooks_options webhooks = {.config = app->config, .inbox = app->inbox};
     const struct api_options api = {.config = app->config,
                                     .inbox = app->inbox,
                                     .token_key = &app->token_key,
@@ -245,6 +249,8 @@ static int start_edge(struct app *app, struct err *err)
     if (http_server_create(&server, &app->server, err) != 0 ||
         intake_http_create(&intake, &app->intake, err) != 0 ||
         intake_http_register(app->intake, app->server, err) != 0 ||
+        webhooks_create(&webhooks, &app->webhooks, err) != 0 ||
+        webhooks_register(app->webhooks, app->server, err) != 0 ||
         api_create(&api, &app->api, err) != 0 || api_register(app->api, app->server, err) != 0)
         return -1;
     atomic_store(&app->follower, app->api);
@@ -374,6 +380,7 @@ bool app_reload(struct app *app)
         log_set((enum log_level)config->log_level, config->log_json);
         swap_engine_config(app, config);
         intake_http_reload(app->intake, config);
+        webhooks_reload(app->webhooks, config);
         api_reload(app->api, config);
         config_release(app->config);
         app->config = config;
@@ -403,6 +410,7 @@ void app_stop(struct app *app)
     engine_thread_destroy(app->engine);
     http_server_destroy(app->server);
     api_destroy(app->api);
+    webhooks_destroy(app->webhooks);
     intake_http_destroy(app->intake);
     delivery_destroy(app->delivery);
     outbox_destroy(app->outbox);

@@ -60,8 +60,7 @@ static const struct method *method_of(const struct contact *contact, const struc
 static bool is_stopped(const struct contact *contact, const struct method *method,
                        const struct moment *moment)
 {
-    return marks_is_stopped(moment->marks_or_null, contact->name, method->channel,
-                            method->address);
+    return marks_is_stopped(moment->marks_or_null, contact->name, method->channel, method->address);
 }
 
 static const struct method *first_page_method(const struct contact *contact,

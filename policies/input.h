@@ -63,7 +63,7 @@ enum verb {
     VERB_COUNT,
 };
 
-const char *verb_name(enum verb verb); /* "ack" … */
+const char *verb_name(enum verb verb);                 /* "ack" … */
 int verb_parse(const char *name, enum verb *out_verb); /* -1: none of them */
 
 struct reply_command {
@@ -74,7 +74,8 @@ struct reply_command {
     int clock_minute;    /* eta 14:30 as minutes after midnight; -1 when absent */
     int64_t at_ms;       /* an absolute ETA (API, RFC 3339); 0 when absent */
     int priority;        /* 1..5 for VERB_PRIORITY */
-    bool answers_page;   /* bound by address only: holds if the last message that way was a page, a reminder or a digest */
+    bool
+        answers_page; /* bound by address only: holds if the last message that way was a page, a reminder or a digest */
 };
 
 #define REPLY_COMMANDS_MAX 16
@@ -89,7 +90,7 @@ struct reply {
     const char *address_or_null;    /* the sender's, as the contact's method has it */
     const char *message_id_or_null; /* the provider's name of the message: applied once */
     const char *code_or_null;       /* the short code that stood in the text; "" none */
-    uint64_t incident_else;         /* a lone 4 or 6 that does not answer a page names this one; 0: none */
+    uint64_t incident_else; /* a lone 4 or 6 that does not answer a page names this one; 0: none */
     struct reply_command commands[REPLY_COMMANDS_MAX];
     size_t command_count; /* 0: free text in `raw` */
 };
@@ -151,9 +152,9 @@ struct input {
     unsigned char id[16]; /* UUIDv7; all zero for timers */
     const char
         *actor; /* "source shop", "contact ann", "user root", "engine": who, for the timeline */
-    const char *credential;               /* "token", "link", "peer uid 0", "hmac": by what */
-    struct ticket *ticket;                /* NULL: nobody waits */
-    uint32_t ticket_index;                /* which of the ticket's answers this one is */
+    const char *credential; /* "token", "link", "peer uid 0", "hmac": by what */
+    struct ticket *ticket;  /* NULL: nobody waits */
+    uint32_t ticket_index;  /* which of the ticket's answers this one is */
     /* Its item in the store's inbox, which leaves with the commit that applies it; 0: it was never there. Whoever sent it
      * heard "recorded" long ago, so that the ticket reaches nobody. */
     uint64_t inbox_sequence;

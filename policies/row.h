@@ -211,8 +211,8 @@ struct policy_row {
 /* Small facts, by kind and name; policies/marks.h says what they are for. */
 enum mark_kind {
     MARK_STOPPED, /* "CONTACT CHANNEL", the address: nothing is sent there */
-    MARK_ERRORS,  /* "CHANNEL ADDRESS", how many answers in a row said that nothing was understood */
-    MARK_CODES,   /* "CONTACT CHANNEL", how many wrong codes since at_ms */
+    MARK_ERRORS, /* "CHANNEL ADDRESS", how many answers in a row said that nothing was understood */
+    MARK_CODES,  /* "CONTACT CHANNEL", how many wrong codes since at_ms */
     MARK_RECEIPT, /* "NOTIFICATION", a receipt that came before the result of its own attempt */
     MARK_HEARD,   /* "CHANNEL MESSAGE", the answer to a provider's message that was applied */
     MARK_KIND_COUNT,

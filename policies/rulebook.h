@@ -149,7 +149,7 @@ enum channel_code { CHANNEL_CODE_OFF, CHANNEL_CODE_CRITICAL, CHANNEL_CODE_ALWAYS
 struct channel_rule { /* how long the engine tries on a [channel] */
     int64_t attempts_max;
     enum channel_code code; /* which replies have to carry the code of a message */
-    int64_t horizon_ms; /* no attempt starts later than this after a message was due */
+    int64_t horizon_ms;     /* no attempt starts later than this after a message was due */
 };
 
 struct rulebook {

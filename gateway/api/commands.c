@@ -145,9 +145,8 @@ static int check_shape(struct reply *reply, enum verb verb, struct err *err)
 static void answered(struct http_request *request, const struct answer *answer)
 {
     static const int statuses[ANSWER_STATUS_COUNT] = {
-        [ANSWER_DONE] = 200, [ANSWER_REFUSED] = 409, [ANSWER_UNKNOWN] = 404,
-        [ANSWER_BUSY] = 503, [ANSWER_FULL] = 503,    [ANSWER_OVERLIMIT] = 429,
-        [ANSWER_RECORDED] = 202,
+        [ANSWER_DONE] = 200, [ANSWER_REFUSED] = 409,   [ANSWER_UNKNOWN] = 404,  [ANSWER_BUSY] = 503,
+        [ANSWER_FULL] = 503, [ANSWER_OVERLIMIT] = 429, [ANSWER_RECORDED] = 202,
     };
     struct strbuf text;
     struct json_out out;

@@ -42,6 +42,7 @@ struct config_channel {
     int64_t attempts;           /* per notification (default 8) */
     int64_t horizon_ms;         /* after this no attempt starts (default 30m) */
     int64_t attempt_timeout_ms; /* default 20s */
+    enum channel_code code;     /* sms_code: who replies has to name a message */
 };
 
 struct config_http {

@@ -10,6 +10,7 @@
 static const char *const log_names[] = {"logfmt", "json", NULL};
 static const char *const log_level_names[] = {"error", "warning", "info", "debug", NULL};
 static const char *const access_names[] = {"read", "write", NULL};
+static const char *const code_names[] = {"off", "critical", "always", NULL};
 static const char *const resolve_names[] = {"auto", "manual", NULL};
 static const char *const when_names[] = {"unacked", "unresolved", "acked", "resolved", NULL};
 const char *const source_formats[] = {"native", NULL};
@@ -97,6 +98,9 @@ static const struct option channel_options[] = {
     {.key = "attempt_timeout", .type = OPTION_DURATION, AT(channel_values, attempt_timeout_ms),
      .min = SECOND / 10, .max = MINUTE, .default_text = "20s",
      .help = "Longest one attempt may take (plugin email: 60s)."},
+    {.key = "sms_code", .type = OPTION_CHOICE, AT(channel_values, sms_code), .choices = code_names,
+     .default_text = "off",
+     .help = "Which replies by SMS must carry the short code of a message: off, critical or always."},
     {.key = NULL},
 };
 
@@ -223,7 +227,6 @@ static const struct later no_later[] = {{.word = NULL}};
 
 static const struct later channel_later[] = {
     {.word = "fallback", .what = "this version has no fallback channels"},
-    {.word = "sms_code", .what = "this version has no codes in SMS"},
     {.word = NULL},
 };
 

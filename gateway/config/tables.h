@@ -88,6 +88,7 @@ struct channel_values {
     int64_t attempts;
     int64_t horizon_ms;
     int64_t attempt_timeout_ms;
+    int64_t sms_code; /* enum channel_code */
 };
 
 struct contact_values {

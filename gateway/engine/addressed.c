@@ -71,20 +71,18 @@ const char *addressed_sender(const struct engine *engine, const struct reply *re
     }
     if (count < 2)
         return first;
-    const struct sought sought = {.channel = reply->via,
-                                  .address_or_null = reply->address_or_null};
+    const struct sought sought = {.channel = reply->via, .address_or_null = reply->address_or_null};
     const struct notification *last = last_sent(engine, &sought);
     return last != NULL ? last->contact : first;
 }
 
 static bool answers_a_page(const struct notification *last)
 {
-    return last != NULL && (last->kind == KIND_PAGE || last->kind == KIND_REMINDER ||
-                            last->kind == KIND_DIGEST);
+    return last != NULL &&
+           (last->kind == KIND_PAGE || last->kind == KIND_REMINDER || last->kind == KIND_DIGEST);
 }
 
-const struct reply *addressed_read(struct engine *engine, const struct reply *reply,
-                                   const char *by)
+const struct reply *addressed_read(struct engine *engine, const struct reply *reply, const char *by)
 {
     bool depends = false;
     for (size_t i = 0; i < reply->command_count; i++)
@@ -147,16 +145,15 @@ static bool needs_code(const struct engine *engine, const struct reply *reply,
     bool stops = false;
     for (size_t i = 0; i < reply->command_count; i++) {
         enum verb verb = reply->commands[i].verb;
-        only_asks =
-            only_asks && (verb == VERB_STATUS || verb == VERB_HELP || verb == VERB_START);
+        only_asks = only_asks && (verb == VERB_STATUS || verb == VERB_HELP || verb == VERB_START);
         stops = stops || verb == VERB_STOP;
     }
     if (rule == CHANNEL_CODE_OFF || only_asks)
         return false;
     if (rule == CHANNEL_CODE_ALWAYS || stops)
         return true;
-    return incident_or_null != NULL && (incident_or_null->severity == SEVERITY_CRITICAL ||
-                                        incident_or_null->priority == 1);
+    return incident_or_null != NULL &&
+           (incident_or_null->severity == SEVERITY_CRITICAL || incident_or_null->priority == 1);
 }
 
 struct tries {
@@ -168,7 +165,7 @@ struct tries {
 static struct tries tries_of(const struct engine *engine, const char *name)
 {
     struct tries tries = {.since_ms = engine->now_ms};
-    const struct mark *mark = marks_find(&engine->world.marks, MARK_CODES, name);
+    const struct ledger_entry *mark = ledger_find(&engine->world.marks, MARK_CODES, name);
     const char *blank = mark != NULL ? strchr(mark->value, ' ') : NULL;
     char count[24] = "";
     int64_t since_ms = 0;

@@ -96,9 +96,9 @@ static void add_incident(struct sum *sum, const struct incident *incident)
         add_alert(sum, a);
 }
 
-static void add_mark(struct sum *sum, const struct mark *mark)
+static void add_mark(struct sum *sum, const struct ledger_entry *mark)
 {
-    add_text(sum, mark_kind_name(mark->kind));
+    add_text(sum, mark_kind_name((enum mark_kind)mark->kind));
     add_text(sum, mark->name);
     add_text(sum, mark->value);
     add_number(sum, mark->at_ms);

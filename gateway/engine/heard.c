@@ -67,7 +67,7 @@ bool heard_before(struct engine *engine, const struct input *input, struct answe
 /* How many answers in a row have said that nothing was understood. */
 static uint64_t errors_of(const struct engine *engine, const char *name)
 {
-    const struct mark *mark = marks_find(&engine->world.marks, MARK_ERRORS, name);
+    const struct ledger_entry *mark = ledger_find(&engine->world.marks, MARK_ERRORS, name);
     uint64_t count = 0;
     if (mark != NULL && parse_u64(mark->value, 0, UINT64_MAX, &count, NULL) != 0)
         count = 0;
@@ -78,8 +78,7 @@ static void count_errors(struct engine *engine, const struct reply *reply, bool 
                          struct answer *answer)
 {
     char name[MARK_NAME_BYTES];
-    const char *address =
-        reply->address_or_null != NULL ? reply->address_or_null : reply->from;
+    const char *address = reply->address_or_null != NULL ? reply->address_or_null : reply->from;
     uint64_t count = errors_of(engine, mark_pair(reply->via, address, name));
     if (is_valid) {
         if (count > 0)
@@ -92,11 +91,10 @@ static void count_errors(struct engine *engine, const struct reply *reply, bool 
         answer->text = "";
         return;
     }
-    batch_mark(engine, &(struct mark_row){
-                           .kind = MARK_ERRORS,
-                           .name = name,
-                           .value = arena_printf(&engine->arena, "%llu",
-                                                 (unsigned long long)(count + 1))});
+    batch_mark(engine, &(struct mark_row){.kind = MARK_ERRORS,
+                                          .name = name,
+                                          .value = arena_printf(&engine->arena, "%llu",
+                                                                (unsigned long long)(count + 1))});
 }
 
 void heard_after(struct engine *engine, const struct input *input, bool is_valid,
@@ -108,9 +106,8 @@ void heard_after(struct engine *engine, const struct input *input, bool is_valid
         count_errors(engine, reply, is_valid, answer);
     if (reply->message_id_or_null == NULL || reply->message_id_or_null[0] == '\0')
         return;
-    const char *value = arena_printf(&engine->arena, "%llu %s",
-                                     (unsigned long long)answer->incident, answer->text);
-    batch_mark(engine, &(struct mark_row){.kind = MARK_HEARD,
-                                          .name = message_name(reply, name),
-                                          .value = value});
+    const char *value =
+        arena_printf(&engine->arena, "%llu %s", (unsigned long long)answer->incident, answer->text);
+    batch_mark(engine, &(struct mark_row){
+                           .kind = MARK_HEARD, .name = message_name(reply, name), .value = value});
 }

@@ -40,8 +40,8 @@ static void note_switch(struct engine *engine, const struct input *input, const 
                &(struct note){.kind = on ? "started" : "stopped",
                               .actor = input->actor,
                               .credential = input->credential,
-                              .text = arena_printf(&engine->arena, "%s switched %s %s", by,
-                                                   channel, on ? "on" : "off"),
+                              .text = arena_printf(&engine->arena, "%s switched %s %s", by, channel,
+                                                   on ? "on" : "off"),
                               .data = ""});
 }
 

@@ -11,9 +11,10 @@ enum { ID_TEXT_MAX = 24 };
 
 /* By rank: what is held gives way only to what says more. */
 enum held { HELD_NONE, HELD_UNDERWAY, HELD_FAILED, HELD_DELIVERED };
-static const char *const held_words[] = {
-    [HELD_NONE] = "", [HELD_UNDERWAY] = "underway", [HELD_FAILED] = "failed",
-    [HELD_DELIVERED] = "delivered"};
+static const char *const held_words[] = {[HELD_NONE] = "",
+                                         [HELD_UNDERWAY] = "underway",
+                                         [HELD_FAILED] = "failed",
+                                         [HELD_DELIVERED] = "delivered"};
 
 static const char *text_or_empty(const char *text_or_null)
 {
@@ -38,8 +39,8 @@ static enum held read_held(const struct engine *engine, const struct notificatio
                            const char **out_rest)
 {
     char name[ID_TEXT_MAX];
-    const struct mark *mark =
-        marks_find(&engine->world.marks, MARK_RECEIPT, id_text(n->id, name));
+    const struct ledger_entry *mark =
+        ledger_find(&engine->world.marks, MARK_RECEIPT, id_text(n->id, name));
     *out_rest = "";
     if (mark == NULL)
         return HELD_NONE;
@@ -53,20 +54,19 @@ static enum held read_held(const struct engine *engine, const struct notificatio
     return HELD_NONE;
 }
 
-static void hold(struct engine *engine, const struct notification *n,
-                 const struct receipt *receipt)
+static void hold(struct engine *engine, const struct notification *n, const struct receipt *receipt)
 {
     char name[ID_TEXT_MAX];
     const char *rest;
     enum held held = held_of(receipt);
     if (read_held(engine, n, &rest) >= held)
         return;
-    batch_mark(engine, &(struct mark_row){
-                           .kind = MARK_RECEIPT,
-                           .name = id_text(n->id, name),
-                           .value = arena_printf(&engine->arena, "%s %s %s", held_words[held],
-                                                 text_or_empty(receipt->provider_id),
-                                                 text_or_empty(receipt->reason))});
+    batch_mark(engine, &(struct mark_row){.kind = MARK_RECEIPT,
+                                          .name = id_text(n->id, name),
+                                          .value = arena_printf(&engine->arena, "%s %s %s",
+                                                                held_words[held],
+                                                                text_or_empty(receipt->provider_id),
+                                                                text_or_empty(receipt->reason))});
 }
 
 bool receipts_prove(const struct engine *engine, const struct notification *n)
@@ -94,9 +94,8 @@ void receipts_settle(struct engine *engine, struct notification *n, const struct
     rest = arena_strdup(&engine->arena, rest);
     const char *reason = strchr(rest, ' ');
     reason = reason != NULL ? reason + 1 : "";
-    batch_mark(engine, &(struct mark_row){.kind = MARK_RECEIPT,
-                                          .name = id_text(n->id, name),
-                                          .gone = true});
+    batch_mark(engine, &(struct mark_row){
+                           .kind = MARK_RECEIPT, .name = id_text(n->id, name), .gone = true});
     if (n->state != NOTIFICATION_ACCEPTED || held == HELD_UNDERWAY)
         return;
     if (held == HELD_DELIVERED || is_of(rest, text_or_empty(result->provider_id)))

@@ -137,8 +137,8 @@ static void change_policy(struct saying *saying)
 static void switch_method(struct saying *saying, bool on)
 {
     const char *channel = saying->answers != NULL ? saying->answers->channel : "";
-    say(saying, methods_switch(saying->engine, saying->input, saying->by, channel, on,
-                               &saying->refused));
+    say(saying,
+        methods_switch(saying->engine, saying->input, saying->by, channel, on, &saying->refused));
 }
 
 static void apply_command(struct saying *saying, const struct reply_command *command)
@@ -302,8 +302,8 @@ static bool wants_unacknowledged(const struct reply *reply)
 {
     for (size_t i = 0; i < reply->command_count; i++) {
         enum verb verb = reply->commands[i].verb;
-        if (verb == VERB_ACK || verb == VERB_KNOWN || verb == VERB_PASS ||
-            verb == VERB_ESCALATE || verb == VERB_ALL_ACK)
+        if (verb == VERB_ACK || verb == VERB_KNOWN || verb == VERB_PASS || verb == VERB_ESCALATE ||
+            verb == VERB_ALL_ACK)
             return true;
     }
     return false;
@@ -510,9 +510,8 @@ static enum answer_status switch_alone(struct saying *saying)
     if (reply->notification != 0 && store_notification(engine->options.store, reply->notification,
                                                        &engine->arena, &stored, NULL) == 0)
         channel = stored.row.channel;
-    saying->text =
-        methods_switch(engine, saying->input, saying->by, channel,
-                       reply->commands[0].verb == VERB_START, &saying->refused);
+    saying->text = methods_switch(engine, saying->input, saying->by, channel,
+                                  reply->commands[0].verb == VERB_START, &saying->refused);
     return saying->refused ? ANSWER_REFUSED : ANSWER_DONE;
 }
 
@@ -524,8 +523,8 @@ static void take(struct saying *saying, struct answer *out_answer)
     }
     uint64_t number = find_number(saying);
     saying->incident = number != 0 ? world_incident(&saying->engine->world, number) : NULL;
-    const char *why = codes_judge(saying->engine, saying->reply, saying->by, saying->incident,
-                                  saying->code_fits);
+    const char *why =
+        codes_judge(saying->engine, saying->reply, saying->by, saying->incident, saying->code_fits);
     if (number != 0 && why[0] != '\0') {
         *out_answer = (struct answer){.status = ANSWER_REFUSED, .text = why};
         return;

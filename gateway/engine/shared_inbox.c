@@ -98,8 +98,8 @@ int shared_inbox_put(struct store *store, struct input *const *inputs, size_t co
 
 /* Only a hand in a SQL shell writes what no version reads: it leaves with the commit that puts it into quarantine. Its
  * bytes lie in the arena, as long as the ticket does. */
-static struct input *make_unusable(struct shared_inbox *shared,
-                                   const struct store_inbox_item *item, const struct err *why)
+static struct input *make_unusable(struct shared_inbox *shared, const struct store_inbox_item *item,
+                                   const struct err *why)
 {
     struct input *input = arena_alloc(&shared->arena, sizeof(*input));
     *input = (struct input){.kind = INPUT_QUARANTINE,

@@ -20,10 +20,8 @@ struct kind_word {
 };
 
 static const struct kind_word kind_words[] = {
-    {.word = "event", .kind = INPUT_EVENT},
-    {.word = "reply", .kind = INPUT_REPLY},
-    {.word = "command", .kind = INPUT_COMMAND},
-    {.word = "receipt", .kind = INPUT_RECEIPT},
+    {.word = "event", .kind = INPUT_EVENT},           {.word = "reply", .kind = INPUT_REPLY},
+    {.word = "command", .kind = INPUT_COMMAND},       {.word = "receipt", .kind = INPUT_RECEIPT},
     {.word = "quarantine", .kind = INPUT_QUARANTINE},
 };
 
@@ -155,10 +153,9 @@ int shared_item_encode(const struct input *input, struct strbuf *buf, struct err
         write_reply(&out, &input->u.reply);
     }
     json_add_object_end(&out);
-    return buf->overflowed
-               ? err_set(err, ERR_TOO_LARGE, "%s: more than %d bytes as JSON", word_of(input->kind),
-                         SHARED_ITEM_BYTES_MAX)
-               : 0;
+    return buf->overflowed ? err_set(err, ERR_TOO_LARGE, "%s: more than %d bytes as JSON",
+                                     word_of(input->kind), SHARED_ITEM_BYTES_MAX)
+                           : 0;
 }
 
 /* Reading. */

@@ -45,8 +45,7 @@ static void take_in(const struct standby_options *options, struct input *const *
         answer(inputs[i], busy);
     }
     struct err err;
-    bool is_in =
-        item_count == 0 || shared_inbox_put(options->store, items, item_count, &err) == 0;
+    bool is_in = item_count == 0 || shared_inbox_put(options->store, items, item_count, &err) == 0;
     if (!is_in && log_burst_due(burst, clock_mono_ms())) {
         log_line(LOG_WARNING, "the shared inbox takes nothing, producers hear 503", "error",
                  err.text, NULL);

@@ -50,7 +50,7 @@ void world_clear(struct world *world)
     pool_clear(&world->notification_pool);
     frozen_clear(&world->frozen);
     names_clear(&world->names);
-    marks_clear(&world->marks);
+    ledger_clear(&world->marks);
     free(world->sources);
     world_init(world);
 }

@@ -33,7 +33,7 @@ struct world {
     struct table groups;        /* open ones, by policy name and group key */
     struct table alerts;        /* by source and key: the newest, others behind it through `twin` */
     struct table notifications; /* by id */
-    struct marks marks;
+    struct ledger marks;
     struct source_count *sources;
     size_t source_count;
     size_t source_capacity;

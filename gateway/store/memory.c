@@ -489,7 +489,7 @@ static void memory_close(void *self)
     memory_keys_clear(&memory->open_groups);
     memory_keys_clear(&memory->unfinished);
     memory_keys_clear(&memory->over);
-    marks_clear(&memory->marks);
+    ledger_clear(&memory->marks);
     free(memory);
 }
 

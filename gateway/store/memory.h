@@ -38,8 +38,8 @@ struct memory_store {
     struct memory_keys open_groups;    /* policy and group of open incidents: each once */
     struct memory_keys unfinished;     /* keys of notifications still to be sent: each once */
     struct memory_keys over; /* source and key of alerts -> newest incident no longer live */
-    struct marks marks;
-    uint64_t inbox_last;     /* highest sequence given */
+    struct ledger marks;
+    uint64_t inbox_last; /* highest sequence given */
     bool broken;
 };
 

@@ -1,12 +1,14 @@
-/* Marks of the memory store: policies/marks.h holds all kinds, as it does in the engine. */
+/* Marks of the memory store: all kinds in one map. */
 #include "gateway/store/memory.h"
 
 void memory_load_marks(const struct memory_store *memory, const struct store_sink *sink)
 {
     for (size_t i = 0; i < memory->marks.count; i++) {
-        const struct mark *mark = &memory->marks.items[i];
-        const struct mark_row row = {
-            .kind = mark->kind, .name = mark->name, .value = mark->value, .at_ms = mark->at_ms};
+        const struct ledger_entry *mark = &memory->marks.items[i];
+        const struct mark_row row = {.kind = (enum mark_kind)mark->kind,
+                                     .name = mark->name,
+                                     .value = mark->value,
+                                     .at_ms = mark->at_ms};
         if (mark->kind != MARK_HEARD) {
             sink->mark(sink->self, &row);
         }
@@ -17,7 +19,7 @@ int memory_find_mark(void *self, enum mark_kind kind, const char *name, struct a
                      struct mark_row *out_row, struct err *err)
 {
     const struct memory_store *memory = self;
-    const struct mark *mark = marks_find(&memory->marks, kind, name);
+    const struct ledger_entry *mark = ledger_find(&memory->marks, kind, name);
     if (mark == NULL) {
         return err_set(err, ERR_NOT_FOUND, "no mark %s '%s'", mark_kind_name(kind), name);
     }
@@ -32,16 +34,15 @@ void memory_sweep_marks(struct memory_store *memory)
 {
     int64_t newest_ms = INT64_MIN;
     for (size_t i = 0; i < memory->marks.count; i++) {
-        const struct mark *mark = &memory->marks.items[i];
+        const struct ledger_entry *mark = &memory->marks.items[i];
         if (mark->kind == MARK_HEARD && mark->at_ms > newest_ms) {
             newest_ms = mark->at_ms;
         }
     }
     for (size_t i = memory->marks.count; i > 0; i--) {
-        const struct mark *mark = &memory->marks.items[i - 1];
+        const struct ledger_entry *mark = &memory->marks.items[i - 1];
         if (mark->kind == MARK_HEARD && mark->at_ms < newest_ms - STORE_HEARD_KEEP_MS) {
-            const struct mark_row gone = {.kind = mark->kind, .name = mark->name, .gone = true};
-            marks_put(&memory->marks, &gone);
+            ledger_drop(&memory->marks, mark->kind, mark->name);
         }
     }
 }

@@ -138,8 +138,8 @@ static struct marks marks_of(const struct effect *effect)
         marks.row = hash_of('n', &id, sizeof(id));
         break;
     case EFFECT_MARK:
-        marks.row = hash_of((char)effect->u.mark->kind, effect->u.mark->name,
-                            strlen(effect->u.mark->name));
+        marks.row =
+            hash_of((char)effect->u.mark->kind, effect->u.mark->name, strlen(effect->u.mark->name));
         break;
     case EFFECT_EVENT:
     case EFFECT_TIMELINE:

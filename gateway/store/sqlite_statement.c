@@ -82,8 +82,9 @@ static const char *const query_sql[QUERY_COUNT] = {
                                   "ORDER BY id LIMIT 1",
     [QUERY_FIND_PROVIDER_ID] = "SELECT id FROM notifications WHERE provider_id = ?1 AND "
                                "channel = ?2 AND provider_id <> '' ORDER BY id DESC LIMIT 1",
-    [QUERY_MARK] = "INSERT INTO marks (kind, name, value, at_ms) VALUES (?1, ?2, ?3, ?4) ON CONFLICT "
-                   "(kind, name) DO UPDATE SET value = excluded.value, at_ms = excluded.at_ms",
+    [QUERY_MARK] =
+        "INSERT INTO marks (kind, name, value, at_ms) VALUES (?1, ?2, ?3, ?4) ON CONFLICT "
+        "(kind, name) DO UPDATE SET value = excluded.value, at_ms = excluded.at_ms",
     [QUERY_MARK_GONE] = "DELETE FROM marks WHERE kind = ?1 AND name = ?2",
     [QUERY_MARK_FIND] = "SELECT value, at_ms FROM marks WHERE kind = ?1 AND name = ?2",
 };

@@ -227,27 +227,22 @@ static struct input sample_reply(enum input_kind kind)
         .id = {9, 8, 7},
         .actor = "contact ann",
         .credential = "link",
-        .u.reply = {.from = "ann",
-                    .via = "link",
-                    .notification = 77,
-                    .incident = 142,
-                    .raw = "142 ack eta 14:30; note \"ö\"\n",
-                    .commands = {{.verb = VERB_ACK, .text = "", .clock_minute = -1},
-                                 {.verb = VERB_ETA, .text = "", .clock_minute = 870},
-                                 {.verb = VERB_SNOOZE,
-                                  .text = "",
-                                  .clock_minute = -1,
-                                  .duration_ms = INT64_C(1) << 50},
-                                 {.verb = VERB_ETA,
-                                  .text = "",
-                                  .clock_minute = -1,
-                                  .at_ms = 1700000000123},
-                                 {.verb = VERB_PRIORITY,
-                                  .text = "",
-                                  .clock_minute = -1,
-                                  .priority = 5},
-                                 {.verb = VERB_NOTE, .text = "\"ö\"", .clock_minute = -1}},
-                    .command_count = 6}};
+        .u.reply = {
+            .from = "ann",
+            .via = "link",
+            .notification = 77,
+            .incident = 142,
+            .raw = "142 ack eta 14:30; note \"ö\"\n",
+            .commands = {{.verb = VERB_ACK, .text = "", .clock_minute = -1},
+                         {.verb = VERB_ETA, .text = "", .clock_minute = 870},
+                         {.verb = VERB_SNOOZE,
+                          .text = "",
+                          .clock_minute = -1,
+                          .duration_ms = INT64_C(1) << 50},
+                         {.verb = VERB_ETA, .text = "", .clock_minute = -1, .at_ms = 1700000000123},
+                         {.verb = VERB_PRIORITY, .text = "", .clock_minute = -1, .priority = 5},
+                         {.verb = VERB_NOTE, .text = "\"ö\"", .clock_minute = -1}},
+            .command_count = 6}};
 }
 
 static void assert_same_reply(const struct input *got, const struct input *want)
@@ -317,7 +312,8 @@ static void test_replies_commands_and_receipts_keep_their_place_among_events(voi
 static void test_an_item_without_version_is_an_event(void **state)
 {
     static const char text[] =
-        "{\"kind\":\"event\",\"actor\":\"source shop\",\"credential\":\"token\",\"action\":\"trigger\","
+        "{\"kind\":\"event\",\"actor\":\"source "
+        "shop\",\"credential\":\"token\",\"action\":\"trigger\","
         "\"severity\":\"info\",\"source\":\"shop\",\"key\":\"k\",\"summary\":\"s\",\"labels\":{},"
         "\"details\":\"\",\"links\":\"\",\"at_ms\":0}";
     const struct store_inbox_item item = {.sequence = 7, .bytes = text, .count = strlen(text)};
@@ -454,7 +450,8 @@ static void test_what_is_newer_waits_and_stops_nothing(void **state)
     struct store_inbox_item *left = NULL;
     size_t left_count = 0;
     arena_init(&arena);
-    assert_int_equal(store->ops->inbox_take(store->self, 0, 9, &arena, &left, &left_count, &err), 0);
+    assert_int_equal(store->ops->inbox_take(store->self, 0, 9, &arena, &left, &left_count, &err),
+                     0);
     assert_int_equal(left_count, 1);
     arena_clear(&arena);
     shared_inbox_destroy(shared);

@@ -553,8 +553,9 @@ static void put_mark(struct store *store, enum mark_kind kind, const char *name,
 {
     struct batch batch;
     batch_begin(&batch, store);
-    batch_mark(&batch, (struct mark_row){
-                           .kind = kind, .name = name, .value = value, .at_ms = at_ms, .gone = gone});
+    batch_mark(&batch,
+               (struct mark_row){
+                   .kind = kind, .name = name, .value = value, .at_ms = at_ms, .gone = gone});
     commit_ok(&batch, store);
 }
 
@@ -907,7 +908,8 @@ static size_t take(struct store *store, uint64_t after, size_t max, char out[16]
     struct store_inbox_item *items = NULL;
     size_t count = 0;
     arena_init(&arena);
-    assert_int_equal(store->ops->inbox_take(store->self, after, max, &arena, &items, &count, &err), 0);
+    assert_int_equal(store->ops->inbox_take(store->self, after, max, &arena, &items, &count, &err),
+                     0);
     for (size_t i = 0; i < count; i++) {
         assert_int_equal(items[i].count, 1);
         assert_int_equal(items[i].id[15], *(const char *)items[i].bytes);
