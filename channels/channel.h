@@ -134,6 +134,10 @@ struct channel_ops {
     /* Where a message goes ("host:port"), for the slot limit and breaker of that destination; written to `out`,
      * NUL-terminated. NULL: the address itself. */
     void (*destination)(void *self, const char *address, char *out, size_t out_size);
+    /* Appended. Whether the values fit together, as far as they alone tell: -1 with a sentence that begins with the key
+     * it is about ("from: want ..."). Called while a configuration is loaded or checked, so that all problems are told
+     * at once; `create` may still refuse. NULL: only `create` tells. */
+    int (*check)(const struct channel_config *config, char *why, size_t why_size);
 };
 
 #ifdef __cplusplus

@@ -4,6 +4,7 @@
  */
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,6 +135,7 @@ struct sms {
     char *base_url;
     char *url;
     char *authorization; /* the whole header line */
+    _Atomic bool receipts_refused;
 
     pthread_mutex_t told_lock;
     int64_t told_code;    /* told_lock: the trouble the operator was told of last */
@@ -168,6 +170,20 @@ static void tell_operator(struct sms *sms, const struct sms_verdict *verdict)
     }
 }
 
+/* A page is worth more than its receipt: the next attempt, and all others until the set-up changes, ask for none. */
+static void stop_receipts(struct sms *sms)
+{
+    char line[SMS_DETAIL_BYTES + 160];
+    if (!atomic_exchange(&sms->receipts_refused, true)) {
+        (void)snprintf(
+            line, sizeof line,
+            "messages go out without asking for receipts until the next start or reload: "
+            "%s does not accept %.200s",
+            sms->provider->name, sms->settings.receipt_url);
+        sms->host->log(sms->host->self, CHANNEL_LOG_ERROR, line);
+    }
+}
+
 static void set_verdict(const struct sms *sms, const struct http_reply *reply,
                         const struct sms_verdict *verdict, struct result_note *out_note)
 {
@@ -175,6 +191,7 @@ static void set_verdict(const struct sms *sms, const struct http_reply *reply,
         [SMS_TAKEN] = CHANNEL_SENT,
         [SMS_NUMBER] = CHANNEL_REJECTED,
         [SMS_CONFIGURATION] = CHANNEL_REJECTED,
+        [SMS_RECEIPTS] = CHANNEL_RETRY,
         [SMS_TRANSIENT] = CHANNEL_RETRY,
         [SMS_UNCLEAR] = CHANNEL_UNKNOWN,
     };
@@ -208,6 +225,8 @@ static void sms_done(void *context, struct channel_ticket *ticket, const struct 
         set_verdict(sms, reply, &verdict, &note);
         if (verdict.class == SMS_CONFIGURATION) {
             tell_operator(sms, &verdict);
+        } else if (verdict.class == SMS_RECEIPTS) {
+            stop_receipts(sms);
         }
     }
     sms->host->finish(sms->host->self, ticket, &note.result);
@@ -262,11 +281,12 @@ static enum channel_accept sms_send(void *self, const struct channel_message *me
     }
     struct strbuf form, receipt_url;
     struct sms_settings settings = sms->settings;
+    bool wants_receipt = settings.receipt_url[0] != '\0' && !atomic_load(&sms->receipts_refused);
     strbuf_init(&form, FORM_BYTES_MAX);
     strbuf_init(&receipt_url, FORM_BYTES_MAX);
     /* It names the notification, so that no receipt comes too early to be understood. */
     strbuf_printf(&receipt_url, "%s?n=%" PRIu64, settings.receipt_url, message->notification);
-    settings.receipt_url = settings.receipt_url[0] != '\0' ? strbuf_text(&receipt_url) : "";
+    settings.receipt_url = wants_receipt ? strbuf_text(&receipt_url) : "";
     sms->provider->body(&settings, message, knows_useful ? message->useful_ms : 0, &form);
     ASSERT(!form.overflowed);
     enum channel_accept accept = post(sms, message, ticket, &form);
@@ -277,34 +297,63 @@ static enum channel_accept sms_send(void *self, const struct channel_message *me
 
 /* --- creation --- */
 
-static int find_provider(struct sms *sms, const char *name, char *why, size_t why_size)
+static const struct sms_provider *find_provider(const char *name)
 {
     for (size_t i = 0; i < sizeof providers / sizeof providers[0]; i++) {
         if (text_equal(providers[i]->name, name)) {
-            sms->provider = providers[i];
-            return 0;
+            return providers[i];
         }
     }
-    (void)snprintf(why, why_size, "provider: got '%.40s', want twilio", name);
-    return -1;
+    return NULL;
 }
 
-static int read_base_url(struct sms *sms, const char *value, char *why, size_t why_size)
+static struct sms_settings settings_of(const char *const *values)
+{
+    return (struct sms_settings){
+        .account = values[OPTION_ACCOUNT],
+        .token = values[OPTION_TOKEN],
+        .api_key = values[OPTION_API_KEY],
+        .api_key_secret = values[OPTION_API_KEY_SECRET],
+        .from = values[OPTION_FROM],
+        .messaging_service = values[OPTION_MESSAGING_SERVICE],
+        .base_url = "",
+        .receipt_url = "",
+    };
+}
+
+static int sms_check(const struct channel_config *config, char *why, size_t why_size)
 {
     char reason[160];
-    sms->base_url = heap_strdup(value[0] != '\0' ? value : sms->provider->base_url);
-    size_t length = strlen(sms->base_url);
-    while (length > 0 && sms->base_url[length - 1] == '/') {
-        sms->base_url[--length] = '\0';
-    }
-    if (http_url_check(sms->base_url, reason, sizeof reason) != 0 ||
-        strpbrk(sms->base_url, "?#") != NULL) {
-        (void)snprintf(why, why_size,
-                       "base_url: got '%.60s', want https://HOST, perhaps with a path",
-                       sms->base_url);
+    const char *const *values = config->values;
+    if (config->value_count != OPTION_COUNT) {
+        (void)snprintf(why, why_size, "got %zu values, want %d", config->value_count, OPTION_COUNT);
         return -1;
     }
-    return 0;
+    const struct sms_provider *provider = find_provider(values[OPTION_PROVIDER]);
+    const struct sms_settings settings = settings_of(values);
+    const char *base_url = values[OPTION_BASE_URL];
+    if (provider == NULL) {
+        (void)snprintf(why, why_size, "provider: got '%.40s', want twilio",
+                       values[OPTION_PROVIDER]);
+        return -1;
+    }
+    if (base_url[0] != '\0' &&
+        (http_url_check(base_url, reason, sizeof reason) != 0 || strpbrk(base_url, "?#") != NULL)) {
+        (void)snprintf(why, why_size,
+                       "base_url: got '%.60s', want https://HOST, perhaps with a path", base_url);
+        return -1;
+    }
+    return provider->check(&settings, why, why_size);
+}
+
+static char *trimmed_url(const char *url)
+{
+    char *copy = heap_strdup(url);
+    size_t length = strlen(copy);
+    while (length > 0 && copy[length - 1] == '/') {
+        copy[--length] = '\0';
+    }
+    return copy;
 }
 
 static int make_request_parts(struct sms *sms, char *why, size_t why_size)
@@ -344,41 +393,33 @@ static int start_transport(struct sms *sms, const char *const *values, char *why
     return http_transport_create(&transport, &sms->transport, why, why_size);
 }
 
-static int read_settings(struct sms *sms, const char *const *values, char *why, size_t why_size)
+static void read_settings(struct sms *sms, const char *const *values)
 {
     const struct channel_host *host = sms->host;
     bool knows_receipts =
         host->size >= offsetof(struct channel_host, receipt_url) + sizeof host->receipt_url;
-    bool wants_receipts = text_equal(values[OPTION_STATUS_CALLBACK], "yes") && knows_receipts;
-    if (find_provider(sms, values[OPTION_PROVIDER], why, why_size) != 0 ||
-        read_base_url(sms, values[OPTION_BASE_URL], why, why_size) != 0) {
-        return -1;
+    sms->provider = find_provider(values[OPTION_PROVIDER]);
+    ASSERT(sms->provider != NULL);
+    sms->base_url = trimmed_url(values[OPTION_BASE_URL][0] != '\0' ? values[OPTION_BASE_URL]
+                                                                   : sms->provider->base_url);
+    sms->settings = settings_of(values);
+    sms->settings.base_url = sms->base_url;
+    if (knows_receipts && text_equal(values[OPTION_STATUS_CALLBACK], "yes")) {
+        sms->settings.receipt_url = host->receipt_url;
     }
-    sms->settings = (struct sms_settings){
-        .account = values[OPTION_ACCOUNT],
-        .token = values[OPTION_TOKEN],
-        .api_key = values[OPTION_API_KEY],
-        .api_key_secret = values[OPTION_API_KEY_SECRET],
-        .from = values[OPTION_FROM],
-        .messaging_service = values[OPTION_MESSAGING_SERVICE],
-        .base_url = sms->base_url,
-        .receipt_url = wants_receipts ? host->receipt_url : "",
-    };
-    return sms->provider->check(&sms->settings, why, why_size);
 }
 
 static int sms_create(const struct channel_host *host, const struct channel_config *config,
                       void **out_self, char *why, size_t why_size)
 {
-    if (config->value_count != OPTION_COUNT) {
-        (void)snprintf(why, why_size, "got %zu values, want %d", config->value_count, OPTION_COUNT);
+    if (sms_check(config, why, why_size) != 0) {
         return -1;
     }
     struct sms *sms = heap_alloc(sizeof *sms);
     sms->host = host;
     ASSERT(pthread_mutex_init(&sms->told_lock, NULL) == 0);
-    if (read_settings(sms, config->values, why, why_size) != 0 ||
-        make_request_parts(sms, why, why_size) != 0 ||
+    read_settings(sms, config->values);
+    if (make_request_parts(sms, why, why_size) != 0 ||
         start_transport(sms, config->values, why, why_size) != 0) {
         sms_destroy(sms);
         return -1;
@@ -424,4 +465,5 @@ const struct channel_ops escalated_channel = {
     .send = sms_send,
     .destroy = sms_destroy,
     .destination = sms_destination,
+    .check = sms_check,
 };

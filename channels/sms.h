@@ -38,6 +38,7 @@ enum sms_class {
     SMS_TAKEN,
     SMS_NUMBER, /* this number or message will never work: the next method */
     SMS_CONFIGURATION, /* no message will work until the operator has acted: the next method, and the operator is told */
+    SMS_RECEIPTS,  /* the URL for receipts is not accepted: messages go out without it */
     SMS_TRANSIENT, /* later may work */
     SMS_UNCLEAR,   /* an answer that is not the provider's: it may have been taken */
 };

@@ -35,7 +35,7 @@ static const struct code_class code_classes[] = {
     {.code = 21604, .class = SMS_NUMBER},        /* To is missing */
     {.code = 21606, .class = SMS_CONFIGURATION}, /* From cannot send messages */
     {.code = 21608, .class = SMS_CONFIGURATION}, /* trial account, number not verified */
-    {.code = 21609, .class = SMS_CONFIGURATION}, /* invalid StatusCallback */
+    {.code = 21609, .class = SMS_RECEIPTS},      /* invalid StatusCallback */
     {.code = 21610, .class = SMS_NUMBER},        /* the recipient has opted out */
     {.code = 21611, .class = SMS_TRANSIENT},     /* the queue of this sender is full */
     {.code = 21612, .class = SMS_NUMBER},        /* no route */

@@ -121,6 +121,36 @@ static void test_bodies(void **state)
     }
 }
 
+static int hex_digit(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c - 'A' + 10;
+}
+
+/* Whatever byte a text has, the form has the same fields, and the provider reads the same text. */
+static void test_every_byte(void **state)
+{
+    (void)state;
+    for (int byte = 1; byte < 256; byte++) {
+        const char text[] = {'a', (char)byte, 'b', '\0'};
+        static const char before[] = "To=%2B12025550143&From=%2B12025550100&Body=a";
+        struct sms_settings settings = good_settings();
+        struct channel_message message = message_of(text);
+        struct strbuf out;
+        settings.receipt_url = "";
+        strbuf_init(&out, 4096);
+        sms_twilio.body(&settings, &message, 0, &out);
+        const char *piece = strbuf_text(&out) + sizeof before - 1;
+        assert_memory_equal(strbuf_text(&out), before, sizeof before - 1);
+        bool escaped = piece[0] == '%';
+        int read =
+            escaped ? hex_digit(piece[1]) * 16 + hex_digit(piece[2]) : (unsigned char)piece[0];
+        assert_int_equal(read, byte);
+        assert_true(escaped || (byte > 0x20 && byte < 0x7f && strchr("&=+%", byte) == NULL));
+        assert_string_equal(piece + (escaped ? 3 : 1), "b");
+        strbuf_clear(&out);
+    }
+}
+
 static void test_api_key(void **state)
 {
     (void)state;
@@ -220,6 +250,11 @@ static const struct judge_case judge_cases[] = {
      .answer = "{\"code\":21408}",
      .want = SMS_CONFIGURATION,
      .code = 21408},
+    {.name = "StatusCallback",
+     .status = 400,
+     .answer = "{\"code\":21609}",
+     .want = SMS_RECEIPTS,
+     .code = 21609},
     {.name = "unknown code",
      .status = 400,
      .answer = "{\"code\":29999,\"message\":\"New\"}",
@@ -328,8 +363,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_request), cmocka_unit_test(test_bodies),
-        cmocka_unit_test(test_api_key), cmocka_unit_test(test_judge),
-        cmocka_unit_test(test_check),
+        cmocka_unit_test(test_api_key), cmocka_unit_test(test_every_byte),
+        cmocka_unit_test(test_judge),   cmocka_unit_test(test_check),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

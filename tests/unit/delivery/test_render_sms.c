@@ -16,7 +16,7 @@
 #include "gateway/system/token.h"
 
 #define PUBLIC_URL "https://alerts.example.com"
-#define ROUNDS 20000
+#define ROUNDS 4000
 
 static const unsigned char key_bytes[32] = {1, 2, 3};
 static struct secret token_key = {.bytes = (unsigned char *)(uintptr_t)key_bytes,
