@@ -145,6 +145,9 @@ void repolicy_move(struct engine *engine, struct incident *incident, struct move
 
 /* attempts.c */
 void attempts_send(struct engine *engine, struct incident *incident, const struct message *message);
+/* About an incident that is no longer in memory: `closed` lives for this call. */
+void attempts_send_closed(struct engine *engine, const struct incident *closed,
+                          const struct message *message);
 void attempts_queue(struct engine *engine, struct notification *notification);
 void attempts_end(struct engine *engine, struct notification *notification,
                   enum notification_state state, const char *reason);

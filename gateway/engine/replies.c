@@ -1,34 +1,18 @@
 /* Replies and commands: which incident they mean, who may, and the answer (DESIGN section 4, rules
  * 7 to 9; section 7). */
 #include <stdlib.h>
+#include <string.h>
 
 #include "gateway/base/assert.h"
+#include "gateway/base/gsm.h"
 #include "gateway/base/text.h"
 #include "gateway/engine/addressed.h"
-#include "gateway/engine/engine_state.h"
+#include "gateway/engine/replies_internal.h"
 #include "policies/answer.h"
 #include "policies/follow.h"
 #include "policies/reach.h"
 
-enum { LISTED_MAX = 8, RECENT_MS = 86400000 };
-
-/* One reply being applied. */
-struct saying {
-    struct engine *engine;
-    const struct input *input;
-    const struct reply *reply;
-    const char *by;
-    struct incident *incident;
-    const struct notification
-        *answers; /* the notification replied to, when it is still in memory */
-    bool acks;    /* ack, known, eta or snooze is among the commands */
-    bool known;
-    bool takes;
-    bool code_fits; /* the reply carried the code of `answers` */
-    int64_t eta_at_ms;
-    bool refused;
-    const char *text; /* the answer so far */
-};
+enum { LISTED_MAX = 8, LIST_PARTS_MAX = 2, RECENT_MS = 86400000 };
 
 static void say(struct saying *saying, const char *text)
 {
@@ -57,8 +41,7 @@ static int64_t eta_of(const struct saying *saying, const struct reply_command *c
     return engine->now_ms + command->duration_ms;
 }
 
-/* All that acknowledges in one message is one acknowledgement. */
-static void gather(struct saying *saying)
+void replies_gather(struct saying *saying)
 {
     for (size_t i = 0; i < saying->reply->command_count; i++) {
         const struct reply_command *command = &saying->reply->commands[i];
@@ -225,7 +208,7 @@ static void apply_reply(struct saying *saying)
 {
     const struct reply *reply = saying->reply;
     move_incident(saying, (struct move){.kind = MOVE_HEARD});
-    gather(saying);
+    replies_gather(saying);
     /* Taking over comes first: the new owner may promise. Where nobody has it, it is an ack. */
     if (saying->takes && (!saying->acks || saying->incident->state == INCIDENT_ACKNOWLEDGED))
         move_incident(saying, (struct move){.kind = MOVE_TAKE});
@@ -298,6 +281,19 @@ static void look_at(struct standing *standing, const struct incident *incident, 
         add_listed(standing->told, &standing->told_count, incident->number);
 }
 
+/* Incidents leave memory within the day. A store that does not answer now will say so at the commit. */
+static void look_into_store(struct standing *standing, const struct engine *engine, const char *by)
+{
+    const struct store *store = engine->options.store;
+    struct store_told told;
+    if (store->ops->last_told(store->self, by, &told, NULL) != 0 ||
+        told.notification <= standing->last_notification)
+        return;
+    standing->last = told.incident;
+    standing->last_notification = told.notification;
+    standing->last_at_ms = told.due_at_ms;
+}
+
 static bool wants_unacknowledged(const struct reply *reply)
 {
     for (size_t i = 0; i < reply->command_count; i++) {
@@ -309,15 +305,43 @@ static bool wants_unacknowledged(const struct reply *reply)
     return false;
 }
 
-static const char *list_text(struct engine *engine, const uint64_t *numbers, size_t count)
+/* As much of a title as `most` bytes hold, up to the end of a character. */
+static size_t title_bytes_that_fit(const char *title, size_t most)
+{
+    size_t length = strlen(title);
+    size_t keep = 0;
+    for (;;) {
+        size_t step = text_utf8_step(title + keep, length - keep);
+        if (step == 0 || keep + step > most)
+            return keep;
+        keep += step;
+    }
+}
+
+static const char *list_with(struct engine *engine, const uint64_t *numbers, size_t count,
+                             size_t title_bytes)
 {
     const char *text = "Which one? Put its number first:";
     for (size_t i = 0; i < count; i++) {
-        const struct incident *incident = world_incident(&engine->world, numbers[i]);
-        text = arena_printf(&engine->arena, "%s%s #%llu %.80s", text, i > 0 ? ";" : "",
-                            (unsigned long long)numbers[i], incident_title(incident));
+        const char *title = incident_title(world_incident(&engine->world, numbers[i]));
+        size_t keep = title_bytes_that_fit(title, title_bytes);
+        text = arena_printf(&engine->arena, "%s%s #%llu%s%.*s%s", text, i > 0 ? ";" : "",
+                            (unsigned long long)numbers[i], keep > 0 ? " " : "", (int)keep, title,
+                            keep > 0 && title[keep] != '\0' ? "..." : "");
     }
     return text;
+}
+
+/* Every number has to be in an answer of two short messages: titles take what is left. */
+static const char *list_text(struct engine *engine, const uint64_t *numbers, size_t count)
+{
+    static const size_t budgets[] = {240, 160, 100, 60, 30};
+    for (size_t i = 0; i < sizeof(budgets) / sizeof(budgets[0]); i++) {
+        const char *text = list_with(engine, numbers, count, budgets[i] / count);
+        if (gsm_measure(text, strlen(text)).parts <= LIST_PARTS_MAX)
+            return text;
+    }
+    return list_with(engine, numbers, count, 0);
 }
 
 static int compare_numbers(const void *a, const void *b)
@@ -344,6 +368,8 @@ static uint64_t guess_incident(struct saying *saying)
         list = first ? standing.owned : standing.told;
         count = first ? standing.owned_count : standing.told_count;
     }
+    if (count == 0)
+        look_into_store(&standing, engine, saying->by);
     if (count == 0 && standing.last != 0 && engine->now_ms - standing.last_at_ms <= RECENT_MS)
         return standing.last;
     if (count == 1)
@@ -387,89 +413,9 @@ static uint64_t find_number(struct saying *saying)
     return guess_incident(saying);
 }
 
-/* Whoever heard only "recorded" finds on the timeline that it was refused. */
-static void note_unheard(struct saying *saying, uint64_t number)
-{
-    if (saying->input->inbox_sequence == 0 || !saying->refused)
-        return;
-    batch_note(saying->engine, number,
-               &(struct note){.kind = "refused",
-                              .actor = saying->input->actor,
-                              .credential = saying->input->credential,
-                              .text = saying->text,
-                              .data = ""});
-}
-
-/* The answer by message, where no ticket carries it back. */
-static void answer_by_message(struct saying *saying)
-{
-    struct engine *engine = saying->engine;
-    struct incident *incident = saying->incident;
-    bool was_recorded = saying->input->inbox_sequence != 0;
-    bool waits = saying->input->ticket != NULL && !was_recorded;
-    if (waits || saying->text[0] == '\0' || (saying->input->kind != INPUT_REPLY && !was_recorded))
-        return;
-    moment_next(&engine->moment);
-    /* A link or the command line could have answered at once; now a message must. */
-    if (!follow_answer(incident, &engine->moment, saying->by, saying->reply->via, saying->text) &&
-        !(was_recorded &&
-          follow_send(incident, &engine->moment, KIND_ANSWER, saying->by, saying->text))) {
-        note_unheard(saying, incident->number);
-        return;
-    }
-    ASSERT(engine->moment.act_count == 1);
-    batch_touch_incident(engine, incident);
-    attempts_send(engine, incident, &engine->moment.acts[0].u.message);
-}
-
 static bool asks_only_for_help(const struct reply *reply)
 {
     return reply->command_count == 1 && reply->commands[0].verb == VERB_HELP;
-}
-
-static void note_closed(struct saying *saying, uint64_t number, const char *kind, const char *text)
-{
-    const struct input *input = saying->input;
-    batch_note(saying->engine, number,
-               &(struct note){.kind = kind,
-                              .actor = input->actor,
-                              .credential = input->credential,
-                              .text = text,
-                              .data = ""});
-}
-
-/* The incident has left memory; what is said about it still belongs on its timeline. False: it is
- * no longer kept at all. */
-static bool note_on_closed(struct saying *saying, uint64_t number)
-{
-    struct engine *engine = saying->engine;
-    const struct store *store = engine->options.store;
-    const struct reply *reply = saying->reply;
-    int64_t resolved_at_ms = 0;
-    if (store->ops->closed_at(store->self, number, &resolved_at_ms, NULL) != 0 ||
-        resolved_at_ms == 0)
-        return false;
-    gather(saying);
-    if (saying->acks)
-        note_closed(
-            saying, number, "note",
-            arena_printf(&engine->arena, "%s acknowledged after the resolution", saying->by));
-    if (reply->command_count == 0)
-        note_closed(saying, number, "note", reply->raw);
-    for (size_t i = 0; i < reply->command_count; i++) {
-        const struct reply_command *command = &reply->commands[i];
-        if (command->text[0] != '\0')
-            note_closed(saying, number, verb_name(command->verb), command->text);
-        else if (command->verb == VERB_ESCALATE || command->verb == VERB_PASS ||
-                 command->verb == VERB_TAKE || command->verb == VERB_RESOLVE ||
-                 command->verb == VERB_REPOLICY)
-            saying->refused = true;
-    }
-    const struct zone *zone = moment_zone_of(&engine->moment, saying->by);
-    saying->text =
-        arena_printf(&engine->arena, "#%llu was resolved at %s.", (unsigned long long)number,
-                     moment_local_time(&engine->moment, zone, resolved_at_ms));
-    return true;
 }
 
 static void finish_without(struct saying *saying, uint64_t number, struct answer *out_answer)
@@ -479,13 +425,17 @@ static void finish_without(struct saying *saying, uint64_t number, struct answer
     if (asks_only_for_help(saying->reply)) {
         status = ANSWER_DONE;
         saying->text = answer_help();
-    } else if (number != 0 && note_on_closed(saying, number)) {
+    } else if (number != 0 && replies_note_on_closed(saying, number)) {
         status = saying->refused ? ANSWER_REFUSED : ANSWER_DONE;
     } else if (number != 0) {
         saying->text =
             arena_printf(&engine->arena, "There is no incident #%llu.", (unsigned long long)number);
     } else if (saying->text[0] == '\0') {
         saying->text = "That message names no incident; put #N first.";
+    }
+    if (status == ANSWER_UNKNOWN) {
+        saying->refused = true;
+        replies_note_unheard(saying, 0);
     }
     *out_answer = (struct answer){.status = status, .incident = number, .text = saying->text};
 }
@@ -537,7 +487,7 @@ static void take(struct saying *saying, struct answer *out_answer)
         saying->answers = NULL;
     note_replier(saying);
     apply_reply(saying);
-    answer_by_message(saying);
+    replies_answer_by_message(saying);
     *out_answer = (struct answer){.status = saying->refused ? ANSWER_REFUSED : ANSWER_DONE,
                                   .incident = number,
                                   .text = saying->text};

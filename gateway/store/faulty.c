@@ -63,11 +63,18 @@ static int faulty_find_alert(void *self, const char *source, const char *key,
     return inner->ops->find_alert(inner->self, source, key, out_incident, err);
 }
 
-static int faulty_closed_at(void *self, uint64_t number, int64_t *out_resolved_at_ms,
+static int faulty_closed(void *self, uint64_t number, struct arena *arena,
+                         struct incident_row *out_row, bool *out_found, struct err *err)
+{
+    struct store *inner = ((struct faulty_store *)self)->inner;
+    return inner->ops->closed(inner->self, number, arena, out_row, out_found, err);
+}
+
+static int faulty_last_told(void *self, const char *contact, struct store_told *out_told,
                             struct err *err)
 {
     struct store *inner = ((struct faulty_store *)self)->inner;
-    return inner->ops->closed_at(inner->self, number, out_resolved_at_ms, err);
+    return inner->ops->last_told(inner->self, contact, out_told, err);
 }
 
 static int faulty_find_mark(void *self, enum mark_kind kind, const char *name, struct arena *arena,
@@ -127,8 +134,9 @@ static const struct store_ops faulty_ops = {
     .notifications = faulty_notifications,
     .find_provider_id = faulty_find_provider_id,
     .find_alert = faulty_find_alert,
-    .closed_at = faulty_closed_at,
     .find_mark = faulty_find_mark,
+    .closed = faulty_closed,
+    .last_told = faulty_last_told,
     .inbox_append = faulty_inbox_append,
     .inbox_take = faulty_inbox_take,
     .idle = faulty_idle,

@@ -29,6 +29,7 @@ extern const char schema_0001_postgres[];
 extern const char schema_0002_postgres[];
 extern const char schema_0003_postgres[];
 extern const char schema_0004_postgres[];
+extern const char schema_0005_postgres[];
 
 enum { SWEEP_EVENTS, SWEEP_TIMELINE, SWEEP_NOTIFICATIONS, SWEEP_QUARANTINE, SWEEP_COUNT };
 
@@ -90,7 +91,10 @@ int postgres_find_alert(void *self, const char *source, const char *key, uint64_
                         struct err *err);
 /* After a commit: alerts of the incidents that have left memory with it are known to the filter. */
 void postgres_note_over(struct postgres_store *store, const struct effects *effects);
-int postgres_closed_at(void *self, uint64_t number, int64_t *out_resolved_at_ms, struct err *err);
+int postgres_closed(void *self, uint64_t number, struct arena *arena, struct incident_row *out_row,
+                    bool *out_found, struct err *err);
+int postgres_last_told(void *self, const char *contact, struct store_told *out_told,
+                       struct err *err);
 int postgres_find_provider_id(void *self, const char *channel, const char *provider_id,
                               uint64_t *out_notification, struct err *err);
 

@@ -36,6 +36,7 @@ extern const char schema_0001_sqlite[];
 extern const char schema_0002_sqlite[];
 extern const char schema_0003_sqlite[];
 extern const char schema_0004_sqlite[];
+extern const char schema_0005_sqlite[];
 
 enum query {
     QUERY_BEGIN,
@@ -55,6 +56,7 @@ enum query {
     QUERY_INCIDENT_MOVE,
     QUERY_INCIDENT_CLOSED,
     QUERY_NOTIFICATION,
+    QUERY_LAST_TOLD,
     QUERY_CLAIM,
     QUERY_CLAIM_BODY,
     QUERY_ATTEMPT_START,
@@ -142,7 +144,9 @@ int sqlite_find_provider_id(void *self, const char *channel, const char *provide
 int sqlite_find_alert(void *self, const char *source, const char *key, uint64_t *out_incident,
                       struct err *err);
 
-int sqlite_closed_at(void *self, uint64_t number, int64_t *out_resolved_at_ms, struct err *err);
+int sqlite_closed(void *self, uint64_t number, struct arena *arena, struct incident_row *out_row,
+                  bool *out_found, struct err *err);
+int sqlite_last_told(void *self, const char *contact, struct store_told *out_told, struct err *err);
 
 int write_mark(struct sqlite_store *store, const struct mark_row *row);
 int sqlite_give_mark(sqlite3_stmt *statement, const struct store_sink *sink, struct err *err);

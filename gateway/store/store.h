@@ -99,6 +99,13 @@ struct stored_notification {
     const char *links;
 };
 
+/* What a contact was notified of. */
+struct store_told {
+    uint64_t notification;
+    uint64_t incident;
+    int64_t due_at_ms;
+};
+
 struct store;
 
 struct store_ops {
@@ -117,10 +124,14 @@ struct store_ops {
     int (*find_alert)(void *self, const char *source, const char *key, uint64_t *out_incident,
                       struct err *err);
     /* When an incident that is no longer live was resolved; 0 when there is none of that number. */
-    int (*closed_at)(void *self, uint64_t number, int64_t *out_resolved_at_ms, struct err *err);
     /* ERR_NOT_FOUND when there is none; its texts in the arena. */
     int (*find_mark)(void *self, enum mark_kind kind, const char *name, struct arena *arena,
                      struct mark_row *out_row, struct err *err);
+    /* An incident that is no longer live, its texts in the arena. */
+    int (*closed)(void *self, uint64_t number, struct arena *arena, struct incident_row *out_row,
+                  bool *out_found, struct err *err);
+    /* The newest notification of a contact that a provider has taken; its id is 0 when there is none. */
+    int (*last_told)(void *self, const char *contact, struct store_told *out_told, struct err *err);
     int (*inbox_append)(void *self, const struct store_inbox_item *items, size_t count,
                         struct err *err);
     /* The oldest behind the sequence `after`. They stay in the store until a commit names them as applied. */

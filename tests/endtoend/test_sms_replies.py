@@ -149,7 +149,7 @@ def test_an_answer_to_the_page_acknowledges(world):
     assert answer.startswith(f"#{number} is yours until "), answer
     assert w.state(number) == ("acknowledged", "ann")
     assert w.say(BOB, "ack").startswith(f"ann already has #{number}")
-    assert w.say(BOB, "take") .startswith(f"#{number} is yours")
+    assert w.say(BOB, "take").startswith(f"#{number} is yours")
     row = next(row for row in w.daemon.incident(number)["timeline"] if row["kind"] == "ack")
     assert row["actor"] == "contact ann" and row["credential"] == f"twilio {ANN}"
 
@@ -169,7 +169,7 @@ def test_fields_and_resolution(world):
     number, _ = w.page("one")
     assert "cause recorded" in w.say(ANN, "ack p2 eta 30m cause db failover; note calling the vendor")
     incident = w.daemon.incident(number)
-    assert (incident["priority"], incident["cause"], incident["owner"]) == (2, "db failover", "ann")
+    assert (incident["priority"], incident["cause"], incident["owner"]) == ("p2", "db failover", "ann")
     assert w.say(ANN, "status").startswith(f"#{number} is acknowledged, error, p2: one is broken.")
     assert w.say(ANN, "help").startswith("Reply with: ack")
     assert w.say(ANN, "6") == f"#{number} is resolved."

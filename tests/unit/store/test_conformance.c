@@ -278,8 +278,20 @@ static uint64_t found_alert(struct store *store, const char *source, const char 
 static int64_t closed_at(struct store *store, uint64_t number)
 {
     struct err err = {0};
-    int64_t at_ms = 99;
-    assert_int_equal(store->ops->closed_at(store->self, number, &at_ms, &err), 0);
+    struct arena arena;
+    struct incident_row row;
+    bool found = false;
+    int64_t at_ms = 0;
+    arena_init(&arena);
+    assert_int_equal(store->ops->closed(store->self, number, &arena, &row, &found, &err), 0);
+    if (found) {
+        assert_int_equal(row.number, number);
+        assert_false(row.live);
+        assert_string_equal(row.title, sample_incident(number).title);
+        assert_string_equal(row.owner, sample_incident(number).owner);
+        at_ms = row.resolved_at_ms;
+    }
+    arena_clear(&arena);
     return at_ms;
 }
 
@@ -896,6 +908,66 @@ static void test_a_store_made_to_fail_gives_every_verdict(void **state)
     assert_string_equal(store_verdict_name(STORE_LEASE_LOST), "lease lost");
 }
 
+static void assert_told(struct store *store, const char *contact, uint64_t notification,
+                        int64_t due_at_ms)
+{
+    struct err err = {0};
+    struct store_told told = {.notification = 99};
+    assert_int_equal(store->ops->last_told(store->self, contact, &told, &err), 0);
+    assert_int_equal(told.notification, notification);
+    if (notification != 0) {
+        assert_int_equal(told.incident, 1000 + notification);
+        assert_int_equal(told.due_at_ms, due_at_ms);
+    }
+}
+
+static void add_told(struct store *store, uint64_t id, const char *contact,
+                     enum notification_state state)
+{
+    struct batch batch;
+    struct notification_row row = sample_notification(id, 1000 + id);
+    char key[32];
+    (void)snprintf(key, sizeof(key), "told %llu", (unsigned long long)id); /* fits */
+    row.contact = contact;
+    row.key = key;
+    row.due_at_ms = (int64_t)id * 10;
+    row.state = NOTIFICATION_PENDING;
+    row.ended_at_ms = 0;
+    batch_begin(&batch, store);
+    batch_incident(&batch, true, sample_incident(1000 + id));
+    batch_notification(&batch, row);
+    commit_ok(&batch, store);
+    if (state == NOTIFICATION_PENDING) {
+        return;
+    }
+    batch_begin(&batch, store);
+    batch_claim(&batch, sample_claim(id, 1));
+    if (state != NOTIFICATION_CLAIMED) {
+        batch_outcome(&batch, sample_outcome(id, state));
+    }
+    commit_ok(&batch, store);
+}
+
+static void test_the_last_notification_a_contact_was_told_of(void **state)
+{
+    struct store *store = store_of(state);
+    assert_told(store, "ann", 0, 0);
+    add_told(store, 1, "ann", NOTIFICATION_ACCEPTED);
+    add_told(store, 2, "ann", NOTIFICATION_DELIVERED);
+    add_told(store, 3, "bob", NOTIFICATION_ACCEPTED);
+    add_told(store, 4, "ann", NOTIFICATION_PENDING);
+    add_told(store, 5, "ann", NOTIFICATION_CLAIMED);
+    add_told(store, 6, "ann", NOTIFICATION_FAILED);
+    assert_told(store, "ann", 2, 20);
+    assert_told(store, "bob", 3, 30);
+    assert_told(store, "an", 0, 0);
+    struct batch batch;
+    batch_begin(&batch, store);
+    batch_outcome(&batch, sample_outcome(5, NOTIFICATION_ACCEPTED));
+    commit_ok(&batch, store);
+    assert_told(store, "ann", 5, 50);
+}
+
 /* Inbox. */
 
 /* Sequences of what was taken last. */
@@ -1088,6 +1160,7 @@ static const struct {
     CASE(test_keys_are_free_again_at_the_end),
     CASE(test_an_empty_body_is_a_body),
     CASE(test_a_store_made_to_fail_gives_every_verdict),
+    CASE(test_the_last_notification_a_contact_was_told_of),
     CASE(test_inbox_items_leave_with_the_commit_that_names_them),
     CASE(test_an_inbox_item_is_applied_once),
     CASE(test_incident_moves_to_another_group),
