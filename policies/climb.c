@@ -355,8 +355,8 @@ static const char *earlier_promises(const struct incident *incident, const struc
             text = arena_printf(moment->arena, "%s%s %s", text, separator,
                                 moment_local_time(moment, zone, at_ms));
         else
-            text = arena_printf(moment->arena, "%s%s %02d:%02d", text, separator, at.hour,
-                                at.minute);
+            text =
+                arena_printf(moment->arena, "%s%s %02d:%02d", text, separator, at.hour, at.minute);
         named = at;
     }
     return arena_printf(moment->arena, ", before that%s", text);

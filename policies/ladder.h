@@ -50,11 +50,12 @@ struct ladder {
     int32_t climbs_left;
     int32_t serial; /* messages outside steps and pages to the fallback so far: makes their keys
                        unique */
-    int32_t fallback_count;   /* serial of the latest page to the fallback */
-    int32_t promise_drops;    /* ETAs given before the first of `promises` */
-    int32_t promises[LADDER_PROMISES_MAX]; /* ETAs given since the opening in minutes of Unix time, the latest last; 0: none */
-    int8_t page_from;         /* page steps below this index have had their turn in this climb */
-    int8_t latest; /* the last paging: index of its step, LADDER_NOBODY or LADDER_FALLBACK */
+    int32_t fallback_count; /* serial of the latest page to the fallback */
+    int32_t promise_drops;  /* ETAs given before the first of `promises` */
+    int32_t promises
+        [LADDER_PROMISES_MAX]; /* ETAs given since the opening in minutes of Unix time, the latest last; 0: none */
+    int8_t page_from; /* page steps below this index have had their turn in this climb */
+    int8_t latest;    /* the last paging: index of its step, LADDER_NOBODY or LADDER_FALLBACK */
     int8_t fallback_level; /* how far down the fallback chain the last paging was */
     int8_t acked_severity;
     bool exhausted;

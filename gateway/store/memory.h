@@ -66,8 +66,7 @@ int memory_find_alert(void *self, const char *source, const char *key, uint64_t 
                       struct err *err);
 int memory_closed(void *self, uint64_t number, struct arena *arena, struct incident_row *out_row,
                   bool *out_found, struct err *err);
-int memory_last_told(void *self, const char *contact, struct store_told *out_told,
-                     struct err *err);
+int memory_last_told(void *self, const char *contact, struct store_told *out_told, struct err *err);
 int memory_notifications(void *self, const uint64_t *ids, size_t count, struct arena *arena,
                          struct stored_notification *out_items, struct err *err);
 int memory_find_provider_id(void *self, const char *channel, const char *provider_id,

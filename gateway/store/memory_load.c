@@ -153,8 +153,7 @@ int memory_closed(void *self, uint64_t number, struct arena *arena, struct incid
     return 0;
 }
 
-int memory_last_told(void *self, const char *contact, struct store_told *out_told,
-                     struct err *err)
+int memory_last_told(void *self, const char *contact, struct store_told *out_told, struct err *err)
 {
     (void)err; /* nothing here can fail */
     const struct memory_store *memory = self;
@@ -163,9 +162,8 @@ int memory_last_told(void *self, const char *contact, struct store_told *out_tol
         const struct notification_row *row = memory->notifications.entries[i - 1].row;
         if ((row->state == NOTIFICATION_ACCEPTED || row->state == NOTIFICATION_DELIVERED) &&
             text_equal(row->contact, contact)) {
-            *out_told = (struct store_told){.notification = row->id,
-                                            .incident = row->incident,
-                                            .due_at_ms = row->due_at_ms};
+            *out_told = (struct store_told){
+                .notification = row->id, .incident = row->incident, .due_at_ms = row->due_at_ms};
             return 0;
         }
     }

@@ -419,10 +419,11 @@ int postgres_last_told(void *self, const char *contact, struct store_told *out_t
     PGresult *result = NULL;
     struct store_told told = {.notification = 0};
     params_text(&params, contact);
-    if (link_ask(&store->link,
-                 "SELECT id, incident, due_at_ms FROM notifications WHERE contact = $1 AND " STATE_TOLD
-                 " ORDER BY id DESC LIMIT 1",
-                 &params, &result, err) != 0) {
+    if (link_ask(
+            &store->link,
+            "SELECT id, incident, due_at_ms FROM notifications WHERE contact = $1 AND " STATE_TOLD
+            " ORDER BY id DESC LIMIT 1",
+            &params, &result, err) != 0) {
         return -1;
     }
     if (PQntuples(result) == 1) {

@@ -370,8 +370,7 @@ int sqlite_closed(void *self, uint64_t number, struct arena *arena, struct incid
     return result;
 }
 
-int sqlite_last_told(void *self, const char *contact, struct store_told *out_told,
-                     struct err *err)
+int sqlite_last_told(void *self, const char *contact, struct store_told *out_told, struct err *err)
 {
     struct sqlite_store *store = self;
     struct binding b = binding_start(store, QUERY_LAST_TOLD);

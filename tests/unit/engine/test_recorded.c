@@ -33,8 +33,8 @@ static struct input reply_input(enum input_kind kind, const char *from, const ch
 {
     struct input input = {.kind = kind, .actor = from[0] != '\0' ? from : "user root"};
     input.credential = "test";
-    input.u.reply =
-        (struct reply){.from = from, .via = via, .incident = incident, .raw = "", .command_count = 1};
+    input.u.reply = (struct reply){
+        .from = from, .via = via, .incident = incident, .raw = "", .command_count = 1};
     input.u.reply.commands[0] =
         (struct reply_command){.verb = verb, .text = "", .clock_minute = -1};
     return input;

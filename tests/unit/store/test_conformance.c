@@ -560,90 +560,6 @@ static void test_receipt_finds_its_notification(void **state)
     assert_int_equal(store->ops->find_provider_id(store->self, "sms", "SM1", &id, &err), 0);
 }
 
-static void put_mark(struct store *store, enum mark_kind kind, const char *name, const char *value,
-                     int64_t at_ms, bool gone)
-{
-    struct batch batch;
-    batch_begin(&batch, store);
-    batch_mark(&batch,
-               (struct mark_row){
-                   .kind = kind, .name = name, .value = value, .at_ms = at_ms, .gone = gone});
-    commit_ok(&batch, store);
-}
-
-static const char *mark_value(struct store *store, enum mark_kind kind, const char *name,
-                              struct arena *arena)
-{
-    struct mark_row row = {.value = NULL};
-    struct err err = {0};
-    if (store->ops->find_mark(store->self, kind, name, arena, &row, &err) != 0) {
-        assert_int_equal(err.code, ERR_NOT_FOUND);
-        return "";
-    }
-    assert_int_equal(row.kind, kind);
-    assert_string_equal(row.name, name);
-    return arena_printf(arena, "%s at %lld", row.value, (long long)row.at_ms);
-}
-
-static void test_marks_are_set_changed_and_taken_away(void **state)
-{
-    struct store *store = store_of(state);
-    struct arena arena;
-    arena_init(&arena);
-    put_mark(store, MARK_STOPPED, "ann sms", "+1", 5, false);
-    put_mark(store, MARK_ERRORS, "sms +1", "1", 6, false);
-    put_mark(store, MARK_ERRORS, "sms +1", "2", 7, false);
-    put_mark(store, MARK_HEARD, "sms SM1", "1 yes", 8, false);
-    put_mark(store, MARK_STOPPED, "bob sms", "+2", 9, false);
-    put_mark(store, MARK_STOPPED, "bob sms", "", 9, true);
-    put_mark(store, MARK_STOPPED, "none", "", 9, true); /* what is not there can go */
-    assert_string_equal(mark_value(store, MARK_STOPPED, "ann sms", &arena), "+1 at 5");
-    assert_string_equal(mark_value(store, MARK_ERRORS, "sms +1", &arena), "2 at 7");
-    assert_string_equal(mark_value(store, MARK_HEARD, "sms SM1", &arena), "1 yes at 8");
-    assert_string_equal(mark_value(store, MARK_STOPPED, "bob sms", &arena), "");
-    assert_string_equal(mark_value(store, MARK_HEARD, "ann sms", &arena), "");
-    char *text = world_text(store);
-    assert_non_null(strstr(text, "mark stopped ann sms=+1 at=5\n"));
-    assert_non_null(strstr(text, "mark errors sms +1=2 at=7\n"));
-    assert_null(strstr(text, "heard")); /* of which there may be many */
-    free(text);
-    arena_clear(&arena);
-}
-
-static void test_a_mark_may_change_twice_in_a_batch(void **state)
-{
-    struct store *store = store_of(state);
-    struct arena arena;
-    struct batch batch;
-    arena_init(&arena);
-    batch_begin(&batch, store);
-    for (int i = 0; i < 4; i++) {
-        batch_mark(&batch, (struct mark_row){.kind = MARK_ERRORS,
-                                             .name = "sms +1",
-                                             .value = i == 3 ? "last" : "first",
-                                             .at_ms = i,
-                                             .gone = i == 2});
-    }
-    commit_ok(&batch, store);
-    assert_string_equal(mark_value(store, MARK_ERRORS, "sms +1", &arena), "last at 3");
-    arena_clear(&arena);
-}
-
-static void test_idle_forgets_messages_heard_long_ago(void **state)
-{
-    struct store *store = store_of(state);
-    struct arena arena;
-    arena_init(&arena);
-    put_mark(store, MARK_HEARD, "sms SM1", "old", 1000, false);
-    put_mark(store, MARK_STOPPED, "ann sms", "+1", 1000, false);
-    put_mark(store, MARK_HEARD, "sms SM2", "young", 1001 + STORE_HEARD_KEEP_MS, false);
-    store->ops->idle(store->self, 0);
-    assert_string_equal(mark_value(store, MARK_HEARD, "sms SM1", &arena), "");
-    assert_string_equal(mark_value(store, MARK_HEARD, "sms SM2", &arena), "young at 604801001");
-    assert_string_equal(mark_value(store, MARK_STOPPED, "ann sms", &arena), "+1 at 1000");
-    arena_clear(&arena);
-}
-
 static void assert_details(struct store *store, uint64_t id, const char *details, const char *links)
 {
     struct arena arena;
@@ -1166,9 +1082,6 @@ static const struct {
     CASE(test_incident_moves_to_another_group),
     CASE(test_alerts_of_closed_incidents_are_found_by_key),
     CASE(test_idle_deletes_what_is_old),
-    CASE(test_marks_are_set_changed_and_taken_away),
-    CASE(test_a_mark_may_change_twice_in_a_batch),
-    CASE(test_idle_forgets_messages_heard_long_ago),
     CASE(test_urls),
 };
 enum { CASE_COUNT = sizeof(cases) / sizeof(cases[0]) };
