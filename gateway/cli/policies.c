@@ -6,10 +6,12 @@
 #include <string.h>
 
 #include "gateway/base/json.h"
+#include "gateway/base/parse.h"
 #include "gateway/cli/cli.h"
 #include "gateway/cli/simulation.h"
 #include "gateway/cli/table.h"
 #include "gateway/config/config.h"
+#include "gateway/system/clock.h"
 #include "gateway/system/file.h"
 
 enum {
@@ -47,15 +49,27 @@ static bool parse_arguments(int argc, char **argv, struct policy_arguments *out)
     return optind == argc && out->config != NULL;
 }
 
-static struct config *load(const char *folder)
+static struct config *load_for(const char *folder, const struct config_span *span)
 {
     struct strbuf problems;
     struct config *config = NULL;
     strbuf_init(&problems, PROBLEMS_BYTES_MAX);
-    if (config_load(folder, NULL, &config, &problems) != 0)
+    if (config_load_for(folder, NULL, span, &config, &problems) != 0)
         (void)fputs(strbuf_text(&problems), stderr);
     strbuf_clear(&problems);
     return config;
+}
+
+static struct config_span span_from(int64_t at_ms, int64_t ahead_ms)
+{
+    return (struct config_span){.from_ms = at_ms - CONFIG_CALENDARS_BEFORE_MS,
+                                .until_ms = at_ms + ahead_ms};
+}
+
+static struct config *load(const char *folder)
+{
+    const struct config_span span = span_from(clock_wall_ms(), CONFIG_CALENDARS_AHEAD_MS);
+    return load_for(folder, &span);
 }
 
 int cli_check(const struct cli *cli, int argc, char **argv)
@@ -165,6 +179,7 @@ static int read_stdin(struct strbuf *out)
 /* Configurations that a scenario changes to, kept until it is over. */
 struct reloads {
     const char *folder;
+    struct config_span span;
     struct config *configs[RELOADS_MAX];
     size_t count;
 };
@@ -178,7 +193,7 @@ static int reload(void *self, const char *folder, const struct rulebook **out_ru
         return err_set(err, ERR_TOO_LARGE, "more than %d config lines", RELOADS_MAX);
     strbuf_init(&path, PATH_MAX);
     strbuf_printf(&path, "%s/%s", reloads->folder, folder);
-    struct config *config = load(strbuf_text(&path));
+    struct config *config = load_for(strbuf_text(&path), &reloads->span);
     strbuf_clear(&path);
     if (config == NULL)
         return err_set(err, ERR_INVALID, "config '%s' cannot be used", folder);
@@ -187,20 +202,36 @@ static int reload(void *self, const char *folder, const struct rulebook **out_ru
     return 0;
 }
 
-static int simulate(const struct policy_arguments *arguments, struct config *config)
+/* The calendars that a scenario needs are those of its own time. */
+static struct config_span span_of(const struct strbuf *scenario)
 {
-    struct strbuf scenario, output;
+    static const int64_t AHEAD_MS = INT64_C(400) * 86400000;
+    const char *text = strbuf_text(scenario);
+    struct json *line = NULL;
+    int64_t at_ms = clock_wall_ms();
+    text += strspn(text, " \t\r\n");
+    if (json_parse(text, strcspn(text, "\n"), &line, NULL) == 0) {
+        (void)parse_rfc3339(member(line, "at"), &at_ms,
+                            NULL); /* the scenario's reader says what is wrong */
+        json_free(line);
+    }
+    return span_from(at_ms, AHEAD_MS);
+}
+
+static int run_scenario(const struct policy_arguments *arguments, const struct strbuf *scenario,
+                        struct config *config, const struct config_span *span)
+{
+    struct strbuf output;
     struct err err = {0};
-    struct reloads reloads = {.folder = arguments->config};
+    int exit_code = 0;
+    struct reloads reloads = {.folder = arguments->config, .span = *span};
     const struct simulation_options options = {.rulebook = &config->rulebook,
                                                .load = reload,
                                                .self = &reloads,
                                                .parse_policy = config_policy_parse,
                                                .clear_policy = config_policy_clear};
     strbuf_init(&output, OUTPUT_BYTES_MAX);
-    int exit_code = read_stdin(&scenario);
-    if (exit_code == 0 &&
-        simulation_run(&options, strbuf_text(&scenario), scenario.length, &output, &err) != 0)
+    if (simulation_run(&options, strbuf_text(scenario), scenario->length, &output, &err) != 0)
         exit_code = cli_fail(CLI_EXIT_REFUSED, "%s", err.text);
     if (exit_code == 0 && arguments->expect != NULL)
         exit_code = compare(&output, arguments->expect);
@@ -210,7 +241,6 @@ static int simulate(const struct policy_arguments *arguments, struct config *con
         exit_code = cli_fail(CLI_EXIT_UNAVAILABLE, "the output could not be written");
     for (size_t i = 0; i < reloads.count; i++)
         config_release(reloads.configs[i]);
-    strbuf_clear(&scenario);
     strbuf_clear(&output);
     return exit_code;
 }
@@ -221,10 +251,15 @@ int cli_simulate(const struct cli *cli, int argc, char **argv)
     struct policy_arguments arguments;
     if (!parse_arguments(argc, argv, &arguments))
         return cli_usage("simulate");
-    struct config *config = load(arguments.config);
-    if (config == NULL)
-        return CLI_EXIT_CONFIG;
-    int exit_code = simulate(&arguments, config);
+    struct strbuf scenario;
+    int exit_code = read_stdin(&scenario);
+    const struct config_span span = span_of(&scenario);
+    struct config *config = exit_code == 0 ? load_for(arguments.config, &span) : NULL;
+    if (config != NULL)
+        exit_code = run_scenario(&arguments, &scenario, config, &span);
+    else if (exit_code == 0)
+        exit_code = CLI_EXIT_CONFIG;
     config_release(config);
+    strbuf_clear(&scenario);
     return exit_code;
 }
