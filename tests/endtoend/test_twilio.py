@@ -4,11 +4,13 @@ import base64
 import http.client
 import json
 import pathlib
+import subprocess
 import urllib.parse
 
 import pytest
 from twilio import ACCOUNT, KEY, KEY_SECRET, NUMBER, SERVICE, TOKEN, refusal, segments
 
+SUPPORT = pathlib.Path(__file__).resolve().parents[1] / "support"
 SAMPLES = pathlib.Path(__file__).resolve().parents[1] / "samples" / "sms"
 GOOD = {"To": "+12025550143", "From": NUMBER, "Body": "Größe – [ok] 👍"}
 
@@ -41,6 +43,24 @@ def test_it_answers_as_the_provider(twilio):
     assert post(peer, body.strip().encode())[0] == 201
     assert [message["body"] for message in peer.messages] == [GOOD["Body"]] * 2 + [
         "CRIT db01 disk /srv 97% – reply ACK 4711"]
+
+
+def test_the_provider_s_own_client_is_content(twilio):
+    peer = twilio()
+
+    def send(**change):
+        message = {"to": GOOD["To"], "from": NUMBER, "body": GOOD["Body"], "validityPeriod": 600,
+                   "statusCallback": "https://alerts.example.com/receipt/sms", **change}
+        job = {"base_url": peer.base_url, "account": ACCOUNT, "token": TOKEN, "message": message}
+        result = subprocess.run(["node", SUPPORT / "twilio_client.mjs"], input=json.dumps(job), text=True,
+                                capture_output=True, timeout=120, check=True, cwd=SUPPORT)
+        return json.loads(result.stdout)
+
+    answer = send()
+    [message] = peer.messages
+    assert (answer["sid"], answer["status"], answer["numSegments"]) == (message["sid"], "queued", "1")
+    assert (message["body"], message["validity"]) == (GOOD["Body"], 600) and answer["dateCreated"].startswith("20")
+    assert send(to="12")["error"] == {"code": 21211, "status": 400}
 
 
 @pytest.mark.parametrize("change, want", [
