@@ -1,6 +1,6 @@
 /*
  * input - everything that can change the world, one struct for all: event, reply, command, prepared, result, receipt,
- * timer, clock, config.
+ * quarantine, timer, clock, config.
  *
  * Shape:   made at the edge with a UUIDv7, queued in the inbox, applied once by the engine, then released.
  * Owns:    all texts live until `release` is called; the engine calls it exactly once, after the ticket was completed.
@@ -26,6 +26,7 @@ enum input_kind {
     INPUT_PREPARED,
     INPUT_RESULT,
     INPUT_RECEIPT,
+    INPUT_QUARANTINE, /* what a producer could not make an event of */
     INPUT_TIMER,
     INPUT_CLOCK,
     INPUT_CONFIG,
@@ -86,6 +87,17 @@ struct reply {
     size_t command_count; /* 0: free text in `raw` */
 };
 
+/* Bytes that no event could be made of, kept for a person to look at. */
+#define QUARANTINE_BYTES_MAX 16384
+struct unusable {
+    const char *source; /* "" when nobody knows */
+    const char *origin; /* "topic plant/7/alarm", "shared inbox" */
+    const char *reason; /* a sentence: what was got, what is wanted */
+    const void *bytes;  /* the first of them, at most QUARANTINE_BYTES_MAX */
+    size_t byte_count;
+    uint64_t size; /* all of them */
+};
+
 /* Delivery has a slot and the rendered bytes; the engine now decides whether the attempt may start. */
 struct prepared {
     uint64_t notification;
@@ -141,6 +153,7 @@ struct input {
         struct prepared prepared;
         struct result result;
         struct receipt receipt;
+        struct unusable unusable;
         int64_t wall_offset_ms; /* INPUT_CLOCK: wall clock minus engine time */
         const struct rulebook
             *rulebook; /* INPUT_CONFIG: in force from this input on; alive until the next one is */

@@ -91,6 +91,23 @@ void batch_event(struct engine *engine, const struct input *input, const char *k
     effects_add(&engine->batch.head, (struct effect){.kind = EFFECT_EVENT, .u.event = row});
 }
 
+void batch_quarantine(struct engine *engine, const struct input *input)
+{
+    const struct unusable *unusable = &input->u.unusable;
+    struct quarantine_row *row = arena_alloc(&engine->arena, sizeof(*row));
+    ASSERT(unusable->byte_count <= QUARANTINE_BYTES_MAX);
+    *row = (struct quarantine_row){.at_ms = engine->now_ms,
+                                   .source = unusable->source,
+                                   .origin = unusable->origin,
+                                   .reason = unusable->reason,
+                                   .bytes = unusable->bytes,
+                                   .byte_count = unusable->byte_count,
+                                   .size = unusable->size};
+    memcpy(row->uuid, input->id, sizeof(row->uuid));
+    effects_add(&engine->batch.head,
+                (struct effect){.kind = EFFECT_QUARANTINE, .u.quarantine = row});
+}
+
 void batch_after(struct engine *engine, struct after after)
 {
     struct batch *batch = &engine->batch;

@@ -131,6 +131,9 @@ static struct answer take_input(struct engine *engine, const struct input *input
     case INPUT_RECEIPT:
         answer.status = attempts_receipt(engine, input);
         break;
+    case INPUT_QUARANTINE:
+        batch_quarantine(engine, input);
+        break;
     case INPUT_TIMER:
         break;
     case INPUT_CLOCK:

@@ -113,6 +113,7 @@ void batch_note(struct engine *engine, uint64_t incident, const struct note *not
 void batch_policy(struct engine *engine, const struct policy *policy);
 void batch_event(struct engine *engine, const struct input *input, const char *key,
                  enum disposition disposition, uint64_t incident);
+void batch_quarantine(struct engine *engine, const struct input *input);
 void batch_after(struct engine *engine, struct after after);
 struct order *batch_order(struct engine *engine, enum order_kind kind, uint64_t notification);
 /* One list in the order the store writes it; NULL when the batch changed nothing. */

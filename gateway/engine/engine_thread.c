@@ -39,6 +39,7 @@ struct engine_thread_metrics {
     struct metric *timers;
     struct metric *intake_open;
     struct metric *exhausted;
+    struct metric *quarantined;
 };
 
 struct engine_thread {
@@ -93,6 +94,8 @@ static void metrics_init(struct engine_thread_metrics *m)
     m->exhausted =
         metric_counter("escalated_ladders_exhausted_total",
                        "Times a ladder had no step left and nobody had acknowledged.", NULL, NULL);
+    m->quarantined = metric_counter("escalated_quarantined_total",
+                                    "Inputs that no event could be made of.", NULL, NULL);
     m->timers = metric_gauge("escalated_timers", "Timers set.", NULL, NULL);
     m->intake_open = metric_gauge("escalated_intake_open",
                                   "1 while there is space for what comes in.", NULL, NULL);
@@ -233,12 +236,14 @@ static size_t add_clock_input(struct engine_thread *t, struct input **inputs, si
     return count + 1;
 }
 
-static void count_exhausted(struct engine_thread *t, const struct effects *effects)
+static void count_effects(struct engine_thread *t, const struct effects *effects)
 {
     for (size_t i = 0; effects != NULL && i < effects->count; i++) {
         const struct effect *effect = &effects->items[i];
         if (effect->kind == EFFECT_TIMELINE && text_equal(effect->u.timeline->kind, "exhausted"))
             metric_add(t->metrics.exhausted, 1);
+        else if (effect->kind == EFFECT_QUARANTINE)
+            metric_add(t->metrics.quarantined, 1);
     }
 }
 
@@ -260,7 +265,7 @@ static bool step(struct engine_thread *t, struct input **inputs, size_t count, i
         t->held_count = 0;
         t->refused_burst = (struct log_burst){0};
         tell(&out);
-        count_exhausted(t, out.effects);
+        count_effects(t, out.effects);
         for (size_t i = 0; i < out.order_count; i++)
             outbox_put(t->options.outbox, &out.orders[i]);
         if (out.effects != NULL && t->options.on_commit != NULL)

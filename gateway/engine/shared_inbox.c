@@ -176,21 +176,62 @@ int shared_inbox_put(struct store *store, struct input *const *events, size_t co
 
 /* The engine's side. */
 
-static bool take_one(struct shared_inbox *shared, const struct store_inbox_item *item,
-                     struct input **out_input)
+struct shared_unusable {
+    struct input input;
+    struct ticket
+        ticket; /* answers nobody: what has one is not kept after a refused commit, but taken again */
+    struct err err;
+};
+
+static void complete_unusable(struct ticket *ticket, uint32_t index, const struct answer *answer)
+{
+    (void)ticket;
+    (void)index;
+    (void)answer;
+}
+
+static void release_unusable(struct input *input)
+{
+    free((char *)input - offsetof(struct shared_unusable, input));
+}
+
+/* Only a newer node or a hand in a SQL shell writes what we cannot read; it leaves the shared inbox with the commit that
+ * puts it into quarantine. Its bytes live until the next take, as the item does. */
+static struct input *make_unusable(const struct store_inbox_item *item, const struct err *why)
+{
+    struct shared_unusable *unusable = heap_alloc(sizeof(*unusable));
+    unusable->err = *why;
+    unusable->ticket.complete = complete_unusable;
+    unusable->input = (struct input){.kind = INPUT_QUARANTINE,
+                                     .actor = "engine",
+                                     .credential = "",
+                                     .ticket = &unusable->ticket,
+                                     .release = release_unusable,
+                                     .u.unusable = {.source = "",
+                                                    .origin = "shared inbox",
+                                                    .reason = unusable->err.text,
+                                                    .bytes = item->bytes,
+                                                    .byte_count = item->count < QUARANTINE_BYTES_MAX
+                                                                      ? item->count
+                                                                      : QUARANTINE_BYTES_MAX,
+                                                    .size = item->count}};
+    memcpy(unusable->input.id, item->id, sizeof(unusable->input.id));
+    return &unusable->input;
+}
+
+static struct input *take_one(struct shared_inbox *shared, const struct store_inbox_item *item)
 {
     struct err err;
-    if (shared_inbox_decode(item, out_input, &err) != 0) {
-        /* Only a newer node or a hand in a SQL shell writes what we cannot read; it leaves with the
-         * next commit. */
-        log_line(LOG_ERROR, "an item of the shared inbox cannot be read and is dropped", "sequence",
-                 log_i64((int64_t)item->sequence), "error", err.text, NULL);
-        return false;
+    struct input *input = NULL;
+    if (shared_inbox_decode(item, &input, &err) != 0) {
+        log_line(LOG_ERROR, "an item of the shared inbox cannot be read, it goes into quarantine",
+                 "sequence", log_i64((int64_t)item->sequence), "error", err.text, NULL);
+        return make_unusable(item, &err);
     }
     struct shared_input *taken =
-        (struct shared_input *)((char *)*out_input - offsetof(struct shared_input, input));
+        (struct shared_input *)((char *)input - offsetof(struct shared_input, input));
     taken->shared = shared;
-    return true;
+    return input;
 }
 
 size_t shared_inbox_take(struct shared_inbox *shared, struct input **out_inputs, size_t max,
@@ -216,7 +257,7 @@ size_t shared_inbox_take(struct shared_inbox *shared, struct input **out_inputs,
     shared->refused = arena_alloc_array(&shared->arena, count + 1, sizeof(*shared->refused));
     shared->refused_count = 0;
     for (size_t i = 0; i < count; i++) {
-        given += take_one(shared, &items[i], &out_inputs[given]);
+        out_inputs[given++] = take_one(shared, &items[i]);
     }
     if (count == max) {
         shared->poll_at_mono_ms = mono_ms; /* there is more */

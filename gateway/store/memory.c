@@ -1,6 +1,6 @@
 /*
  * The store of simulations and tests: what was committed can be loaded back, as long as the process
- * lives. Events, timeline and attempts are not kept, since nothing in store.h reads them back. Rows
+ * lives. Events, timeline, attempts and quarantine are not kept, since nothing in store.h reads them back. Rows
  * that cannot be are refused as the files of a real store would refuse them, so that the engine's
  * own tests find them.
  */
@@ -281,6 +281,7 @@ static int put_effect(struct memory_store *memory, const struct effect *effect, 
         return 0;
     case EFFECT_EVENT:
     case EFFECT_TIMELINE:
+    case EFFECT_QUARANTINE:
         return 0;
     case EFFECT_KIND_COUNT:
         break;

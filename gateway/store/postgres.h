@@ -27,8 +27,16 @@
 
 extern const char schema_0001_postgres[];
 extern const char schema_0002_postgres[];
+extern const char schema_0003_postgres[];
 
-enum { SWEEP_EVENTS, SWEEP_TIMELINE, SWEEP_NOTIFICATIONS, SWEEP_COUNT };
+enum { SWEEP_EVENTS, SWEEP_TIMELINE, SWEEP_NOTIFICATIONS, SWEEP_QUARANTINE, SWEEP_COUNT };
+
+/* Ids that a batch takes: one writer counts them, so that they are seen in their order. */
+struct counters {
+    uint64_t next_event;
+    uint64_t next_timeline;
+    uint64_t next_quarantine;
+};
 
 struct writer;
 
@@ -44,8 +52,8 @@ struct postgres_store {
     int64_t renew_at_mono_ms;
     bool counters_known; /* what follows is as stored */
     int64_t batch;
-    uint64_t next_event;
-    uint64_t next_timeline;
+    struct counters next;
+    struct metric *quarantine_cut_total;
     struct over over;
     uint64_t inbox_taken; /* up to here taken, not yet committed */
     int64_t idle_at_mono_ms;
@@ -67,10 +75,9 @@ void params_ours(struct params *params, const struct postgres_store *store, uint
 
 struct writer *writer_create(void);
 void writer_destroy(struct writer *writer);
-/* Adds the statements of a batch to the pipe; ids of events and timeline entries are taken from the
- * store's counters. */
-void writer_send(struct writer *writer, const struct effects *effects, uint64_t *next_event,
-                 uint64_t *next_timeline, struct pipe *pipe);
+/* Adds the statements of a batch to the pipe and takes ids from the counters. */
+void writer_send(struct writer *writer, const struct effects *effects, struct counters *counters,
+                 struct pipe *pipe);
 
 int postgres_read_meta(void *self, struct store_meta *out_meta, struct err *err);
 int postgres_load(void *self, const struct store_sink *sink, struct err *err);

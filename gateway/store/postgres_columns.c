@@ -173,6 +173,12 @@ static const struct group_sql group_sql[GROUP_COUNT] = {
                         .types = "iittttti",
                         .tail = "",
                         .every_row = true},
+    [GROUP_QUARANTINE] = {.what = "quarantine",
+                          .head = "INSERT INTO quarantine (" QUARANTINE_COLUMNS QUARANTINE_ID
+                                  ") SELECT * FROM ",
+                          .types = "titttbii",
+                          .tail = "",
+                          .every_row = true},
     [GROUP_INBOX] = {.what = "inbox",
                      .head = "INSERT INTO inbox (sequence, uuid, bytes) SELECT * FROM ",
                      .types = "itb",

@@ -33,6 +33,7 @@ enum group {
     GROUP_INCIDENT_OVER,
     GROUP_EVENT,
     GROUP_TIMELINE,
+    GROUP_QUARANTINE,
     GROUP_INBOX, /* only by an append, never in a round */
     GROUP_COUNT,
 };

@@ -41,6 +41,9 @@
 #define TIMELINE_ID_COLUMN 7
 #define ATTEMPT_COLUMNS "notification, attempt, started_at_ms, ended_at_ms, outcome, reason, detail"
 
+#define QUARANTINE_COLUMNS "uuid, at_ms, source, origin, reason, bytes, size"
+#define QUARANTINE_ID ", id" /* given by the store, read only */
+
 /* How one database gives the column `place` of its current row. */
 struct cells_ops {
     const char *(*text)(void *self, int place); /* absent is "" */
@@ -60,5 +63,6 @@ int cells_alert(struct cells *c, struct alert_row *out_row, struct err *err);
 int cells_notification(struct cells *c, struct notification_row *out_row, struct err *err);
 int cells_timeline(struct cells *c, struct timeline_row *out_row, struct err *err);
 int cells_attempt(struct cells *c, struct attempt_row *out_row, struct err *err);
+int cells_quarantine(struct cells *c, struct quarantine_row *out_row, struct err *err);
 
 #endif

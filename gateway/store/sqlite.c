@@ -11,6 +11,7 @@
 
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
+#include "gateway/system/metrics.h"
 
 #define PID_BYTES 24
 
@@ -152,6 +153,7 @@ static enum store_verdict sqlite_commit(void *self, const struct commit *commit,
         return STORE_BROKEN;
     }
     bool fenced = false;
+    store->quarantine_cut = 0;
     int rc = write_batch(store, commit, &fenced, err);
     enum store_verdict verdict = sqlite_verdict(store->db, rc, SQLITE_FCNTL_JOURNAL_POINTER);
     if (fenced) {
@@ -165,6 +167,7 @@ static enum store_verdict sqlite_commit(void *self, const struct commit *commit,
     }
     store->inbox_taken = 0;
     if (verdict == STORE_COMMITTED) {
+        metric_add(store->quarantine_cut_total, store->quarantine_cut);
         after_commit(store);
     } else if (verdict == STORE_FULL) {
         ballast_drop(&store->ballast);
@@ -277,6 +280,7 @@ static int raise_epoch(struct sqlite_store *store, struct err *err)
 
 static int database_open(struct sqlite_store *store, struct err *err)
 {
+    store->quarantine_cut_total = quarantine_cut_metric();
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
     if (create_file(store, err) != 0) {
         return -1;

@@ -29,11 +29,12 @@
 #define SQLITE_STORE_LOG_WRITE_BYTES (64 * 1024)
 #define SQLITE_STORE_DELETE_MAX 100   /* incidents in one call of idle */
 #define SQLITE_STORE_SWEEP_MAX 5000   /* other rows looked at in one call of idle */
-#define SQLITE_STORE_SWEEPS 3         /* tables swept by age */
+#define SQLITE_STORE_SWEEPS 4         /* tables swept by age */
 #define SQLITE_STORE_POLICIES_MAX 512 /* more versions than this are swept at open */
 
 extern const char schema_0001_sqlite[];
 extern const char schema_0002_sqlite[];
+extern const char schema_0003_sqlite[];
 
 enum query {
     QUERY_BEGIN,
@@ -62,6 +63,8 @@ enum query {
     QUERY_PROVIDER_ID,
     QUERY_TIMELINE,
     QUERY_POLICY,
+    QUERY_QUARANTINE,
+    QUERY_QUARANTINE_CUT,
     QUERY_INBOX_APPEND,
     QUERY_INBOX_DROP,
     QUERY_READ,
@@ -85,7 +88,9 @@ struct sqlite_store {
     uint64_t inbox_taken;               /* up to here taken, not yet committed */
     int64_t incidents_swept;            /* up to here looked at by this round of idle */
     int64_t swept[SQLITE_STORE_SWEEPS]; /* the same for each of its other tables */
-    bool sweep_again; /* incidents have left since the walk over the events began */
+    bool sweep_again;       /* incidents have left since the walk over the events began */
+    int64_t quarantine_cut; /* rows that this batch pushes out */
+    struct metric *quarantine_cut_total;
     bool broken;
 };
 

@@ -69,6 +69,9 @@ static const char *const query_sql[QUERY_COUNT] = {
                        "data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [QUERY_POLICY] = "INSERT INTO policies (hash, name, text) VALUES (?1, ?2, ?3) "
                      "ON CONFLICT (hash) DO NOTHING",
+    [QUERY_QUARANTINE] =
+        "INSERT INTO quarantine (" QUARANTINE_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [QUERY_QUARANTINE_CUT] = "DELETE FROM quarantine WHERE id <= ?1",
     [QUERY_INBOX_APPEND] = "INSERT INTO inbox (uuid, bytes) VALUES (?1, ?2)",
     [QUERY_INBOX_DROP] = "DELETE FROM inbox WHERE sequence <= ?1",
     [QUERY_READ] = "BEGIN",

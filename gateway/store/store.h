@@ -146,6 +146,9 @@ int store_url_check(const char *url, struct err *err);
 int store_notification(const struct store *store, uint64_t id, struct arena *arena,
                        struct stored_notification *out_item, struct err *err);
 
+/* Counts the rows that left the quarantine before their time, one metric for every store. */
+struct metric *quarantine_cut_metric(void);
+
 /* The makers behind store_open, also for tests. */
 int store_sqlite_open(const char *path, struct store **out_store, struct err *err);
 int store_memory_open(struct store **out_store, struct err *err);

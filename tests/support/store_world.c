@@ -265,6 +265,11 @@ void batch_timeline(struct batch *batch, struct timeline_row row)
     BATCH_ADD(batch, EFFECT_TIMELINE, true, timeline, row);
 }
 
+void batch_quarantine(struct batch *batch, struct quarantine_row row)
+{
+    BATCH_ADD(batch, EFFECT_QUARANTINE, true, quarantine, row);
+}
+
 void batch_policy(struct batch *batch, struct policy_row row)
 {
     BATCH_ADD(batch, EFFECT_POLICY, true, policy, row);

@@ -149,9 +149,21 @@ static void test_what_cannot_be_read_stops_nothing(void **state)
         assert_int_equal(shared_inbox_decode(&item, &got[0], &err), -1);
     }
     assert_int_equal(shared_inbox_put(store, events, 1, &err), 0);
-    assert_int_equal(shared_inbox_take(shared, got, 8, 1000), 1);
-    assert_same(got[0], &event);
-    got[0]->release(got[0]);
+    assert_int_equal(shared_inbox_take(shared, got, 8, 1000), 5);
+    for (size_t i = 0; i < 4; i++) {
+        const struct unusable *unusable = &got[i]->u.unusable;
+        const struct answer done = {.status = ANSWER_DONE, .text = ""};
+        assert_int_equal(got[i]->kind, INPUT_QUARANTINE);
+        assert_string_equal(unusable->origin, "shared inbox");
+        assert_true(unusable->reason[0] != '\0');
+        assert_int_equal(unusable->size, strlen(texts[i]));
+        assert_memory_equal(unusable->bytes, texts[i], strlen(texts[i]));
+        assert_non_null(got[i]->ticket); /* after a refused commit it is taken again, not kept */
+        got[i]->ticket->complete(got[i]->ticket, got[i]->ticket_index, &done);
+        got[i]->release(got[i]);
+    }
+    assert_same(got[4], &event);
+    got[4]->release(got[4]);
     shared_inbox_destroy(shared);
     store_close(store);
 }
