@@ -149,6 +149,7 @@ static void build_broker(struct build *build, const struct ini_section *section,
         .connect_timeout_ms = values.connect_timeout_ms,
         .in_flight = values.in_flight,
         .message_bytes_max = values.message_bytes_max,
+        .show_resolved_ms = values.show_resolved_ms,
     };
     bool has_url = values.url != NULL && values.url[0] != '\0';
     if (has_url && parse_url(values.url, build->arena, broker, &err) != 0)

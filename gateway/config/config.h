@@ -43,6 +43,7 @@ struct config_broker { /* [mqtt NAME] */
     int64_t connect_timeout_ms;
     int64_t in_flight;         /* messages without PUBACK at once */
     int64_t message_bytes_max; /* larger ones go into quarantine */
+    int64_t show_resolved_ms;  /* how long PREFIX/incidents/N outlives its incident */
 };
 
 struct config_source {

@@ -174,6 +174,9 @@ static const struct option mqtt_options[] = {
     {.key = "message_bytes_max", .type = OPTION_SIZE, AT(mqtt_values, message_bytes_max),
      .min = 1024, .max = INT64_C(16) << 20, .default_text = "1M",
      .help = "Largest payload; a larger one goes into quarantine."},
+    {.key = "show_resolved", .type = OPTION_DURATION, AT(mqtt_values, show_resolved_ms), .min = 0,
+     .max = 30 * DAY, .default_text = "1h",
+     .help = "How long PREFIX/incidents/N stands after its incident is resolved."},
     {.key = NULL},
 };
 

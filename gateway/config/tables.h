@@ -125,6 +125,7 @@ struct mqtt_values {
     int64_t connect_timeout_ms;
     int64_t in_flight;
     int64_t message_bytes_max;
+    int64_t show_resolved_ms;
 };
 
 struct source_values {
