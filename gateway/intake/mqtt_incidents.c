@@ -44,11 +44,11 @@ struct standing {
     UT_hash_handle hh;
 };
 
-/* One broker that has let us in. */
+/* One broker that has let us in at least once. */
 struct board {
     struct board *next;
     char *broker;
-    bool must_say_online;
+    bool is_connected;
     bool must_fill;
     uint64_t fill_before; /* where the next page of open incidents begins */
     struct standing *table;
@@ -111,23 +111,16 @@ static struct standing *board_pop(struct board *board)
     return item;
 }
 
-static void board_clear(struct board *board)
-{
-    struct standing *item, *next;
-    HASH_ITER (hh, board->table, item, next) {
-        board_forget(board, item);
-    }
-    board->due_first = board->due_last = NULL;
-    board->clear_at_ms = INT64_MAX;
-}
-
 static void board_drop(struct mqtt_incidents *incidents, struct board *board)
 {
     struct board **link = &incidents->boards;
     while (*link != board)
         link = &(*link)->next;
+    struct standing *item, *other;
     *link = board->next;
-    board_clear(board);
+    HASH_ITER (hh, board->table, item, other) {
+        board_forget(board, item);
+    }
     free(board->broker);
     free(board);
 }
@@ -149,8 +142,14 @@ static void board_connected(struct mqtt_incidents *incidents, const char *broker
         board->next = incidents->boards;
         incidents->boards = board;
     }
-    board_clear(board);
-    board->must_say_online = true;
+    /* What we have put there before stands there perhaps, as it was then. */
+    struct standing *item, *other;
+    HASH_ITER (hh, board->table, item, other) {
+        item->hash = 0;
+        board_touch(board, item->number);
+    }
+    board->clear_at_ms = INT64_MAX; /* what is due says it anew */
+    board->is_connected = true;
     board->must_fill = true;
     board->fill_before = 0;
 }
@@ -230,13 +229,21 @@ static int64_t show_resolved_ms(struct mqtt_incidents *incidents, const char *br
     return show_ms;
 }
 
-enum progress { PROGRESS_DONE, PROGRESS_LATER, PROGRESS_LOST };
+enum progress { PROGRESS_DONE, PROGRESS_LATER, PROGRESS_LOST, PROGRESS_GONE };
 
 static enum progress progress_of(enum mqtt_verdict verdict)
 {
-    if (verdict == MQTT_TAKEN)
+    switch (verdict) {
+    case MQTT_TAKEN:
         return PROGRESS_DONE;
-    return verdict == MQTT_IS_FULL ? PROGRESS_LATER : PROGRESS_LOST;
+    case MQTT_IS_FULL:
+        return PROGRESS_LATER;
+    case MQTT_NOT_CONNECTED:
+        return PROGRESS_LOST;
+    case MQTT_UNKNOWN:
+        break;
+    }
+    return PROGRESS_GONE; /* no longer configured */
 }
 
 /* The row as it is now; a resolved one of long ago, and one that nobody knows, as nothing. */
@@ -363,11 +370,6 @@ static bool follow(struct mqtt_incidents *incidents)
 static enum progress board_serve(struct mqtt_incidents *incidents, struct board *board)
 {
     enum progress progress = PROGRESS_DONE;
-    if (board->must_say_online) {
-        progress = progress_of(publish(incidents, board, MQTT_STATE_TOPIC, MQTT_STATE_ONLINE,
-                                       strlen(MQTT_STATE_ONLINE)));
-        board->must_say_online = progress != PROGRESS_DONE;
-    }
     while (progress == PROGRESS_DONE && board->must_fill)
         progress = fill_page(incidents, board) ? PROGRESS_DONE : PROGRESS_LATER;
     board_look_for_old(board, clock_engine_ms(incidents->options.clock));
@@ -389,8 +391,10 @@ static int64_t serve(struct mqtt_incidents *incidents)
         wait_ms = AGAIN_MS;
     for (struct board *board = incidents->boards; board != NULL; board = next) {
         next = board->next;
-        enum progress progress = board_serve(incidents, board);
-        if (progress == PROGRESS_LOST)
+        enum progress progress =
+            board->is_connected ? board_serve(incidents, board) : PROGRESS_LOST;
+        board->is_connected = progress != PROGRESS_LOST;
+        if (progress == PROGRESS_GONE)
             board_drop(incidents, board);
         else if (progress == PROGRESS_LATER)
             wait_ms = AGAIN_MS;
@@ -421,12 +425,8 @@ static void *run(void *self)
             break;
         wait_ms = serve(incidents);
     }
-    while (incidents->boards != NULL) {
-        /* Where this does not arrive the last will says the same. */
-        (void)publish(incidents, incidents->boards, MQTT_STATE_TOPIC, MQTT_STATE_OFFLINE,
-                      strlen(MQTT_STATE_OFFLINE));
+    while (incidents->boards != NULL)
         board_drop(incidents, incidents->boards);
-    }
     return NULL;
 }
 

@@ -1,5 +1,5 @@
 /*
- * mqtt_incidents - what stands retained at the brokers: PREFIX/incidents/N for each open incident, PREFIX/state for ourselves.
+ * mqtt_incidents - what stands retained at the brokers: PREFIX/incidents/N for each open incident.
  *
  * Shape:   follows the commits; the latest row of an incident wins, so steps in between may be left out. A resolved one
  *          stands for [mqtt] show_resolved, then its topic is cleared with an empty payload. Whenever a broker lets us in,
@@ -18,9 +18,6 @@
 #include "gateway/system/clock.h"
 
 #define MQTT_INCIDENTS_FOLDER "incidents/"
-#define MQTT_STATE_TOPIC "state"
-#define MQTT_STATE_ONLINE "online"
-#define MQTT_STATE_OFFLINE "offline" /* also the last will */
 
 struct mqtt_incidents;
 
@@ -37,7 +34,7 @@ int mqtt_incidents_create(const struct mqtt_incidents_options *options,
 /* From now on it publishes; what `connected` said before is not forgotten. */
 int mqtt_incidents_start(struct mqtt_incidents *incidents, struct err *err);
 void mqtt_incidents_reload(struct mqtt_incidents *incidents, struct config *config);
-/* Says offline and stops. Idempotent; takes NULL. */
+/* What stands stays. Idempotent; takes NULL. */
 void mqtt_incidents_stop(struct mqtt_incidents *incidents);
 void mqtt_incidents_destroy(struct mqtt_incidents *incidents); /* takes NULL */
 
