@@ -86,6 +86,7 @@ struct reply {
     uint64_t notification; /* bound by token; 0: unbound */
     uint64_t incident;     /* named by number; 0: from the binding */
     const char *raw;       /* the text as it came, for the timeline */
+    int64_t said_at_ms;    /* wall clock, where it waited in the shared inbox; 0: now */
     /* By a medium that proves an address and no more (SMS); NULL for all others. */
     const char *address_or_null;    /* the sender's, as the contact's method has it */
     const char *message_id_or_null; /* the provider's name of the message: applied once */

@@ -29,16 +29,19 @@ static void say(struct saying *saying, const char *text)
 static int64_t eta_of(const struct saying *saying, const struct reply_command *command)
 {
     const struct engine *engine = saying->engine;
+    int64_t said_ms = saying->reply->said_at_ms - engine->wall_offset_ms;
+    if (saying->reply->said_at_ms == 0 || said_ms > engine->now_ms)
+        said_ms = engine->now_ms;
     if (command->at_ms != 0)
         return command->at_ms - engine->wall_offset_ms;
     if (command->clock_minute >= 0 && command->duration_ms == 0) {
         const struct zone *zone = moment_zone_of(&engine->moment, saying->by);
-        int64_t wall_ms = engine->now_ms + engine->wall_offset_ms;
+        int64_t wall_ms = said_ms + engine->wall_offset_ms;
         return zone_next_clock(zone, wall_ms, command->clock_minute / 60,
                                command->clock_minute % 60) -
                engine->wall_offset_ms;
     }
-    return engine->now_ms + command->duration_ms;
+    return said_ms + command->duration_ms;
 }
 
 void replies_gather(struct saying *saying)

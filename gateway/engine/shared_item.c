@@ -74,6 +74,7 @@ static void write_reply(struct json_out *out, const struct reply *reply)
     json_add_integer(out, "notification", (int64_t)reply->notification);
     json_add_integer(out, "incident", (int64_t)reply->incident);
     json_add_string(out, "raw", reply->raw);
+    json_add_integer(out, "said_at_ms", reply->said_at_ms);
     write_address(out, reply);
     if (reply->message_id_or_null != NULL) {
         json_add_string(out, "message_id", reply->message_id_or_null);
@@ -266,7 +267,8 @@ static int read_reply(struct read_input *read, struct err *err)
     int64_t notification = 0;
     int64_t incident = 0;
     if (read_number(root, "notification", 0, INT64_MAX, &notification, err) != 0 ||
-        read_number(root, "incident", 0, INT64_MAX, &incident, err) != 0) {
+        read_number(root, "incident", 0, INT64_MAX, &incident, err) != 0 ||
+        read_number(root, "said_at_ms", 0, INT64_MAX, &reply->said_at_ms, err) != 0) {
         return -1;
     }
     if (json_kind(commands) != JSON_ARRAY || json_count(commands) > REPLY_COMMANDS_MAX) {

@@ -35,6 +35,9 @@ static void take_in(const struct standby_options *options, struct input *const *
     struct input *items[ENGINE_BATCH_MAX];
     size_t item_count = 0;
     for (size_t i = 0; i < count; i++) {
+        if (inputs[i]->kind == INPUT_REPLY || inputs[i]->kind == INPUT_COMMAND) {
+            inputs[i]->u.reply.said_at_ms = clock_wall_ms(); /* "eta 45m" is from now on */
+        }
         if (shared_item_fits(inputs[i]->kind)) {
             items[item_count++] = inputs[i];
             continue;

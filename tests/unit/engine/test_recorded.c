@@ -66,6 +66,48 @@ static size_t recorded_count(struct rig *rig)
     return count;
 }
 
+static void keep_incident(void *self, const struct incident_row *row)
+{
+    struct incident_row *kept = self;
+    *kept = *row; /* its numbers are looked at, no texts */
+}
+
+static void skip_meta(void *self, const struct store_meta *meta)
+{
+    (void)self;
+    (void)meta;
+}
+
+static void skip_policy(void *self, const struct policy_row *row)
+{
+    (void)self;
+    (void)row;
+}
+
+static void skip_alert(void *self, const struct alert_row *row)
+{
+    (void)self;
+    (void)row;
+}
+
+static void skip_notification(void *self, const struct notification_row *row)
+{
+    (void)self;
+    (void)row;
+}
+
+/* The only live one, as it is stored. */
+static void read_incident(struct rig *rig, struct incident_row *out_row)
+{
+    const struct store_sink sink = {.self = out_row,
+                                    .meta = skip_meta,
+                                    .policy = skip_policy,
+                                    .incident = keep_incident,
+                                    .alert = skip_alert,
+                                    .notification = skip_notification};
+    assert_int_equal(rig->store->ops->load(rig->store->self, &sink, NULL), 0);
+}
+
 static void a_recorded_reply_leaves_with_its_effects(void **state)
 {
     struct rig *rig = *state;
@@ -84,6 +126,32 @@ static void a_recorded_reply_leaves_with_its_effects(void **state)
     assert_non_null(strstr(log, "0 answer crew bob sms\n"));
     rig_apply(rig, &ack, 1); /* once more would be twice */
     assert_int_equal(rig->verdict, STORE_BUSY);
+}
+
+/* It may have waited for an engine. */
+static void a_promise_counts_from_when_it_was_said(void **state)
+{
+    struct rig *rig = *state;
+    struct input ack = reply_input(INPUT_COMMAND, "ann", "cli", 1, VERB_ETA);
+    struct input clock = reply_input(INPUT_COMMAND, "ann", "cli", 1, VERB_ETA);
+    rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_ERROR, "crew");
+    rig_run(rig, 240);
+    ack.u.reply.commands[0].duration_ms = 45 * INT64_C(60000);
+    ack.u.reply.said_at_ms = RIG_START_MS + 120000;
+    apply(rig, &ack);
+    assert_int_equal(rig->verdict, STORE_COMMITTED);
+    struct incident_row row;
+    read_incident(rig, &row);
+    assert_int_equal(row.eta_at_ms, RIG_START_MS + 47 * 60000);
+    clock.u.reply.commands[0].clock_minute = 2 * 60 + 3; /* when it was said, that was to come */
+    clock.u.reply.said_at_ms = RIG_START_MS + 120000;
+    apply(rig, &clock);
+    read_incident(rig, &row);
+    assert_int_equal(row.eta_at_ms, rig->now_ms);                   /* now it has passed */
+    ack.u.reply.said_at_ms = RIG_START_MS + HOUR_S * INT64_C(1000); /* that node's clock is ahead */
+    apply(rig, &ack);
+    read_incident(rig, &row);
+    assert_int_equal(row.eta_at_ms, rig->now_ms + 45 * 60000);
 }
 
 static void an_event_without_effect_leaves_too(void **state)
@@ -208,6 +276,7 @@ int main(void)
 #define RIG_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         RIG_TEST(a_recorded_reply_leaves_with_its_effects),
+        RIG_TEST(a_promise_counts_from_when_it_was_said),
         RIG_TEST(an_event_without_effect_leaves_too),
         RIG_TEST(whoever_was_paged_by_nothing_is_answered_as_they_are_paged),
         RIG_TEST(a_recorded_command_that_is_refused_stands_on_the_timeline),

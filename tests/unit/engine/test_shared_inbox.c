@@ -232,6 +232,7 @@ static struct input sample_reply(enum input_kind kind)
             .via = "link",
             .notification = 77,
             .incident = 142,
+            .said_at_ms = 1700000000456,
             .raw = "142 ack eta 14:30; note \"ö\"\n",
             .commands = {{.verb = VERB_ACK, .text = "", .clock_minute = -1},
                          {.verb = VERB_ETA, .text = "", .clock_minute = 870},
@@ -265,6 +266,7 @@ static void assert_same_reply(const struct input *got, const struct input *want)
     assert_string_equal(a->raw, b->raw);
     assert_int_equal(a->notification, b->notification);
     assert_int_equal(a->incident, b->incident);
+    assert_int_equal(a->said_at_ms, b->said_at_ms);
     assert_same_or_null(a->address_or_null, b->address_or_null);
     assert_same_or_null(a->message_id_or_null, b->message_id_or_null);
     assert_same_or_null(a->code_or_null, b->code_or_null);
@@ -349,7 +351,7 @@ static void test_an_item_without_version_is_an_event(void **state)
 
 #define REPLY_HEAD                                                                                 \
     "{\"version\":1,\"kind\":\"reply\",\"from\":\"ann\",\"via\":\"link\",\"raw\":\"\","            \
-    "\"notification\":0,\"incident\":1,"
+    "\"notification\":0,\"incident\":1,\"said_at_ms\":0,"
 #define COMMAND_TAIL "\"text\":\"\",\"duration_ms\":0,\"at_ms\":0,\"priority\":0}]}"
 
 static const char *const unreadable[] = {
@@ -361,9 +363,11 @@ static const char *const unreadable[] = {
     "{\"kind\":\"rumour\"}",
     "{\"version\":0,\"kind\":\"event\",\"action\":\"trigger\",\"severity\":\"info\"}",
     "{\"version\":\"x\",\"kind\":\"event\",\"action\":\"trigger\",\"severity\":\"info\"}",
-    "{\"version\":1,\"kind\":\"reply\",\"notification\":1,\"incident\":1}",
-    "{\"version\":1,\"kind\":\"reply\",\"notification\":-1,\"incident\":1,\"commands\":[]}",
-    "{\"version\":1,\"kind\":\"reply\",\"incident\":1,\"commands\":[]}",
+    "{\"version\":1,\"kind\":\"reply\",\"notification\":1,\"incident\":1,\"said_at_ms\":0}",
+    "{\"version\":1,\"kind\":\"reply\",\"notification\":-1,\"incident\":1,\"said_at_ms\":0,"
+    "\"commands\":[]}",
+    "{\"version\":1,\"kind\":\"reply\",\"incident\":1,\"said_at_ms\":0,\"commands\":[]}",
+    "{\"version\":1,\"kind\":\"reply\",\"notification\":1,\"incident\":1,\"commands\":[]}",
     "{\"version\":1,\"kind\":\"receipt\",\"notification\":1}",
     "{\"version\":1,\"kind\":\"quarantine\",\"bytes\":\"0\",\"size\":1}",
     "{\"version\":1,\"kind\":\"quarantine\",\"bytes\":\"0g\",\"size\":1}",

@@ -11,58 +11,7 @@
 #include <string.h>
 
 #include "tests/support/postgres_world.h"
-#include "tests/support/store_world.h"
-
-struct kind {
-    const char *name;
-    const char *url; /* NULL: made for each test */
-};
-
-static const struct kind kinds[] = {
-    {.name = "memory", .url = "memory:"},
-    {.name = "sqlite", .url = "sqlite:test.db"},
-    {.name = "postgres", .url = NULL},
-};
-enum { KIND_COUNT_TESTED = sizeof(kinds) / sizeof(kinds[0]) };
-
-struct fixture {
-    const struct kind *kind;
-    char *folder;
-    char *url;
-    struct store *store;
-};
-
-static int setup(void **state)
-{
-    const struct kind *kind = *state;
-    struct fixture *fixture = heap_alloc(sizeof(*fixture));
-    fixture->kind = kind;
-    fixture->folder = test_folder_make();
-    fixture->url = kind->url == NULL ? postgres_world_url(0) : heap_strdup(kind->url);
-    fixture->store = store_open_held(fixture->url, fixture->folder);
-    *state = fixture;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *fixture = *state;
-    store_close(fixture->store);
-    test_folder_remove(fixture->folder);
-    free(fixture->url);
-    free(fixture);
-    return 0;
-}
-
-static struct store *store_of(void **state)
-{
-    return ((struct fixture *)*state)->store;
-}
-
-static void commit_ok(struct batch *batch, struct store *store)
-{
-    assert_int_equal(batch_commit(batch, store), STORE_COMMITTED);
-}
+#include "tests/support/store_kinds.h"
 
 /* Incident 1 with alert 1 and notification 1. */
 static void fill(struct store *store)
@@ -721,7 +670,7 @@ static void add_impossible(struct batch *batch, size_t which)
 static void test_a_row_that_cannot_be_is_broken(void **state)
 {
     enum { IMPOSSIBLE = 10 };
-    struct fixture *fixture = *state;
+    struct store_kinds_fixture *fixture = *state;
     for (size_t i = 0; i < IMPOSSIBLE; i++) {
         char file[32];
         (void)snprintf(file, sizeof(file), "sqlite:%zu.db", i);
@@ -793,7 +742,7 @@ static void test_an_empty_body_is_a_body(void **state)
 
 static void test_a_store_made_to_fail_gives_every_verdict(void **state)
 {
-    struct fixture *fixture = *state;
+    struct store_kinds_fixture *fixture = *state;
     struct err err = {0};
     struct store *store = NULL;
     assert_int_equal(store_faulty_wrap(fixture->store, &store, &err), 0);
@@ -822,172 +771,6 @@ static void test_a_store_made_to_fail_gives_every_verdict(void **state)
     assert_int_equal(store->ops->read_meta(store->self, &meta, &err), 0);
     assert_true(store_has_room(store));
     assert_string_equal(store_verdict_name(STORE_LEASE_LOST), "lease lost");
-}
-
-static void assert_told(struct store *store, const char *contact, uint64_t notification,
-                        int64_t due_at_ms)
-{
-    struct err err = {0};
-    struct store_told told = {.notification = 99};
-    assert_int_equal(store->ops->last_told(store->self, contact, &told, &err), 0);
-    assert_int_equal(told.notification, notification);
-    if (notification != 0) {
-        assert_int_equal(told.incident, 1000 + notification);
-        assert_int_equal(told.due_at_ms, due_at_ms);
-    }
-}
-
-static void add_told(struct store *store, uint64_t id, const char *contact,
-                     enum notification_state state)
-{
-    struct batch batch;
-    struct notification_row row = sample_notification(id, 1000 + id);
-    char key[32];
-    (void)snprintf(key, sizeof(key), "told %llu", (unsigned long long)id); /* fits */
-    row.contact = contact;
-    row.key = key;
-    row.due_at_ms = (int64_t)id * 10;
-    row.state = NOTIFICATION_PENDING;
-    row.ended_at_ms = 0;
-    batch_begin(&batch, store);
-    batch_incident(&batch, true, sample_incident(1000 + id));
-    batch_notification(&batch, row);
-    commit_ok(&batch, store);
-    if (state == NOTIFICATION_PENDING) {
-        return;
-    }
-    batch_begin(&batch, store);
-    batch_claim(&batch, sample_claim(id, 1));
-    if (state != NOTIFICATION_CLAIMED) {
-        batch_outcome(&batch, sample_outcome(id, state));
-    }
-    commit_ok(&batch, store);
-}
-
-static void test_the_last_notification_a_contact_was_told_of(void **state)
-{
-    struct store *store = store_of(state);
-    assert_told(store, "ann", 0, 0);
-    add_told(store, 1, "ann", NOTIFICATION_ACCEPTED);
-    add_told(store, 2, "ann", NOTIFICATION_DELIVERED);
-    add_told(store, 3, "bob", NOTIFICATION_ACCEPTED);
-    add_told(store, 4, "ann", NOTIFICATION_PENDING);
-    add_told(store, 5, "ann", NOTIFICATION_CLAIMED);
-    add_told(store, 6, "ann", NOTIFICATION_FAILED);
-    assert_told(store, "ann", 2, 20);
-    assert_told(store, "bob", 3, 30);
-    assert_told(store, "an", 0, 0);
-    struct batch batch;
-    batch_begin(&batch, store);
-    batch_outcome(&batch, sample_outcome(5, NOTIFICATION_ACCEPTED));
-    commit_ok(&batch, store);
-    assert_told(store, "ann", 5, 50);
-}
-
-/* Inbox. */
-
-/* Sequences of what was taken last. */
-static uint64_t sequences[16];
-
-static size_t take(struct store *store, uint64_t after, size_t max, char out[16])
-{
-    struct arena arena;
-    struct err err = {0};
-    struct store_inbox_item *items = NULL;
-    size_t count = 0;
-    arena_init(&arena);
-    assert_int_equal(store->ops->inbox_take(store->self, after, max, &arena, &items, &count, &err),
-                     0);
-    for (size_t i = 0; i < count; i++) {
-        assert_int_equal(items[i].count, 1);
-        assert_int_equal(items[i].id[15], *(const char *)items[i].bytes);
-        assert_true(i == 0 || items[i].sequence > items[i - 1].sequence);
-        out[i] = *(const char *)items[i].bytes;
-        sequences[i] = items[i].sequence;
-    }
-    out[count] = '\0';
-    arena_clear(&arena);
-    return count;
-}
-
-static void append(struct store *store, const char *letters)
-{
-    struct err err = {0};
-    struct store_inbox_item items[16] = {{0}};
-    size_t count = strlen(letters);
-    for (size_t i = 0; i < count; i++) {
-        items[i].id[15] = (unsigned char)letters[i];
-        items[i].bytes = &letters[i];
-        items[i].count = 1;
-    }
-    assert_int_equal(store->ops->inbox_append(store->self, items, count, &err), 0);
-}
-
-static void test_inbox_items_leave_with_the_commit_that_names_them(void **state)
-{
-    struct store *store = store_of(state);
-    char got[16];
-    struct batch batch;
-    assert_int_equal(take(store, 0, 5, got), 0);
-    append(store, "abcde");
-    (void)take(store, 0, 2, got); /* seen in the text */
-    assert_string_equal(got, "ab");
-    (void)take(store, sequences[1], 2, got); /* seen in the text */
-    assert_string_equal(got, "cd");
-    (void)take(store, 0, 9, got); /* nothing leaves by being taken */
-    assert_string_equal(got, "abcde");
-    batch_begin(&batch, store);
-    batch.applied = sequences;
-    batch.applied_count = 5;
-    batch.meta.epoch++;
-    assert_int_equal(batch_commit(&batch, store), STORE_LEASE_LOST);
-    free(world_text(store));
-    (void)take(store, 0, 9, got); /* seen in the text */
-    assert_string_equal(got, "abcde");
-    const uint64_t some[] = {sequences[3], sequences[0]};
-    batch_begin(&batch, store);
-    batch.applied = some;
-    batch.applied_count = 2;
-    commit_ok(&batch, store);
-    (void)take(store, 0, 9, got); /* seen in the text */
-    assert_string_equal(got, "bce");
-    append(store, "f");
-    batch_begin(&batch, store); /* names none */
-    commit_ok(&batch, store);
-    assert_int_equal(take(store, 0, 9, got), 4);
-    batch_begin(&batch, store);
-    batch.applied = sequences;
-    batch.applied_count = 4;
-    commit_ok(&batch, store);
-    assert_int_equal(take(store, 0, 9, got), 0);
-    append(store, "g"); /* its sequence is new although the table was empty */
-    assert_int_equal(take(store, sequences[3], 9, got), 1);
-}
-
-/* Somebody else has applied it: once more would be twice. */
-static void test_an_inbox_item_is_applied_once(void **state)
-{
-    struct store *store = store_of(state);
-    char got[16];
-    struct batch batch;
-    append(store, "ab");
-    assert_int_equal(take(store, 0, 9, got), 2);
-    batch_begin(&batch, store);
-    batch.applied = sequences;
-    batch.applied_count = 1;
-    commit_ok(&batch, store);
-    char *before = world_text(store);
-    batch_begin(&batch, store);
-    batch.applied = sequences;
-    batch.applied_count = 2;
-    batch_incident(&batch, true, sample_incident(1));
-    assert_int_equal(batch_commit(&batch, store), STORE_BUSY);
-    char *after = world_text(store);
-    assert_string_equal(before, after);
-    free(before);
-    free(after);
-    assert_int_equal(take(store, 0, 9, got), 1);
-    assert_string_equal(got, "b");
 }
 
 static void test_idle_deletes_what_is_old(void **state)
@@ -1038,7 +821,7 @@ static void test_urls(void **state)
         {"postgresql://u:secret@127.0.0.1:1/db", ""},
         {"sqlite:no/such/folder/x.db", "no/such/folder/x.db"},
     };
-    struct fixture *fixture = *state;
+    struct store_kinds_fixture *fixture = *state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct store *store = NULL;
         struct err err = {0};
@@ -1049,60 +832,33 @@ static void test_urls(void **state)
     }
 }
 
-static const struct {
-    const char *name;
-    CMUnitTestFunction run;
-} cases[] = {
-#define CASE(function)                                                                             \
-    {                                                                                              \
-#function, function                                                                        \
-    }
-    CASE(test_new_store_counts_from_one),
-    CASE(test_every_field_comes_back),
-    CASE(test_absent_text_may_be_null),
-    CASE(test_incident_update_keeps_its_identity),
-    CASE(test_alert_updates),
-    CASE(test_only_live_or_unfinished_is_loaded),
-    CASE(test_same_group_may_open_again),
-    CASE(test_claims),
-    CASE(test_outcomes),
-    CASE(test_receipt_finds_its_notification),
-    CASE(test_details_come_from_the_oldest_firing_alert),
-    CASE(test_unknown_notification_is_not_found),
-    CASE(test_many_are_read_in_the_order_asked_for),
-    CASE(test_policy_is_stored_once),
-    CASE(test_old_epoch_changes_nothing),
-    CASE(test_a_row_that_cannot_be_is_broken),
-    CASE(test_keys_are_free_again_at_the_end),
-    CASE(test_an_empty_body_is_a_body),
-    CASE(test_a_store_made_to_fail_gives_every_verdict),
-    CASE(test_the_last_notification_a_contact_was_told_of),
-    CASE(test_inbox_items_leave_with_the_commit_that_names_them),
-    CASE(test_an_inbox_item_is_applied_once),
-    CASE(test_incident_moves_to_another_group),
-    CASE(test_alerts_of_closed_incidents_are_found_by_key),
-    CASE(test_idle_deletes_what_is_old),
-    CASE(test_urls),
+static const struct store_case cases[] = {
+    STORE_CASE(test_new_store_counts_from_one),
+    STORE_CASE(test_every_field_comes_back),
+    STORE_CASE(test_absent_text_may_be_null),
+    STORE_CASE(test_incident_update_keeps_its_identity),
+    STORE_CASE(test_alert_updates),
+    STORE_CASE(test_only_live_or_unfinished_is_loaded),
+    STORE_CASE(test_same_group_may_open_again),
+    STORE_CASE(test_claims),
+    STORE_CASE(test_outcomes),
+    STORE_CASE(test_receipt_finds_its_notification),
+    STORE_CASE(test_details_come_from_the_oldest_firing_alert),
+    STORE_CASE(test_unknown_notification_is_not_found),
+    STORE_CASE(test_many_are_read_in_the_order_asked_for),
+    STORE_CASE(test_policy_is_stored_once),
+    STORE_CASE(test_old_epoch_changes_nothing),
+    STORE_CASE(test_a_row_that_cannot_be_is_broken),
+    STORE_CASE(test_keys_are_free_again_at_the_end),
+    STORE_CASE(test_an_empty_body_is_a_body),
+    STORE_CASE(test_a_store_made_to_fail_gives_every_verdict),
+    STORE_CASE(test_incident_moves_to_another_group),
+    STORE_CASE(test_alerts_of_closed_incidents_are_found_by_key),
+    STORE_CASE(test_idle_deletes_what_is_old),
+    STORE_CASE(test_urls),
 };
-enum { CASE_COUNT = sizeof(cases) / sizeof(cases[0]) };
 
 int main(void)
 {
-    static struct CMUnitTest tests[KIND_COUNT_TESTED * CASE_COUNT];
-    static char names[KIND_COUNT_TESTED * CASE_COUNT][96];
-    /* PostgreSQL is the last kind, and may not be built in. */
-    size_t kind_count = KIND_COUNT_TESTED - (store_url_check("postgresql://db", NULL) != 0);
-    for (size_t i = 0; i < kind_count * CASE_COUNT; i++) {
-        const struct kind *kind = &kinds[i / CASE_COUNT];
-        (void)snprintf(names[i], sizeof(names[i]), "%s: %s", kind->name,
-                       cases[i % CASE_COUNT].name);
-        tests[i] = (struct CMUnitTest){
-            .name = names[i],
-            .test_func = cases[i % CASE_COUNT].run,
-            .setup_func = setup,
-            .teardown_func = teardown,
-            .initial_state = (void *)(uintptr_t)kind,
-        };
-    }
-    return _cmocka_run_group_tests("conformance", tests, kind_count * CASE_COUNT, NULL, NULL);
+    return store_kinds_run("conformance", cases, sizeof(cases) / sizeof(cases[0]));
 }
