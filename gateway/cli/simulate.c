@@ -1,4 +1,4 @@
-/* escalate check and simulate: a configuration proved before it is needed; no daemon, no network. */
+/* escalate simulate: what a scenario would bring about, compared or shown; no daemon, no network. */
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
@@ -8,14 +8,13 @@
 #include "gateway/base/json.h"
 #include "gateway/base/parse.h"
 #include "gateway/cli/cli.h"
+#include "gateway/cli/policy_folder.h"
 #include "gateway/cli/simulation.h"
 #include "gateway/cli/table.h"
-#include "gateway/config/config.h"
 #include "gateway/system/clock.h"
 #include "gateway/system/file.h"
 
 enum {
-    PROBLEMS_BYTES_MAX = 256 * 1024,
     SCENARIO_BYTES_MAX = 64 * 1024 * 1024,
     OUTPUT_BYTES_MAX = 256 * 1024 * 1024,
     RELOADS_MAX = 100,
@@ -47,45 +46,6 @@ static bool parse_arguments(int argc, char **argv, struct policy_arguments *out)
             return false;
     }
     return optind == argc && out->config != NULL;
-}
-
-static struct config *load_for(const char *folder, const struct config_span *span)
-{
-    struct strbuf problems;
-    struct config *config = NULL;
-    strbuf_init(&problems, PROBLEMS_BYTES_MAX);
-    if (config_load_for(folder, NULL, span, &config, &problems) != 0)
-        (void)fputs(strbuf_text(&problems), stderr);
-    strbuf_clear(&problems);
-    return config;
-}
-
-static struct config_span span_from(int64_t at_ms, int64_t ahead_ms)
-{
-    return (struct config_span){.from_ms = at_ms - CONFIG_CALENDARS_BEFORE_MS,
-                                .until_ms = at_ms + ahead_ms};
-}
-
-static struct config *load(const char *folder)
-{
-    const struct config_span span = span_from(clock_wall_ms(), CONFIG_CALENDARS_AHEAD_MS);
-    return load_for(folder, &span);
-}
-
-int cli_check(const struct cli *cli, int argc, char **argv)
-{
-    (void)cli; /* needs no daemon */
-    struct policy_arguments arguments;
-    if (!parse_arguments(argc, argv, &arguments) || arguments.expect != NULL || arguments.table)
-        return cli_usage("check");
-    struct config *config = load(arguments.config);
-    if (config == NULL)
-        return CLI_EXIT_CONFIG;
-    (void)printf("%s: %zu policies, %zu contacts, %zu sources, %zu channels: good\n",
-                 arguments.config, config->rulebook.policy_count, config->rulebook.contact_count,
-                 config->source_count, config->channel_count);
-    config_release(config);
-    return 0;
 }
 
 /* The first line in which two texts differ. */
@@ -164,18 +124,6 @@ static int print_table(const char *lines)
     return failed ? cli_fail(CLI_EXIT_UNAVAILABLE, "the table could not be printed") : 0;
 }
 
-static int read_stdin(struct strbuf *out)
-{
-    char buffer[65536];
-    size_t count;
-    strbuf_init(out, SCENARIO_BYTES_MAX);
-    while ((count = fread(buffer, 1, sizeof(buffer), stdin)) > 0)
-        strbuf_add_bytes(out, buffer, count);
-    if (ferror(stdin))
-        return cli_fail(CLI_EXIT_USAGE, "the scenario could not be read");
-    return out->overflowed ? cli_fail(CLI_EXIT_USAGE, "the scenario is larger than 64 MB") : 0;
-}
-
 /* Configurations that a scenario changes to, kept until it is over. */
 struct reloads {
     const char *folder;
@@ -193,7 +141,7 @@ static int reload(void *self, const char *folder, const struct rulebook **out_ru
         return err_set(err, ERR_TOO_LARGE, "more than %d config lines", RELOADS_MAX);
     strbuf_init(&path, PATH_MAX);
     strbuf_printf(&path, "%s/%s", reloads->folder, folder);
-    struct config *config = load_for(strbuf_text(&path), &reloads->span);
+    struct config *config = policy_folder_load(strbuf_text(&path), &reloads->span);
     strbuf_clear(&path);
     if (config == NULL)
         return err_set(err, ERR_INVALID, "config '%s' cannot be used", folder);
@@ -215,7 +163,7 @@ static struct config_span span_of(const struct strbuf *scenario)
                             NULL); /* the scenario's reader says what is wrong */
         json_free(line);
     }
-    return span_from(at_ms, AHEAD_MS);
+    return policy_folder_span(at_ms, AHEAD_MS);
 }
 
 static int run_scenario(const struct policy_arguments *arguments, const struct strbuf *scenario,
@@ -252,9 +200,9 @@ int cli_simulate(const struct cli *cli, int argc, char **argv)
     if (!parse_arguments(argc, argv, &arguments))
         return cli_usage("simulate");
     struct strbuf scenario;
-    int exit_code = read_stdin(&scenario);
+    int exit_code = cli_read_stdin(&scenario, SCENARIO_BYTES_MAX);
     const struct config_span span = span_of(&scenario);
-    struct config *config = exit_code == 0 ? load_for(arguments.config, &span) : NULL;
+    struct config *config = exit_code == 0 ? policy_folder_load(arguments.config, &span) : NULL;
     if (config != NULL)
         exit_code = run_scenario(&arguments, &scenario, config, &span);
     else if (exit_code == 0)
