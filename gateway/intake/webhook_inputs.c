@@ -7,6 +7,7 @@
 #include "gateway/reply/addressed_text.h"
 #include "gateway/reply/grammar.h"
 #include "gateway/reply/reply_input.h"
+#include "gateway/system/clock.h"
 #include "gateway/system/id.h"
 
 /* One input on its way to the engine and back, its texts behind it; freed by the engine's release. */
@@ -16,6 +17,8 @@ struct posting {
     struct http_request *request;
     const struct provider *provider;
     struct metric *const *counts;
+    struct inbox *inbox;
+    int64_t late_at_mono_ms;
     bool is_silent; /* the provider has said it already */
     bool is_answered;
 };
@@ -49,6 +52,40 @@ static void answer_receipt(const struct posting *posting, const struct answer *a
     http_answer(posting->request, &response);
 }
 
+static void free_input(struct input *input)
+{
+    free(input);
+}
+
+/* Without a ticket, so that the engine answers by message: how the incident stands now. */
+static void answer_by_message(const struct posting *posting, uint64_t incident)
+{
+    const struct reply *said = &posting->input.u.reply;
+    struct reply reply = {
+        .from = said->from, .via = said->via, .incident = incident, .raw = "", .command_count = 1};
+    reply.commands[0] = (struct reply_command){.verb = VERB_STATUS, .text = "", .clock_minute = -1};
+    const char *actor = posting->input.actor;
+    const char *credential = posting->input.credential;
+    struct input *input = heap_alloc(sizeof(*input) + reply_input_bytes(&reply, actor, credential));
+    reply_input_fill(input, INPUT_REPLY, &reply, actor, credential, (char *)(input + 1));
+    input->release = free_input;
+    if (inbox_put(posting->inbox, &input, 1) != INBOX_TAKEN) {
+        free(input); /* what was said is stored; the person can ask */
+    }
+}
+
+static void answer_reply(const struct posting *posting, const struct answer *answer)
+{
+    bool is_late = clock_mono_ms() > posting->late_at_mono_ms;
+    bool wants_message = is_late && answer->text[0] != '\0' && answer->incident != 0;
+    metric_add(posting->counts[WEBHOOK_REPLY], 1);
+    if (wants_message) {
+        answer_by_message(posting, answer->incident);
+    }
+    answer_text(posting->request, posting->provider,
+                posting->is_silent || wants_message ? "" : answer->text);
+}
+
 static void answer_posting(struct posting *posting, const struct answer *answer)
 {
     posting->is_answered = true;
@@ -69,8 +106,7 @@ static void answer_posting(struct posting *posting, const struct answer *answer)
         answer_receipt(posting, answer);
         return;
     }
-    metric_add(posting->counts[WEBHOOK_REPLY], 1);
-    answer_text(posting->request, posting->provider, posting->is_silent ? "" : answer->text);
+    answer_reply(posting, answer);
 }
 
 static void complete(struct ticket *ticket, uint32_t index, const struct answer *answer)
@@ -96,6 +132,8 @@ static struct posting *posting_make(const struct webhook_call *call, struct http
     posting->request = request;
     posting->provider = call->provider;
     posting->counts = call->counts;
+    posting->inbox = call->inbox;
+    posting->late_at_mono_ms = clock_mono_ms() + call->late_ms;
     posting->ticket.complete = complete;
     return posting;
 }

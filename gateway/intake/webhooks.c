@@ -22,6 +22,8 @@ struct bucket {
 
 struct webhooks {
     struct inbox *inbox;
+    int64_t late_ms;
+    int64_t rate, burst;
     pthread_mutex_t config_lock;
     struct config *config;
     struct metric *counts[WEBHOOK_COUNT];
@@ -133,7 +135,7 @@ static struct bucket *bucket_of(struct webhooks *webhooks, const char *channel)
         heap_realloc(webhooks->buckets, (webhooks->bucket_count + 1) * sizeof(*webhooks->buckets));
     struct bucket *bucket = &webhooks->buckets[webhooks->bucket_count++];
     *bucket = (struct bucket){.channel = heap_strdup(channel),
-                              .level = INT64_C(1000) * WEBHOOK_BURST,
+                              .level = 1000 * webhooks->burst,
                               .filled_at_mono_ms = clock_mono_ms()};
     return bucket;
 }
@@ -144,10 +146,10 @@ static bool has_room(struct webhooks *webhooks, const char *channel)
     struct bucket *bucket = bucket_of(webhooks, channel);
     int64_t now_ms = clock_mono_ms();
     int64_t passed_ms = now_ms - bucket->filled_at_mono_ms;
-    int64_t most = INT64_C(1000) * WEBHOOK_BURST;
+    int64_t most = 1000 * webhooks->burst;
     bucket->filled_at_mono_ms = now_ms;
     bucket->level =
-        passed_ms >= most / WEBHOOK_RATE ? most : bucket->level + passed_ms * WEBHOOK_RATE;
+        passed_ms >= most / webhooks->rate ? most : bucket->level + passed_ms * webhooks->rate;
     bucket->level = bucket->level > most ? most : bucket->level;
     if (bucket->level < 1000) {
         return false;
@@ -166,8 +168,11 @@ static void check(struct webhooks *webhooks, struct http_request *request,
     struct err err = {.code = ERR_NONE};
     size_t count;
     const char *bytes = http_body(request, &count);
-    struct webhook_call call = {
-        .config = config, .form = &form, .inbox = webhooks->inbox, .counts = webhooks->counts};
+    struct webhook_call call = {.config = config,
+                                .form = &form,
+                                .inbox = webhooks->inbox,
+                                .late_ms = webhooks->late_ms,
+                                .counts = webhooks->counts};
     call.channel = find_channel(config, http_path_rest(request), &call.provider);
     if (call.channel == NULL) { /* a reload has removed it while the body came in */
         http_answer_error(request, 404, "no such channel any more");
@@ -179,7 +184,7 @@ static void check(struct webhooks *webhooks, struct http_request *request,
     } else if (!has_room(webhooks, call.channel->name)) {
         metric_add(webhooks->counts[WEBHOOK_LIMITED], 1);
         http_answer_error(request, 429, "more than %d requests a second for this channel",
-                          WEBHOOK_RATE);
+                          (int)webhooks->rate);
     } else {
         call_fitting(&call, request);
     }
@@ -211,6 +216,9 @@ int webhooks_create(const struct webhooks_options *options, struct webhooks **ou
     (void)err; /* as every create has one; nothing here can fail */
     struct webhooks *webhooks = heap_alloc(sizeof(*webhooks));
     webhooks->inbox = options->inbox;
+    webhooks->late_ms = options->late_ms != 0 ? options->late_ms : WEBHOOK_LATE_MS;
+    webhooks->rate = options->rate > 0 ? options->rate : WEBHOOK_RATE;
+    webhooks->burst = options->burst > 0 ? options->burst : WEBHOOK_BURST;
     webhooks->config = config_retain(options->config);
     ASSERT(pthread_mutex_init(&webhooks->config_lock, NULL) == 0);
     for (size_t i = 0; i < WEBHOOK_COUNT; i++) {

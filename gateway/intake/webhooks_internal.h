@@ -30,6 +30,7 @@ struct webhook_call {
     const struct config_channel *channel;
     const struct form *form;
     struct inbox *inbox;
+    int64_t late_ms;
     struct metric *const *counts;
 };
 
