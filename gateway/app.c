@@ -1,5 +1,5 @@
 /*
- * Read this first. An alert flows: http -> intake -> inbox -> engine (policies, store) -> outbox -> delivery -> channels;
+ * Read this first. An alert flows: http, mqtt -> intake -> inbox -> engine (policies, store) -> outbox -> delivery -> channels;
  * outcomes and replies come back through the inbox.
  */
 #include "gateway/app.h"
@@ -20,6 +20,7 @@
 #include "gateway/http/identity.h"
 #include "gateway/http/server.h"
 #include "gateway/intake/intake_http.h"
+#include "gateway/intake/mqtt.h"
 #include "gateway/store/store.h"
 #include "gateway/system/clock.h"
 #include "gateway/system/file.h"
@@ -32,6 +33,7 @@ enum {
     PROBLEMS_BYTES_MAX = 256 * 1024,
     CHANNELS_MAX = 256,
     HTTP_GRACE_MS = 5000,
+    MQTT_GRACE_MS = 5000,
     DELIVERY_GRACE_MS = 20000,
 };
 
@@ -55,6 +57,7 @@ struct app {
     struct http_server *server;
     bool is_tls; /* how the network listener was opened */
     struct intake_http *intake;
+    struct mqtt *mqtt;
     struct api *api;
     atomic_bool is_failing;         /* the engine has given up */
     _Atomic(struct api *) follower; /* hears of commits once it is there */
@@ -204,6 +207,23 @@ static void tell_expiry(const struct config_http *http)
              text_rfc3339(http->tls_expires_at_ms, at), NULL);
 }
 
+static bool is_engine(void *self)
+{
+    struct app *app = self;
+    return engine_thread_is_engine(app->engine);
+}
+
+static int start_brokers(struct app *app, struct err *err)
+{
+    const struct mqtt_options options = {.config = app->config,
+                                         .inbox = app->inbox,
+                                         .store_url = app->config->store_url,
+                                         .state_dir = app->options.state_dir,
+                                         .is_engine = is_engine,
+                                         .self = app};
+    return mqtt_start(&options, &app->mqtt, err);
+}
+
 static int listen_everywhere(struct app *app, struct err *err)
 {
     const struct config_http *http = &app->config->http;
@@ -248,7 +268,9 @@ static int start_edge(struct app *app, struct err *err)
         api_create(&api, &app->api, err) != 0 || api_register(app->api, app->server, err) != 0)
         return -1;
     atomic_store(&app->follower, app->api);
-    return listen_everywhere(app, err);
+    if (listen_everywhere(app, err) != 0)
+        return -1;
+    return start_brokers(app, err);
 }
 
 static void announce(struct app *app)
@@ -374,6 +396,7 @@ bool app_reload(struct app *app)
         log_set((enum log_level)config->log_level, config->log_json);
         swap_engine_config(app, config);
         intake_http_reload(app->intake, config);
+        mqtt_reload(app->mqtt, config);
         api_reload(app->api, config);
         config_release(app->config);
         app->config = config;
@@ -395,6 +418,7 @@ void app_stop(struct app *app)
     (void)sd_notify(0, "STOPPING=1");
     /* Without an engine no request is answered and no outcome recorded: the sooner the next start, the better. */
     bool is_failing = atomic_load(&app->is_failing);
+    mqtt_stop(app->mqtt, is_failing ? 0 : MQTT_GRACE_MS);
     if (app->server != NULL)
         http_server_stop(app->server, is_failing ? 0 : HTTP_GRACE_MS);
     if (app->delivery != NULL)
@@ -407,6 +431,7 @@ void app_stop(struct app *app)
     delivery_destroy(app->delivery);
     outbox_destroy(app->outbox);
     inbox_destroy(app->inbox);
+    mqtt_destroy(app->mqtt);
     store_close(app->store);
     config_release(app->engine_config);
     config_release(app->config);
