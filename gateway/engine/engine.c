@@ -134,6 +134,9 @@ static struct answer take_input(struct engine *engine, const struct input *input
     case INPUT_QUARANTINE:
         batch_quarantine(engine, input);
         break;
+    case INPUT_SESSION:
+        batch_session(engine, input);
+        break;
     case INPUT_TIMER:
         break;
     case INPUT_CLOCK:
@@ -211,8 +214,11 @@ static void apply(struct engine *engine, struct input *const *inputs, size_t cou
 {
     attempts_orphans(engine);
     run_timers(engine);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         complete(engine, inputs[i], take_input(engine, inputs[i]));
+        if (inputs[i]->arrival != NULL)
+            batch_arrival(engine, inputs[i]->arrival);
+    }
     engine_evict(engine);
 }
 

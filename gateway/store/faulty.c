@@ -63,6 +63,13 @@ static int faulty_find_alert(void *self, const char *source, const char *key,
     return inner->ops->find_alert(inner->self, source, key, out_incident, err);
 }
 
+static int faulty_last_alert(void *self, const char *source, const char *key, struct arena *arena,
+                             struct alert_row *out_row, struct err *err)
+{
+    struct store *inner = ((struct faulty_store *)self)->inner;
+    return inner->ops->last_alert(inner->self, source, key, arena, out_row, err);
+}
+
 static int faulty_closed_at(void *self, uint64_t number, int64_t *out_resolved_at_ms,
                             struct err *err)
 {
@@ -120,6 +127,7 @@ static const struct store_ops faulty_ops = {
     .notifications = faulty_notifications,
     .find_provider_id = faulty_find_provider_id,
     .find_alert = faulty_find_alert,
+    .last_alert = faulty_last_alert,
     .closed_at = faulty_closed_at,
     .inbox_append = faulty_inbox_append,
     .inbox_take = faulty_inbox_take,

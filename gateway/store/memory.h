@@ -63,6 +63,8 @@ int memory_read_meta(void *self, struct store_meta *out_meta, struct err *err);
 int memory_load(void *self, const struct store_sink *sink, struct err *err);
 int memory_find_alert(void *self, const char *source, const char *key, uint64_t *out_incident,
                       struct err *err);
+int memory_last_alert(void *self, const char *source, const char *key, struct arena *arena,
+                      struct alert_row *out_row, struct err *err);
 int memory_closed_at(void *self, uint64_t number, int64_t *out_resolved_at_ms, struct err *err);
 int memory_notifications(void *self, const uint64_t *ids, size_t count, struct arena *arena,
                          struct stored_notification *out_items, struct err *err);

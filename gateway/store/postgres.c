@@ -230,6 +230,7 @@ static const struct store_ops postgres_ops = {
     .notifications = postgres_notifications,
     .find_provider_id = postgres_find_provider_id,
     .find_alert = postgres_find_alert,
+    .last_alert = postgres_last_alert,
     .closed_at = postgres_closed_at,
     .inbox_append = postgres_inbox_append,
     .inbox_take = postgres_inbox_take,

@@ -90,6 +90,8 @@ int postgres_find_alert(void *self, const char *source, const char *key, uint64_
                         struct err *err);
 /* After a commit: alerts of the incidents that have left memory with it are known to the filter. */
 void postgres_note_over(struct postgres_store *store, const struct effects *effects);
+int postgres_last_alert(void *self, const char *source, const char *key, struct arena *arena,
+                        struct alert_row *out_row, struct err *err);
 int postgres_closed_at(void *self, uint64_t number, int64_t *out_resolved_at_ms, struct err *err);
 int postgres_find_provider_id(void *self, const char *channel, const char *provider_id,
                               uint64_t *out_notification, struct err *err);

@@ -34,6 +34,9 @@ enum group {
     GROUP_EVENT,
     GROUP_TIMELINE,
     GROUP_QUARANTINE,
+    GROUP_SESSION,
+    GROUP_DELIVERIES,
+    GROUP_DELIVERIES_CUT,
     GROUP_INBOX, /* only by an append, never in a round */
     GROUP_COUNT,
 };

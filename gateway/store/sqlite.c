@@ -333,6 +333,7 @@ static const struct store_ops sqlite_ops = {
     .notifications = sqlite_notifications,
     .find_provider_id = sqlite_find_provider_id,
     .find_alert = sqlite_find_alert,
+    .last_alert = sqlite_last_alert,
     .closed_at = sqlite_closed_at,
     .inbox_append = sqlite_inbox_append,
     .inbox_take = sqlite_inbox_take,

@@ -108,6 +108,9 @@ struct store_ops {
      * Asked for every new incident, so it must stay cheap. */
     int (*find_alert)(void *self, const char *source, const char *key, uint64_t *out_incident,
                       struct err *err);
+    /* That alert itself, its texts in the arena; out_row->id 0 when there is none. Not on the way of every event. */
+    int (*last_alert)(void *self, const char *source, const char *key, struct arena *arena,
+                      struct alert_row *out_row, struct err *err);
     /* When an incident that is no longer live was resolved; 0 when there is none of that number. */
     int (*closed_at)(void *self, uint64_t number, int64_t *out_resolved_at_ms, struct err *err);
     int (*inbox_append)(void *self, const struct store_inbox_item *items, size_t count,
