@@ -306,8 +306,10 @@ void link_goodbye(struct link *link)
 
 int link_subscribe(struct link *link, const char *filter, int qos, int *out_number)
 {
-    /* v5: nothing of our own comes back, and what is retained comes with a new subscription only. */
-    int options = link->broker->is_v5 ? MQTT_SUB_OPT_NO_LOCAL | MQTT_SUB_OPT_SEND_RETAIN_NEW : 0;
+    /* v5: nothing of our own comes back, and what is retained comes with a new subscription only; but what we just watch
+     * is asked for to see what is retained there. */
+    int retained = qos > 0 ? MQTT_SUB_OPT_SEND_RETAIN_NEW : MQTT_SUB_OPT_SEND_RETAIN_ALWAYS;
+    int options = link->broker->is_v5 ? MQTT_SUB_OPT_NO_LOCAL | retained : 0;
     return mosquitto_subscribe_v5(link->client, out_number, filter, qos, options, NULL) ==
                    MOSQ_ERR_SUCCESS
                ? 0

@@ -122,8 +122,9 @@ int session_up(struct mqtt_broker *broker, bool has_session, struct err *err)
     taken_resume(broker->taken);
     for (size_t i = 0; i < broker->filter_count; i++) {
         broker->filters[i].number = 0;
-        /* What an earlier process was granted is asked for again: it may not have come so far. */
-        if (is_first || !has_session)
+        /* What an earlier process was granted is asked for again: it may not have come so far. What is only
+         * watched is, each time, for what is retained there. */
+        if (is_first || !has_session || broker->filters[i].qos == 0)
             broker->filters[i].is_granted = false;
     }
     broker->must_subscribe = true;
