@@ -55,10 +55,47 @@ static const char *metric_name(struct mqtt *mqtt, const char *name)
     return mqtt->metric_names[mqtt->metric_name_count++] = heap_strdup(name);
 }
 
+static void make_metrics(struct broker_metrics *m, const char *name)
+{
+    m->connected = metric_gauge("escalated_mqtt_connected", "1 while the broker has let us in.",
+                                "broker", name);
+    m->messages =
+        metric_counter("escalated_mqtt_messages_total", "Messages received.", "broker", name);
+    m->repeated =
+        metric_counter("escalated_mqtt_repeated_total",
+                       "Messages delivered again that had been committed before.", NULL, NULL);
+    m->reconnects =
+        metric_counter("escalated_mqtt_connects_total", "Connections tried.", "broker", name);
+    m->ignored = metric_counter("escalated_mqtt_ignored_total",
+                                "Messages without a payload, and our own.", NULL, NULL);
+    m->dead_letters = metric_counter("escalated_mqtt_dead_letters_total",
+                                     "Unusable messages told on PREFIX/dead-letter.", NULL, NULL);
+    m->dead_letters_dropped = metric_counter(
+        "escalated_mqtt_dead_letters_dropped_total",
+        "Unusable messages not told there, for want of room or a connection.", NULL, NULL);
+    m->publications_dropped =
+        metric_counter("escalated_mqtt_publications_dropped_total",
+                       "Publications that waited when the connection ended.", NULL, NULL);
+    m->dropped_at_broker = metric_gauge(
+        "escalated_mqtt_broker_dropped",
+        "What the broker says it has dropped, for any of its clients.", "broker", name);
+    m->refused_topics = metric_gauge(
+        "escalated_mqtt_refused_topics",
+        "Topics of sources that the broker does not let us subscribe to.", "broker", name);
+    m->commits_refused =
+        metric_counter("escalated_mqtt_refused_batches_total",
+                       "Batches that were not stored and left with the broker.", NULL, NULL);
+    for (int i = 0; i < EVENT_ACTION_COUNT; i++)
+        m->events[i] = metric_counter("escalated_events_total", "Events committed.", "action",
+                                      event_action_name((enum event_action)i));
+}
+
 static int start_broker(struct mqtt *mqtt, struct config *config, const char *name, struct err *err)
 {
     struct mqtt_broker *broker = NULL;
-    if (broker_start(&mqtt->options, config, name, metric_name(mqtt, name), &broker, err) != 0)
+    struct broker_metrics metrics;
+    make_metrics(&metrics, metric_name(mqtt, name));
+    if (broker_start(&mqtt->options, config, name, &metrics, &broker, err) != 0)
         return -1;
     lock(mqtt);
     mqtt->brokers[mqtt->count++] = broker;

@@ -474,41 +474,6 @@ static void *run(void *self)
 
 /* From other threads. */
 
-static void make_metrics(struct broker_metrics *m, const char *name)
-{
-    m->connected = metric_gauge("escalated_mqtt_connected", "1 while the broker has let us in.",
-                                "broker", name);
-    m->messages =
-        metric_counter("escalated_mqtt_messages_total", "Messages received.", "broker", name);
-    m->repeated =
-        metric_counter("escalated_mqtt_repeated_total",
-                       "Messages delivered again that had been committed before.", NULL, NULL);
-    m->reconnects =
-        metric_counter("escalated_mqtt_connects_total", "Connections tried.", "broker", name);
-    m->ignored = metric_counter("escalated_mqtt_ignored_total",
-                                "Messages without a payload, and our own.", NULL, NULL);
-    m->dead_letters = metric_counter("escalated_mqtt_dead_letters_total",
-                                     "Unusable messages told on PREFIX/dead-letter.", NULL, NULL);
-    m->dead_letters_dropped = metric_counter(
-        "escalated_mqtt_dead_letters_dropped_total",
-        "Unusable messages not told there, for want of room or a connection.", NULL, NULL);
-    m->publications_dropped =
-        metric_counter("escalated_mqtt_publications_dropped_total",
-                       "Publications that waited when the connection ended.", NULL, NULL);
-    m->dropped_at_broker = metric_gauge(
-        "escalated_mqtt_broker_dropped",
-        "What the broker says it has dropped, for any of its clients.", "broker", name);
-    m->refused_topics = metric_gauge(
-        "escalated_mqtt_refused_topics",
-        "Topics of sources that the broker does not let us subscribe to.", "broker", name);
-    m->commits_refused =
-        metric_counter("escalated_mqtt_refused_batches_total",
-                       "Batches that were not stored and left with the broker.", NULL, NULL);
-    for (int i = 0; i < EVENT_ACTION_COUNT; i++)
-        m->events[i] = metric_counter("escalated_events_total", "Events committed.", "action",
-                                      event_action_name((enum event_action)i));
-}
-
 static void init_condition(struct mqtt_broker *broker)
 {
     pthread_condattr_t attributes;
@@ -520,7 +485,8 @@ static void init_condition(struct mqtt_broker *broker)
 }
 
 int broker_start(const struct mqtt_options *options, struct config *config, const char *name,
-                 const char *metric_name, struct mqtt_broker **out_broker, struct err *err)
+                 const struct broker_metrics *metrics, struct mqtt_broker **out_broker,
+                 struct err *err)
 {
     struct mqtt_broker *broker = heap_alloc(sizeof(*broker));
     broker->options = *options;
@@ -530,7 +496,7 @@ int broker_start(const struct mqtt_options *options, struct config *config, cons
     broker->session_filters = heap_strdup("");
     broker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     broker->taken = taken_create();
-    make_metrics(&broker->metrics, metric_name);
+    broker->metrics = *metrics;
     init_condition(broker);
     const struct letters_options letters = {
         .broker = broker->name, .lock = &broker->broker_lock, .settled = &broker->broker_cond};

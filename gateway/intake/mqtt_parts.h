@@ -87,7 +87,8 @@ struct mqtt_broker {
 
 /* mqtt_broker.c */
 int broker_start(const struct mqtt_options *options, struct config *config, const char *name,
-                 const char *metric_name, struct mqtt_broker **out_broker, struct err *err);
+                 const struct broker_metrics *metrics, struct mqtt_broker **out_broker,
+                 struct err *err);
 void broker_reload(struct mqtt_broker *broker, struct config *config);
 void broker_ask_to_stop(struct mqtt_broker *broker, int64_t deadline_mono_ms);
 void broker_join(struct mqtt_broker *broker);
