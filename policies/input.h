@@ -27,6 +27,7 @@ enum input_kind {
     INPUT_RESULT,
     INPUT_RECEIPT,
     INPUT_QUARANTINE, /* what a producer could not make an event of */
+    INPUT_SESSION,    /* what is known of a broker's session, before anything is asked of it */
     INPUT_TIMER,
     INPUT_CLOCK,
     INPUT_CONFIG,
@@ -107,6 +108,21 @@ struct unusable {
     uint64_t size; /* all of them */
 };
 
+/* A broker's session with us: it ends when the broker forgets it, and with it what it would deliver again. */
+struct session {
+    const char *broker; /* name of the [mqtt] section */
+    unsigned char id[16];
+    const char *filters; /* subscribed to in it, a line each */
+};
+
+/* One message of a broker as it can be told when it is delivered again: recorded in the commit of its input. */
+struct arrival {
+    const char *broker;
+    unsigned char session[16];
+    uint64_t hash; /* of topic and payload */
+    uint16_t packet_id;
+};
+
 /* Delivery has a slot and the rendered bytes; the engine now decides whether the attempt may start. */
 struct prepared {
     uint64_t notification;
@@ -160,6 +176,7 @@ struct input {
      * heard "recorded" long ago, so that the ticket reaches nobody. */
     uint64_t inbox_sequence;
     void (*release)(struct input *input); /* NULL: nothing to free */
+    const struct arrival *arrival;        /* NULL: not of a broker */
     union {
         struct event event;
         struct reply reply; /* INPUT_REPLY and INPUT_COMMAND */
@@ -167,6 +184,7 @@ struct input {
         struct result result;
         struct receipt receipt;
         struct unusable unusable;
+        struct session session;
         int64_t wall_offset_ms; /* INPUT_CLOCK: wall clock minus engine time */
         const struct rulebook
             *rulebook; /* INPUT_CONFIG: in force from this input on; alive until the next one is */

@@ -13,6 +13,7 @@ static const char *const disposition_names[DISPOSITION_COUNT] = {
     [DISPOSITION_UNKNOWN_KEY] = "unknown-key",
     [DISPOSITION_HEARTBEAT] = "heartbeat",
     [DISPOSITION_CHANGE] = "change",
+    [DISPOSITION_REPLAYED] = "replayed",
     [DISPOSITION_OVERFLOW] = "overflow",
 };
 

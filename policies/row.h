@@ -26,6 +26,7 @@ enum disposition {
     DISPOSITION_UNKNOWN_KEY, /* resolve or acknowledge of what nobody knows */
     DISPOSITION_HEARTBEAT,
     DISPOSITION_CHANGE,
+    DISPOSITION_REPLAYED, /* a retained message shown again, and no news */
     DISPOSITION_OVERFLOW, /* went into the paging overflow incident of its source */
     DISPOSITION_COUNT,
 };
@@ -240,6 +241,17 @@ struct quarantine_row {
     const void *bytes; /* NULL: none */
     size_t byte_count;
     uint64_t size; /* more than byte_count: cut */
+};
+
+#define DELIVERY_ROWS_MAX 2048 /* each of at least one message: more than a broker has in flight */
+#define DELIVERY_MARK_BYTES 10 /* packet id and hash, big endian */
+
+/* The messages of one broker that one commit took, in their order. */
+struct deliveries_row {
+    const char *broker;
+    unsigned char session[16];
+    const void *marks;
+    size_t mark_bytes;
 };
 
 struct attempt_row { /* read only: written through claim_row and outcome_row */

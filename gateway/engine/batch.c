@@ -123,6 +123,50 @@ void batch_quarantine(struct engine *engine, const struct input *input)
                 (struct effect){.kind = EFFECT_QUARANTINE, .u.quarantine = row});
 }
 
+void batch_session(struct engine *engine, const struct input *input)
+{
+    effects_add(&engine->batch.head,
+                (struct effect){.kind = EFFECT_SESSION, .u.session = &input->u.session});
+}
+
+static struct batch_deliveries *deliveries_of(struct engine *engine, const struct arrival *arrival)
+{
+    struct batch *batch = &engine->batch;
+    for (size_t i = 0; i < batch->delivery_count; i++) {
+        struct deliveries_row *row = &batch->deliveries[i].row;
+        if (memcmp(row->session, arrival->session, sizeof(row->session)) == 0)
+            return &batch->deliveries[i];
+    }
+    batch->deliveries = batch_grow(&engine->arena, batch->deliveries, batch->delivery_count,
+                                   &batch->delivery_capacity, sizeof(*batch->deliveries));
+    struct batch_deliveries *added = &batch->deliveries[batch->delivery_count++];
+    *added = (struct batch_deliveries){.row = {.broker = arrival->broker}};
+    memcpy(added->row.session, arrival->session, sizeof(added->row.session));
+    return added;
+}
+
+void batch_arrival(struct engine *engine, const struct arrival *arrival)
+{
+    struct batch_deliveries *all = deliveries_of(engine, arrival);
+    size_t count = all->row.mark_bytes / DELIVERY_MARK_BYTES;
+    all->marks = batch_grow(&engine->arena, all->marks, count, &all->capacity, DELIVERY_MARK_BYTES);
+    unsigned char *mark = all->marks + all->row.mark_bytes;
+    mark[0] = (unsigned char)(arrival->packet_id >> 8);
+    mark[1] = (unsigned char)arrival->packet_id;
+    for (int i = 0; i < 8; i++)
+        mark[2 + i] = (unsigned char)(arrival->hash >> (56 - 8 * i));
+    all->row.mark_bytes += DELIVERY_MARK_BYTES;
+}
+
+static void add_deliveries(struct engine *engine, struct effects *effects)
+{
+    for (size_t i = 0; i < engine->batch.delivery_count; i++) {
+        struct batch_deliveries *all = &engine->batch.deliveries[i];
+        all->row.marks = all->marks;
+        effects_add(effects, (struct effect){.kind = EFFECT_DELIVERIES, .u.deliveries = &all->row});
+    }
+}
+
 void batch_after(struct engine *engine, struct after after)
 {
     struct batch *batch = &engine->batch;
@@ -269,6 +313,7 @@ struct effects *batch_finish(struct engine *engine)
     add_incidents(engine, effects, false);
     add_incidents(engine, effects, true);
     add_alerts(engine, effects);
+    add_deliveries(engine, effects);
     for (size_t i = 0; i < engine->batch.tail.count; i++)
         effects_add(effects, engine->batch.tail.items[i]);
     return effects->count > 0 || engine->batch.applied_count > 0 ? effects : NULL;

@@ -134,6 +134,9 @@ static struct answer take_input(struct engine *engine, const struct input *input
     case INPUT_QUARANTINE:
         batch_quarantine(engine, input);
         break;
+    case INPUT_SESSION:
+        batch_session(engine, input);
+        break;
     case INPUT_TIMER:
         break;
     case INPUT_CLOCK:
@@ -228,6 +231,8 @@ static void apply(struct engine *engine, struct input *const *inputs, size_t cou
         struct answer answer = take_input(engine, inputs[i]);
         note_applied(engine, inputs[i], answer.status);
         complete(engine, inputs[i], answer);
+        if (inputs[i]->arrival != NULL)
+            batch_arrival(engine, inputs[i]->arrival);
     }
     engine_evict(engine);
 }

@@ -57,6 +57,12 @@ struct batch_alert {
     const char *details, *links; /* as that event gave them */
 };
 
+struct batch_deliveries { /* of one session */
+    struct deliveries_row row;
+    unsigned char *marks;
+    size_t capacity; /* of marks */
+};
+
 struct batch {
     struct effects head; /* policies, events; then incidents and alerts as they are at the end */
     struct effects
@@ -69,6 +75,8 @@ struct batch {
     size_t notification_count, notification_capacity;
     struct notification **ended; /* of incidents no longer live: leave the world after the commit */
     size_t ended_count, ended_capacity;
+    struct batch_deliveries *deliveries;
+    size_t delivery_count, delivery_capacity;
     struct after *afters;
     size_t after_count, after_capacity;
     struct order *orders;
@@ -118,6 +126,8 @@ void batch_mark(struct engine *engine, const struct mark_row *mark);
 void batch_event(struct engine *engine, const struct input *input, const char *key,
                  enum disposition disposition, uint64_t incident);
 void batch_quarantine(struct engine *engine, const struct input *input);
+void batch_session(struct engine *engine, const struct input *input);
+void batch_arrival(struct engine *engine, const struct arrival *arrival);
 void batch_after(struct engine *engine, struct after after);
 struct order *batch_order(struct engine *engine, enum order_kind kind, uint64_t notification);
 /* One list in the order the store writes it; NULL when the batch changed nothing. */

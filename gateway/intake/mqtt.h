@@ -5,7 +5,7 @@
  *          mqtt_destroy. A message on a topic of a source becomes an event; one that cannot be is
  *          put into quarantine and told on PREFIX/dead-letter; one on PREFIX/reply goes through the
  *          hook `reply`. Everything else under PREFIX is our own and not read.
- * Owns:    nothing of the configuration is kept past a reload. What mqtt_publish is given is copied.
+ * Owns:    what mqtt_publish is given is copied.
  * Threads: start, reload, stop, destroy: main. mqtt_publish from any thread, never waits. Hooks run
  *          on the thread of the broker that they are about and may call mqtt_publish.
  * Limits:  CONFIG_BROKERS_MAX brokers; MQTT_PUBLISH_MAX publications waiting for each; payloads as
@@ -37,7 +37,6 @@ struct mqtt_message {
     const void *payload;
     size_t count;
     bool is_retained;
-    bool is_again;              /* the DUP flag: it may have been delivered before */
     const char *response_topic; /* v5; "": none */
     const void *correlation;    /* v5 */
     size_t correlation_count;
@@ -53,20 +52,24 @@ struct mqtt_hooks {
     void *self;
     /* A message on PREFIX/reply -> an input with a `release` and without a ticket; it enters the
      * inbox with its batch, and its PUBACK follows the commit. -1: unusable, *err says why; it goes
-     * into quarantine. NULL: replies are not read. */
+     * into quarantine, or with ERR_BUSY the connection ends and it comes again. 0 without an input:
+     * nothing is to be done. NULL: replies are not read. */
     int (*reply)(void *self, const struct mqtt_message *message, struct input **out_input,
                  struct err *err);
     /* What came of it, after the commit and before the PUBACK: may publish an answer. Not called for a
      * message that was recorded before its PUBACK got lost. May be NULL. */
     void (*replied)(void *self, const struct mqtt_message *message,
                     const struct mqtt_answer *answer);
+    /* Something stands retained at PREFIX/incidents/NAME, told once after subscribing. NULL: nothing
+     * of our own is read. */
+    void (*standing)(void *self, const char *broker, const char *name);
     /* The broker has let us in (again): what should stand there retained is to be published now. May
      * be NULL. */
     void (*connected)(void *self, const char *broker);
 };
 
 struct mqtt_options {
-    const struct config *config; /* read during the call */
+    struct config *config; /* retained as long as it is in force */
     struct inbox *inbox;
     const char *store_url, *state_dir; /* read during the call */
     struct mqtt_hooks hooks;
@@ -78,7 +81,7 @@ struct mqtt_options {
 
 int mqtt_start(const struct mqtt_options *options, struct mqtt **out_mqtt, struct err *err);
 /* Brokers, topics and credentials of `config` from now on; what stayed the same stays connected. */
-void mqtt_reload(struct mqtt *mqtt, const struct config *config);
+void mqtt_reload(struct mqtt *mqtt, struct config *config);
 /* Takes nothing new, confirms what is committed within grace_ms, says goodbye. Idempotent. */
 void mqtt_stop(struct mqtt *mqtt, int64_t grace_ms);
 void mqtt_destroy(struct mqtt *mqtt); /* after the engine has ended; takes NULL */

@@ -28,7 +28,7 @@ enum {
 };
 
 /* From a broker's thread. */
-struct arrival {
+struct news {
     bool is_connection;
     uint64_t number; /* stands there */
     char broker[];
@@ -263,8 +263,7 @@ static enum progress say_row(struct mqtt_incidents *incidents, struct board *boa
         hash = write_row(row_or_null, &text);
     enum progress progress = PROGRESS_DONE;
     if (!stands || hash != item->hash) {
-        (void)snprintf(topic, sizeof(topic), MQTT_INCIDENTS_FOLDER "%llu",
-                       (unsigned long long)item->number);
+        (void)snprintf(topic, sizeof(topic), "incidents/%llu", (unsigned long long)item->number);
         progress = progress_of(publish(incidents, board, topic, strbuf_text(&text), text.length));
     }
     strbuf_clear(&text);
@@ -402,14 +401,14 @@ static int64_t serve(struct mqtt_incidents *incidents)
     return wait_ms;
 }
 
-static void take_arrival(struct mqtt_incidents *incidents, struct arrival *arrival)
+static void take_news(struct mqtt_incidents *incidents, struct news *news)
 {
     struct board *board;
-    if (arrival->is_connection)
-        board_connected(incidents, arrival->broker);
-    else if ((board = board_of(incidents, arrival->broker)) != NULL)
-        board_touch(board, arrival->number);
-    free(arrival);
+    if (news->is_connection)
+        board_connected(incidents, news->broker);
+    else if ((board = board_of(incidents, news->broker)) != NULL)
+        board_touch(board, news->number);
+    free(news);
 }
 
 static void *run(void *self)
@@ -420,7 +419,7 @@ static void *run(void *self)
         void *items[TAKE_MAX];
         size_t count = queue_take(incidents->arrivals, items, TAKE_MAX, wait_ms);
         for (size_t i = 0; i < count; i++)
-            take_arrival(incidents, items[i]);
+            take_news(incidents, items[i]);
         if (count == 0 && queue_is_stopped(incidents->arrivals))
             break;
         wait_ms = serve(incidents);
@@ -436,15 +435,15 @@ static void arrive(struct mqtt_incidents *incidents, const char *broker, bool is
                    uint64_t number)
 {
     size_t bytes = strlen(broker) + 1;
-    struct arrival *arrival = heap_alloc(sizeof(*arrival) + bytes);
-    arrival->is_connection = is_connection;
-    arrival->number = number;
-    memcpy(arrival->broker, broker, bytes);
+    struct news *news = heap_alloc(sizeof(*news) + bytes);
+    news->is_connection = is_connection;
+    news->number = number;
+    memcpy(news->broker, broker, bytes);
     /* There are few brokers, so a connection always finds room; of what stands there each connection clears a part. */
-    bool taken = is_connection ? queue_put_owed(incidents->arrivals, arrival)
-                               : queue_put(incidents->arrivals, arrival);
+    bool taken = is_connection ? queue_put_owed(incidents->arrivals, news)
+                               : queue_put(incidents->arrivals, news);
     if (!taken)
-        free(arrival);
+        free(news);
 }
 
 void mqtt_incidents_connected(struct mqtt_incidents *incidents, const char *broker)

@@ -17,8 +17,6 @@
 #include "gateway/intake/mqtt.h"
 #include "gateway/system/clock.h"
 
-#define MQTT_INCIDENTS_FOLDER "incidents/"
-
 struct mqtt_incidents;
 
 struct mqtt_incidents_options {

@@ -90,10 +90,6 @@ static int read_payload(const struct mqtt_message *message, struct arena *arena,
                         struct err *err)
 {
     struct json *root;
-    if (message->is_retained)
-        return err_set(err, ERR_INVALID,
-                       "got a retained message, want a reply without that flag: "
-                       "it would be said anew whenever we connect");
     if (message->count > REPLY_PAYLOAD_BYTES_MAX)
         return err_set(err, ERR_TOO_LARGE, "got %zu bytes, want at most %d", message->count,
                        REPLY_PAYLOAD_BYTES_MAX);

@@ -285,6 +285,8 @@ static int put_effect(struct memory_store *memory, const struct effect *effect, 
     case EFFECT_EVENT:
     case EFFECT_TIMELINE:
     case EFFECT_QUARANTINE:
+    case EFFECT_SESSION:
+    case EFFECT_DELIVERIES:
         return 0;
     case EFFECT_KIND_COUNT:
         break;
@@ -500,6 +502,7 @@ static const struct store_ops memory_ops = {
     .notifications = memory_notifications,
     .find_provider_id = memory_find_provider_id,
     .find_alert = memory_find_alert,
+    .last_alert = memory_last_alert,
     .find_mark = memory_find_mark,
     .closed = memory_closed,
     .last_told = memory_last_told,

@@ -64,6 +64,8 @@ int memory_read_meta(void *self, struct store_meta *out_meta, struct err *err);
 int memory_load(void *self, const struct store_sink *sink, struct err *err);
 int memory_find_alert(void *self, const char *source, const char *key, uint64_t *out_incident,
                       struct err *err);
+int memory_last_alert(void *self, const char *source, const char *key, struct arena *arena,
+                      struct alert_row *out_row, struct err *err);
 int memory_closed(void *self, uint64_t number, struct arena *arena, struct incident_row *out_row,
                   bool *out_found, struct err *err);
 int memory_last_told(void *self, const char *contact, struct store_told *out_told, struct err *err);

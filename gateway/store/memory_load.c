@@ -139,6 +139,18 @@ int memory_find_alert(void *self, const char *source, const char *key, uint64_t 
     return 0;
 }
 
+int memory_last_alert(void *self, const char *source, const char *key, struct arena *arena,
+                      struct alert_row *out_row, struct err *err)
+{
+    (void)err; /* nothing here can fail */
+    const struct memory_store *memory = self;
+    const uint64_t *id = memory_keys_find(&memory->over, memory_key(source, key));
+    const struct alert_row *alert = id == NULL ? NULL : memory_row(&memory->alerts, *id);
+    *out_row = alert == NULL ? (struct alert_row){.id = 0} : *alert;
+    row_keep(&alert_shape, out_row, arena);
+    return 0;
+}
+
 int memory_closed(void *self, uint64_t number, struct arena *arena, struct incident_row *out_row,
                   bool *out_found, struct err *err)
 {

@@ -225,6 +225,7 @@ static const struct store_ops postgres_ops = {
     .notifications = postgres_notifications,
     .find_provider_id = postgres_find_provider_id,
     .find_alert = postgres_find_alert,
+    .last_alert = postgres_last_alert,
     .find_mark = postgres_find_mark,
     .closed = postgres_closed,
     .last_told = postgres_last_told,

@@ -91,6 +91,8 @@ int postgres_find_alert(void *self, const char *source, const char *key, uint64_
                         struct err *err);
 /* After a commit: alerts of the incidents that have left memory with it are known to the filter. */
 void postgres_note_over(struct postgres_store *store, const struct effects *effects);
+int postgres_last_alert(void *self, const char *source, const char *key, struct arena *arena,
+                        struct alert_row *out_row, struct err *err);
 int postgres_closed(void *self, uint64_t number, struct arena *arena, struct incident_row *out_row,
                     bool *out_found, struct err *err);
 int postgres_last_told(void *self, const char *contact, struct store_told *out_told,

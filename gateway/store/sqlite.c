@@ -342,6 +342,7 @@ static const struct store_ops sqlite_ops = {
     .notifications = sqlite_notifications,
     .find_provider_id = sqlite_find_provider_id,
     .find_alert = sqlite_find_alert,
+    .last_alert = sqlite_last_alert,
     .find_mark = sqlite_find_mark,
     .closed = sqlite_closed,
     .last_told = sqlite_last_told,

@@ -50,6 +50,7 @@ enum query {
     QUERY_ALERT_ALL,
     QUERY_ALERT_OVER,
     QUERY_ALERT_FIND,
+    QUERY_ALERT_LAST,
     QUERY_INCIDENT_INSERT,
     QUERY_INCIDENT_UPDATE,
     QUERY_INCIDENT_TURN,
@@ -68,6 +69,9 @@ enum query {
     QUERY_POLICY,
     QUERY_QUARANTINE,
     QUERY_QUARANTINE_CUT,
+    QUERY_SESSION,
+    QUERY_DELIVERIES,
+    QUERY_DELIVERIES_CUT,
     QUERY_INBOX_APPEND,
     QUERY_INBOX_DROP,
     QUERY_READ,
@@ -144,6 +148,8 @@ int sqlite_find_provider_id(void *self, const char *channel, const char *provide
 int sqlite_find_alert(void *self, const char *source, const char *key, uint64_t *out_incident,
                       struct err *err);
 
+int sqlite_last_alert(void *self, const char *source, const char *key, struct arena *arena,
+                      struct alert_row *out_row, struct err *err);
 int sqlite_closed(void *self, uint64_t number, struct arena *arena, struct incident_row *out_row,
                   bool *out_found, struct err *err);
 int sqlite_last_told(void *self, const char *contact, struct store_told *out_told, struct err *err);

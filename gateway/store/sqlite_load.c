@@ -345,6 +345,29 @@ int sqlite_find_alert(void *self, const char *source, const char *key, uint64_t 
     return 0;
 }
 
+int sqlite_last_alert(void *self, const char *source, const char *key, struct arena *arena,
+                      struct alert_row *out_row, struct err *err)
+{
+    struct sqlite_store *store = self;
+    struct binding b = binding_start(store, QUERY_ALERT_LAST);
+    bind_text(&b, source);
+    bind_text(&b, key);
+    int result = 0;
+    struct alert_row row = {.id = 0};
+    int rc = b.rc == SQLITE_OK ? sqlite3_step(b.statement) : b.rc;
+    if (rc == SQLITE_ROW) {
+        result = row_decode_alert(b.statement, &row, err);
+    } else if (rc != SQLITE_DONE) {
+        result = sqlite_fail(store->db, store->path, rc, "last alert", err);
+    }
+    if (result == 0) {
+        row_keep(&alert_shape, &row, arena);
+        *out_row = row;
+    }
+    (void)sqlite3_reset(b.statement); /* repeats the step's code */
+    return result;
+}
+
 int sqlite_closed(void *self, uint64_t number, struct arena *arena, struct incident_row *out_row,
                   bool *out_found, struct err *err)
 {

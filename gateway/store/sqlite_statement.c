@@ -35,6 +35,8 @@ static const char *const query_sql[QUERY_COUNT] = {
     [QUERY_ALERT_OVER] = "UPDATE alerts SET over = 1 WHERE incident = ?1 AND over = 0",
     [QUERY_ALERT_FIND] = "SELECT incident FROM alerts WHERE over = 1 AND source = ?1 AND key = ?2 "
                          "ORDER BY id DESC LIMIT 1",
+    [QUERY_ALERT_LAST] = "SELECT " ALERT_COLUMNS ALERT_LONG " FROM alerts WHERE over = 1 AND "
+                         "source = ?1 AND key = ?2 ORDER BY id DESC LIMIT 1",
     [QUERY_INCIDENT_INSERT] =
         "INSERT INTO incidents (" INCIDENT_COLUMNS INCIDENT_OPEN
         ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
@@ -76,6 +78,13 @@ static const char *const query_sql[QUERY_COUNT] = {
     [QUERY_QUARANTINE] =
         "INSERT INTO quarantine (" QUARANTINE_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [QUERY_QUARANTINE_CUT] = "DELETE FROM quarantine WHERE id <= ?1",
+    [QUERY_SESSION] = "INSERT INTO mqtt_sessions (broker, session, filters) VALUES (?1, ?2, ?3) "
+                      "ON CONFLICT (broker) DO UPDATE SET session = ?2, filters = ?3",
+    [QUERY_DELIVERIES] = "INSERT INTO mqtt_deliveries (broker, sequence, session, marks) "
+                         "SELECT ?1, coalesce(max(sequence), 0) + 1, ?2, ?3 FROM mqtt_deliveries "
+                         "WHERE broker = ?1",
+    [QUERY_DELIVERIES_CUT] = "DELETE FROM mqtt_deliveries WHERE broker = ?1 AND sequence <= "
+                             "(SELECT max(sequence) FROM mqtt_deliveries WHERE broker = ?1) - ?2",
     [QUERY_INBOX_APPEND] = "INSERT INTO inbox (uuid, bytes) VALUES (?1, ?2)",
     [QUERY_INBOX_DROP] = "DELETE FROM inbox WHERE sequence = ?1",
     [QUERY_READ] = "BEGIN",

@@ -296,6 +296,33 @@ static int write_quarantine(struct sqlite_store *store, const struct quarantine_
     return rc;
 }
 
+static int write_session(struct sqlite_store *store, const struct session *session)
+{
+    char uuid[ID_TEXT_BYTES];
+    struct binding b = binding_start(store, QUERY_SESSION);
+    bind_text(&b, session->broker);
+    bind_uuid(&b, session->id, uuid);
+    bind_text(&b, session->filters);
+    return binding_run(&b);
+}
+
+static int write_deliveries(struct sqlite_store *store, const struct deliveries_row *row)
+{
+    char uuid[ID_TEXT_BYTES];
+    struct binding b = binding_start(store, QUERY_DELIVERIES);
+    bind_text(&b, row->broker);
+    bind_uuid(&b, row->session, uuid);
+    bind_bytes(&b, row->marks, row->mark_bytes);
+    int rc = binding_run(&b);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    b = binding_start(store, QUERY_DELIVERIES_CUT);
+    bind_text(&b, row->broker);
+    bind_i64(&b, DELIVERY_ROWS_MAX);
+    return binding_run(&b);
+}
+
 static int write_effect(struct sqlite_store *store, const struct effect *effect)
 {
     switch (effect->kind) {
@@ -317,6 +344,10 @@ static int write_effect(struct sqlite_store *store, const struct effect *effect)
         return write_policy(store, effect->u.policy);
     case EFFECT_QUARANTINE:
         return write_quarantine(store, effect->u.quarantine);
+    case EFFECT_SESSION:
+        return write_session(store, effect->u.session);
+    case EFFECT_DELIVERIES:
+        return write_deliveries(store, effect->u.deliveries);
     case EFFECT_MARK:
         return write_mark(store, effect->u.mark);
     case EFFECT_KIND_COUNT:
@@ -344,6 +375,8 @@ static uint64_t effect_id(const struct effect *effect)
     case EFFECT_EVENT:
     case EFFECT_POLICY:
     case EFFECT_QUARANTINE:
+    case EFFECT_SESSION:
+    case EFFECT_DELIVERIES:
     case EFFECT_MARK:
     case EFFECT_KIND_COUNT:
         break;
@@ -363,6 +396,8 @@ int write_effects(struct sqlite_store *store, const struct effects *effects, str
         [EFFECT_TIMELINE] = "timeline of incident",
         [EFFECT_POLICY] = "policy",
         [EFFECT_QUARANTINE] = "quarantine",
+        [EFFECT_SESSION] = "session of a broker",
+        [EFFECT_DELIVERIES] = "deliveries of a broker",
         [EFFECT_MARK] = "mark",
     };
     for (size_t i = 0; i < effects->count; i++) {
