@@ -19,7 +19,7 @@ int memory_find_mark(void *self, enum mark_kind kind, const char *name, struct a
                      struct mark_row *out_row, struct err *err)
 {
     const struct memory_store *memory = self;
-    const struct ledger_entry *mark = ledger_find(&memory->marks, kind, name);
+    const struct ledger_entry *mark = ledger_find(&memory->marks, (int)kind, name);
     if (mark == NULL) {
         return err_set(err, ERR_NOT_FOUND, "no mark %s '%s'", mark_kind_name(kind), name);
     }
