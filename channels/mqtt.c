@@ -86,12 +86,11 @@ static const struct channel_option options[OPTION_COUNT + 1] = {
                        .help = "Whether the broker keeps the latest message of each topic for who "
                                "subscribes later."},
     [OPTION_VERSION] = {.key = "version",
-                        .type = CHANNEL_OPTION_INTEGER,
-                        .min = 3,
-                        .max = 5,
+                        .type = CHANNEL_OPTION_TEXT,
+                        .min = 1,
+                        .max = 8,
                         .default_text = "5",
-                        .help =
-                            "The version of MQTT: 5, or 3 for a broker that only speaks 3.1.1."},
+                        .help = "Of the protocol: 5, or 3.1.1 for a broker that is no further."},
     [OPTION_REQUIRE_SUBSCRIBER] =
         {.key = "require_subscriber",
          .type = CHANNEL_OPTION_BOOL,
@@ -228,29 +227,29 @@ static bool check_topics(const char *const *values, char *why, size_t why_size)
 static bool read_options(struct mqtt_channel *channel, const char *const *values,
                          struct mqtt_transport_options *out, char *why, size_t why_size)
 {
-    int64_t version, qos, expire_ms;
+    int64_t qos, expire_ms;
+    bool is_v5 = text_equal(values[OPTION_VERSION], "5");
     char reason[160];
     if (broker_url_parse(values[OPTION_URL], &out->broker, reason, sizeof reason) != 0) {
         (void)snprintf(why, why_size, "url: got %s", reason);
         return false;
     }
-    if (!read_integer(values, OPTION_VERSION, &version, why, why_size) ||
-        !read_integer(values, OPTION_QOS, &qos, why, why_size) ||
+    if (!read_integer(values, OPTION_QOS, &qos, why, why_size) ||
         !read_integer(values, OPTION_EXPIRE, &expire_ms, why, why_size) ||
         !read_integer(values, OPTION_CONNECT_TIMEOUT, &out->connect_timeout_ms, why, why_size) ||
         !read_integer(values, OPTION_KEEPALIVE, &out->keepalive_ms, why, why_size) ||
         !check_topics(values, why, why_size)) {
         return false;
     }
-    if (version == 4) {
-        (void)snprintf(why, why_size, "version: got 4, want 5, or 3 for MQTT 3.1.1");
+    if (!is_v5 && !text_equal(values[OPTION_VERSION], "3.1.1")) {
+        (void)snprintf(why, why_size, "version: got %.8s, want 5 or 3.1.1", values[OPTION_VERSION]);
         return false;
     }
     if (values[OPTION_PASS][0] != '\0' && values[OPTION_USERNAME][0] == '\0') {
         (void)snprintf(why, why_size, "password: want a username beside it");
         return false;
     }
-    out->version = (int)version;
+    out->is_v5 = is_v5;
     channel->qos = (int)qos;
     channel->expire_s = (expire_ms + 999) / 1000;
     channel->topic = values[OPTION_TOPIC];

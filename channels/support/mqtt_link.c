@@ -34,15 +34,15 @@ static void on_connect(struct mosquitto *client, void *context, int code, int fl
                        const mosquitto_property *properties)
 {
     struct mqtt_transport *transport = context;
-    uint16_t receive_maximum = transport->options.version == 5 ? UINT16_MAX : WINDOW_UNTOLD;
+    uint16_t receive_maximum = transport->options.is_v5 ? UINT16_MAX : WINDOW_UNTOLD;
     (void)client;
     (void)flags;
     if (code != 0) {
         transport->trouble = MQTT_TROUBLE_REFUSED;
         (void)snprintf(transport->trouble_text, sizeof transport->trouble_text,
                        "the broker refused the connection: %s",
-                       transport->options.version == 5 ? mosquitto_reason_string(code)
-                                                       : mosquitto_connack_string(code));
+                       transport->options.is_v5 ? mosquitto_reason_string(code)
+                                                : mosquitto_connack_string(code));
         return;
     }
     (void)mosquitto_property_read_int16(properties, MQTT_PROP_RECEIVE_MAXIMUM, &receive_maximum,
@@ -154,7 +154,7 @@ static int client_set_up(struct mqtt_transport *transport, int *out_code)
 {
     const struct mqtt_transport_options *options = &transport->options;
     struct mosquitto *client = transport->client;
-    int version = options->version == 5 ? MQTT_PROTOCOL_V5 : MQTT_PROTOCOL_V311;
+    int version = options->is_v5 ? MQTT_PROTOCOL_V5 : MQTT_PROTOCOL_V311;
     int code = mosquitto_int_option(client, MOSQ_OPT_PROTOCOL_VERSION, version);
     if (code == MOSQ_ERR_SUCCESS) {
         code = mosquitto_int_option(client, MOSQ_OPT_SEND_MAXIMUM, (int)options->in_flight_max);

@@ -275,7 +275,7 @@ enum channel_accept mqtt_transport_send(struct mqtt_transport *transport,
     job->qos = publish->qos;
     job->retain = publish->retain;
     job->deadline_mono_ms = publish->deadline_mono_ms;
-    job->properties = transport->options.version == 5 ? mqtt_properties_make(publish) : NULL;
+    job->properties = transport->options.is_v5 ? mqtt_properties_make(publish) : NULL;
     job->packet = 0;
     job->written = false;
     lock_pool(transport);

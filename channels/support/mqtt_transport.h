@@ -48,7 +48,7 @@ struct mqtt_transport_options {
     const struct channel_host *host;
     size_t in_flight_max;
     struct broker_url broker;
-    int version;           /* 3 or 5 */
+    bool is_v5;            /* else 3.1.1 */
     const char *client_id; /* "": made by chance */
     const char *username;  /* "": none */
     const char *password;

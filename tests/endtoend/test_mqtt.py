@@ -260,6 +260,7 @@ def test_retained_messages_shown_again_do_not_page_again(daemon, broker, version
     wait_connected(d, 2)
     d.stop()
     d.start()
+    wait_connected(d, 3)
     d.kill()
     d.start()
     wait_connected(d, 4)

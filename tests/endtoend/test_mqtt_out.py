@@ -108,7 +108,7 @@ def reply(broker, token, text, *options, **more):
 def test_page_reply_and_retained_state(daemon, broker, subscribe, version):
     world = subscribe(f"{PREFIX}/#")
     phone = subscribe("acme/pages/ann", version=version)
-    one = daemon(config(broker.url, version=version)).start()
+    one = daemon(config(broker.url, version="5" if version == 5 else "3.1.1")).start()
     world.wait_latest(f"{PREFIX}/state", is_state("online"))
     assert one.send(EVENT, TOKEN).status == 202
     page = phone.wait_latest("acme/pages/ann", lambda message: True)

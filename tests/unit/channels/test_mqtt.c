@@ -245,7 +245,7 @@ static void test_every_quality(void **state)
 {
     (void)state;
     static const char *const qualities[] = {"0", "1", "2"};
-    static const char *const versions[] = {"3", "5"};
+    static const char *const versions[] = {"3.1.1", "5"};
     for (size_t q = 0; q < 3; q++) {
         for (size_t v = 0; v < 2; v++) {
             const char *more[] = {"qos",    qualities[q], "version", versions[v],
@@ -269,7 +269,7 @@ static void test_nobody_subscribes(void **state)
 {
     (void)state;
     static const char *const anybody[] = {"require_subscriber", "no", NULL};
-    static const char *const old[] = {"version", "3", NULL};
+    static const char *const old[] = {"version", "3.1.1", NULL};
     const char *url = broker_url("ESCALATED_TEST_MQTT");
     struct channel_host_fake *host = open_with(url, NULL);
     expect("required", send_one(host, "nobody", 15000), CHANNEL_RETRY, "no-subscribers");
@@ -289,7 +289,7 @@ static void test_login(void **state)
                                         "retain",   "yes",       NULL};
     static const char *const wrong[] = {"username", "escalated", "password", "wrong", NULL};
     static const char *const old[] = {"username", "escalated", "password", "wrong",
-                                      "version",  "3",         NULL};
+                                      "version",  "3.1.1",     NULL};
     const char *url = broker_url("ESCALATED_TEST_MQTT_PASSWORD");
     const struct {
         const char *const *options;
@@ -408,14 +408,7 @@ static void test_cut_after_any_byte(void **state)
 static void test_bad_topics(void **state)
 {
     (void)state;
-    static const char *const topics[] = {"a/+/b",
-                                         "#",
-                                         "a/#",
-                                         "$SYS/x",
-                                         "a\x01"
-                                         "b",
-                                         "a\nb",
-                                         "\xff"};
+    static const char *const topics[] = {"a/+/b", "#", "a/#", "$SYS/x", "a\x01/b", "a\nb", "\xff"};
     struct channel_host_fake *host = open_with("mqtt://127.0.0.1:1", NULL);
     char longer[1200];
     memset(longer, 'x', sizeof longer - 1);
@@ -445,6 +438,7 @@ static void test_options(void **state)
         {.key = "url", .value = "mqtt://host/topic"},
         {.key = "url", .value = "mqtt://[::1"},
         {.key = "version", .value = "4"},
+        {.key = "version", .value = "3.1.1", .good = true},
         {.key = "qos", .value = "3"},
         {.key = "password", .value = "lonely"},
         {.key = "topic", .value = "a/#"},
