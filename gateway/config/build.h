@@ -28,6 +28,7 @@ struct build {
     struct keeper *keeper;
     const struct document *document;
     const char *folder; /* absolute; "" for a policy text, which names no files */
+    struct config_span span;
     const struct config_plugins
         *plugins;          /* NULL: plugin options are not checked, secrets not read */
     struct config *config; /* what there is so far; NULL for a policy text */
@@ -80,11 +81,15 @@ const struct zone *build_zone(struct build *build, const struct ini_section *sec
 void brokers_bind(struct build *build, const struct ini_section *section, const char *broker,
                   struct config_source *sources, size_t index);
 
-/* addresses.c */
-bool address_is_mail_channel(const struct build *build, const char *channel);
-int address_check(const char *address, bool is_mail, struct err *err);
+/* addresses.c. What an address must look like is up to the channel; address_read takes blanks, dashes, dots and brackets
+ * out of telephone numbers and leaves other addresses as they are. */
+enum address_kind { ADDRESS_ANY, ADDRESS_MAIL, ADDRESS_PHONE };
+enum address_kind address_kind_of(const struct build *build, const char *channel);
+int address_read(struct build *build, const char *text, enum address_kind kind,
+                 const char **out_address, struct err *err);
 void addresses_read(struct build *build, const struct ini_section *section,
-                    const struct ini_entry *entry, bool is_mail, struct audience *audience);
+                    const struct ini_entry *entry, enum address_kind kind,
+                    struct audience *audience);
 
 /* reach.c: `sms, voice after 3m`; without items the default of rule 6. */
 void reach_build(struct build *build, const struct ini_section *section, const char *key,
@@ -94,6 +99,14 @@ void reach_build(struct build *build, const struct ini_section *section, const c
 /* rotate.c: `weekly mon 09:00 Europe/Berlin` into the schedule's fields. */
 void rotate_build(struct build *build, const struct ini_section *section, const char *text,
                   struct schedule *schedule);
+
+/* hours.c: `mon-fri 09:00-17:00 Europe/Berlin`; NULL after a problem. */
+const struct hours *hours_build(struct build *build, const struct ini_section *section,
+                                const char *key, const char *text, const struct zone *zone);
+
+/* calendars.c: the shifts of an iCalendar file. `members` without items: any contact. */
+void calendar_build(struct build *build, const struct ini_section *section, const char *path,
+                    const struct option_list *members, struct schedule *schedule);
 
 /* targets.c */
 enum target_use { TARGETS_PAGE, TARGETS_INFORM, TARGETS_FALLBACK };

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "gateway/config/build.h"
+#include "policies/schedule.h"
 
 #define METHODS_MAX 32
 
@@ -15,6 +16,7 @@ static bool take_method(struct build *build, const struct ini_section *section,
 {
     struct methods *methods = context;
     const struct ini_entry *first = section_entry(section, entry->key);
+    const char *address = "";
     struct err err;
     if (!rulebook_has_channel(&build->config->rulebook, entry->key)) {
         if (later_find(section_types[SECTION_CONTACT].later, entry->key) != NULL) {
@@ -29,12 +31,12 @@ static bool take_method(struct build *build, const struct ini_section *section,
         build_problem(build, section, entry, "has no value (give one or remove the line)");
     } else if (methods->count == METHODS_MAX) {
         build_problem(build, section, entry, "more than %d addresses", METHODS_MAX);
-    } else if (address_check(entry->value, address_is_mail_channel(build, entry->key), &err) != 0) {
+    } else if (address_read(build, entry->value, address_kind_of(build, entry->key), &address,
+                            &err) != 0) {
         build_problem(build, section, entry, "%s", err.text);
     } else {
         methods->items[methods->count++] =
-            (struct method){.channel = arena_strdup(build->arena, entry->key),
-                            .address = arena_strdup(build->arena, entry->value)};
+            (struct method){.channel = arena_strdup(build->arena, entry->key), .address = address};
     }
     return true;
 }
@@ -129,45 +131,124 @@ static void build_teams(struct build *build)
     build->config->rulebook.team_count = count;
 }
 
+static void build_schedule(struct build *build, const struct ini_section *section,
+                           const struct schedule_values *values, struct schedule *schedule)
+{
+    bool has_calendar = values->calendar[0] != '\0';
+    check_members(build, section, &values->members);
+    *schedule = (struct schedule){.name = arena_strdup(build->arena, section->name),
+                                  .members = values->members.items,
+                                  .member_count = values->members.count,
+                                  .zone = build->config->rulebook.zone};
+    if (values->time_zone[0] != '\0') {
+        schedule->zone =
+            build_zone(build, section, section_entry(section, "time_zone"), values->time_zone);
+    }
+    if (values->during[0] != '\0') {
+        schedule->during = hours_build(build, section, "during", values->during, schedule->zone);
+    }
+    if (has_calendar && values->rotate[0] != '\0') {
+        build_problem(build, section, section_entry(section, "rotate"),
+                      "calendar says already whose turn it is (want one of the two)");
+    } else if (has_calendar) {
+        calendar_build(build, section, values->calendar, &values->members, schedule);
+    } else if (values->rotate[0] != '\0') {
+        rotate_build(build, section, values->rotate, schedule);
+    }
+    if (values->members.count == 0 && !has_calendar && values->layers.count == 0) {
+        build_problem(build, section, NULL,
+                      "nobody can have duty (want members, calendar or layers)");
+    }
+}
+
+/* The names of all schedules, for suggestions. */
+static void unknown_layer(struct build *build, const struct ini_section *section, const char *name)
+{
+    const struct rulebook *book = &build->config->rulebook;
+    const char **known = arena_alloc_array(build->arena, book->schedule_count + 1, sizeof(*known));
+    for (size_t i = 0; i < book->schedule_count; i++) {
+        known[i] = book->schedules[i].name;
+    }
+    build_unknown(build, section, section_entry(section, "layers"), "schedule", name, known,
+                  book->schedule_count);
+}
+
+static void build_layers(struct build *build, const struct ini_section *section,
+                         const struct option_list *names, struct schedule *schedule)
+{
+    const struct schedule **layers =
+        arena_alloc_array(build->arena, names->count + 1, sizeof(*layers));
+    for (size_t i = 0; i < names->count; i++) {
+        const struct schedule *layer = rulebook_schedule(&build->config->rulebook, names->items[i]);
+        if (layer == NULL) {
+            unknown_layer(build, section, names->items[i]);
+        } else {
+            layers[schedule->layer_count++] = layer;
+        }
+    }
+    schedule->layers = layers;
+}
+
+/* How deep the layers under it go; SCHEDULE_DEPTH_MAX + 1 when deeper, or in a circle. */
+static int depth_of(const struct schedule *schedule, int above)
+{
+    int deepest = above;
+    for (size_t i = 0; i < schedule->layer_count && deepest <= SCHEDULE_DEPTH_MAX; i++) {
+        int depth = depth_of(schedule->layers[i], above + 1);
+        deepest = depth > deepest ? depth : deepest;
+    }
+    return deepest;
+}
+
 static void build_schedules(struct build *build)
 {
     size_t count = document_count(build->document, "schedule");
     struct schedule *schedules = arena_alloc_array(build->arena, count, sizeof(*schedules));
+    struct schedule_values *values = arena_alloc_array(build->arena, count, sizeof(*values));
     const struct ini_section *section = NULL;
     for (size_t i = 0; i < count; i++) {
-        struct schedule_values values = {.rotate = NULL};
         section = document_next(build->document, section, "schedule");
-        section_apply(build, section, SECTION_SCHEDULE, &values, NULL, NULL);
-        check_members(build, section, &values.members);
-        schedules[i] = (struct schedule){.name = arena_strdup(build->arena, section->name),
-                                         .members = values.members.items,
-                                         .member_count = values.members.count,
-                                         .zone = build->config->rulebook.zone};
-        if (values.rotate[0] != '\0') {
-            rotate_build(build, section, values.rotate, &schedules[i]);
-        }
+        section_apply(build, section, SECTION_SCHEDULE, &values[i], NULL, NULL);
+        build_schedule(build, section, &values[i], &schedules[i]);
     }
     build->config->rulebook.schedules = schedules;
     build->config->rulebook.schedule_count = count;
+    section = NULL;
+    for (size_t i = 0; i < count; i++) {
+        section = document_next(build->document, section, "schedule");
+        build_layers(build, section, &values[i].layers, &schedules[i]);
+    }
+    section = NULL;
+    for (size_t i = 0; i < count; i++) {
+        section = document_next(build->document, section, "schedule");
+        if (depth_of(&schedules[i], 0) > SCHEDULE_DEPTH_MAX) {
+            build_problem(build, section, section_entry(section, "layers"),
+                          "the layers go round in a circle, or more than %d deep",
+                          SCHEDULE_DEPTH_MAX);
+        }
+    }
 }
 
-static void audience_inline(struct build *build, const struct ini_section *section, bool is_mail,
-                            const struct option_list *addresses, struct audience *audience)
+static void audience_inline(struct build *build, const struct ini_section *section,
+                            enum address_kind kind, const struct option_list *addresses,
+                            struct audience *audience)
 {
+    const char **read = arena_alloc_array(build->arena, addresses->count, sizeof(*read));
     for (size_t i = 0; i < addresses->count; i++) {
         struct err err;
-        if (address_check(addresses->items[i], is_mail, &err) != 0) {
+        read[i] = addresses->items[i];
+        if (address_read(build, addresses->items[i], kind, &read[i], &err) != 0) {
             build_problem(build, section, section_entry(section, "addresses"), "%s", err.text);
         }
         for (size_t j = 0; j < i; j++) {
-            if (text_equal(addresses->items[i], addresses->items[j])) {
+            if (text_equal(read[i], read[j])) {
                 build_problem(build, section, section_entry(section, "addresses"),
                               "%s stands twice", addresses->items[i]);
                 break;
             }
         }
     }
-    audience->addresses = addresses->items;
+    audience->addresses = read;
     audience->address_count = addresses->count;
 }
 
@@ -179,7 +260,7 @@ static void build_audience(struct build *build, const struct ini_section *sectio
     section_apply(build, section, SECTION_AUDIENCE, &values, NULL, NULL);
     const struct ini_entry *file = section_entry(section, "addresses_file");
     const struct ini_entry *list = section_entry(section, "addresses");
-    bool is_mail = address_is_mail_channel(build, values.channel);
+    enum address_kind kind = address_kind_of(build, values.channel);
     *audience = (struct audience){.name = arena_strdup(build->arena, section->name),
                                   .channel = values.channel};
     if (!rulebook_has_channel(book, values.channel)) {
@@ -189,9 +270,9 @@ static void build_audience(struct build *build, const struct ini_section *sectio
     if ((file == NULL) == (list == NULL)) {
         build_problem(build, section, file, "want one of addresses and addresses_file");
     } else if (list != NULL) {
-        audience_inline(build, section, is_mail, &values.addresses, audience);
+        audience_inline(build, section, kind, &values.addresses, audience);
     } else if (file->value[0] != '\0') {
-        addresses_read(build, section, file, is_mail, audience);
+        addresses_read(build, section, file, kind, audience);
     }
 }
 

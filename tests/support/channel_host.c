@@ -126,6 +126,7 @@ struct channel_host_fake *host_open(const struct channel_ops *ops, const char *n
         .mono_ms = on_mono_ms,
         .state_dir = state_dir,
         .finish = on_finish,
+        .receipt_url = "",
     };
     CHECK(pthread_mutex_init(&host->lock, NULL) == 0);
     CHECK(pthread_condattr_init(&attributes) == 0);
