@@ -11,6 +11,7 @@
 
 struct slot {
     struct input *input;
+    const struct arrival *arrival;        /* NULL: none; outlives the input */
     void (*release)(struct input *input); /* of a reply's maker; NULL: the arena's */
     struct mqtt_answer answer;
 };
@@ -174,8 +175,9 @@ static struct letter *add_letter(struct letters *letters, enum letter_kind kind,
         (struct letter){.kind = kind, .source = "", .reason = "", .input = letters->count - 1};
     copy_message(letters, message, with_payload, &letter->message);
     if (arrival != NULL)
-        letters->slots[letter->input].input->arrival =
+        letters->slots[letter->input].arrival =
             arena_copy(&letters->arena, arrival, sizeof(*arrival));
+    letters->slots[letter->input].input->arrival = letters->slots[letter->input].arrival;
     return letter;
 }
 
@@ -289,7 +291,7 @@ void letters_answer(const struct letters *letters, const struct letter *letter,
 
 const struct arrival *letters_arrival(const struct letters *letters, const struct letter *letter)
 {
-    return letters->slots[letter->input].input->arrival;
+    return letters->slots[letter->input].arrival;
 }
 
 const struct event *letters_event(const struct letters *letters, const struct letter *letter,

@@ -109,8 +109,6 @@ static void on_up(void *self, bool has_session)
     change_state(broker, BROKER_UP);
     broker->away_burst = (struct log_burst){0};
     broker->is_new_up = true;
-    log_line(LOG_INFO, "connected to the broker", "broker", broker->name, "session",
-             has_session ? "kept" : "new", NULL);
 }
 
 static void on_down(void *self, const char *why, bool is_refused)

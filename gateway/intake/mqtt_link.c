@@ -300,6 +300,7 @@ void link_tick(struct link *link)
 void link_goodbye(struct link *link)
 {
     (void)mosquitto_disconnect(link->client); /* refused only where there is nobody to say it to */
+    link->is_down = true;                     /* its end is no news */
 }
 
 /* Sending. */

@@ -74,8 +74,9 @@ void link_read(struct link *link);
 size_t link_unsettled(const struct link *link); /* messages read whose commit is not known */
 void link_settled(struct link *link);
 void link_flush(struct link *link);
-void link_tick(struct link *link);    /* keepalive; at least once a second */
-void link_goodbye(struct link *link); /* queued: link_flush sends it */
+void link_tick(struct link *link); /* keepalive; at least once a second */
+/* Queued: link_flush sends it. No event follows. */
+void link_goodbye(struct link *link);
 
 /* All queued; link_flush sends. 0, or -1: not connected or not possible. */
 int link_subscribe(struct link *link, const char *filter, int qos, int *out_number);

@@ -83,6 +83,7 @@ struct mqtt_broker {
     char *session_filters; /* as recorded; "" none */
     bool is_new_session;   /* to be recorded */
     bool is_after_gap;     /* the session before was lost */
+    bool is_announced;     /* that we are connected, and every topic has its answer */
 };
 
 /* mqtt_broker.c */

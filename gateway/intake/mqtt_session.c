@@ -128,6 +128,7 @@ int session_up(struct mqtt_broker *broker, bool has_session, struct err *err)
             broker->filters[i].is_granted = false;
     }
     broker->must_subscribe = true;
+    broker->is_announced = false;
     return 0;
 }
 
@@ -152,6 +153,19 @@ void session_recorded(struct mqtt_broker *broker)
     free(filters);
 }
 
+/* Once for each connection, when everything has been answered: from then on nothing is missed. */
+static void announce(struct mqtt_broker *broker)
+{
+    for (size_t i = 0; i < broker->filter_count; i++) {
+        if (broker->filters[i].number > 0)
+            return;
+    }
+    if (!broker->is_announced)
+        log_line(LOG_INFO, "connected to the broker", "broker", broker->name, "session",
+                 broker->is_after_gap ? "new" : "kept", NULL);
+    broker->is_announced = true;
+}
+
 void session_subscribe(struct mqtt_broker *broker)
 {
     for (size_t i = 0; i < broker->filter_count; i++) {
@@ -162,6 +176,7 @@ void session_subscribe(struct mqtt_broker *broker)
                      filter->text, NULL);
     }
     broker->must_subscribe = false;
+    announce(broker);
 }
 
 void session_subscribed(struct mqtt_broker *broker, int number, bool is_granted)
@@ -180,4 +195,5 @@ void session_subscribed(struct mqtt_broker *broker, int number, bool is_granted)
         refused += filter->number == -1 && !is_watch;
     }
     metric_set(broker->metrics.refused_topics, refused);
+    announce(broker);
 }

@@ -3,6 +3,8 @@ ends, a disk that is full."""
 
 import base64
 import json
+import pathlib
+import subprocess
 
 import pytest
 
@@ -11,6 +13,8 @@ from certificates import Authority
 from configs import EVENT, ladder
 from daemon import wait_for
 from mosquitto import Mosquitto
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -100,6 +104,7 @@ def test_what_comes_while_we_are_away_waits_at_the_broker(daemon, broker, versio
     d.start()
     assert wait_events(d, 51)[-1][1] == "last"
     assert len(events(d)) == 51
+    wait_connected(d, 3)
     # The session was there all the time: nothing else could have been.
     assert d.log_text().count("session=new") == 1 and d.log_text().count("session=kept") == 2
 
@@ -332,6 +337,24 @@ def test_a_full_disk_confirms_nothing_and_goes_on_by_itself(daemon, broker):
     d.disk.plan.capacity(0)
     assert [row[1] for row in wait_events(d, len(sent))] == sent
     assert "were not stored and not confirmed" in d.log_text()
+
+
+def test_the_profile_that_is_shipped(daemon, broker):
+    lines = (REPOSITORY / "config" / "packaging" / "mosquitto.conf").read_text().splitlines()
+    profile = dict(line.split(" ", 1) for line in lines if line and not line.startswith("#"))
+    for word in ("listener", "certfile", "keyfile", "allow_anonymous", "password_file", "acl_file",
+                 "persistence_location"):
+        del profile[word]
+    b = broker(settings={**profile, "autosave_on_changes": None, "autosave_interval": profile["autosave_interval"]})
+    d = daemon(config(b, "version = 3.1.1")).start()
+    wait_connected(d)
+    d.stop()
+    # More than mosquitto keeps by default.
+    text = "".join(json.dumps(event(f"k{number}")) + "\n" for number in range(1500))
+    subprocess.run([*b.client("mosquitto_pub"), "-t", "plant/1/alarm", "-q", "1", "-l"], input=text.encode(), check=True)
+    b.restart()
+    d.start()
+    assert [row[1] for row in wait_events(d, 1500)] == [f"k{number}" for number in range(1500)]
 
 
 def test_a_broker_that_is_frozen_does_not_hold_the_stop(daemon, broker):

@@ -465,8 +465,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),      cmocka_unit_test(test_listen),
-        cmocka_unit_test(test_people),        cmocka_unit_test(test_brokers),
-        cmocka_unit_test(test_csv_problems),  cmocka_unit_test(test_phone_numbers),
+        cmocka_unit_test(test_people),        cmocka_unit_test(test_csv_problems),
+        cmocka_unit_test(test_brokers),       cmocka_unit_test(test_phone_numbers),
         cmocka_unit_test(test_plugin_values), cmocka_unit_test(test_secrets),
         cmocka_unit_test(test_sharing),       cmocka_unit_test(test_print_defaults),
     };
