@@ -155,7 +155,7 @@ static void page_fallback(struct incident *incident, struct moment *moment, int3
     for (int32_t number = from; number < FALLBACK_LEVELS; number++) {
         struct receivers receivers = {.arena = moment->arena};
         resolve_level(incident, moment, number, &receivers);
-        if (!reach_is_possible(&receivers, KIND_PAGE, moment->book))
+        if (!reach_is_possible(&receivers, KIND_PAGE, moment))
             continue;
         ladder->fallback_count =
             ++ladder->serial; /* one count, so that no follow-up shares its key */
@@ -189,7 +189,7 @@ static bool run_page(struct incident *incident, struct moment *moment, size_t in
     ladder->reach_until_ms = 0;
     reach_resolve(incident, step->targets, step->target_count, moment, &receivers);
     struct facts facts = {.step = step->name, .climb = ladder->climb};
-    if (!reach_is_possible(&receivers, KIND_PAGE, moment->book)) {
+    if (!reach_is_possible(&receivers, KIND_PAGE, moment)) {
         moment_notef(moment, "nobody", &facts, "step %s names nobody who can be paged now",
                      step->name);
         return false;
@@ -231,7 +231,7 @@ static void run_told(struct incident *incident, struct moment *moment, size_t in
     reach_resolve(incident, step->targets, step->target_count, moment, &receivers);
     struct facts facts = {.step = step->name, .climb = incident->ladder.climb};
     enum notification_kind kind = step->kind == STEP_ASK ? KIND_ASK : KIND_INFORM;
-    if (!reach_is_possible(&receivers, kind, moment->book)) {
+    if (!reach_is_possible(&receivers, kind, moment)) {
         moment_notef(moment, "nobody", &facts, "step %s names nobody who can be told now",
                      step->name);
         return;

@@ -268,6 +268,7 @@ static void build_channel(struct build *build, const struct ini_section *section
         .attempts = values.attempts,
         .horizon_ms = values.horizon_ms,
         .attempt_timeout_ms = values.attempt_timeout_ms,
+        .code = (enum channel_code)values.sms_code,
     };
     if (text_equal(channel->plugin, "email") && section_entry(section, "attempt_timeout") == NULL) {
         channel->attempt_timeout_ms = MAIL_ATTEMPT_TIMEOUT_MS;
@@ -296,7 +297,8 @@ void build_channels(struct build *build)
         build_channel(build, section, &channels[i]);
         names[i] = channels[i].name;
         rules[i] = (struct channel_rule){.attempts_max = channels[i].attempts,
-                                         .horizon_ms = channels[i].horizon_ms};
+                                         .horizon_ms = channels[i].horizon_ms,
+                                         .code = channels[i].code};
     }
     build->config->channels = channels;
     build->config->channel_count = count;

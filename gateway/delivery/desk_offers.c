@@ -84,6 +84,7 @@ static bool render_offer(struct desk *desk, struct offer *offer)
         .now_ms = clock_engine_ms(desk->options.clock),
         .sms_parts_max = sms_parts_max(channel),
         .sms_transliterate = !text_equal(config_channel_value(channel, "transliterate"), "no"),
+        .code = channel->code,
     };
     struct prepared prepared = {.notification = offer->notification, .ready = true};
     if (offer->order->rendered) {

@@ -114,6 +114,18 @@ static bool gets_token(const struct order *order)
     return answerable && order->contact[0] != '&' && order->contact[0] != '\0';
 }
 
+/* As the engine judges replies, but for a priority that changes later: a code too many does no harm, and one that is
+ * missing comes with the next message. */
+static bool gets_code(const struct render_context *context, const struct order *order,
+                      const struct json *snapshot_or_null)
+{
+    if (context->code == CHANNEL_CODE_OFF) {
+        return false;
+    }
+    return context->code == CHANNEL_CODE_ALWAYS || order->severity == SEVERITY_CRITICAL ||
+           json_integer(json_get(snapshot_or_null, "priority")) == 1;
+}
+
 /* One snapshot, read in one of two ways. */
 struct source {
     char *copy; /* decoded in place, the facts point into it */
@@ -165,6 +177,7 @@ int render_make(const struct render_context *context, const struct order *order,
 {
     const struct format *format = find_format(context->format);
     char token[TOKEN_TEXT_BYTES] = "";
+    char code[TOKEN_CODE_BYTES] = "";
     struct source source;
     ASSERT(format != NULL);
 
@@ -177,6 +190,9 @@ int render_make(const struct render_context *context, const struct order *order,
     if (gets_token(order)) {
         token_make(context->token_key, order->notification, order->contact,
                    order->token_expires_at_ms, token);
+        if (gets_code(context, order, source.tree_or_null)) {
+            token_code(context->token_key, order->notification, order->contact, code);
+        }
     }
     struct rendered rendered = {.content_type = format->content_type};
     strbuf_init(&rendered.body, RENDER_BODY_MAX);
@@ -190,6 +206,7 @@ int render_make(const struct render_context *context, const struct order *order,
         .links = links,
         .subject = rendered.subject,
         .token = token,
+        .code = code,
     };
     format->write(&view, &rendered.body);
     json_free(links);

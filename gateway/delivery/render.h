@@ -28,6 +28,7 @@
 #include "gateway/base/text.h"
 #include "gateway/handoff/outbox.h"
 #include "gateway/system/secret.h"
+#include "policies/rulebook.h"
 
 #define RENDER_BODY_MAX (256 * 1024)
 #define RENDER_SUBJECT_BYTES 256
@@ -42,6 +43,7 @@ struct render_context {
     int64_t now_ms;
     size_t sms_parts_max;   /* 0: the default; a fixed part that alone needs more has more */
     bool sms_transliterate; /* typographic characters become plain ones */
+    enum channel_code code; /* which messages carry a code that replies have to name */
 };
 
 struct rendered {
@@ -72,6 +74,7 @@ struct render_view {
     const struct json *links;            /* NULL: none */
     const char *subject;
     const char *token; /* "": this reader gets none */
+    const char *code;  /* the same, where the channel's replies have to name the message */
 };
 
 /* The members of a snapshot as JSON text and its facts, which point into `snapshot`: it is decoded

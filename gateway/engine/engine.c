@@ -129,10 +129,13 @@ static struct answer take_input(struct engine *engine, const struct input *input
         attempts_result(engine, input);
         break;
     case INPUT_RECEIPT:
-        answer.status = attempts_receipt(engine, input);
+        answer.status = receipts_take(engine, input);
         break;
     case INPUT_QUARANTINE:
         batch_quarantine(engine, input);
+        break;
+    case INPUT_SESSION:
+        batch_session(engine, input);
         break;
     case INPUT_TIMER:
         break;
@@ -228,6 +231,8 @@ static void apply(struct engine *engine, struct input *const *inputs, size_t cou
         struct answer answer = take_input(engine, inputs[i]);
         note_applied(engine, inputs[i], answer.status);
         complete(engine, inputs[i], answer);
+        if (inputs[i]->arrival != NULL)
+            batch_arrival(engine, inputs[i]->arrival);
     }
     engine_evict(engine);
 }

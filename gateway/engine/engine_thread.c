@@ -529,3 +529,11 @@ bool engine_thread_is_ready(struct engine_thread *thread, const char **out_why)
     }
     return false;
 }
+
+bool engine_thread_is_engine(struct engine_thread *thread)
+{
+    pthread_mutex_lock(&thread->status_lock);
+    bool is_engine = !thread->stands_by;
+    pthread_mutex_unlock(&thread->status_lock);
+    return is_engine;
+}

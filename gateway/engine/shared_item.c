@@ -56,6 +56,17 @@ static void write_event(struct json_out *out, const struct event *event)
     json_add_integer(out, "at_ms", event->at_ms);
 }
 
+/* What only replies by address have; absent where it is NULL. */
+static void write_address(struct json_out *out, const struct reply *reply)
+{
+    if (reply->address_or_null == NULL) {
+        return;
+    }
+    json_add_string(out, "address", reply->address_or_null);
+    json_add_string(out, "code", reply->code_or_null != NULL ? reply->code_or_null : "");
+    json_add_integer(out, "incident_else", (int64_t)reply->incident_else);
+}
+
 static void write_reply(struct json_out *out, const struct reply *reply)
 {
     json_add_string(out, "from", reply->from);
@@ -64,6 +75,10 @@ static void write_reply(struct json_out *out, const struct reply *reply)
     json_add_integer(out, "incident", (int64_t)reply->incident);
     json_add_string(out, "raw", reply->raw);
     json_add_integer(out, "said_at_ms", reply->said_at_ms);
+    write_address(out, reply);
+    if (reply->message_id_or_null != NULL) {
+        json_add_string(out, "message_id", reply->message_id_or_null);
+    }
     json_add_array_begin(out, "commands");
     for (size_t i = 0; i < reply->command_count; i++) {
         const struct reply_command *command = &reply->commands[i];
@@ -74,6 +89,7 @@ static void write_reply(struct json_out *out, const struct reply *reply)
         json_add_integer(out, "clock_minute", command->clock_minute);
         json_add_integer(out, "at_ms", command->at_ms);
         json_add_integer(out, "priority", command->priority);
+        json_add_bool(out, "answers_page", command->answers_page);
         json_add_object_end(out);
     }
     json_add_array_end(out);
@@ -85,6 +101,7 @@ static void write_receipt(struct json_out *out, const struct receipt *receipt)
     json_add_string(out, "channel", receipt->channel);
     json_add_string(out, "provider_id", receipt->provider_id);
     json_add_bool(out, "delivered", receipt->delivered);
+    json_add_bool(out, "underway", receipt->is_underway);
     json_add_string(out, "reason", receipt->reason);
 }
 
@@ -215,6 +232,30 @@ static int read_command(const struct json *object, struct reply_command *command
     command->text = json_string(json_get(object, "text"));
     command->clock_minute = (int)minute;
     command->priority = (int)priority;
+    command->answers_page = json_bool(json_get(object, "answers_page"));
+    return 0;
+}
+
+/* NULL where the text is absent. */
+static const char *read_or_null(const struct json *root, const char *name)
+{
+    const struct json *value = json_get(root, name);
+    return json_kind(value) == JSON_STRING ? json_string(value) : NULL;
+}
+
+static int read_address(const struct json *root, struct reply *reply, struct err *err)
+{
+    int64_t incident_else = 0;
+    reply->message_id_or_null = read_or_null(root, "message_id");
+    reply->address_or_null = read_or_null(root, "address");
+    if (reply->address_or_null == NULL) {
+        return 0;
+    }
+    reply->code_or_null = read_or_null(root, "code");
+    if (read_number(root, "incident_else", 0, INT64_MAX, &incident_else, err) != 0) {
+        return -1;
+    }
+    reply->incident_else = (uint64_t)incident_else;
     return 0;
 }
 
@@ -239,6 +280,9 @@ static int read_reply(struct read_input *read, struct err *err)
     reply->from = json_string(json_get(root, "from"));
     reply->via = json_string(json_get(root, "via"));
     reply->raw = json_string(json_get(root, "raw"));
+    if (read_address(root, reply, err) != 0) {
+        return -1;
+    }
     reply->command_count = json_count(commands);
     for (size_t i = 0; i < reply->command_count; i++) {
         if (read_command(json_at(commands, i), &reply->commands[i], err) != 0) {
@@ -263,6 +307,7 @@ static int read_receipt(struct read_input *read, struct err *err)
     receipt->channel = json_string(json_get(root, "channel"));
     receipt->provider_id = json_string(json_get(root, "provider_id"));
     receipt->delivered = json_bool(json_get(root, "delivered"));
+    receipt->is_underway = json_bool(json_get(root, "underway"));
     receipt->reason = json_string(json_get(root, "reason"));
     return 0;
 }

@@ -63,6 +63,13 @@ static int faulty_find_alert(void *self, const char *source, const char *key,
     return inner->ops->find_alert(inner->self, source, key, out_incident, err);
 }
 
+static int faulty_last_alert(void *self, const char *source, const char *key, struct arena *arena,
+                             struct alert_row *out_row, struct err *err)
+{
+    struct store *inner = ((struct faulty_store *)self)->inner;
+    return inner->ops->last_alert(inner->self, source, key, arena, out_row, err);
+}
+
 static int faulty_closed(void *self, uint64_t number, struct arena *arena,
                          struct incident_row *out_row, bool *out_found, struct err *err)
 {
@@ -75,6 +82,13 @@ static int faulty_last_told(void *self, const char *contact, struct store_told *
 {
     struct store *inner = ((struct faulty_store *)self)->inner;
     return inner->ops->last_told(inner->self, contact, out_told, err);
+}
+
+static int faulty_find_mark(void *self, enum mark_kind kind, const char *name, struct arena *arena,
+                            struct mark_row *out_row, struct err *err)
+{
+    struct store *inner = ((struct faulty_store *)self)->inner;
+    return inner->ops->find_mark(inner->self, kind, name, arena, out_row, err);
 }
 
 static int faulty_inbox_append(void *self, const struct store_inbox_item *items, size_t count,
@@ -127,6 +141,8 @@ static const struct store_ops faulty_ops = {
     .notifications = faulty_notifications,
     .find_provider_id = faulty_find_provider_id,
     .find_alert = faulty_find_alert,
+    .last_alert = faulty_last_alert,
+    .find_mark = faulty_find_mark,
     .closed = faulty_closed,
     .last_told = faulty_last_told,
     .inbox_append = faulty_inbox_append,

@@ -279,9 +279,14 @@ static int put_effect(struct memory_store *memory, const struct effect *effect, 
     case EFFECT_POLICY:
         put_policy(memory, effect->u.policy);
         return 0;
+    case EFFECT_MARK:
+        marks_put(&memory->marks, effect->u.mark);
+        return 0;
     case EFFECT_EVENT:
     case EFFECT_TIMELINE:
     case EFFECT_QUARANTINE:
+    case EFFECT_SESSION:
+    case EFFECT_DELIVERIES:
         return 0;
     case EFFECT_KIND_COUNT:
         break;
@@ -448,6 +453,7 @@ static void memory_idle(void *self, int64_t keep_before_ms)
             deleted = true;
         }
     }
+    memory_sweep_marks(memory);
     if (deleted) {
         memory_table_compact(&memory->incidents);
         memory_table_compact(&memory->alerts);
@@ -485,6 +491,7 @@ static void memory_close(void *self)
     memory_keys_clear(&memory->open_groups);
     memory_keys_clear(&memory->unfinished);
     memory_keys_clear(&memory->over);
+    ledger_clear(&memory->marks);
     free(memory);
 }
 
@@ -495,6 +502,8 @@ static const struct store_ops memory_ops = {
     .notifications = memory_notifications,
     .find_provider_id = memory_find_provider_id,
     .find_alert = memory_find_alert,
+    .last_alert = memory_last_alert,
+    .find_mark = memory_find_mark,
     .closed = memory_closed,
     .last_told = memory_last_told,
     .inbox_append = memory_inbox_append,

@@ -60,6 +60,7 @@ int memory_load(void *self, const struct store_sink *sink, struct err *err)
         }
     }
     load_notifications(memory, sink);
+    memory_load_marks(memory, sink);
     return 0;
 }
 
@@ -135,6 +136,18 @@ int memory_find_alert(void *self, const char *source, const char *key, uint64_t 
     const uint64_t *id = memory_keys_find(&memory->over, memory_key(source, key));
     const struct alert_row *alert = id == NULL ? NULL : memory_row(&memory->alerts, *id);
     *out_incident = alert == NULL ? 0 : alert->incident;
+    return 0;
+}
+
+int memory_last_alert(void *self, const char *source, const char *key, struct arena *arena,
+                      struct alert_row *out_row, struct err *err)
+{
+    (void)err; /* nothing here can fail */
+    const struct memory_store *memory = self;
+    const uint64_t *id = memory_keys_find(&memory->over, memory_key(source, key));
+    const struct alert_row *alert = id == NULL ? NULL : memory_row(&memory->alerts, *id);
+    *out_row = alert == NULL ? (struct alert_row){.id = 0} : *alert;
+    row_keep(&alert_shape, out_row, arena);
     return 0;
 }
 

@@ -28,6 +28,7 @@
 extern const char schema_0001_postgres[];
 extern const char schema_0002_postgres[];
 extern const char schema_0003_postgres[];
+extern const char schema_0004_postgres[];
 extern const char schema_0005_postgres[];
 extern const char schema_0006_postgres[];
 
@@ -91,6 +92,8 @@ int postgres_find_alert(void *self, const char *source, const char *key, uint64_
                         struct err *err);
 /* After a commit: alerts of the incidents that have left memory with it are known to the filter. */
 void postgres_note_over(struct postgres_store *store, const struct effects *effects);
+int postgres_last_alert(void *self, const char *source, const char *key, struct arena *arena,
+                        struct alert_row *out_row, struct err *err);
 int postgres_closed(void *self, uint64_t number, struct arena *arena, struct incident_row *out_row,
                     bool *out_found, struct err *err);
 int postgres_last_told(void *self, const char *contact, struct store_told *out_told,
@@ -99,6 +102,10 @@ int postgres_find_provider_id(void *self, const char *channel, const char *provi
                               uint64_t *out_notification, struct err *err);
 
 void postgres_inbox_drop(const struct commit *commit, struct pipe *pipe);
+int postgres_give_mark(void *self, PGresult *result, struct err *err);
+int postgres_find_mark(void *self, enum mark_kind kind, const char *name, struct arena *arena,
+                       struct mark_row *out_row, struct err *err);
+
 int postgres_inbox_append(void *self, const struct store_inbox_item *items, size_t count,
                           struct err *err);
 int postgres_inbox_take(void *self, uint64_t after, size_t max, struct arena *arena,

@@ -19,6 +19,9 @@
 
 #define ARRAY_HEADER_BYTES 20
 #define SQL_BYTES_MAX 4096
+#define QUOTED(number) #number
+#define TEXT_OF(number) QUOTED(number)
+#define CUT_TEXT TEXT_OF(DELIVERY_ROWS_MAX)
 
 #define INCIDENT_ALL INCIDENT_COLUMNS INCIDENT_OPEN ", group_hash"
 #define INCIDENT_TYPES "itttttttiiiiiitiiiiitiiiittit"
@@ -180,6 +183,37 @@ static const struct group_sql group_sql[GROUP_COUNT] = {
                           .types = "titttbii",
                           .tail = "",
                           .every_row = true},
+    [GROUP_SESSION] = {.what = "session of a broker",
+                       .head = "INSERT INTO mqtt_sessions (broker, session, filters) "
+                               "SELECT * FROM ",
+                       .types = "ttt",
+                       .tail = " ON CONFLICT (broker) DO UPDATE SET session = excluded.session, "
+                               "filters = excluded.filters",
+                       .every_row = true},
+    [GROUP_DELIVERIES] =
+        {.what = "deliveries of a broker",
+         .head = "INSERT INTO mqtt_deliveries (broker, sequence, session, marks) "
+                 "SELECT n.broker, (SELECT coalesce(max(sequence), 0) + 1 FROM mqtt_deliveries "
+                 "AS o WHERE o.broker = n.broker), n.session, n.marks FROM ",
+         .types = "ttb",
+         .tail = " AS n (broker, session, marks)",
+         .every_row = true},
+    [GROUP_DELIVERIES_CUT] =
+        {.what = "old deliveries of a broker",
+         .head = "DELETE FROM mqtt_deliveries AS o USING ",
+         .types = "t",
+         .tail = " AS n (broker) WHERE o.broker = n.broker AND o.sequence <= (SELECT "
+                 "max(sequence) FROM mqtt_deliveries AS p WHERE p.broker = n.broker) - " CUT_TEXT},
+    [GROUP_MARK] = {.what = "mark",
+                    .head = "INSERT INTO marks (kind, name, value, at_ms) SELECT * FROM ",
+                    .types = "ttti",
+                    .tail = " ON CONFLICT (kind, name) DO UPDATE SET value = excluded.value, "
+                            "at_ms = excluded.at_ms",
+                    .every_row = true},
+    [GROUP_MARK_GONE] = {.what = "mark that has gone",
+                         .head = "DELETE FROM marks AS o USING ",
+                         .types = "tt",
+                         .tail = " AS n (kind, name) WHERE o.kind = n.kind AND o.name = n.name"},
     [GROUP_INBOX] = {.what = "inbox",
                      .head = "INSERT INTO inbox (sequence, uuid, bytes) SELECT * FROM ",
                      .types = "itb",

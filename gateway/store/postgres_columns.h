@@ -34,6 +34,11 @@ enum group {
     GROUP_EVENT,
     GROUP_TIMELINE,
     GROUP_QUARANTINE,
+    GROUP_MARK,
+    GROUP_MARK_GONE,
+    GROUP_SESSION,
+    GROUP_DELIVERIES,
+    GROUP_DELIVERIES_CUT,
     GROUP_INBOX,      /* only by an append, never in a round */
     GROUP_INBOX_DROP, /* only behind the rounds */
     GROUP_COUNT,

@@ -141,6 +141,14 @@ static int retain(struct postgres_store *store, int64_t keep_before_ms, int64_t 
     if (delete_incidents(store, keep_before_ms, out_any, err) != 0) {
         return -1;
     }
+    struct params heard = {.count = 0};
+    params_number(&heard, STORE_HEARD_KEEP_MS);
+    if (link_ask(&store->link,
+                 "DELETE FROM marks WHERE kind = 'heard' AND at_ms < "
+                 "(SELECT max(at_ms) FROM marks WHERE kind = 'heard') - $1::bigint",
+                 &heard, NULL, err) != 0) {
+        return -1;
+    }
     for (int i = 0; i < SWEEP_COUNT; i++) {
         if (sweep_table(store, i, keep_before_ms, &last[i], err) != 0) {
             return -1;

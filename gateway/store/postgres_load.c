@@ -76,6 +76,8 @@ static const struct load_part {
             "SELECT id FROM notifications WHERE ended_at_ms = 0 AND state IN ('pending', "
             "'claimed')) ORDER BY id",
      .give = give_notification},
+    {.sql = "SELECT kind, name, value, at_ms FROM marks WHERE kind <> 'heard' ORDER BY kind, name",
+     .give = postgres_give_mark},
 };
 
 int postgres_read_meta(void *self, struct store_meta *out_meta, struct err *err)
@@ -377,6 +379,35 @@ int postgres_find_alert(void *self, const char *source, const char *key, uint64_
     }
     *out_incident = (uint64_t)found;
     return 0;
+}
+
+int postgres_last_alert(void *self, const char *source, const char *key, struct arena *arena,
+                        struct alert_row *out_row, struct err *err)
+{
+    struct postgres_store *store = self;
+    struct params params = {.count = 0};
+    PGresult *result = NULL;
+    struct alert_row row = {.id = 0};
+    int status = 0;
+    if (over_may_have(&store->over, source, key)) {
+        params_text(&params, source);
+        params_text(&params, key);
+        if (link_ask(&store->link,
+                     "SELECT " ALERT_COLUMNS ALERT_LONG " FROM alerts WHERE over = 1 AND "
+                     "source = $1 AND key = $2 ORDER BY id DESC LIMIT 1",
+                     &params, &result, err) != 0) {
+            return -1;
+        }
+        struct result_row cells = {.result = result, .row = 0, .arena_or_null = arena};
+        struct cells c = {.ops = &postgres_cells_ops, .self = &cells};
+        status = PQntuples(result) > 0 ? cells_alert(&c, &row, err) : 0;
+    }
+    if (status == 0) {
+        row_keep(&alert_shape, &row, arena);
+        *out_row = row;
+    }
+    PQclear(result);
+    return status;
 }
 
 int postgres_closed(void *self, uint64_t number, struct arena *arena, struct incident_row *out_row,

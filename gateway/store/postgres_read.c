@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "gateway/base/arena.h"
+#include "gateway/base/text.h"
 #include "gateway/store/postgres.h"
 #include "gateway/store/reader.h"
 #include "gateway/store/row_shape.h"
@@ -244,6 +245,48 @@ static int read_quarantine(struct store_reader *reader, uint64_t before, size_t 
     return result;
 }
 
+/* Sessions of brokers. */
+
+static void take_session_row(struct result_row *row, struct known_session *out,
+                             struct strbuf *marks)
+{
+    struct id id;
+    size_t count = 0;
+    if (!out->found) {
+        out->found = id_parse(postgres_cells_ops.text(row, 0), &id) == 0;
+        memcpy(out->id, id.bytes, sizeof(out->id));
+        out->filters = arena_strdup(row->arena_or_null, postgres_cells_ops.text(row, 1));
+    }
+    const void *bytes = postgres_cells_ops.bytes(row, 2, &count);
+    if (bytes != NULL) {
+        strbuf_add_bytes(marks, bytes, count - count % DELIVERY_MARK_BYTES);
+    }
+}
+
+static int read_session(struct store_reader *reader, const char *broker, struct arena *arena,
+                        struct known_session *out_session, struct err *err)
+{
+    struct known_session session = {.filters = ""};
+    struct params params = {.count = 0};
+    PGresult *result = NULL;
+    struct strbuf marks;
+    params_text(&params, broker);
+    if (link_ask(&postgres_of(reader)->link, SESSION_SQL("$1"), &params, &result, err) != 0) {
+        return -1;
+    }
+    strbuf_init(&marks, SESSION_MARK_BYTES_MAX);
+    for (int i = 0; i < PQntuples(result); i++) {
+        struct result_row row = {.result = result, .row = i, .arena_or_null = arena};
+        take_session_row(&row, &session, &marks);
+    }
+    PQclear(result);
+    session.mark_count = marks.length / DELIVERY_MARK_BYTES;
+    session.marks = arena_copy(arena, strbuf_text(&marks), marks.length);
+    strbuf_clear(&marks);
+    *out_session = session;
+    return 0;
+}
+
 /* Timeline. */
 
 static int read_timeline(struct store_reader *reader, uint64_t incident, size_t limit,
@@ -313,6 +356,7 @@ static const struct store_reader_ops reader_ops = {
     .notification = read_notification,
     .attempts = read_attempts,
     .quarantine = read_quarantine,
+    .session = read_session,
     .timeline_after = read_timeline_after,
     .timeline_last = read_timeline_last,
     .close = reader_close,

@@ -137,6 +137,17 @@ static struct marks marks_of(const struct effect *effect)
                                           : effect->u.outcome->notification;
         marks.row = hash_of('n', &id, sizeof(id));
         break;
+    case EFFECT_SESSION:
+        marks.row = hash_of('s', effect->u.session->broker, strlen(effect->u.session->broker));
+        break;
+    case EFFECT_DELIVERIES:
+        marks.row =
+            hash_of('d', effect->u.deliveries->broker, strlen(effect->u.deliveries->broker));
+        break;
+    case EFFECT_MARK:
+        marks.row =
+            hash_of((char)effect->u.mark->kind, effect->u.mark->name, strlen(effect->u.mark->name));
+        break;
     case EFFECT_EVENT:
     case EFFECT_TIMELINE:
     case EFFECT_POLICY:
@@ -348,6 +359,17 @@ static void add_policy(struct writer *writer, const struct policy_row *row)
     column_text(c, row->text);
 }
 
+static void add_mark(struct writer *writer, const struct mark_row *row)
+{
+    struct columns *c = columns_row(&writer->groups[row->gone ? GROUP_MARK_GONE : GROUP_MARK]);
+    column_text(c, mark_kind_name(row->kind));
+    column_text(c, row->name);
+    if (!row->gone) {
+        column_text(c, row->value);
+        column_i64(c, row->at_ms);
+    }
+}
+
 static void add_quarantine(struct writer *writer, const struct quarantine_row *row)
 {
     struct columns *c = columns_row(&writer->groups[GROUP_QUARANTINE]);
@@ -359,6 +381,23 @@ static void add_quarantine(struct writer *writer, const struct quarantine_row *r
     column_bytes(c, row->bytes, row->byte_count);
     column_u64(c, row->size);
     column_u64(c, writer->counters->next_quarantine++);
+}
+
+static void add_session(struct writer *writer, const struct session *session)
+{
+    struct columns *c = columns_row(&writer->groups[GROUP_SESSION]);
+    column_text(c, session->broker);
+    add_uuid(c, session->id);
+    column_text(c, session->filters);
+}
+
+static void add_deliveries(struct writer *writer, const struct deliveries_row *row)
+{
+    struct columns *c = columns_row(&writer->groups[GROUP_DELIVERIES]);
+    column_text(c, row->broker);
+    add_uuid(c, row->session);
+    column_bytes(c, row->marks, row->mark_bytes);
+    column_text(columns_row(&writer->groups[GROUP_DELIVERIES_CUT]), row->broker);
 }
 
 static void add_effect(struct writer *writer, const struct effect *effect)
@@ -390,6 +429,15 @@ static void add_effect(struct writer *writer, const struct effect *effect)
         return;
     case EFFECT_QUARANTINE:
         add_quarantine(writer, effect->u.quarantine);
+        return;
+    case EFFECT_SESSION:
+        add_session(writer, effect->u.session);
+        return;
+    case EFFECT_DELIVERIES:
+        add_deliveries(writer, effect->u.deliveries);
+        return;
+    case EFFECT_MARK:
+        add_mark(writer, effect->u.mark);
         return;
     case EFFECT_KIND_COUNT:
         break;

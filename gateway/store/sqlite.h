@@ -39,6 +39,7 @@
 extern const char schema_0001_sqlite[];
 extern const char schema_0002_sqlite[];
 extern const char schema_0003_sqlite[];
+extern const char schema_0004_sqlite[];
 extern const char schema_0005_sqlite[];
 extern const char schema_0006_sqlite[];
 
@@ -91,9 +92,16 @@ int sqlite_find_provider_id(void *self, const char *channel, const char *provide
 int sqlite_find_alert(void *self, const char *source, const char *key, uint64_t *out_incident,
                       struct err *err);
 
+int sqlite_last_alert(void *self, const char *source, const char *key, struct arena *arena,
+                      struct alert_row *out_row, struct err *err);
 int sqlite_closed(void *self, uint64_t number, struct arena *arena, struct incident_row *out_row,
                   bool *out_found, struct err *err);
 int sqlite_last_told(void *self, const char *contact, struct store_told *out_told, struct err *err);
+
+int write_mark(struct sqlite_store *store, const struct mark_row *row);
+int sqlite_give_mark(sqlite3_stmt *statement, const struct store_sink *sink, struct err *err);
+int sqlite_find_mark(void *self, enum mark_kind kind, const char *name, struct arena *arena,
+                     struct mark_row *out_row, struct err *err);
 
 int sqlite_inbox_append(void *self, const struct store_inbox_item *items, size_t count,
                         struct err *err);

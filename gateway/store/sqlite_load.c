@@ -67,6 +67,9 @@ struct load_part {
     "SELECT hash, name, text FROM policies WHERE hash IN "                                         \
     "(SELECT policy_hash FROM incidents WHERE number IN " LIVE_NUMBERS ") ORDER BY rowid"
 
+#define SELECT_MARKS                                                                               \
+    "SELECT kind, name, value, at_ms FROM marks WHERE kind <> 'heard' ORDER BY kind, name"
+
 static const struct load_part load_parts[] = {
     {.what = "load policies",
      .sql_few = SELECT_POLICIES,
@@ -90,6 +93,10 @@ static const struct load_part load_parts[] = {
      .sql_many = "SELECT " NOTIFICATION_COLUMNS NOTIFICATION_SHORT " FROM notifications WHERE "
                  "(" UNFINISHED ") OR +incident IN " LIVE_NUMBERS " ORDER BY id",
      .give = give_notification},
+    {.what = "load marks",
+     .sql_few = SELECT_MARKS,
+     .sql_many = SELECT_MARKS,
+     .give = sqlite_give_mark},
 };
 
 static int read_many(struct sqlite_store *store, bool *out_many, struct err *err)
@@ -371,6 +378,29 @@ int sqlite_find_alert(void *self, const char *source, const char *key, uint64_t 
     }
     *out_incident = (uint64_t)found;
     return 0;
+}
+
+int sqlite_last_alert(void *self, const char *source, const char *key, struct arena *arena,
+                      struct alert_row *out_row, struct err *err)
+{
+    struct sqlite_store *store = self;
+    struct binding b = binding_start(store, QUERY_ALERT_LAST);
+    bind_text(&b, source);
+    bind_text(&b, key);
+    int result = 0;
+    struct alert_row row = {.id = 0};
+    int rc = b.rc == SQLITE_OK ? sqlite3_step(b.statement) : b.rc;
+    if (rc == SQLITE_ROW) {
+        result = row_decode_alert(b.statement, &row, err);
+    } else if (rc != SQLITE_DONE) {
+        result = sqlite_fail(store->db, store->path, rc, "last alert", err);
+    }
+    if (result == 0) {
+        row_keep(&alert_shape, &row, arena);
+        *out_row = row;
+    }
+    (void)sqlite3_reset(b.statement); /* repeats the step's code */
+    return result;
 }
 
 int sqlite_closed(void *self, uint64_t number, struct arena *arena, struct incident_row *out_row,

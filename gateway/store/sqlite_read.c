@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "gateway/base/text.h"
 #include "gateway/store/row_shape.h"
 #include "gateway/store/sqlite.h"
 #include "gateway/store/sqlite_row.h"
@@ -386,6 +387,65 @@ static int read_quarantine(struct store_reader *reader, uint64_t before, size_t 
     return result;
 }
 
+/* Sessions of brokers. */
+
+static int ask_broker(struct sqlite_reader *reader, const char *sql, const char *broker,
+                      sqlite3_stmt **out_statement, struct err *err)
+{
+    int rc = sqlite3_prepare_v2(reader->db, sql, -1, out_statement, NULL);
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_bind_text(*out_statement, 1, broker, -1, SQLITE_STATIC);
+    }
+    return rc == SQLITE_OK ? 0 : sqlite_fail(reader->db, reader->path, rc, "read session", err);
+}
+
+/* Whole marks only: a row that somebody has cut by hand gives what is whole in it. */
+static void add_marks(struct strbuf *marks, const void *bytes, int count)
+{
+    if (bytes != NULL && count > 0) {
+        strbuf_add_bytes(marks, bytes, (size_t)(count - count % DELIVERY_MARK_BYTES));
+    }
+}
+
+static int read_session_rows(struct sqlite_reader *reader, sqlite3_stmt *statement,
+                             struct arena *arena, struct known_session *out, struct err *err)
+{
+    struct strbuf marks;
+    struct id id;
+    int rc = SQLITE_ROW;
+    strbuf_init(&marks, SESSION_MARK_BYTES_MAX);
+    while ((rc = sqlite3_step(statement)) == SQLITE_ROW) {
+        if (!out->found) {
+            out->found = id_parse((const char *)sqlite3_column_text(statement, 0), &id) == 0;
+            memcpy(out->id, id.bytes, sizeof(out->id));
+            out->filters = arena_strdup(arena, (const char *)sqlite3_column_text(statement, 1));
+        }
+        const void *bytes = sqlite3_column_blob(statement, 2);
+        add_marks(&marks, bytes, sqlite3_column_bytes(statement, 2));
+    }
+    out->mark_count = marks.length / DELIVERY_MARK_BYTES;
+    out->marks = arena_copy(arena, strbuf_text(&marks), marks.length);
+    strbuf_clear(&marks);
+    return rc == SQLITE_DONE ? 0 : sqlite_fail(reader->db, reader->path, rc, "read session", err);
+}
+
+static int read_session(struct store_reader *base, const char *broker, struct arena *arena,
+                        struct known_session *out_session, struct err *err)
+{
+    struct sqlite_reader *reader = sqlite_of(base);
+    struct known_session session = {.filters = ""};
+    sqlite3_stmt *statement = NULL;
+    int result = ask_broker(reader, SESSION_SQL("?1"), broker, &statement, err);
+    if (result == 0) {
+        result = read_session_rows(reader, statement, arena, &session, err);
+    }
+    (void)sqlite3_finalize(statement); /* repeats the step's code */
+    if (result == 0) {
+        *out_session = session;
+    }
+    return result;
+}
+
 /* Timeline. */
 
 static int read_timeline(struct store_reader *reader, uint64_t incident, size_t limit,
@@ -462,6 +522,7 @@ static const struct store_reader_ops reader_ops = {
     .notification = read_notification,
     .attempts = read_attempts,
     .quarantine = read_quarantine,
+    .session = read_session,
     .timeline_after = read_timeline_after,
     .timeline_last = read_timeline_last,
     .close = reader_close,

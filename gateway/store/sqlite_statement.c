@@ -32,6 +32,8 @@ static const char *const query_sql[QUERY_COUNT] = {
                          "RETURNING source, key",
     [QUERY_ALERT_FIND] = "SELECT incident FROM alerts WHERE over = 1 AND source = ?1 AND key = ?2 "
                          "ORDER BY id DESC LIMIT 1",
+    [QUERY_ALERT_LAST] = "SELECT " ALERT_COLUMNS ALERT_LONG " FROM alerts WHERE over = 1 AND "
+                         "source = ?1 AND key = ?2 ORDER BY id DESC LIMIT 1",
     /* Nearly always open and live stay as they are, and no index has to be touched. */
     [QUERY_INCIDENT_UPDATE] =
         "UPDATE incidents SET " INCIDENT_SET " WHERE number = ?1 AND live = ?11 AND open = ?28",
@@ -61,6 +63,13 @@ static const char *const query_sql[QUERY_COUNT] = {
     [QUERY_QUARANTINE] =
         "INSERT INTO quarantine (" QUARANTINE_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [QUERY_QUARANTINE_CUT] = "DELETE FROM quarantine WHERE id <= ?1",
+    [QUERY_SESSION] = "INSERT INTO mqtt_sessions (broker, session, filters) VALUES (?1, ?2, ?3) "
+                      "ON CONFLICT (broker) DO UPDATE SET session = ?2, filters = ?3",
+    [QUERY_DELIVERIES] = "INSERT INTO mqtt_deliveries (broker, sequence, session, marks) "
+                         "SELECT ?1, coalesce(max(sequence), 0) + 1, ?2, ?3 FROM mqtt_deliveries "
+                         "WHERE broker = ?1",
+    [QUERY_DELIVERIES_CUT] = "DELETE FROM mqtt_deliveries WHERE broker = ?1 AND sequence <= "
+                             "(SELECT max(sequence) FROM mqtt_deliveries WHERE broker = ?1) - ?2",
     [QUERY_INBOX_APPEND] = "INSERT INTO inbox (uuid, bytes) VALUES (?1, ?2)",
     [QUERY_INBOX_DROP] = "DELETE FROM inbox WHERE sequence = ?1",
     [QUERY_READ] = "BEGIN",
@@ -71,6 +80,11 @@ static const char *const query_sql[QUERY_COUNT] = {
                                   "ORDER BY id LIMIT 1",
     [QUERY_FIND_PROVIDER_ID] = "SELECT id FROM notifications WHERE provider_id = ?1 AND "
                                "channel = ?2 AND provider_id <> '' ORDER BY id DESC LIMIT 1",
+    [QUERY_MARK] =
+        "INSERT INTO marks (kind, name, value, at_ms) VALUES (?1, ?2, ?3, ?4) ON CONFLICT "
+        "(kind, name) DO UPDATE SET value = excluded.value, at_ms = excluded.at_ms",
+    [QUERY_MARK_GONE] = "DELETE FROM marks WHERE kind = ?1 AND name = ?2",
+    [QUERY_MARK_FIND] = "SELECT value, at_ms FROM marks WHERE kind = ?1 AND name = ?2",
 };
 
 int queries_prepare(struct sqlite_store *store, struct err *err)

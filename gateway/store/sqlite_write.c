@@ -217,6 +217,33 @@ static int write_quarantine(struct sqlite_store *store, const struct quarantine_
     return rc;
 }
 
+static int write_session(struct sqlite_store *store, const struct session *session)
+{
+    char uuid[ID_TEXT_BYTES];
+    struct binding b = binding_start(store, QUERY_SESSION);
+    bind_text(&b, session->broker);
+    bind_uuid(&b, session->id, uuid);
+    bind_text(&b, session->filters);
+    return binding_run(&b);
+}
+
+static int write_deliveries(struct sqlite_store *store, const struct deliveries_row *row)
+{
+    char uuid[ID_TEXT_BYTES];
+    struct binding b = binding_start(store, QUERY_DELIVERIES);
+    bind_text(&b, row->broker);
+    bind_uuid(&b, row->session, uuid);
+    bind_bytes(&b, row->marks, row->mark_bytes);
+    int rc = binding_run(&b);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    b = binding_start(store, QUERY_DELIVERIES_CUT);
+    bind_text(&b, row->broker);
+    bind_i64(&b, DELIVERY_ROWS_MAX);
+    return binding_run(&b);
+}
+
 /*
  * Runs of new rows that wait to be written together. What an effect changes is flushed before it; entries of the timeline
  * belong to nothing else and attempts only to outcomes, so these two gather over the whole batch, each in its order.
@@ -287,6 +314,12 @@ static int write_effect(struct pending *pending, const struct effect *effect)
         return write_policy(pending->rows.store, effect->u.policy);
     case EFFECT_QUARANTINE:
         return write_quarantine(pending->rows.store, effect->u.quarantine);
+    case EFFECT_SESSION:
+        return write_session(pending->rows.store, effect->u.session);
+    case EFFECT_DELIVERIES:
+        return write_deliveries(pending->rows.store, effect->u.deliveries);
+    case EFFECT_MARK:
+        return write_mark(pending->rows.store, effect->u.mark);
     case EFFECT_KIND_COUNT:
         break;
     }

@@ -65,7 +65,10 @@ struct commit {
     size_t applied_count;
 };
 
-/* Rows in this order: meta, policies (still referenced), live incidents, their alerts, their notifications. */
+/* How long an idle store keeps a MARK_HEARD behind the newest of them. */
+#define STORE_HEARD_KEEP_MS (INT64_C(7) * 86400000)
+
+/* Rows in this order: meta, policies (still referenced), live incidents, their alerts, their notifications, marks. */
 struct store_sink {
     void *self;
     void (*meta)(void *self, const struct store_meta *meta);
@@ -76,6 +79,7 @@ struct store_sink {
         const struct alert_row *row); /* of live incidents, by id; details and links are "" */
     /* Of live incidents, by id, plus every one pending or claimed. body, snapshot are NULL/"". */
     void (*notification)(void *self, const struct notification_row *row);
+    void (*mark)(void *self, const struct mark_row *row); /* all kinds but MARK_HEARD */
 };
 
 /* An input taken in by a node that does not hold the engine: kept as bytes until the engine takes it. */
@@ -119,6 +123,13 @@ struct store_ops {
      * Asked for every new incident, so it must stay cheap. */
     int (*find_alert)(void *self, const char *source, const char *key, uint64_t *out_incident,
                       struct err *err);
+    /* That alert itself, its texts in the arena; out_row->id 0 when there is none. Not on the way of every event. */
+    int (*last_alert)(void *self, const char *source, const char *key, struct arena *arena,
+                      struct alert_row *out_row, struct err *err);
+    /* When an incident that is no longer live was resolved; 0 when there is none of that number. */
+    /* ERR_NOT_FOUND when there is none; its texts in the arena. */
+    int (*find_mark)(void *self, enum mark_kind kind, const char *name, struct arena *arena,
+                     struct mark_row *out_row, struct err *err);
     /* An incident that is no longer live, its texts in the arena. */
     int (*closed)(void *self, uint64_t number, struct arena *arena, struct incident_row *out_row,
                   bool *out_found, struct err *err);

@@ -88,6 +88,12 @@ int store_read_quarantine(struct store_reader *reader, uint64_t before, size_t l
     return reader->ops->quarantine(reader, before, limit, arena, out_rows, out_count, err);
 }
 
+int store_read_session(struct store_reader *reader, const char *broker, struct arena *arena,
+                       struct known_session *out_session, struct err *err)
+{
+    return reader->ops->session(reader, broker, arena, out_session, err);
+}
+
 int store_read_timeline_after(struct store_reader *reader, uint64_t after, size_t limit,
                               struct arena *arena, struct timeline_row **out_rows,
                               uint64_t **out_ids, size_t *out_count, struct err *err)

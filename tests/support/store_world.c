@@ -276,6 +276,11 @@ void batch_policy(struct batch *batch, struct policy_row row)
     BATCH_ADD(batch, EFFECT_POLICY, true, policy, row);
 }
 
+void batch_mark(struct batch *batch, struct mark_row row)
+{
+    BATCH_ADD(batch, EFFECT_MARK, true, mark, row);
+}
+
 enum store_verdict batch_commit(struct batch *batch, struct store *store)
 {
     struct err err = {0};
@@ -379,6 +384,12 @@ static void note_notification(void *self, const struct notification_row *row)
     dump_notification(self, row);
 }
 
+static void note_mark(void *self, const struct mark_row *row)
+{
+    strbuf_printf(self, "mark %s %s=%s at=%lld\n", mark_kind_name(row->kind), row->name, row->value,
+                  (long long)row->at_ms);
+}
+
 char *world_text(struct store *store)
 {
     struct strbuf text;
@@ -391,6 +402,7 @@ char *world_text(struct store *store)
         .incident = note_incident,
         .alert = note_alert,
         .notification = note_notification,
+        .mark = note_mark,
     };
     int result = store->ops->load(store->self, &sink, &err);
     if (result != 0) {

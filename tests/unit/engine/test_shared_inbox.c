@@ -246,6 +246,13 @@ static struct input sample_reply(enum input_kind kind)
             .command_count = 6}};
 }
 
+static void assert_same_or_null(const char *got, const char *want)
+{
+    assert_int_equal(got == NULL, want == NULL);
+    if (want != NULL)
+        assert_string_equal(got, want);
+}
+
 static void assert_same_reply(const struct input *got, const struct input *want)
 {
     const struct reply *a = &got->u.reply;
@@ -260,6 +267,10 @@ static void assert_same_reply(const struct input *got, const struct input *want)
     assert_int_equal(a->notification, b->notification);
     assert_int_equal(a->incident, b->incident);
     assert_int_equal(a->said_at_ms, b->said_at_ms);
+    assert_same_or_null(a->address_or_null, b->address_or_null);
+    assert_same_or_null(a->message_id_or_null, b->message_id_or_null);
+    assert_same_or_null(a->code_or_null, b->code_or_null);
+    assert_int_equal(a->incident_else, b->incident_else);
     assert_int_equal(a->command_count, b->command_count);
     for (size_t i = 0; i < b->command_count; i++) {
         assert_int_equal(a->commands[i].verb, b->commands[i].verb);
@@ -268,6 +279,7 @@ static void assert_same_reply(const struct input *got, const struct input *want)
         assert_int_equal(a->commands[i].clock_minute, b->commands[i].clock_minute);
         assert_int_equal(a->commands[i].at_ms, b->commands[i].at_ms);
         assert_int_equal(a->commands[i].priority, b->commands[i].priority);
+        assert_int_equal(a->commands[i].answers_page, b->commands[i].answers_page);
     }
 }
 
@@ -281,6 +293,14 @@ static void test_replies_commands_and_receipts_keep_their_place_among_events(voi
     struct input words = sample_reply(INPUT_REPLY);
     words.u.reply.command_count = 0;
     words.u.reply.notification = words.u.reply.incident = 0;
+    words.u.reply.address_or_null = "+12025550143";
+    words.u.reply.message_id_or_null = "SM1";
+    words.u.reply.code_or_null = "k7qf5";
+    words.u.reply.incident_else = 4;
+    command.u.reply.message_id_or_null = "one";
+    reply.u.reply.address_or_null = "";
+    reply.u.reply.code_or_null = "";
+    reply.u.reply.commands[0].answers_page = true;
     struct input receipt = {.kind = INPUT_RECEIPT,
                             .actor = "channel sms",
                             .credential = "signature",

@@ -399,6 +399,83 @@ static void test_quarantine_keeps_the_newest(void **state)
     assert_int_equal(metric_value(cut) - before, BEYOND);
 }
 
+static void take_marks(struct store *store, const char *broker, unsigned char session,
+                       const char *marks)
+{
+    struct batch batch;
+    struct deliveries_row row = {
+        .broker = broker, .session = {session}, .marks = marks, .mark_bytes = strlen(marks)};
+    batch_begin(&batch, store);
+    effects_add(&batch.effects, (struct effect){.kind = EFFECT_DELIVERIES, .u.deliveries = &row});
+    commit_ok(&batch, store);
+}
+
+static void begin_session(struct store *store, const char *broker, unsigned char id,
+                          const char *filters)
+{
+    struct batch batch;
+    struct session session = {.broker = broker, .id = {id}, .filters = filters};
+    batch_begin(&batch, store);
+    effects_add(&batch.effects, (struct effect){.kind = EFFECT_SESSION, .u.session = &session});
+    commit_ok(&batch, store);
+}
+
+static struct known_session read_session(struct fixture *fixture, const char *broker)
+{
+    struct known_session known = {.found = false};
+    struct err err = {0};
+    if (store_read_session(fixture->reader, broker, &fixture->arena, &known, &err) != 0) {
+        fail_msg("%s", err.text);
+    }
+    return known;
+}
+
+static void test_sessions_of_brokers(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_false(read_session(fixture, "plant").found);
+    begin_session(fixture->store, "plant", 1, "a/#\nb");
+    struct known_session known = read_session(fixture, "plant");
+    assert_true(known.found);
+    assert_int_equal(known.id[0], 1);
+    assert_string_equal(known.filters, "a/#\nb");
+    assert_int_equal(known.mark_count, 0);
+    take_marks(fixture->store, "plant", 1, "0123456789");
+    take_marks(fixture->store, "office", 9, "other-brok");
+    take_marks(fixture->store, "plant", 1, "abcdefghijABCDEFGHIJ");
+    known = read_session(fixture, "plant");
+    assert_int_equal(known.mark_count, 3);
+    assert_memory_equal(known.marks, "0123456789abcdefghijABCDEFGHIJ", 30);
+    begin_session(fixture->store, "plant", 2, "c"); /* what was before it means nothing any more */
+    known = read_session(fixture, "plant");
+    assert_int_equal(known.id[0], 2);
+    assert_string_equal(known.filters, "c");
+    assert_int_equal(known.mark_count, 0);
+}
+
+static void test_old_deliveries_leave(void **state)
+{
+    struct fixture *fixture = *state;
+    begin_session(fixture->store, "plant", 1, "");
+    take_marks(fixture->store, "plant", 1, "the-oldest");
+    take_marks(fixture->store, "office", 1, "is-another");
+    enum { EACH = 256 };
+    const struct deliveries_row row = {
+        .broker = "plant", .session = {1}, .marks = "0123456789", .mark_bytes = 10};
+    for (int i = 0; i < DELIVERY_ROWS_MAX; i += EACH) {
+        struct batch batch;
+        batch_begin(&batch, fixture->store);
+        for (int j = 0; j < EACH; j++) {
+            effects_add(&batch.effects,
+                        (struct effect){.kind = EFFECT_DELIVERIES, .u.deliveries = &row});
+        }
+        commit_ok(&batch, fixture->store);
+    }
+    struct known_session known = read_session(fixture, "plant");
+    assert_int_equal(known.mark_count, DELIVERY_ROWS_MAX);
+    assert_memory_equal(known.marks, "0123456789", 10);
+}
+
 /* A reader beside the writer: every answer is a whole number of batches, and no fewer than before.
  */
 
@@ -543,6 +620,8 @@ static const struct {
     CASE(test_following_the_timeline),
     CASE(test_limits_are_cut),
     CASE(test_quarantine),
+    CASE(test_sessions_of_brokers),
+    CASE(test_old_deliveries_leave),
     CASE(test_quarantine_keeps_the_newest),
     CASE(test_readers_that_cannot_be),
     CASE(test_many_rows_of_one_batch),

@@ -284,6 +284,12 @@ static void ignore_alert(void *self, const struct alert_row *row)
     (void)row;
 }
 
+static void ignore_mark(void *self, const struct mark_row *row)
+{
+    (void)self;
+    (void)row;
+}
+
 static void ignore_notification(void *self, const struct notification_row *row)
 {
     (void)self;
@@ -319,7 +325,8 @@ static void test_unknown_word_is_corrupt(void **state)
                                            .policy = ignore_policy,
                                            .incident = ignore_incident,
                                            .alert = ignore_alert,
-                                           .notification = ignore_notification};
+                                           .notification = ignore_notification,
+                                           .mark = ignore_mark};
     struct store *store = open_ok(*state);
     struct batch batch;
     batch_begin(&batch, store);
