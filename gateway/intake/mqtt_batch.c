@@ -174,8 +174,9 @@ static struct letter *add_letter(struct letters *letters, enum letter_kind kind,
         (struct letter){.kind = kind, .source = "", .reason = "", .input = letters->count - 1};
     copy_message(letters, message, with_payload, &letter->message);
     if (arrival != NULL)
-        letters->slots[letter->input].input->arrival =
-            arena_copy(&letters->arena, arrival, sizeof(*arrival));
+        letter->arrival = arena_copy(&letters->arena, arrival, sizeof(*arrival));
+    /* The input of a reply is gone when the engine is through with it: the letter has its own. */
+    letters->slots[letter->input].input->arrival = letter->arrival;
     return letter;
 }
 
@@ -285,11 +286,6 @@ void letters_answer(const struct letters *letters, const struct letter *letter,
                     struct mqtt_answer *out_answer)
 {
     *out_answer = letters->slots[letter->input].answer;
-}
-
-const struct arrival *letters_arrival(const struct letters *letters, const struct letter *letter)
-{
-    return letters->slots[letter->input].input->arrival;
 }
 
 const struct event *letters_event(const struct letters *letters, const struct letter *letter,
