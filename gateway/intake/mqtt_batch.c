@@ -11,7 +11,6 @@
 
 struct slot {
     struct input *input;
-    const struct arrival *arrival;        /* NULL: none; outlives the input */
     void (*release)(struct input *input); /* of a reply's maker; NULL: the arena's */
     struct mqtt_answer answer;
 };
@@ -175,9 +174,9 @@ static struct letter *add_letter(struct letters *letters, enum letter_kind kind,
         (struct letter){.kind = kind, .source = "", .reason = "", .input = letters->count - 1};
     copy_message(letters, message, with_payload, &letter->message);
     if (arrival != NULL)
-        letters->slots[letter->input].arrival =
-            arena_copy(&letters->arena, arrival, sizeof(*arrival));
-    letters->slots[letter->input].input->arrival = letters->slots[letter->input].arrival;
+        letter->arrival = arena_copy(&letters->arena, arrival, sizeof(*arrival));
+    /* The input of a reply is gone when the engine is through with it: the letter has its own. */
+    letters->slots[letter->input].input->arrival = letter->arrival;
     return letter;
 }
 
@@ -287,11 +286,6 @@ void letters_answer(const struct letters *letters, const struct letter *letter,
                     struct mqtt_answer *out_answer)
 {
     *out_answer = letters->slots[letter->input].answer;
-}
-
-const struct arrival *letters_arrival(const struct letters *letters, const struct letter *letter)
-{
-    return letters->slots[letter->input].arrival;
 }
 
 const struct event *letters_event(const struct letters *letters, const struct letter *letter,

@@ -29,11 +29,12 @@ enum letter_kind { LETTER_EVENTS, LETTER_QUARANTINE, LETTER_REPLY };
 
 struct letter {
     enum letter_kind kind;
-    struct link_message message; /* in the arena; LETTER_EVENTS: without its payload */
-    const char *source;          /* "" for a reply, and when nobody's */
-    const char *reason;          /* LETTER_QUARANTINE */
-    size_t input;                /* the last of its inputs */
-    size_t event_count;          /* LETTER_EVENTS: so many inputs end there */
+    struct link_message message;   /* in the arena; LETTER_EVENTS: without its payload */
+    const char *source;            /* "" for a reply, and when nobody's */
+    const char *reason;            /* LETTER_QUARANTINE */
+    const struct arrival *arrival; /* what it is known by; NULL at QoS 0 */
+    size_t input;                  /* the last of its inputs */
+    size_t event_count;            /* LETTER_EVENTS: so many inputs end there */
 };
 
 struct letters;
@@ -72,8 +73,6 @@ size_t letters_letter_count(const struct letters *letters);
 const struct letter *letters_at(const struct letters *letters, size_t index);
 void letters_answer(const struct letters *letters, const struct letter *letter,
                     struct mqtt_answer *out_answer);
-/* What its message is known by; NULL at QoS 0. */
-const struct arrival *letters_arrival(const struct letters *letters, const struct letter *letter);
 /* Its events. */
 const struct event *letters_event(const struct letters *letters, const struct letter *letter,
                                   size_t index);

@@ -16,7 +16,8 @@
 #define EXPIRY_NEVER UINT32_MAX
 
 struct link {
-    const struct config_broker *broker;
+    const struct config_broker *broker; /* until link_connect: a reload may take it away later */
+    bool is_v5;
     struct link_events events;
     struct mosquitto *client;
     size_t unsettled;
@@ -37,7 +38,7 @@ void link_library_end(void)
 
 static bool is_lasting(const struct link *link, int code)
 {
-    if (!link->broker->is_v5)
+    if (!link->is_v5)
         return code >= 1 && code <= 5 && code != 3; /* 3: the server is unavailable */
     return code == MQTT_RC_UNSUPPORTED_PROTOCOL_VERSION || code == MQTT_RC_CLIENTID_NOT_VALID ||
            code == MQTT_RC_BAD_USERNAME_OR_PASSWORD || code == MQTT_RC_NOT_AUTHORIZED ||
@@ -62,8 +63,7 @@ static void on_connect(struct mosquitto *client, void *self, int code, int flags
         link->events.up(link->events.self, (flags & 1) != 0); /* session present */
         return;
     }
-    const char *why =
-        link->broker->is_v5 ? mosquitto_reason_string(code) : mosquitto_connack_string(code);
+    const char *why = link->is_v5 ? mosquitto_reason_string(code) : mosquitto_connack_string(code);
     go_down(link, why, is_lasting(link, code));
 }
 
@@ -73,7 +73,7 @@ static void on_disconnect(struct mosquitto *client, void *self, int code,
     struct link *link = self;
     (void)client;
     (void)properties;
-    bool is_reason = link->broker->is_v5 && code >= 0x80; /* the broker's own word */
+    bool is_reason = link->is_v5 && code >= 0x80; /* the broker's own word */
     go_down(link, is_reason ? mosquitto_reason_string(code) : mosquitto_strerror(code), false);
 }
 
@@ -174,6 +174,7 @@ int link_create(const struct config_broker *broker, const struct link_will *will
 {
     struct link *link = heap_alloc(sizeof(*link));
     link->broker = broker;
+    link->is_v5 = broker->is_v5;
     link->events = *events;
     link->client = mosquitto_new(broker->client_id, false, link);
     if (link->client == NULL) {
@@ -235,11 +236,13 @@ static int leave_properties(struct link *link)
 int link_connect(struct link *link, struct err *err)
 {
     const struct config_broker *b = link->broker;
+    ASSERT(b != NULL); /* once */
     int code = b->is_v5 ? leave_properties(link) : MOSQ_ERR_SUCCESS;
     errno = 0;
     if (code == MOSQ_ERR_SUCCESS)
         code = mosquitto_connect_async(link->client, b->host, b->port,
                                        (int)(b->keepalive_ms / SECOND_MS));
+    link->broker = NULL;
     if (code == MOSQ_ERR_SUCCESS)
         return 0;
     return code == MOSQ_ERR_ERRNO
@@ -310,7 +313,7 @@ int link_subscribe(struct link *link, const char *filter, int qos, int *out_numb
     /* v5: nothing of our own comes back, and what is retained comes with a new subscription only; but what we just watch
      * is asked for to see what is retained there. */
     int retained = qos > 0 ? MQTT_SUB_OPT_SEND_RETAIN_NEW : MQTT_SUB_OPT_SEND_RETAIN_ALWAYS;
-    int options = link->broker->is_v5 ? MQTT_SUB_OPT_NO_LOCAL | retained : 0;
+    int options = link->is_v5 ? MQTT_SUB_OPT_NO_LOCAL | retained : 0;
     return mosquitto_subscribe_v5(link->client, out_number, filter, qos, options, NULL) ==
                    MOSQ_ERR_SUCCESS
                ? 0
@@ -326,7 +329,7 @@ int link_publish(struct link *link, const struct link_publication *publication)
 {
     mosquitto_property *properties = NULL;
     int code = MOSQ_ERR_SUCCESS;
-    if (link->broker->is_v5 && publication->correlation != NULL)
+    if (link->is_v5 && publication->correlation != NULL)
         code = mosquitto_property_add_binary(&properties, MQTT_PROP_CORRELATION_DATA,
                                              publication->correlation,
                                              (uint16_t)publication->correlation_count);

@@ -7,8 +7,8 @@
  *          link_flush writes to the socket. So the one rule that makes a PUBACK mean "durable":
  *          **link_flush is called only when every message read so far is committed.** link_flush
  *          asserts it.
- * Owns:    the options are borrowed until link_destroy; what events are given is valid during the
- *          call.
+ * Owns:    the broker's options are borrowed until link_connect has returned; what events are given is
+ *          valid during the call.
  * Threads: one. link_library_begin and link_library_end belong to main.
  * Limits:  packets of LINK_PACKET_BYTES_MAX (v5: the broker is told). link_read reads one packet;
  *          over TLS also what has been decrypted with it.

@@ -220,9 +220,8 @@ void message_settle(struct mqtt_broker *broker)
 {
     for (size_t i = 0; i < letters_letter_count(broker->letters); i++) {
         const struct letter *letter = letters_at(broker->letters, i);
-        const struct arrival *arrival = letters_arrival(broker->letters, letter);
-        if (arrival != NULL)
-            taken_add(broker->taken, arrival->packet_id, arrival->hash);
+        if (letter->arrival != NULL)
+            taken_add(broker->taken, letter->arrival->packet_id, letter->arrival->hash);
         for (size_t j = 0; j < letter->event_count; j++)
             metric_add(broker->metrics.events[letters_event(broker->letters, letter, j)->action],
                        1);

@@ -126,7 +126,6 @@ struct store_ops {
     /* That alert itself, its texts in the arena; out_row->id 0 when there is none. Not on the way of every event. */
     int (*last_alert)(void *self, const char *source, const char *key, struct arena *arena,
                       struct alert_row *out_row, struct err *err);
-    /* When an incident that is no longer live was resolved; 0 when there is none of that number. */
     /* ERR_NOT_FOUND when there is none; its texts in the arena. */
     int (*find_mark)(void *self, enum mark_kind kind, const char *name, struct arena *arena,
                      struct mark_row *out_row, struct err *err);

@@ -99,6 +99,7 @@ def test_what_comes_while_we_are_away_waits_at_the_broker(daemon, broker, versio
         b.publish("plant/1/alarm", event(f"k{number}"))
     d.start()
     assert [key for _, key, *_ in wait_events(d, 50)] == [f"k{number}" for number in range(50)]
+    wait_connected(d, 2)  # said when every topic has its answer, perhaps behind the events
     d.kill()
     b.publish("plant/1/alarm", event("last"))
     d.start()

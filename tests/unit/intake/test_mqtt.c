@@ -203,7 +203,7 @@ static void end_engine(struct stage *stage)
 static int setup(void **state)
 {
     static int number;
-    static const char *const text =
+    static const char text[] =
         "[mqtt unit]\nurl = %s\nversion = 3.1.1\nclient_id = unit-%d\nprefix = prefix%d\n"
         "[source s]\nbroker = unit\ntopic = unit%d/+\n"
         "[channel file]\nplugin = file\n[contact ann]\nfile = here\n"
