@@ -64,7 +64,8 @@ enum verb {
     VERB_COUNT,
 };
 
-const char *verb_name(enum verb verb); /* "ack" … */
+const char *verb_name(enum verb verb);                 /* "ack" … */
+int verb_parse(const char *name, enum verb *out_verb); /* -1: none of them */
 
 struct reply_command {
     enum verb verb;
@@ -84,6 +85,7 @@ struct reply {
     uint64_t notification; /* bound by token; 0: unbound */
     uint64_t incident;     /* named by number; 0: from the binding */
     const char *raw;       /* the text as it came, for the timeline */
+    int64_t said_at_ms;    /* wall clock, where it waited in the shared inbox; 0: now */
     struct reply_command commands[REPLY_COMMANDS_MAX];
     size_t command_count; /* 0: free text in `raw` */
 };
@@ -159,9 +161,12 @@ struct input {
     unsigned char id[16]; /* UUIDv7; all zero for timers */
     const char
         *actor; /* "source shop", "contact ann", "user root", "engine": who, for the timeline */
-    const char *credential;               /* "token", "link", "peer uid 0", "hmac": by what */
-    struct ticket *ticket;                /* NULL: nobody waits */
-    uint32_t ticket_index;                /* which of the ticket's answers this one is */
+    const char *credential; /* "token", "link", "peer uid 0", "hmac": by what */
+    struct ticket *ticket;  /* NULL: nobody waits */
+    uint32_t ticket_index;  /* which of the ticket's answers this one is */
+    /* Its item in the store's inbox, which leaves with the commit that applies it; 0: it was never there. Whoever sent it
+     * heard "recorded" long ago, so that the ticket reaches nobody. */
+    uint64_t inbox_sequence;
     void (*release)(struct input *input); /* NULL: nothing to free */
     const struct arrival *arrival;        /* NULL: not of a broker */
     union {
@@ -186,6 +191,7 @@ enum answer_status {
     ANSWER_BUSY,      /* not committed: try again */
     ANSWER_FULL,      /* not committed: the disk is full */
     ANSWER_OVERLIMIT, /* not applied: too many open incidents; try again later */
+    ANSWER_RECORDED,  /* durable in the shared inbox: the node that holds the engine applies it */
     ANSWER_STATUS_COUNT,
 };
 

@@ -24,6 +24,7 @@ void batch_begin(struct engine *engine, size_t input_count)
     effects_init(&batch->tail, &engine->arena);
     batch->completed =
         arena_alloc_array(&engine->arena, input_count + 1, sizeof(*batch->completed));
+    batch->applied = arena_alloc_array(&engine->arena, input_count + 1, sizeof(*batch->applied));
     moment_init(&engine->moment, engine->book, &engine->arena, engine->now_ms,
                 engine->wall_offset_ms);
 }
@@ -301,5 +302,5 @@ struct effects *batch_finish(struct engine *engine)
     add_deliveries(engine, effects);
     for (size_t i = 0; i < engine->batch.tail.count; i++)
         effects_add(effects, engine->batch.tail.items[i]);
-    return effects->count > 0 ? effects : NULL;
+    return effects->count > 0 || engine->batch.applied_count > 0 ? effects : NULL;
 }

@@ -83,6 +83,8 @@ struct batch {
     size_t order_count, order_capacity;
     struct engine_completed *completed;
     size_t completed_count;
+    uint64_t *applied; /* items of the inbox that leave with this commit */
+    size_t applied_count;
     uint64_t first_notification;
 };
 
@@ -151,6 +153,9 @@ void repolicy_move(struct engine *engine, struct incident *incident, struct move
 
 /* attempts.c */
 void attempts_send(struct engine *engine, struct incident *incident, const struct message *message);
+/* About an incident that is no longer in memory: `closed` lives for this call. */
+void attempts_send_closed(struct engine *engine, const struct incident *closed,
+                          const struct message *message);
 void attempts_queue(struct engine *engine, struct notification *notification);
 void attempts_end(struct engine *engine, struct notification *notification,
                   enum notification_state state, const char *reason);

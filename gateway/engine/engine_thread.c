@@ -22,6 +22,7 @@ enum {
     EXIT_IO_ERROR = 74,   /* EX_IOERR of sysexits.h */
     EXIT_LEASE_LOST = 75, /* EX_TEMPFAIL: the supervisor starts us again as a standby */
     HELD_MAX = ENGINE_BATCH_MAX * 4,
+    SHARED_ROOM = 64, /* of a batch: what other nodes took in does not wait for a lull here */
 };
 
 struct engine_thread_metrics {
@@ -271,8 +272,6 @@ static bool step(struct engine_thread *t, struct input **inputs, size_t count, i
         if (out.effects != NULL && t->options.on_commit != NULL)
             t->options.on_commit(t->options.self);
         release_all(inputs, count);
-        if (t->shared != NULL)
-            shared_inbox_settle(t->shared);
         tend_door(t, store_has_room(t->options.engine.store));
     } else {
         go_on = handle_refusal(t, verdict, &out, inputs, count, &err);
@@ -402,7 +401,8 @@ static void *run(void *self)
         size_t count = t->held_count;
         memcpy(inputs, t->held, count * sizeof(inputs[0]));
         /* Held inputs already waited; otherwise they and a full batch would have to fit into one step. */
-        size_t room = count < ENGINE_BATCH_MAX ? ENGINE_BATCH_MAX - count - (count > 0) : 0;
+        size_t most = t->shared != NULL ? ENGINE_BATCH_MAX - SHARED_ROOM : ENGINE_BATCH_MAX;
+        size_t room = count < most ? most - count - (count > 0) : 0;
         size_t taken = room == 0 ? 0
                                  : inbox_take(t->options.inbox, inputs + count, room,
                                               stopping ? 0 : wait_ms(t, now_ms));

@@ -82,11 +82,7 @@ static enum store_verdict send_batch(struct postgres_store *store, const struct 
                   (struct pipe_step){.what = "quarantine", .want_rows = -1, .out_rows = out_cut});
     }
     send_meta(store, &commit->meta, next, &pipe);
-    if (store->inbox_taken > 0) {
-        struct params params = {.count = 0};
-        params_number(&params, (int64_t)store->inbox_taken);
-        pipe_send(&pipe, "DELETE FROM inbox WHERE sequence <= $1", &params, STEP("inbox"));
-    }
+    postgres_inbox_drop(commit, &pipe);
     /* A time-out in the middle of COMMIT would cut a wait for synchronous replicas short and still
      * say "committed". */
     pipe_send(&pipe, "SET LOCAL statement_timeout = 0", NULL, STEP("timeout"));
@@ -195,7 +191,6 @@ static enum store_verdict postgres_commit(void *self, const struct commit *commi
         return STORE_BROKEN;
     }
     enum store_verdict verdict = try_commit(store, commit, &next, &cut, err);
-    store->inbox_taken = 0;
     if (verdict == STORE_COMMITTED) {
         store->batch++;
         store->next = next;
@@ -231,7 +226,8 @@ static const struct store_ops postgres_ops = {
     .find_provider_id = postgres_find_provider_id,
     .find_alert = postgres_find_alert,
     .last_alert = postgres_last_alert,
-    .closed_at = postgres_closed_at,
+    .closed = postgres_closed,
+    .last_told = postgres_last_told,
     .inbox_append = postgres_inbox_append,
     .inbox_take = postgres_inbox_take,
     .idle = postgres_idle,

@@ -28,6 +28,8 @@
 extern const char schema_0001_postgres[];
 extern const char schema_0002_postgres[];
 extern const char schema_0003_postgres[];
+extern const char schema_0005_postgres[];
+extern const char schema_0007_postgres[];
 
 enum { SWEEP_EVENTS, SWEEP_TIMELINE, SWEEP_NOTIFICATIONS, SWEEP_QUARANTINE, SWEEP_COUNT };
 
@@ -55,7 +57,6 @@ struct postgres_store {
     struct counters next;
     struct metric *quarantine_cut_total;
     struct over over;
-    uint64_t inbox_taken; /* up to here taken, not yet committed */
     int64_t idle_at_mono_ms;
     int64_t swept[SWEEP_COUNT]; /* up to here looked at by this walk */
     int64_t sweep_at_mono_ms[SWEEP_COUNT];
@@ -92,13 +93,17 @@ int postgres_find_alert(void *self, const char *source, const char *key, uint64_
 void postgres_note_over(struct postgres_store *store, const struct effects *effects);
 int postgres_last_alert(void *self, const char *source, const char *key, struct arena *arena,
                         struct alert_row *out_row, struct err *err);
-int postgres_closed_at(void *self, uint64_t number, int64_t *out_resolved_at_ms, struct err *err);
+int postgres_closed(void *self, uint64_t number, struct arena *arena, struct incident_row *out_row,
+                    bool *out_found, struct err *err);
+int postgres_last_told(void *self, const char *contact, struct store_told *out_told,
+                       struct err *err);
 int postgres_find_provider_id(void *self, const char *channel, const char *provider_id,
                               uint64_t *out_notification, struct err *err);
 
+void postgres_inbox_drop(const struct commit *commit, struct pipe *pipe);
 int postgres_inbox_append(void *self, const struct store_inbox_item *items, size_t count,
                           struct err *err);
-int postgres_inbox_take(void *self, size_t max, struct arena *arena,
+int postgres_inbox_take(void *self, uint64_t after, size_t max, struct arena *arena,
                         struct store_inbox_item **out_items, size_t *out_count, struct err *err);
 
 int postgres_sweep_policies(struct postgres_store *store, struct err *err);

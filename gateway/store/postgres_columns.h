@@ -37,7 +37,8 @@ enum group {
     GROUP_SESSION,
     GROUP_DELIVERIES,
     GROUP_DELIVERIES_CUT,
-    GROUP_INBOX, /* only by an append, never in a round */
+    GROUP_INBOX,      /* only by an append, never in a round */
+    GROUP_INBOX_DROP, /* only behind the rounds */
     GROUP_COUNT,
 };
 

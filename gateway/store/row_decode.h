@@ -37,6 +37,9 @@
 #define NOTIFICATION_LONG "snapshot, body"
 #define NOTIFICATION_SHORT "'', NULL"
 
+/* As the index notifications_told has it. */
+#define STATE_TOLD "state IN ('accepted', 'delivered')"
+
 #define TIMELINE_COLUMNS "incident, at_ms, kind, actor, credential, text, data, id"
 #define TIMELINE_ID_COLUMN 7
 #define ATTEMPT_COLUMNS "notification, attempt, started_at_ms, ended_at_ms, outcome, reason, detail"

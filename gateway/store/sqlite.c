@@ -91,14 +91,23 @@ static int write_meta(struct sqlite_store *store, const struct store_meta *meta)
     return binding_run(&b);
 }
 
-static int drop_taken_inbox(struct sqlite_store *store)
+static int drop_applied(struct sqlite_store *store, const struct commit *commit, struct err *err)
 {
-    if (store->inbox_taken == 0) {
-        return SQLITE_OK;
+    for (size_t i = 0; i < commit->applied_count; i++) {
+        struct binding b = binding_start(store, QUERY_INBOX_DROP);
+        bind_u64(&b, commit->applied[i]);
+        int rc = binding_run(&b);
+        if (rc != SQLITE_OK) {
+            (void)sqlite_fail(store->db, store->path, rc, "inbox", err); /* the code says it */
+            return rc;
+        }
+        if (sqlite3_changes(store->db) == 0) {
+            (void)err_set(err, ERR_BUSY, "store %s: inbox %llu is not there any more", store->path,
+                          (unsigned long long)commit->applied[i]); /* the code says it */
+            return SQLITE_BUSY;
+        }
     }
-    struct binding b = binding_start(store, QUERY_INBOX_DROP);
-    bind_u64(&b, store->inbox_taken);
-    return binding_run(&b);
+    return SQLITE_OK;
 }
 
 /* The transaction up to COMMIT; *out_fenced says that another engine has opened the store since. */
@@ -122,10 +131,11 @@ static int write_batch(struct sqlite_store *store, const struct commit *commit, 
     if (rc != SQLITE_OK) {
         return rc;
     }
-    rc = drop_taken_inbox(store);
-    if (rc == SQLITE_OK) {
-        rc = query_run(store, QUERY_COMMIT);
+    rc = drop_applied(store, commit, err);
+    if (rc != SQLITE_OK) {
+        return rc;
     }
+    rc = query_run(store, QUERY_COMMIT);
     if (rc != SQLITE_OK) {
         (void)sqlite_fail(store->db, store->path, rc, "commit", err); /* the code says it */
     }
@@ -165,7 +175,6 @@ static enum store_verdict sqlite_commit(void *self, const struct commit *commit,
     if (verdict != STORE_COMMITTED && sqlite_rollback(store) != SQLITE_OK) {
         verdict = STORE_BROKEN;
     }
-    store->inbox_taken = 0;
     if (verdict == STORE_COMMITTED) {
         metric_add(store->quarantine_cut_total, store->quarantine_cut);
         after_commit(store);
@@ -334,7 +343,8 @@ static const struct store_ops sqlite_ops = {
     .find_provider_id = sqlite_find_provider_id,
     .find_alert = sqlite_find_alert,
     .last_alert = sqlite_last_alert,
-    .closed_at = sqlite_closed_at,
+    .closed = sqlite_closed,
+    .last_told = sqlite_last_told,
     .inbox_append = sqlite_inbox_append,
     .inbox_take = sqlite_inbox_take,
     .idle = sqlite_idle,

@@ -35,6 +35,8 @@
 extern const char schema_0001_sqlite[];
 extern const char schema_0002_sqlite[];
 extern const char schema_0003_sqlite[];
+extern const char schema_0005_sqlite[];
+extern const char schema_0007_sqlite[];
 
 enum query {
     QUERY_BEGIN,
@@ -55,6 +57,7 @@ enum query {
     QUERY_INCIDENT_MOVE,
     QUERY_INCIDENT_CLOSED,
     QUERY_NOTIFICATION,
+    QUERY_LAST_TOLD,
     QUERY_CLAIM,
     QUERY_CLAIM_BODY,
     QUERY_ATTEMPT_START,
@@ -89,7 +92,6 @@ struct sqlite_store {
     int wal_pages;                      /* in the log after the last commit */
     int checkpointed_pages;             /* of these, already in the database */
     int64_t log_bytes;                  /* of the log's file, written ahead */
-    uint64_t inbox_taken;               /* up to here taken, not yet committed */
     int64_t incidents_swept;            /* up to here looked at by this round of idle */
     int64_t swept[SQLITE_STORE_SWEEPS]; /* the same for each of its other tables */
     bool sweep_again;       /* incidents have left since the walk over the events began */
@@ -145,11 +147,13 @@ int sqlite_find_alert(void *self, const char *source, const char *key, uint64_t 
 
 int sqlite_last_alert(void *self, const char *source, const char *key, struct arena *arena,
                       struct alert_row *out_row, struct err *err);
-int sqlite_closed_at(void *self, uint64_t number, int64_t *out_resolved_at_ms, struct err *err);
+int sqlite_closed(void *self, uint64_t number, struct arena *arena, struct incident_row *out_row,
+                  bool *out_found, struct err *err);
+int sqlite_last_told(void *self, const char *contact, struct store_told *out_told, struct err *err);
 
 int sqlite_inbox_append(void *self, const struct store_inbox_item *items, size_t count,
                         struct err *err);
-int sqlite_inbox_take(void *self, size_t max, struct arena *arena,
+int sqlite_inbox_take(void *self, uint64_t after, size_t max, struct arena *arena,
                       struct store_inbox_item **out_items, size_t *out_count, struct err *err);
 
 void sqlite_checkpoint(struct sqlite_store *store);

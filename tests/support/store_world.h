@@ -31,6 +31,8 @@ struct batch {
     struct arena arena;
     struct effects effects;
     struct store_meta meta;
+    const uint64_t *applied; /* items of the inbox; the caller's */
+    size_t applied_count;
 };
 
 void batch_begin(struct batch *batch, struct store *store); /* meta as the store has it */
