@@ -11,7 +11,7 @@
 #ifndef ESCALATED_STORE_POSTGRES_H
 #define ESCALATED_STORE_POSTGRES_H
 
-#include "gateway/store/postgres_over.h"
+#include "gateway/store/over.h"
 #include "gateway/store/postgres_pipe.h"
 #include "gateway/store/row_decode.h"
 #include "gateway/store/store.h"
@@ -29,6 +29,7 @@ extern const char schema_0001_postgres[];
 extern const char schema_0002_postgres[];
 extern const char schema_0003_postgres[];
 extern const char schema_0005_postgres[];
+extern const char schema_0006_postgres[];
 extern const char schema_0007_postgres[];
 
 enum { SWEEP_EVENTS, SWEEP_TIMELINE, SWEEP_NOTIFICATIONS, SWEEP_QUARANTINE, SWEEP_COUNT };

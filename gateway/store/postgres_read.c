@@ -103,8 +103,13 @@ static int read_incidents(struct store_reader *reader, const struct incident_fil
 {
 #define LIST(where) "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE " where "number < $1 "
 #define NEWEST " ORDER BY number DESC LIMIT $2"
+#define NUMBERS(where)                                                                             \
+    "(SELECT number FROM incidents WHERE " where " AND policy = $3 AND number < $1" NEWEST ")"
+/* What is over has an index by policy, what is live is walked. */
+#define OF_POLICY                                                                                  \
+    LIST("number IN (" NUMBERS("live = 0") " UNION ALL " NUMBERS("live = 1") ") AND ") NEWEST
     static const char *const sql[2][2] = {
-        {LIST("") NEWEST, LIST("") "AND policy = $3" NEWEST},
+        {LIST("") NEWEST, OF_POLICY},
         {LIST("live = 1 AND open = 1 AND ") NEWEST,
          LIST("live = 1 AND open = 1 AND ") "AND policy = $3" NEWEST},
     };

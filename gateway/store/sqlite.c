@@ -294,7 +294,10 @@ static int database_open(struct sqlite_store *store, struct err *err)
     if (create_file(store, err) != 0) {
         return -1;
     }
-    int rc = sqlite3_open_v2(store->path, &store->db, flags, NULL);
+    int rc = vfs_init(&store->vfs);
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_open_v2(store->path, &store->db, flags, store->vfs.name);
+    }
     if (rc != SQLITE_OK) {
         return sqlite_fail(store->db, store->path, rc, "open", err);
     }
@@ -316,6 +319,7 @@ static void database_close(struct sqlite_store *store)
     }
     (void)sqlite3_close(store->db); /* what is committed is in the log, whatever this answers */
     store->db = NULL;
+    vfs_clear(&store->vfs);
 }
 
 static void sqlite_close(void *self)
@@ -323,6 +327,7 @@ static void sqlite_close(void *self)
     struct sqlite_store *store = self;
     database_close(store);
     ballast_clear(&store->ballast);
+    over_clear(&store->over);
     if (store->lock_fd >= 0) {
         (void)close(store->lock_fd); /* the lock goes with it */
     }

@@ -1,8 +1,9 @@
 /*
  * sqlite - what the files of the SQLite store share; nobody outside this folder includes it.
  *
- * Shape:   sqlite.c opens, commits and closes; sqlite_schema.c migrates; sqlite_statement.c holds the prepared statements;
- *          sqlite_write.c turns effects into them; sqlite_log.c keeps the log ahead of the commits;
+ * Shape:   sqlite.c opens, commits and closes; sqlite_schema.c migrates; sqlite_statement.c and sqlite_insert.c hold the prepared statements;
+ *          sqlite_write.c turns effects into them; sqlite_log.c keeps the log ahead of the commits and
+ *          sqlite_vfs.c writes it in large pieces;
  *          sqlite_load.c, sqlite_inbox.c and sqlite_idle.c do as named.
  * Threads: one at a time: the connection is opened without a mutex.
  * Fails:   functions that answer `int rc` give SQLite's extended result code, SQLITE_OK for success; SQLITE_NOTFOUND stands
@@ -18,6 +19,9 @@
 
 #include "gateway/base/err.h"
 #include "gateway/store/ballast.h"
+#include "gateway/store/over.h"
+#include "gateway/store/sqlite_statement.h"
+#include "gateway/store/sqlite_vfs.h"
 #include "gateway/store/store.h"
 
 #define SQLITE_STORE_BUSY_MS 200
@@ -36,59 +40,19 @@ extern const char schema_0001_sqlite[];
 extern const char schema_0002_sqlite[];
 extern const char schema_0003_sqlite[];
 extern const char schema_0005_sqlite[];
+extern const char schema_0006_sqlite[];
 extern const char schema_0007_sqlite[];
-
-enum query {
-    QUERY_BEGIN,
-    QUERY_COMMIT,
-    QUERY_ROLLBACK,
-    QUERY_META,
-    QUERY_EVENT,
-    QUERY_ALERT_INSERT,
-    QUERY_ALERT_COUNT,
-    QUERY_ALERT_STATE,
-    QUERY_ALERT_ALL,
-    QUERY_ALERT_OVER,
-    QUERY_ALERT_FIND,
-    QUERY_ALERT_LAST,
-    QUERY_INCIDENT_INSERT,
-    QUERY_INCIDENT_UPDATE,
-    QUERY_INCIDENT_TURN,
-    QUERY_INCIDENT_MOVE,
-    QUERY_INCIDENT_CLOSED,
-    QUERY_NOTIFICATION,
-    QUERY_LAST_TOLD,
-    QUERY_CLAIM,
-    QUERY_CLAIM_BODY,
-    QUERY_ATTEMPT_START,
-    QUERY_ATTEMPT_END,
-    QUERY_OUTCOME_AGAIN,
-    QUERY_OUTCOME_END,
-    QUERY_PROVIDER_ID,
-    QUERY_TIMELINE,
-    QUERY_POLICY,
-    QUERY_QUARANTINE,
-    QUERY_QUARANTINE_CUT,
-    QUERY_SESSION,
-    QUERY_DELIVERIES,
-    QUERY_DELIVERIES_CUT,
-    QUERY_INBOX_APPEND,
-    QUERY_INBOX_DROP,
-    QUERY_READ,
-    QUERY_FIND_NOTIFICATION,
-    QUERY_FIND_DETAILS_FIRING,
-    QUERY_FIND_DETAILS_OLDEST,
-    QUERY_FIND_PROVIDER_ID,
-    QUERY_COUNT,
-};
 
 struct sqlite_store {
     struct store store;
     sqlite3 *db;
+    struct vfs vfs;
     char *path;
     int lock_fd;
     struct ballast ballast;
+    struct over over;
     sqlite3_stmt *queries[QUERY_COUNT];
+    sqlite3_stmt *inserts[INSERT_COUNT][SQLITE_STORE_ROW_SIZES];
     int wal_pages;                      /* in the log after the last commit */
     int checkpointed_pages;             /* of these, already in the database */
     int64_t log_bytes;                  /* of the log's file, written ahead */
@@ -99,23 +63,6 @@ struct sqlite_store {
     struct metric *quarantine_cut_total;
     bool broken;
 };
-
-/* One use of a prepared statement: bind in the order of its parameters, then run. Texts are borrowed until then. */
-struct binding {
-    sqlite3_stmt *statement;
-    int place;
-    int rc;
-};
-
-int queries_prepare(struct sqlite_store *store, struct err *err);
-void queries_finalize(struct sqlite_store *store);
-struct binding binding_start(struct sqlite_store *store, enum query query);
-void bind_text(struct binding *binding, const char *text); /* NULL is "" */
-void bind_i64(struct binding *binding, int64_t value);
-void bind_u64(struct binding *binding, uint64_t value);
-void bind_bytes(struct binding *binding, const void *bytes, size_t count); /* NULL is NULL */
-int binding_run(struct binding *binding);
-int query_run(struct sqlite_store *store, enum query query); /* one without parameters */
 
 /* Text of a failed call into *err, with the file and what was tried; returns -1. */
 int sqlite_fail(sqlite3 *db, const char *path, int rc, const char *what, struct err *err);

@@ -184,42 +184,72 @@ static int ask(const struct question *question, const char *sql, const uint64_t 
 
 /* Incidents. */
 
+/* The newest numbers that one of the indexes leads to. A row is open, or lingers (live, but not open), or is over. */
+#define NUMBERS(where)                                                                             \
+    "SELECT number FROM (SELECT number FROM incidents " where                                      \
+    " AND number < ?1 ORDER BY number DESC LIMIT ?3)"
+#define OVER "INDEXED BY incidents_over WHERE live = 0"
+#define OPEN "INDEXED BY incidents_open WHERE open = 1"
+#define LINGERING "INDEXED BY incidents_lingering WHERE live = 1 AND open = 0"
+#define OF_POLICY " AND policy = ?2"
+#define ROWS(numbers)                                                                              \
+    "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE number IN (" numbers ") ORDER BY number "    \
+    "DESC"
+#define AND_ALSO " UNION ALL "
+
+static const char incidents_all[] =
+    "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE number < ?1 ORDER BY number DESC";
+static const char incidents_of_policy[] = ROWS(
+    NUMBERS(OVER OF_POLICY) AND_ALSO NUMBERS(OPEN OF_POLICY) AND_ALSO NUMBERS(LINGERING OF_POLICY));
+static const char incidents_open_of_policy[] = ROWS(NUMBERS(OPEN OF_POLICY));
+static const char incidents_open[] = ROWS(NUMBERS(OPEN));
+/* In a storm nearly all of the newest are open, and walking those is quicker than to sort what the index gives. */
+static const char incidents_open_newest[] =
+    "SELECT " INCIDENT_COLUMNS " FROM (SELECT * FROM incidents WHERE number < ?1 "
+    "ORDER BY number DESC LIMIT 1000) WHERE open = 1 ORDER BY number DESC";
+
+static int ask_incidents(const struct question *question, const struct incident_filter *filter,
+                         const char *sql, void **out_rows, size_t *out_count, struct err *err)
+{
+    bool from_newest = filter->before == 0 || filter->before > INT64_MAX;
+    sqlite3_stmt *statement = NULL;
+    if (prepare(question, sql, &statement, err) != 0) {
+        return -1;
+    }
+    int rc = sqlite3_bind_int64(statement, 1, from_newest ? INT64_MAX : (int64_t)filter->before);
+    int parameter_count = sqlite3_bind_parameter_count(statement);
+    if (rc == SQLITE_OK && parameter_count > 1 && filter->policy_or_null != NULL) {
+        rc = sqlite3_bind_text(statement, 2, filter->policy_or_null, -1, SQLITE_STATIC);
+    }
+    if (rc == SQLITE_OK && parameter_count > 2) {
+        rc = sqlite3_bind_int64(statement, 3, (sqlite3_int64)question->limit);
+    }
+    if (rc != SQLITE_OK) {
+        (void)sqlite3_finalize(statement); /* nothing was stepped */
+        return sqlite_fail(question->reader->db, question->reader->path, rc, question->what, err);
+    }
+    return collect(question, statement, out_rows, out_count, err);
+}
+
 static int read_incidents(struct store_reader *reader, const struct incident_filter *filter,
                           struct arena *arena, struct incident_row **out_rows, size_t *out_count,
                           struct err *err)
 {
-    static const char *const sql[2][2] = {
-        {"SELECT " INCIDENT_COLUMNS " FROM incidents WHERE number < ?1 ORDER BY number DESC",
-         "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE number < ?1 AND policy = ?2 "
-         "ORDER BY number DESC"},
-        {"SELECT " INCIDENT_COLUMNS " FROM incidents WHERE live = 1 AND open = 1 AND "
-         "number < ?1 ORDER BY number DESC",
-         "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE live = 1 AND open = 1 AND "
-         "number < ?1 AND policy = ?2 ORDER BY number DESC"},
-    };
     const struct question question = {.reader = sqlite_of(reader),
                                       .arena = arena,
                                       .what = "read incidents",
                                       .shape = &incident_shape,
                                       .decode = decode_incident,
                                       .limit = reader_limit(filter->limit)};
-    bool by_policy = filter->policy_or_null != NULL;
-    bool from_newest = filter->before == 0 || filter->before > INT64_MAX;
-    int64_t before = from_newest ? INT64_MAX : (int64_t)filter->before;
-    sqlite3_stmt *statement = NULL;
-    if (prepare(&question, sql[filter->open_only][by_policy], &statement, err) != 0) {
-        return -1;
-    }
-    int rc = sqlite3_bind_int64(statement, 1, before);
-    if (rc == SQLITE_OK && by_policy) {
-        rc = sqlite3_bind_text(statement, 2, filter->policy_or_null, -1, SQLITE_STATIC);
-    }
-    if (rc != SQLITE_OK) {
-        (void)sqlite3_finalize(statement); /* nothing was stepped */
-        return sqlite_fail(question.reader->db, question.reader->path, rc, question.what, err);
-    }
     void *rows = NULL;
-    int result = collect(&question, statement, &rows, out_count, err);
+    const char *sql = filter->open_only ? incidents_open_newest : incidents_all;
+    if (filter->policy_or_null != NULL) {
+        sql = filter->open_only ? incidents_open_of_policy : incidents_of_policy;
+    }
+    int result = ask_incidents(&question, filter, sql, &rows, out_count, err);
+    if (result == 0 && sql == incidents_open_newest && *out_count < question.limit) {
+        result = ask_incidents(&question, filter, incidents_open, &rows, out_count, err);
+    }
     if (result == 0) {
         *out_rows = rows;
     }

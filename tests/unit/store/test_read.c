@@ -96,6 +96,13 @@ static void test_lists_of_incidents(void **state)
     static const struct list_case cases[] = {
         {"all", {.limit = 100}, "654321"},
         {"open", {.limit = 100, .open_only = true}, "631"},
+        {"open, first page", {.limit = 2, .open_only = true}, "63"},
+        {"open of a policy, first page",
+         {.limit = 1, .policy_or_null = "storefront", .open_only = true},
+         "3"},
+        {"of a policy, from 5 down",
+         {.limit = 9, .before = 5, .policy_or_null = "storefront"},
+         "4321"},
         {"first page", {.limit = 2}, "65"},
         {"second page", {.limit = 2, .before = 5}, "43"},
         {"past the end", {.limit = 2, .before = 1}, ""},
@@ -505,6 +512,68 @@ static void *write_twins(void *self)
     return works ? self : NULL;
 }
 
+/* More rows of each kind than one statement takes, and neither a multiple of that nor of its parts. */
+enum { MANY = 16 + 4 + 3 };
+
+static void fill_many(struct store *store)
+{
+    struct batch batch;
+    batch_begin(&batch, store);
+    for (uint64_t i = 1; i <= MANY; i++) {
+        struct timeline_row entry = sample_timeline(i);
+        batch_event(&batch, sample_event(i));
+        batch_incident(&batch, true, sample_incident(i));
+        batch_alert(&batch, true, sample_alert(i, i));
+        for (int64_t j = 0; j < 2; j++) {
+            entry.at_ms = (int64_t)i * 2 + j;
+            batch_timeline(&batch, entry);
+        }
+        batch_notification(&batch, sample_notification(i, i));
+    }
+    commit_ok(&batch, store);
+    batch_begin(&batch, store);
+    for (uint64_t i = 1; i <= MANY; i++) {
+        batch_claim(&batch, sample_claim(i, 1));
+        if (i % 3 == 0) {
+            batch_outcome(&batch, sample_outcome(i, NOTIFICATION_ACCEPTED));
+        }
+    }
+    commit_ok(&batch, store);
+}
+
+static void test_many_rows_of_one_batch(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = {0};
+    struct timeline_row *entries = NULL;
+    uint64_t *ids = NULL;
+    size_t count = 0;
+    fill_many(f->store);
+    assert_int_equal(
+        store_read_timeline_after(f->reader, 0, 100, &f->arena, &entries, &ids, &count, &err), 0);
+    assert_int_equal(count, 2 * MANY);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(entries[i].at_ms, i + 2); /* in the order given */
+    }
+    for (uint64_t i = 1; i <= MANY; i++) {
+        struct incident_row incident;
+        struct alert_row *alerts = NULL;
+        struct notification_row notification;
+        struct attempt_row *attempts = NULL;
+        assert_int_equal(store_read_incident(f->reader, i, &f->arena, &incident, &err), 0);
+        assert_int_equal(incident.uuid[0], i);
+        assert_int_equal(store_read_alerts(f->reader, i, 5, &f->arena, &alerts, &count, &err), 0);
+        assert_int_equal(count, 1);
+        assert_int_equal(alerts[0].id, i);
+        assert_int_equal(store_read_notification(f->reader, i, &f->arena, &notification, &err), 0);
+        assert_int_equal(notification.state,
+                         i % 3 == 0 ? NOTIFICATION_ACCEPTED : NOTIFICATION_CLAIMED);
+        assert_int_equal(store_read_attempts(f->reader, i, &f->arena, &attempts, &count, &err), 0);
+        assert_int_equal(count, 1);
+        assert_int_equal(attempts[0].ended_at_ms != 0, i % 3 == 0);
+    }
+}
+
 static void test_reading_while_writing(void **state)
 {
     struct fixture *fixture = *state;
@@ -555,6 +624,7 @@ static const struct {
     CASE(test_old_deliveries_leave),
     CASE(test_quarantine_keeps_the_newest),
     CASE(test_readers_that_cannot_be),
+    CASE(test_many_rows_of_one_batch),
     CASE(test_reading_while_writing),
 };
 enum { CASE_COUNT = sizeof(cases) / sizeof(cases[0]) };

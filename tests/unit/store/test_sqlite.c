@@ -216,6 +216,14 @@ static void test_older_database_is_brought_up(void **state)
     assert_int_equal(store->ops->find_alert(store->self, "shop", "k", &incident, NULL), 0);
     assert_int_equal(incident, 0);
     store_close(store);
+    db = open_raw(*state);
+    assert_int_equal(number_of(db, "SELECT sum(number) FROM incidents INDEXED BY incidents_over "
+                                   "WHERE live = 0 AND policy = 'shop'"),
+                     3);
+    assert_int_equal(number_of(db, "SELECT sum(number) FROM incidents INDEXED BY incidents_open "
+                                   "WHERE open = 1 AND policy = 'shop'"),
+                     1 + 2);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
 static void test_newer_database_is_refused(void **state)
