@@ -1,10 +1,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/base/mailbox.h"
 #include "gateway/config/build.h"
 #include "gateway/system/file.h"
 
-#define MAIL_ADDRESS_BYTES_MAX 254
 #define FILE_BYTES_MAX (1024 * 1024)
 #define ADDRESSES_MAX 10000
 
@@ -14,19 +14,14 @@ bool address_is_mail_channel(const struct build *build, const char *channel)
     return text_equal(channel, "email") || (found != NULL && text_equal(found->plugin, "email"));
 }
 
-static bool is_mail_address(const char *address)
-{
-    size_t length = strlen(address);
-    const char *at = strchr(address, '@');
-    return length <= MAIL_ADDRESS_BYTES_MAX && at != NULL && at != address && at[1] != '\0' &&
-           strchr(at + 1, '@') == NULL && strpbrk(address, " \t<>,;\"") == NULL;
-}
-
 int address_check(const char *address, bool is_mail, struct err *err)
 {
     size_t length = strlen(address);
     char got[TEXT_EXCERPT_BYTES];
     (void)text_excerpt(address, got);
+    if (is_mail) {
+        return mailbox_check_address(address, err);
+    }
     if (!text_is_utf8(address, length) || text_has_control(address, length) ||
         strpbrk(address, "\t\n") != NULL) {
         return err_set(err, ERR_INVALID, "got '%s', want an address without control characters",
@@ -35,9 +30,6 @@ int address_check(const char *address, bool is_mail, struct err *err)
     if (length > ADDRESS_BYTES_MAX) {
         return err_set(err, ERR_INVALID, "got %zu bytes, want an address of at most %d", length,
                        ADDRESS_BYTES_MAX);
-    }
-    if (is_mail && !is_mail_address(address)) {
-        return err_set(err, ERR_INVALID, "got '%s', want an address like ann@example.com", got);
     }
     return 0;
 }

@@ -1,6 +1,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "gateway/base/mailbox.h"
 #include "gateway/base/parse.h"
 #include "gateway/config/build.h"
 
@@ -134,6 +135,16 @@ static size_t option_count(const struct channel_ops *ops)
     return count;
 }
 
+const char *config_channel_value(const struct config_channel *channel, const char *key)
+{
+    for (size_t i = 0; i < channel->value_count; i++) {
+        if (text_equal(channel->ops->options[i].key, key)) {
+            return channel->values[i];
+        }
+    }
+    return "";
+}
+
 static bool plugin_has_key(const struct channel_ops *ops, const char *key, const char **out_known)
 {
     bool found = false;
@@ -216,6 +227,24 @@ static void build_values(struct build *build, const struct ini_section *section,
     channel->value_count = count;
 }
 
+/* What a message's head is made of must be right before the first message is. */
+static void check_mailboxes(struct build *build, const struct ini_section *section,
+                            const struct config_channel *channel)
+{
+    static const char *const keys[] = {"from", "reply_to"};
+    if (channel->ops == NULL || !text_equal(channel->ops->format, "email")) {
+        return;
+    }
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        struct mailbox mailbox;
+        struct err err;
+        const char *value = config_channel_value(channel, keys[i]);
+        if (value[0] != '\0' && mailbox_parse(value, &mailbox, &err) != 0) {
+            build_problem(build, section, section_entry(section, keys[i]), "%s", err.text);
+        }
+    }
+}
+
 /* The plugin may take less at once than the daemon would offer. */
 static void fit_in_flight(struct build *build, const struct ini_section *section,
                           struct config_channel *channel)
@@ -257,6 +286,7 @@ static void build_channel(struct build *build, const struct ini_section *section
     }
     fit_in_flight(build, section, channel);
     build_values(build, section, channel);
+    check_mailboxes(build, section, channel);
 }
 
 void build_channels(struct build *build)
