@@ -5,8 +5,8 @@
 #include "gateway/config/build.h"
 #include "gateway/system/file.h"
 
-#define FILE_BYTES_MAX (1024 * 1024)
-#define ADDRESSES_MAX 10000
+#define FILE_BYTES_MAX (8 * 1024 * 1024)
+#define ADDRESSES_MAX 50000
 
 bool address_is_mail_channel(const struct build *build, const char *channel)
 {
@@ -139,7 +139,7 @@ static size_t csv_addresses(struct build *build, const struct ini_section *secti
             csv_problem(build, section, entry, csv->line, err.text);
         } else if (count == ADDRESSES_MAX) {
             csv_problem(build, section, entry, csv->line,
-                        "more than 10000 addresses (want a mailing list instead)");
+                        "more than 50000 addresses (want a mailing list instead)");
             break;
         } else {
             addresses[count++] = column;
