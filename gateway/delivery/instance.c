@@ -8,6 +8,7 @@
 #include "gateway/base/arena.h"
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
+#include "gateway/delivery/helpers.h"
 #include "gateway/system/clock.h"
 #include "gateway/system/log.h"
 
@@ -27,6 +28,7 @@ struct instance {
     struct config *config;
     const struct config_channel *channel;
     struct channel_host host;
+    const char *helper_dir;
     const struct channel_ops *ops;
     void *self; /* the plugin's */
     void *waker;
@@ -123,6 +125,9 @@ static void read_result(struct attempt *attempt, const struct channel_result *re
     }
     int64_t wait_ms = result->retry_after_ms;
     attempt->outcome = result->outcome;
+    attempt->peer_is_well = result->size >= offsetof(struct channel_result, peer_is_well) +
+                                                sizeof result->peer_is_well &&
+                            result->peer_is_well != 0;
     attempt->retry_after_ms = wait_ms < 0                             ? 0
                               : wait_ms < INSTANCE_RETRY_AFTER_MAX_MS ? wait_ms
                                                                       : INSTANCE_RETRY_AFTER_MAX_MS;
@@ -160,6 +165,33 @@ static void host_finish(void *self, struct channel_ticket *given,
     }
 }
 
+static int host_helper_open(void *self, const char *program, uint32_t process_max,
+                            struct channel_helper **out_helper, char *why, size_t why_size)
+{
+    const struct instance *instance = self;
+    return helper_open(instance->helper_dir, program, process_max, out_helper, why, why_size);
+}
+
+static enum channel_helped host_helper_ask(void *self, struct channel_helper *helper,
+                                           const struct channel_exchange *exchange, char *why,
+                                           size_t why_size)
+{
+    (void)self;
+    return helper_ask(helper, exchange, why, why_size);
+}
+
+static void host_helper_stop(void *self, struct channel_helper *helper)
+{
+    (void)self;
+    helper_stop(helper);
+}
+
+static void host_helper_close(void *self, struct channel_helper *helper)
+{
+    (void)self;
+    helper_close(helper);
+}
+
 /* --- delivery's side --- */
 
 static int create_self(struct instance *instance, struct err *err)
@@ -192,6 +224,7 @@ int instance_create(const struct instance_options *options, struct instance **ou
     instance->config = config_retain(options->config);
     instance->channel = channel;
     instance->ops = channel->ops;
+    instance->helper_dir = options->helper_dir;
     instance->waker = options->waker;
     instance->wake = options->wake;
     instance->ticket_count =
@@ -213,6 +246,10 @@ int instance_create(const struct instance_options *options, struct instance **ou
         .mono_ms = host_mono_ms,
         .state_dir = options->state_dir,
         .finish = host_finish,
+        .helper_open = host_helper_open,
+        .helper_ask = host_helper_ask,
+        .helper_stop = host_helper_stop,
+        .helper_close = host_helper_close,
     };
     if (create_self(instance, err) != 0) {
         instance->self = NULL;
