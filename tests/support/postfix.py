@@ -174,6 +174,10 @@ class Postfix:
         paths = (self.dir / "mail" / "box" / "new").glob("*")
         return [path.read_bytes() for path in sorted(paths, key=lambda path: path.stat().st_mtime_ns)]
 
+    def count(self):
+        box = self.dir / "mail" / "box" / "new"
+        return len(os.listdir(box)) if box.exists() else 0
+
     def to(self, address):
         """What was delivered for this address: Postfix notes it in front of the mail."""
         mark = f"X-Original-To: {address}\n".encode()
