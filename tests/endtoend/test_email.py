@@ -288,6 +288,24 @@ def test_addresses_and_names_in_utf8(daemon, mail):
     assert "97 %" in part(read(raw.replace("änne".encode(), b"anne")), "plain")
 
 
+def test_nothing_in_an_alert_opens_a_connection(daemon, authority, pair, smtp):
+    """Where mail goes is the configuration's alone: no address, link or name in an alert is looked up or fetched."""
+    server = smtp(cert=pair)
+    d = start(daemon, server.address, authority.cert, "", reach="email")
+    with socket.create_server(("127.0.0.1", 0)) as trap:
+        trap.setblocking(False)
+        port = trap.getsockname()[1]
+        hosts = [f"127.0.0.1:{port}", f"localhost:{port}", f"2130706433:{port}", f"0x7f000001:{port}", f"[::ffff:127.0.0.1]:{port}",
+                 f"a@127.0.0.1:{port}", f"127.1:{port}"]
+        for i, host in enumerate(hosts):
+            for scheme in ("http", "https"):
+                trigger(d, f"{scheme}{i}", summary=f"{scheme}://{host}/x ann@[127.0.0.1] smtp://{host}",
+                        links=[{"href": f"{scheme}://{host}/", "text": f"<img src='{scheme}://{host}/'>"}])
+        wait_for(lambda: len(server.to("ann@example.com")) == 2 * len(hosts), "all pages")
+        with pytest.raises(BlockingIOError):
+            trap.accept()
+
+
 def test_a_long_list_of_readers(daemon, authority, pair, smtp):
     """Each of the audience gets one mail of its own."""
     server = smtp(cert=pair)

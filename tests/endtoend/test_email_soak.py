@@ -15,7 +15,7 @@ from postfix import Postfix
 from smtp import SmtpServer
 
 SESSIONS = 2000 if os.environ.get("ESCALATED_DEEP") else 40
-AT_ONCE = 200  # what a plugin takes without an answer
+AT_ONCE = 50  # what the driver has tickets for
 
 
 class PostfixLedger:
