@@ -389,6 +389,17 @@ bool app_reload(struct app *app)
     return taken;
 }
 
+void app_renew(struct app *app)
+{
+    int64_t until_ms = app->config->calendars_until_ms;
+    if (until_ms == 0 ||
+        until_ms - clock_wall_ms() > CONFIG_CALENDARS_AHEAD_MS - CONFIG_CALENDARS_RENEW_MS)
+        return;
+    log_line(LOG_INFO, "the calendars are read anew", NULL);
+    (void)app_reload(
+        app); /* when it is refused the old ones hold for weeks, and it is tried each hour */
+}
+
 void app_stop(struct app *app)
 {
     if (app == NULL)

@@ -34,6 +34,8 @@ struct app_options {
 int app_start(const struct app_options *options, struct app **out_app, int *out_exit_code);
 /* A complete new configuration, or a line for each problem and the old one stays. */
 bool app_reload(struct app *app);
+/* Reloads when the calendars were read more than a week ago. */
+void app_renew(struct app *app);
 void app_stop(struct app *app);
 
 /* Load and report; 0 or APP_EXIT_CONFIG. */

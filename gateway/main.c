@@ -110,6 +110,8 @@ static int print_defaults(void)
     return failed ? APP_EXIT_IO : 0;
 }
 
+enum { HOUR_MS = 3600 * 1000 };
+
 struct ending {
     atomic_int exit_code; /* -1 while all is well */
     int wake_fd;
@@ -138,14 +140,15 @@ static int signals_open(void)
     return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
-/* Until a signal ends us or a layer gives up. */
+/* Until a signal ends us or a layer gives up. Each hour it is looked whether calendars are to be read anew. */
 static int serve(struct app *app, struct ending *ending, int signal_fd)
 {
     struct pollfd fds[] = {{.fd = signal_fd, .events = POLLIN},
                            {.fd = ending->wake_fd, .events = POLLIN}};
     for (;;) {
-        if (poll(fds, 2, -1) < 0 && errno != EINTR)
+        if (poll(fds, 2, HOUR_MS) < 0 && errno != EINTR)
             return APP_EXIT_UNAVAILABLE;
+        app_renew(app);
         if (atomic_load(&ending->exit_code) >= 0)
             return atomic_load(&ending->exit_code);
         struct signalfd_siginfo info;

@@ -53,20 +53,21 @@ static bool matcher_holds(const struct matcher *matcher, const char *value)
     return false;
 }
 
-static bool line_holds(const struct match_line *line, const struct event *event, const char *key)
+const struct matcher *route_first_miss(const struct match_line *line, const struct event *event,
+                                       const char *key)
 {
     for (size_t i = 0; i < line->matcher_count; i++) {
         const struct matcher *matcher = &line->matchers[i];
         if (!matcher_holds(matcher, route_label(event, key, matcher->label)))
-            return false;
+            return matcher;
     }
-    return true;
+    return NULL;
 }
 
 bool route_policy_matches(const struct policy *policy, const struct event *event, const char *key)
 {
     for (size_t i = 0; i < policy->match_count; i++) {
-        if (line_holds(&policy->match[i], event, key))
+        if (route_first_miss(&policy->match[i], event, key) == NULL)
             return true;
     }
     return false;
@@ -106,4 +107,33 @@ void route_group_key(const struct policy *policy, const struct event *event, con
         strbuf_add_char(out, '=');
         strbuf_add_json_string(out, route_label(event, key, policy->group_by[i]));
     }
+}
+
+static void value_write(const char *value, struct strbuf *out)
+{
+    strbuf_add_char(out, '"');
+    for (; *value != '\0'; value++) {
+        if (*value == '\n') {
+            strbuf_add(out, "\\n");
+            continue;
+        }
+        if (*value == '"' || *value == '\\') {
+            strbuf_add_char(out, '\\');
+        }
+        strbuf_add_char(out, *value);
+    }
+    strbuf_add_char(out, '"');
+}
+
+void route_matcher_write(const struct matcher *matcher, struct strbuf *out)
+{
+    static const char *const signs[] = {
+        [MATCH_EQUAL] = "=",
+        [MATCH_NOT_EQUAL] = "!=",
+        [MATCH_REGEX] = "=~",
+        [MATCH_NOT_REGEX] = "!~",
+    };
+    strbuf_add(out, matcher->label);
+    strbuf_add(out, signs[matcher->op]);
+    value_write(matcher->value, out);
 }

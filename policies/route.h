@@ -30,6 +30,12 @@ void route_find(const struct rulebook *book, const struct event *event, const ch
 
 bool route_policy_matches(const struct policy *policy, const struct event *event, const char *key);
 
+/* The first matcher of a line that does not hold; NULL: the line matches. */
+const struct matcher *route_first_miss(const struct match_line *line, const struct event *event,
+                                       const char *key);
+/* `severity=~"critical|error"` */
+void route_matcher_write(const struct matcher *matcher, struct strbuf *out);
+
 /* Value of a label, or of the pseudo labels source, key and severity; "" when absent. A real label
  * of that name wins. */
 const char *route_label(const struct event *event, const char *key, const char *label);

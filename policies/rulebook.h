@@ -16,6 +16,7 @@
 #include "gateway/base/regex.h"
 #include "gateway/base/zone.h"
 #include "policies/event.h"
+#include "policies/hours.h"
 
 /* One way to reach a contact: the channel of this name with this address. */
 struct method {
@@ -48,9 +49,25 @@ struct team {
     size_t member_count;
 };
 
-/* Who of `members` has duty: with rotate_ms 0 all of them always; else one, changing every rotate_ms of wall clock. */
+/* A stretch of a calendar in which the same people have duty. */
+struct shift {
+    int64_t from_ms; /* wall clock */
+    int64_t until_ms;
+    const char *const *names; /* contacts; never none */
+    size_t name_count;
+};
+
+/* Who has duty at an instant: the first of `layers` that has somebody then; else, within `during`, who the calendar
+ * says, or whose turn it is, or all members. */
 struct schedule {
     const char *name;
+    const struct schedule *const *layers;
+    size_t layer_count;
+    const struct hours *during; /* NULL: always */
+    bool has_calendar;          /* then `shifts` says all, up to shifts_until_ms */
+    const struct shift *shifts; /* rising, never overlapping */
+    size_t shift_count;
+    int64_t shifts_until_ms;
     const char *const *members;
     size_t member_count;
     int64_t rotate_days; /* 0: fixed; 1: daily; 7: weekly */

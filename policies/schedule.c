@@ -50,7 +50,7 @@ static int64_t turn_start_ms(const struct schedule *schedule, int64_t turn)
     return zone_instant(schedule->zone, &civil);
 }
 
-struct duty schedule_on_call(const struct schedule *schedule, int64_t at_ms)
+static struct duty rotating(const struct schedule *schedule, int64_t at_ms)
 {
     if (schedule->rotate_days == 0 || schedule->member_count == 0)
         return (struct duty){.names = schedule->members, .count = schedule->member_count};
@@ -61,9 +61,67 @@ struct duty schedule_on_call(const struct schedule *schedule, int64_t at_ms)
     return (struct duty){.names = &schedule->members[index], .count = 1};
 }
 
-int64_t schedule_next_turn_ms(const struct schedule *schedule, int64_t at_ms)
+/* The first shift that ends after `at_ms`; shift_count when there is none. */
+static size_t find_shift(const struct schedule *schedule, int64_t at_ms)
 {
+    size_t low = 0;
+    size_t high = schedule->shift_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (schedule->shifts[middle].until_ms > at_ms)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+static struct duty from_calendar(const struct schedule *schedule, int64_t at_ms)
+{
+    size_t index = find_shift(schedule, at_ms);
+    if (index == schedule->shift_count || schedule->shifts[index].from_ms > at_ms)
+        return (struct duty){.names = NULL, .count = 0};
+    return (struct duty){.names = schedule->shifts[index].names,
+                         .count = schedule->shifts[index].name_count};
+}
+
+struct duty schedule_on_call(const struct schedule *schedule, int64_t at_ms)
+{
+    for (size_t i = 0; i < schedule->layer_count; i++) {
+        struct duty duty = schedule_on_call(schedule->layers[i], at_ms);
+        if (duty.count > 0)
+            return duty;
+    }
+    if (schedule->during != NULL && !hours_contain(schedule->during, at_ms))
+        return (struct duty){.names = NULL, .count = 0};
+    return schedule->has_calendar ? from_calendar(schedule, at_ms) : rotating(schedule, at_ms);
+}
+
+static int64_t earlier_of(int64_t a_ms, int64_t b_ms)
+{
+    return a_ms < b_ms ? a_ms : b_ms;
+}
+
+static int64_t own_next_turn_ms(const struct schedule *schedule, int64_t at_ms)
+{
+    if (schedule->has_calendar) {
+        size_t index = find_shift(schedule, at_ms);
+        if (index == schedule->shift_count)
+            return INT64_MAX;
+        const struct shift *shift = &schedule->shifts[index];
+        return shift->from_ms > at_ms ? shift->from_ms : shift->until_ms;
+    }
     if (schedule->rotate_days == 0 || schedule->member_count == 0)
         return INT64_MAX;
     return turn_start_ms(schedule, turn_number(schedule, at_ms) + 1);
+}
+
+int64_t schedule_next_turn_ms(const struct schedule *schedule, int64_t at_ms)
+{
+    int64_t next_ms = own_next_turn_ms(schedule, at_ms);
+    if (schedule->during != NULL)
+        next_ms = earlier_of(next_ms, hours_next_change_ms(schedule->during, at_ms));
+    for (size_t i = 0; i < schedule->layer_count; i++)
+        next_ms = earlier_of(next_ms, schedule_next_turn_ms(schedule->layers[i], at_ms));
+    return next_ms;
 }

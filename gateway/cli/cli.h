@@ -10,10 +10,11 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "gateway/base/text.h"
 #include "gateway/cli/client.h"
 
 enum {
-    CLI_EXIT_DIFFERENT = 1, /* simulate --expect */
+    CLI_EXIT_DIFFERENT = 1, /* simulate --expect; check --strict */
     CLI_EXIT_USAGE = 64,
     CLI_EXIT_REFUSED = 65,
     CLI_EXIT_UNAVAILABLE = 69,
@@ -39,6 +40,9 @@ int cli_usage(const char *command);
 /* A client, or NULL after the reason was printed. */
 struct client *cli_connect(const struct cli *cli);
 
+/* All of the standard input into `out`, which is set up here; 0, or an exit code after the reason was printed. */
+int cli_read_stdin(struct strbuf *out, size_t max_bytes);
+
 int cli_send(const struct cli *cli, int argc, char **argv);
 int cli_list(const struct cli *cli, int argc, char **argv);
 int cli_show(const struct cli *cli, int argc, char **argv);
@@ -46,6 +50,7 @@ int cli_tail(const struct cli *cli, int argc, char **argv);
 /* ack, resolve, escalate, pass, take, snooze, note, repolicy */
 int cli_answer(const struct cli *cli, int argc, char **argv);
 int cli_check(const struct cli *cli, int argc, char **argv);
+int cli_explain(const struct cli *cli, int argc, char **argv);
 int cli_simulate(const struct cli *cli, int argc, char **argv);
 
 #endif

@@ -25,7 +25,12 @@ static const struct cli_command commands[] = {
      cli_answer},
     {"tail", "[--json] [--count N] [--after ID]",
      "follow everything that happens, also across restarts", cli_tail},
-    {"check", "--config DIR", "report every problem of a configuration", cli_check},
+    {"check", "--config DIR [--strict]",
+     "every problem of a configuration, and what is likely to be one", cli_check},
+    {"explain",
+     "--config DIR [--at T] [--for 24h] [--json] [SUMMARY] [--source S] [--key K] [--severity V]\n"
+     "              [label=value…], or an event on the standard input",
+     "which policy an event finds, why, and whom it would call when", cli_explain},
     {"simulate", "--config DIR [--expect FILE] [--table] < scenario.jsonl",
      "what would happen, under a virtual clock", cli_simulate},
 };
@@ -48,6 +53,20 @@ int cli_usage(const char *command)
         if (strcmp(commands[i].name, command) == 0)
             (void)fprintf(stderr, "usage: escalate %s %s\n", command, commands[i].usage);
     return CLI_EXIT_USAGE;
+}
+
+int cli_read_stdin(struct strbuf *out, size_t max_bytes)
+{
+    char buffer[65536];
+    size_t count;
+    strbuf_init(out, max_bytes);
+    while ((count = fread(buffer, 1, sizeof(buffer), stdin)) > 0 && !out->overflowed)
+        strbuf_add_bytes(out, buffer, count);
+    if (ferror(stdin))
+        return cli_fail(CLI_EXIT_USAGE, "the standard input could not be read");
+    return out->overflowed
+               ? cli_fail(CLI_EXIT_USAGE, "the standard input is longer than %zu bytes", max_bytes)
+               : 0;
 }
 
 struct client *cli_connect(const struct cli *cli)

@@ -4,16 +4,7 @@
 
 #include "gateway/base/json.h"
 #include "gateway/cli/cli.h"
-
-struct event_arguments {
-    const char *source;
-    const char *key;
-    const char *severity;
-    const char *action;
-    const char *summary;
-    char **labels;
-    int label_count;
-};
+#include "gateway/cli/event_arguments.h"
 
 static bool parse_arguments(int argc, char **argv, struct event_arguments *out)
 {
@@ -27,52 +18,15 @@ static bool parse_arguments(int argc, char **argv, struct event_arguments *out)
     };
     *out = (struct event_arguments){.source = "", .action = "trigger"};
     for (int c; (c = getopt_long(argc, argv, "s:k:v:", options, NULL)) != -1;) {
-        if (c == 's')
-            out->source = optarg;
-        else if (c == 'k')
-            out->key = optarg;
-        else if (c == 'v')
-            out->severity = optarg;
-        else if (c == 'r')
+        if (c == 'r')
             out->action = "resolve";
         else if (c == 'a')
             out->action = "acknowledge";
-        else
+        else if (!event_arguments_option(out, c, optarg))
             return false;
     }
-    if (optind < argc && strchr(argv[optind], '=') == NULL)
-        out->summary = argv[optind++];
-    out->labels = argv + optind;
-    out->label_count = argc - optind;
-    for (int i = 0; i < out->label_count; i++)
-        if (strchr(out->labels[i], '=') == NULL || out->labels[i][0] == '=')
-            return false;
-    return out->summary != NULL || strcmp(out->action, "trigger") != 0;
-}
-
-static void write_event(const struct event_arguments *arguments, struct strbuf *text)
-{
-    struct json_out out;
-    json_out_begin(&out, text);
-    json_add_object_begin(&out, NULL);
-    json_add_string(&out, "action", arguments->action);
-    if (arguments->summary != NULL)
-        json_add_string(&out, "summary", arguments->summary);
-    if (arguments->key != NULL)
-        json_add_string(&out, "key", arguments->key);
-    if (arguments->severity != NULL)
-        json_add_string(&out, "severity", arguments->severity);
-    if (arguments->label_count > 0) {
-        json_add_object_begin(&out, "labels");
-        for (int i = 0; i < arguments->label_count; i++) {
-            char *equals = strchr(arguments->labels[i], '=');
-            *equals = '\0';
-            json_add_string(&out, arguments->labels[i], equals + 1);
-            *equals = '=';
-        }
-        json_add_object_end(&out);
-    }
-    json_add_object_end(&out);
+    return event_arguments_rest(out, argc, argv, optind) &&
+           (out->summary != NULL || strcmp(out->action, "trigger") != 0);
 }
 
 int cli_send(const struct cli *cli, int argc, char **argv)
@@ -88,7 +42,7 @@ int cli_send(const struct cli *cli, int argc, char **argv)
     struct strbuf text, header;
     strbuf_init(&text, 1024 * 1024);
     strbuf_init(&header, 256);
-    write_event(&arguments, &text);
+    event_arguments_write(&arguments, false, &text);
     strbuf_printf(&header, "X-Escalated-Source: %s", arguments.source);
     struct json *root = NULL;
     int exit_code =

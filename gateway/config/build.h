@@ -28,6 +28,7 @@ struct build {
     struct keeper *keeper;
     const struct document *document;
     const char *folder; /* absolute; "" for a policy text, which names no files */
+    struct config_span span;
     const struct config_plugins
         *plugins;          /* NULL: plugin options are not checked, secrets not read */
     struct config *config; /* what there is so far; NULL for a policy text */
@@ -89,6 +90,14 @@ void reach_build(struct build *build, const struct ini_section *section, const c
 /* rotate.c: `weekly mon 09:00 Europe/Berlin` into the schedule's fields. */
 void rotate_build(struct build *build, const struct ini_section *section, const char *text,
                   struct schedule *schedule);
+
+/* hours.c: `mon-fri 09:00-17:00 Europe/Berlin`; NULL after a problem. */
+const struct hours *hours_build(struct build *build, const struct ini_section *section,
+                                const char *key, const char *text, const struct zone *zone);
+
+/* calendars.c: the shifts of an iCalendar file. `members` without items: any contact. */
+void calendar_build(struct build *build, const struct ini_section *section, const char *path,
+                    const struct option_list *members, struct schedule *schedule);
 
 /* targets.c */
 enum target_use { TARGETS_PAGE, TARGETS_INFORM, TARGETS_FALLBACK };

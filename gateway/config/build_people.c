@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "gateway/config/build.h"
+#include "policies/schedule.h"
 
 #define METHODS_MAX 32
 
@@ -129,26 +130,102 @@ static void build_teams(struct build *build)
     build->config->rulebook.team_count = count;
 }
 
+static void build_schedule(struct build *build, const struct ini_section *section,
+                           const struct schedule_values *values, struct schedule *schedule)
+{
+    bool has_calendar = values->calendar[0] != '\0';
+    check_members(build, section, &values->members);
+    *schedule = (struct schedule){.name = arena_strdup(build->arena, section->name),
+                                  .members = values->members.items,
+                                  .member_count = values->members.count,
+                                  .zone = build->config->rulebook.zone};
+    if (values->time_zone[0] != '\0') {
+        schedule->zone =
+            build_zone(build, section, section_entry(section, "time_zone"), values->time_zone);
+    }
+    if (values->during[0] != '\0') {
+        schedule->during = hours_build(build, section, "during", values->during, schedule->zone);
+    }
+    if (has_calendar && values->rotate[0] != '\0') {
+        build_problem(build, section, section_entry(section, "rotate"),
+                      "calendar says already whose turn it is (want one of the two)");
+    } else if (has_calendar) {
+        calendar_build(build, section, values->calendar, &values->members, schedule);
+    } else if (values->rotate[0] != '\0') {
+        rotate_build(build, section, values->rotate, schedule);
+    }
+    if (values->members.count == 0 && !has_calendar && values->layers.count == 0) {
+        build_problem(build, section, NULL,
+                      "nobody can have duty (want members, calendar or layers)");
+    }
+}
+
+/* The names of all schedules, for suggestions. */
+static void unknown_layer(struct build *build, const struct ini_section *section, const char *name)
+{
+    const struct rulebook *book = &build->config->rulebook;
+    const char **known = arena_alloc_array(build->arena, book->schedule_count + 1, sizeof(*known));
+    for (size_t i = 0; i < book->schedule_count; i++) {
+        known[i] = book->schedules[i].name;
+    }
+    build_unknown(build, section, section_entry(section, "layers"), "schedule", name, known,
+                  book->schedule_count);
+}
+
+static void build_layers(struct build *build, const struct ini_section *section,
+                         const struct option_list *names, struct schedule *schedule)
+{
+    const struct schedule **layers =
+        arena_alloc_array(build->arena, names->count + 1, sizeof(*layers));
+    for (size_t i = 0; i < names->count; i++) {
+        const struct schedule *layer = rulebook_schedule(&build->config->rulebook, names->items[i]);
+        if (layer == NULL) {
+            unknown_layer(build, section, names->items[i]);
+        } else {
+            layers[schedule->layer_count++] = layer;
+        }
+    }
+    schedule->layers = layers;
+}
+
+/* How deep the layers under it go; SCHEDULE_DEPTH_MAX + 1 when deeper, or in a circle. */
+static int depth_of(const struct schedule *schedule, int above)
+{
+    int deepest = above;
+    for (size_t i = 0; i < schedule->layer_count && deepest <= SCHEDULE_DEPTH_MAX; i++) {
+        int depth = depth_of(schedule->layers[i], above + 1);
+        deepest = depth > deepest ? depth : deepest;
+    }
+    return deepest;
+}
+
 static void build_schedules(struct build *build)
 {
     size_t count = document_count(build->document, "schedule");
     struct schedule *schedules = arena_alloc_array(build->arena, count, sizeof(*schedules));
+    struct schedule_values *values = arena_alloc_array(build->arena, count, sizeof(*values));
     const struct ini_section *section = NULL;
     for (size_t i = 0; i < count; i++) {
-        struct schedule_values values = {.rotate = NULL};
         section = document_next(build->document, section, "schedule");
-        section_apply(build, section, SECTION_SCHEDULE, &values, NULL, NULL);
-        check_members(build, section, &values.members);
-        schedules[i] = (struct schedule){.name = arena_strdup(build->arena, section->name),
-                                         .members = values.members.items,
-                                         .member_count = values.members.count,
-                                         .zone = build->config->rulebook.zone};
-        if (values.rotate[0] != '\0') {
-            rotate_build(build, section, values.rotate, &schedules[i]);
-        }
+        section_apply(build, section, SECTION_SCHEDULE, &values[i], NULL, NULL);
+        build_schedule(build, section, &values[i], &schedules[i]);
     }
     build->config->rulebook.schedules = schedules;
     build->config->rulebook.schedule_count = count;
+    section = NULL;
+    for (size_t i = 0; i < count; i++) {
+        section = document_next(build->document, section, "schedule");
+        build_layers(build, section, &values[i].layers, &schedules[i]);
+    }
+    section = NULL;
+    for (size_t i = 0; i < count; i++) {
+        section = document_next(build->document, section, "schedule");
+        if (depth_of(&schedules[i], 0) > SCHEDULE_DEPTH_MAX) {
+            build_problem(build, section, section_entry(section, "layers"),
+                          "the layers go round in a circle, or more than %d deep",
+                          SCHEDULE_DEPTH_MAX);
+        }
+    }
 }
 
 static void audience_inline(struct build *build, const struct ini_section *section, bool is_mail,

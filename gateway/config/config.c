@@ -9,6 +9,7 @@
 #include "gateway/base/assert.h"
 #include "gateway/config/build.h"
 #include "gateway/config/ini_reader.h"
+#include "gateway/system/clock.h"
 
 #define DEFAULTS_BYTES_MAX 65536
 
@@ -36,9 +37,11 @@ static void object_destroy(struct config_object *object)
 }
 
 static void build_all(struct config_object *object, const struct document *document,
-                      const struct config_plugins *plugins, struct problems *problems)
+                      const struct config_plugins *plugins, const struct config_span *span,
+                      struct problems *problems)
 {
-    struct build build = {.arena = &object->config.arena,
+    struct build build = {.span = *span,
+                          .arena = &object->config.arena,
                           .problems = problems,
                           .keeper = &object->keeper,
                           .document = document,
@@ -71,6 +74,16 @@ static int folder_resolve(const char *folder, struct config *config, struct prob
 int config_load(const char *folder, const struct config_plugins *plugins,
                 struct config **out_config, struct strbuf *problems)
 {
+    int64_t now_ms = clock_wall_ms();
+    const struct config_span span = {.from_ms = now_ms - CONFIG_CALENDARS_BEFORE_MS,
+                                     .until_ms = now_ms + CONFIG_CALENDARS_AHEAD_MS};
+    return config_load_for(folder, plugins, &span, out_config, problems);
+}
+
+int config_load_for(const char *folder, const struct config_plugins *plugins,
+                    const struct config_span *span, struct config **out_config,
+                    struct strbuf *problems)
+{
     struct config_object *object = object_create();
     struct problems found;
     struct document document;
@@ -81,7 +94,7 @@ int config_load(const char *folder, const struct config_plugins *plugins,
     }
     /* Without a single section every further complaint would be about what was never read. */
     if (document.first != NULL || !problems_any(&found)) {
-        build_all(object, &document, plugins, &found);
+        build_all(object, &document, plugins, span, &found);
     }
     int result = problems_any(&found) ? -1 : 0;
     problems_write(&found, problems);

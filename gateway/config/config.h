@@ -72,6 +72,7 @@ struct config {
     int64_t lease_ms;
     const char *token_key_file; /* "": state folder's token.key */
     const char *public_url;
+    int64_t calendars_until_ms; /* schedules know who has duty until then; 0: no calendars */
     int64_t keep_ms;
     bool log_json;
     int64_t log_level;         /* enum log_level */
@@ -91,11 +92,24 @@ struct config_plugins {
     const struct channel_ops *(*find)(void *self, const char *plugin, struct err *err);
 };
 
+/* For which time calendars are read. */
+struct config_span {
+    int64_t from_ms; /* wall clock */
+    int64_t until_ms;
+};
+#define CONFIG_CALENDARS_BEFORE_MS (INT64_C(2) * 86400000)
+#define CONFIG_CALENDARS_AHEAD_MS (INT64_C(90) * 86400000)
+#define CONFIG_CALENDARS_RENEW_MS (INT64_C(7) * 86400000) /* read anew when older than this */
+
 /* plugins NULL: [channel] sections are accepted with any keys and secret files are not read (check,
  * simulate and explain on a machine without them). All or nothing: on failure *out_config is
  * untouched. */
 int config_load(const char *folder, const struct config_plugins *plugins,
                 struct config **out_config, struct strbuf *problems);
+/* The same with calendars for another time than from now; for simulation. */
+int config_load_for(const char *folder, const struct config_plugins *plugins,
+                    const struct config_span *span, struct config **out_config,
+                    struct strbuf *problems);
 struct config *config_retain(struct config *config);
 void config_release(struct config *config);
 

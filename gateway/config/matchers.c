@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "gateway/config/build.h"
+#include "policies/route.h"
 
 #define MATCHERS_MAX 32
 
@@ -143,35 +144,10 @@ int matchers_parse(const char *text, struct arena *arena, struct keeper *keeper,
     return 0;
 }
 
-static void value_write(const char *value, struct strbuf *out)
-{
-    strbuf_add_char(out, '"');
-    for (; *value != '\0'; value++) {
-        if (*value == '\n') {
-            strbuf_add(out, "\\n");
-            continue;
-        }
-        if (*value == '"' || *value == '\\') {
-            strbuf_add_char(out, '\\');
-        }
-        strbuf_add_char(out, *value);
-    }
-    strbuf_add_char(out, '"');
-}
-
 void matchers_write(const struct match_line *line, struct strbuf *out)
 {
-    static const char *const signs[] = {
-        [MATCH_EQUAL] = "=",
-        [MATCH_NOT_EQUAL] = "!=",
-        [MATCH_REGEX] = "=~",
-        [MATCH_NOT_REGEX] = "!~",
-    };
     for (size_t i = 0; i < line->matcher_count; i++) {
-        const struct matcher *matcher = &line->matchers[i];
         strbuf_add(out, i == 0 ? "" : ", ");
-        strbuf_add(out, matcher->label);
-        strbuf_add(out, signs[matcher->op]);
-        value_write(matcher->value, out);
+        route_matcher_write(&line->matchers[i], out);
     }
 }

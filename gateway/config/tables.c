@@ -121,10 +121,22 @@ static const struct option team_options[] = {
 
 static const struct option schedule_options[] = {
     {.key = "members", .type = OPTION_LIST, AT(schedule_values, members), .min = 1,
-     .max = MEMBERS_MAX, .default_text = NULL, .help = "Names of contacts, in the order of duty."},
+     .max = MEMBERS_MAX, .default_text = "",
+     .help = "Names of contacts, in the order of duty. With a calendar: who may have duty at all."},
     {.key = "rotate", .type = OPTION_TEXT, AT(schedule_values, rotate), .max = 200,
      .default_text = "",
      .help = "daily HH:MM [ZONE], or weekly mon HH:MM [ZONE]. Without it all members, always."},
+    {.key = "calendar", .type = OPTION_TEXT, AT(schedule_values, calendar), .max = 4095,
+     .default_text = "",
+     .help = "An iCalendar file: who has duty are the attendees, else who the summary names."},
+    {.key = "time_zone", .type = OPTION_TEXT, AT(schedule_values, time_zone), .max = 64,
+     .default_text = "", .help = "Of times that name no zone; else that of [gateway]."},
+    {.key = "during", .type = OPTION_TEXT, AT(schedule_values, during), .max = 400,
+     .default_text = "",
+     .help = "Only then has anybody duty: mon-fri 09:00-17:00, sat,sun 10:00-14:00 [ZONE]."},
+    {.key = "layers", .type = OPTION_LIST, AT(schedule_values, layers), .min = 1, .max = 16,
+     .default_text = "",
+     .help = "Other schedules: the first that has somebody goes before what this one says."},
     {.key = NULL},
 };
 
@@ -233,7 +245,6 @@ static const struct later contact_later[] = {
 };
 
 static const struct later schedule_later[] = {
-    {.word = "calendar", .what = "this version reads no calendars; use members and rotate"},
     {.word = NULL},
 };
 

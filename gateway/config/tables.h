@@ -104,6 +104,10 @@ struct team_values {
 struct schedule_values {
     struct option_list members;
     const char *rotate;
+    const char *calendar;
+    const char *time_zone;
+    const char *during;
+    struct option_list layers;
 };
 
 struct audience_values {

@@ -209,6 +209,23 @@ static bool any_reachable(const struct rulebook *book, const char *const *member
     return false;
 }
 
+/* At some time at least. */
+static bool schedule_reaches(const struct rulebook *book, const struct schedule *schedule)
+{
+    for (size_t i = 0; i < schedule->layer_count; i++) {
+        if (schedule_reaches(book, schedule->layers[i])) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < schedule->shift_count; i++) {
+        if (any_reachable(book, schedule->shifts[i].names, schedule->shifts[i].name_count)) {
+            return true;
+        }
+    }
+    return !schedule->has_calendar &&
+           any_reachable(book, schedule->members, schedule->member_count);
+}
+
 bool target_reaches(const struct rulebook *book, const struct target *target)
 {
     const struct team *team = NULL;
@@ -221,7 +238,7 @@ bool target_reaches(const struct rulebook *book, const struct target *target)
         return team != NULL && any_reachable(book, team->members, team->member_count);
     case TARGET_SCHEDULE:
         schedule = rulebook_schedule(book, target->name);
-        return schedule != NULL && any_reachable(book, schedule->members, schedule->member_count);
+        return schedule != NULL && schedule_reaches(book, schedule);
     case TARGET_CHANNEL:
     case TARGET_EVERYONE: /* holds at least whom [policy default] pages */
         return true;

@@ -27,6 +27,9 @@ static const char good[] = "[channel sms]\nplugin = file\n"
 #define WANT_TARGET "want CONTACT, TEAM, @SCHEDULE, &AUDIENCE, channel:NAME or everyone\n"
 #define WANT_LISTEN "want HOST:PORT like 127.0.0.1:8080 or [::1]:8080, or none\n"
 #define WANT_ROTATE "want daily HH:MM [ZONE], or weekly mon HH:MM [ZONE]\n"
+#define WANT_HOURS                                                                                 \
+    "want [DAYS] HH:MM-HH:MM[, ...] [ZONE], such as mon-fri 09:00-17:00, sat,sun 10:00-14:00 "     \
+    "Europe/Berlin\n"
 #define WANT_MAIL "want an address like ann@example.com\n"
 
 struct broken {
@@ -128,9 +131,25 @@ static const struct broken people[] = {
     {"[team t]\nmembers = anne\n",
      "a.ini:2: [team t] members: there is no contact anne (did you mean ann?)\n"},
     {"[team t]\nmembers = ann, ann\n", "a.ini:2: [team t] members: ann stands twice\n"},
-    {"[schedule s]\nmembers = ann\ncalendar = x.ics\n",
-     "a.ini:3: [schedule s] calendar: this version reads no calendars; use members and rotate "
-     "(remove the line)\n"},
+    {"[schedule s]\nmembers = ann\ncalendar = x.ics\nrotate = daily 09:00\n",
+     "a.ini:4: [schedule s] rotate: calendar says already whose turn it is (want one of the "
+     "two)\n"},
+    {"[schedule s]\n",
+     "a.ini:1: [schedule s]: nobody can have duty (want members, calendar or layers)\n"},
+    {"[schedule s]\nlayers = leed\n",
+     "a.ini:2: [schedule s] layers: there is no schedule leed (did you mean lead?)\n"},
+    {"[schedule s]\nlayers = s\n",
+     "a.ini:2: [schedule s] layers: the layers go round in a circle, or more than 8 deep\n"},
+    {"[schedule s]\nmembers = ann\nduring = 9-17\n",
+     "a.ini:3: [schedule s] during: got '9-17', " WANT_HOURS},
+    {"[schedule s]\nmembers = ann\nduring = fri-mon,mom 09:00-17:00\n",
+     "a.ini:3: [schedule s] during: got 'fri-mon,mom 09:00-17:00', " WANT_HOURS},
+    {"[schedule s]\nmembers = ann\nduring = 09:00-24:01\n",
+     "a.ini:3: [schedule s] during: got '09:00-24:01', " WANT_HOURS},
+    {"[schedule s]\nmembers = ann\nduring = 09:00-09:00\n",
+     "a.ini:3: [schedule s] during: got '09:00-09:00', " WANT_HOURS},
+    {"[schedule s]\nmembers = ann\nduring = 09:00-17:00,\n",
+     "a.ini:3: [schedule s] during: got '09:00-17:00,', " WANT_HOURS},
     {"[schedule s]\nmembers = ann\nrotate = monthly 09:00\n",
      "a.ini:3: [schedule s] rotate: got 'monthly 09:00', " WANT_ROTATE},
     {"[schedule s]\nmembers = ann\nrotate = weekly 09:00\n",

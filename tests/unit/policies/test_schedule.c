@@ -118,12 +118,80 @@ static void turns_leave_no_gap(void **state)
     zone_destroy(zone);
 }
 
+static const char *const *who(const struct schedule *schedule, const char *when, size_t count)
+{
+    struct duty duty = schedule_on_call(schedule, at(when));
+    assert_int_equal(duty.count, count);
+    return duty.names;
+}
+
+static void shifts_of_a_calendar(void **state)
+{
+    (void)state;
+    const struct shift shifts[] = {
+        {at("2026-03-01T00:00:00Z"), at("2026-03-02T00:00:00Z"), &three[0], 1},
+        {at("2026-03-02T00:00:00Z"), at("2026-03-03T00:00:00Z"), &three[1], 2},
+        {at("2026-03-04T00:00:00Z"), at("2026-03-05T00:00:00Z"), &three[2], 1},
+    };
+    const struct schedule schedule = {.has_calendar = true,
+                                      .shifts = shifts,
+                                      .shift_count = 3,
+                                      .members = three,
+                                      .member_count = 3};
+    (void)who(&schedule, "2026-02-28T23:59:59Z", 0);
+    assert_string_equal(who(&schedule, "2026-03-01T00:00:00Z", 1)[0], "ann");
+    assert_string_equal(who(&schedule, "2026-03-01T23:59:59Z", 1)[0], "ann");
+    assert_string_equal(who(&schedule, "2026-03-02T00:00:00Z", 2)[1], "carol");
+    (void)who(&schedule, "2026-03-03T12:00:00Z", 0); /* a gap is nobody, not the members */
+    assert_string_equal(who(&schedule, "2026-03-04T12:00:00Z", 1)[0], "carol");
+    (void)who(&schedule, "2026-03-05T00:00:00Z", 0);
+    assert_int_equal(schedule_next_turn_ms(&schedule, at("2026-02-01T00:00:00Z")),
+                     shifts[0].from_ms);
+    assert_int_equal(schedule_next_turn_ms(&schedule, at("2026-03-03T00:00:00Z")),
+                     shifts[2].from_ms);
+    assert_int_equal(schedule_next_turn_ms(&schedule, at("2026-03-04T00:00:00Z")),
+                     shifts[2].until_ms);
+    assert_true(schedule_next_turn_ms(&schedule, shifts[2].until_ms) == INT64_MAX);
+    const struct schedule none = {.has_calendar = true};
+    (void)who(&none, "2026-03-01T00:00:00Z", 0);
+}
+
+static void layers_go_first(void **state)
+{
+    (void)state;
+    struct zone *utc = zone_utc();
+    const struct hours_span night_span = {
+        .days = 0x7f, .from_minute = 22 * 60, .until_minute = 6 * 60};
+    const struct hours night_hours = {.zone = utc, .spans = &night_span, .span_count = 1};
+    const struct shift holiday[] = {
+        {at("2026-03-01T00:00:00Z"), at("2026-03-02T00:00:00Z"), &three[2], 1}};
+    const struct schedule calendar = {.has_calendar = true, .shifts = holiday, .shift_count = 1};
+    const struct schedule night = {.during = &night_hours, .members = &two[1], .member_count = 1};
+    const struct schedule *const layers[] = {&calendar, &night};
+    const struct schedule primary = {
+        .layers = layers, .layer_count = 2, .members = two, .member_count = 1};
+    assert_string_equal(who(&primary, "2026-03-01T23:00:00Z", 1)[0], "carol");
+    assert_string_equal(who(&primary, "2026-03-02T00:00:00Z", 1)[0], "bob");
+    assert_string_equal(who(&primary, "2026-03-02T06:00:00Z", 1)[0], "ann");
+    assert_string_equal(who(&primary, "2026-03-02T22:00:00Z", 1)[0], "bob");
+    (void)who(&night, "2026-03-02T12:00:00Z", 0);
+    assert_int_equal(schedule_next_turn_ms(&primary, at("2026-03-01T12:00:00Z")),
+                     at("2026-03-01T22:00:00Z"));
+    assert_int_equal(schedule_next_turn_ms(&primary, at("2026-03-01T23:00:00Z")),
+                     at("2026-03-02T00:00:00Z"));
+    assert_int_equal(schedule_next_turn_ms(&primary, at("2026-03-02T12:00:00Z")),
+                     at("2026-03-02T22:00:00Z"));
+    zone_destroy(utc);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fixed_lists_have_everybody),
         cmocka_unit_test(turns_change_at_the_zones_clock),
         cmocka_unit_test(turns_leave_no_gap),
+        cmocka_unit_test(shifts_of_a_calendar),
+        cmocka_unit_test(layers_go_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* escalate check and simulate: a configuration proved before it is needed; no daemon, no network. */
+/* escalate simulate: what a scenario would bring about, compared or shown; no daemon, no network. */
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
@@ -6,14 +6,15 @@
 #include <string.h>
 
 #include "gateway/base/json.h"
+#include "gateway/base/parse.h"
 #include "gateway/cli/cli.h"
+#include "gateway/cli/policy_folder.h"
 #include "gateway/cli/simulation.h"
 #include "gateway/cli/table.h"
-#include "gateway/config/config.h"
+#include "gateway/system/clock.h"
 #include "gateway/system/file.h"
 
 enum {
-    PROBLEMS_BYTES_MAX = 256 * 1024,
     SCENARIO_BYTES_MAX = 64 * 1024 * 1024,
     OUTPUT_BYTES_MAX = 256 * 1024 * 1024,
     RELOADS_MAX = 100,
@@ -45,33 +46,6 @@ static bool parse_arguments(int argc, char **argv, struct policy_arguments *out)
             return false;
     }
     return optind == argc && out->config != NULL;
-}
-
-static struct config *load(const char *folder)
-{
-    struct strbuf problems;
-    struct config *config = NULL;
-    strbuf_init(&problems, PROBLEMS_BYTES_MAX);
-    if (config_load(folder, NULL, &config, &problems) != 0)
-        (void)fputs(strbuf_text(&problems), stderr);
-    strbuf_clear(&problems);
-    return config;
-}
-
-int cli_check(const struct cli *cli, int argc, char **argv)
-{
-    (void)cli; /* needs no daemon */
-    struct policy_arguments arguments;
-    if (!parse_arguments(argc, argv, &arguments) || arguments.expect != NULL || arguments.table)
-        return cli_usage("check");
-    struct config *config = load(arguments.config);
-    if (config == NULL)
-        return CLI_EXIT_CONFIG;
-    (void)printf("%s: %zu policies, %zu contacts, %zu sources, %zu channels: good\n",
-                 arguments.config, config->rulebook.policy_count, config->rulebook.contact_count,
-                 config->source_count, config->channel_count);
-    config_release(config);
-    return 0;
 }
 
 /* The first line in which two texts differ. */
@@ -150,21 +124,10 @@ static int print_table(const char *lines)
     return failed ? cli_fail(CLI_EXIT_UNAVAILABLE, "the table could not be printed") : 0;
 }
 
-static int read_stdin(struct strbuf *out)
-{
-    char buffer[65536];
-    size_t count;
-    strbuf_init(out, SCENARIO_BYTES_MAX);
-    while ((count = fread(buffer, 1, sizeof(buffer), stdin)) > 0)
-        strbuf_add_bytes(out, buffer, count);
-    if (ferror(stdin))
-        return cli_fail(CLI_EXIT_USAGE, "the scenario could not be read");
-    return out->overflowed ? cli_fail(CLI_EXIT_USAGE, "the scenario is larger than 64 MB") : 0;
-}
-
 /* Configurations that a scenario changes to, kept until it is over. */
 struct reloads {
     const char *folder;
+    struct config_span span;
     struct config *configs[RELOADS_MAX];
     size_t count;
 };
@@ -178,7 +141,7 @@ static int reload(void *self, const char *folder, const struct rulebook **out_ru
         return err_set(err, ERR_TOO_LARGE, "more than %d config lines", RELOADS_MAX);
     strbuf_init(&path, PATH_MAX);
     strbuf_printf(&path, "%s/%s", reloads->folder, folder);
-    struct config *config = load(strbuf_text(&path));
+    struct config *config = policy_folder_load(strbuf_text(&path), &reloads->span);
     strbuf_clear(&path);
     if (config == NULL)
         return err_set(err, ERR_INVALID, "config '%s' cannot be used", folder);
@@ -187,20 +150,36 @@ static int reload(void *self, const char *folder, const struct rulebook **out_ru
     return 0;
 }
 
-static int simulate(const struct policy_arguments *arguments, struct config *config)
+/* The calendars that a scenario needs are those of its own time. */
+static struct config_span span_of(const struct strbuf *scenario)
 {
-    struct strbuf scenario, output;
+    static const int64_t AHEAD_MS = INT64_C(400) * 86400000;
+    const char *text = strbuf_text(scenario);
+    struct json *line = NULL;
+    int64_t at_ms = clock_wall_ms();
+    text += strspn(text, " \t\r\n");
+    if (json_parse(text, strcspn(text, "\n"), &line, NULL) == 0) {
+        (void)parse_rfc3339(member(line, "at"), &at_ms,
+                            NULL); /* the scenario's reader says what is wrong */
+        json_free(line);
+    }
+    return policy_folder_span(at_ms, AHEAD_MS);
+}
+
+static int run_scenario(const struct policy_arguments *arguments, const struct strbuf *scenario,
+                        struct config *config, const struct config_span *span)
+{
+    struct strbuf output;
     struct err err = {0};
-    struct reloads reloads = {.folder = arguments->config};
+    int exit_code = 0;
+    struct reloads reloads = {.folder = arguments->config, .span = *span};
     const struct simulation_options options = {.rulebook = &config->rulebook,
                                                .load = reload,
                                                .self = &reloads,
                                                .parse_policy = config_policy_parse,
                                                .clear_policy = config_policy_clear};
     strbuf_init(&output, OUTPUT_BYTES_MAX);
-    int exit_code = read_stdin(&scenario);
-    if (exit_code == 0 &&
-        simulation_run(&options, strbuf_text(&scenario), scenario.length, &output, &err) != 0)
+    if (simulation_run(&options, strbuf_text(scenario), scenario->length, &output, &err) != 0)
         exit_code = cli_fail(CLI_EXIT_REFUSED, "%s", err.text);
     if (exit_code == 0 && arguments->expect != NULL)
         exit_code = compare(&output, arguments->expect);
@@ -210,7 +189,6 @@ static int simulate(const struct policy_arguments *arguments, struct config *con
         exit_code = cli_fail(CLI_EXIT_UNAVAILABLE, "the output could not be written");
     for (size_t i = 0; i < reloads.count; i++)
         config_release(reloads.configs[i]);
-    strbuf_clear(&scenario);
     strbuf_clear(&output);
     return exit_code;
 }
@@ -221,10 +199,15 @@ int cli_simulate(const struct cli *cli, int argc, char **argv)
     struct policy_arguments arguments;
     if (!parse_arguments(argc, argv, &arguments))
         return cli_usage("simulate");
-    struct config *config = load(arguments.config);
-    if (config == NULL)
-        return CLI_EXIT_CONFIG;
-    int exit_code = simulate(&arguments, config);
+    struct strbuf scenario;
+    int exit_code = cli_read_stdin(&scenario, SCENARIO_BYTES_MAX);
+    const struct config_span span = span_of(&scenario);
+    struct config *config = exit_code == 0 ? policy_folder_load(arguments.config, &span) : NULL;
+    if (config != NULL)
+        exit_code = run_scenario(&arguments, &scenario, config, &span);
+    else if (exit_code == 0)
+        exit_code = CLI_EXIT_CONFIG;
     config_release(config);
+    strbuf_clear(&scenario);
     return exit_code;
 }

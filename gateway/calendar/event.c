@@ -1,0 +1,293 @@
+#include "gateway/calendar/event.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/base/text.h"
+
+enum { SUMMARY_BYTES_MAX = 512, EXCEPTIONS_MAX = 4096 };
+
+static const int64_t DAY_MS = INT64_C(86400000);
+
+/* The library notes what it could not read and drops it. Whether that matters is for us to say. */
+static int check_notes(icalcomponent *component, struct err *err)
+{
+    static const char *const matter[] = {"DTSTART", "DTEND", "DURATION", "RRULE", "RDATE",
+                                         "EXDATE",  "RECUR", "STATUS",   "UNTIL", "DATE-TIME"};
+    for (icalproperty *note = icalcomponent_get_first_property(component, ICAL_XLICERROR_PROPERTY);
+         note != NULL; note = icalcomponent_get_next_property(component, ICAL_XLICERROR_PROPERTY)) {
+        const char *text = icalproperty_get_xlicerror(note);
+        for (size_t i = 0; text != NULL && i < sizeof(matter) / sizeof(matter[0]); i++) {
+            char got[TEXT_EXCERPT_BYTES];
+            if (strstr(text, matter[i]) != NULL)
+                return err_set(err, ERR_INVALID, "%s", text_excerpt(text, got));
+        }
+    }
+    return 0;
+}
+
+static const char *one_line(struct arena *arena, const char *text)
+{
+    char *line = arena_strndup(arena, text, strnlen(text, SUMMARY_BYTES_MAX));
+    for (char *c = line; *c != '\0'; c++) {
+        if ((unsigned char)*c < ' ' || *c == '\x7f')
+            *c = ' ';
+    }
+    return line;
+}
+
+static int64_t time_part_ms(struct icaldurationtype length)
+{
+    return INT64_C(1000) *
+           ((int64_t)length.hours * 3600 + (int64_t)length.minutes * 60 + length.seconds);
+}
+
+static void set_duration(struct calendar_event *event, struct icaldurationtype length)
+{
+    int sign = length.is_neg ? -1 : 1;
+    event->wall_length_ms = sign * DAY_MS * ((int64_t)length.weeks * 7 + length.days);
+    event->exact_length_ms = sign * time_part_ms(length);
+}
+
+static int read_length(icalcomponent *calendar, struct calendar_event *event,
+                       const struct calendar_options *options, struct err *err)
+{
+    icalproperty *end = icalcomponent_get_first_property(event->component, ICAL_DTEND_PROPERTY);
+    icalproperty *length =
+        icalcomponent_get_first_property(event->component, ICAL_DURATION_PROPERTY);
+    if (end != NULL) {
+        struct icaltimetype time = icalproperty_get_dtend(end);
+        struct place place;
+        if (place_find(calendar, end, time, options, &place, err) != 0)
+            return err_wrap(err, "DTEND");
+        int64_t wall_ms = place_ms_of(time);
+        if (place_is_same(&place, &event->start_place))
+            event->wall_length_ms = wall_ms - event->start_wall_ms;
+        else
+            event->exact_length_ms = place_instant_ms(&place, wall_ms) - event->start_at_ms;
+    } else if (length != NULL) {
+        set_duration(event, icalproperty_get_duration(length));
+    } else if (event->is_all_day) {
+        event->wall_length_ms = DAY_MS;
+    }
+    if (event->wall_length_ms < 0 || event->exact_length_ms < 0)
+        return err_set(err, ERR_INVALID, "it ends before it begins");
+    return 0;
+}
+
+static int read_replaced(icalcomponent *calendar, struct calendar_event *event,
+                         const struct calendar_options *options, struct err *err)
+{
+    icalproperty *property =
+        icalcomponent_get_first_property(event->component, ICAL_RECURRENCEID_PROPERTY);
+    if (property == NULL)
+        return 0;
+    if (icalproperty_get_first_parameter(property, ICAL_RANGE_PARAMETER) != NULL)
+        return err_set(
+            err, ERR_INVALID,
+            "RECURRENCE-ID has a RANGE (want a change of single instances, or a new event)");
+    struct icaltimetype time = icalproperty_get_recurrenceid(property);
+    struct place place;
+    if (place_find(calendar, property, time, options, &place, err) != 0)
+        return err_wrap(err, "RECURRENCE-ID");
+    event->replaces = true;
+    event->replaces_at_ms = place_instant_ms(&place, place_ms_of(time));
+    return 0;
+}
+
+int event_read(icalcomponent *calendar, icalcomponent *component,
+               const struct calendar_options *options, struct arena *arena,
+               struct calendar_event *out_event, struct err *err)
+{
+    const char *summary = icalcomponent_get_summary(component);
+    const char *uid = icalcomponent_get_uid(component);
+    struct calendar_event event = {.component = component,
+                                   .uid = uid != NULL ? uid : "",
+                                   .summary = summary != NULL ? one_line(arena, summary) : "",
+                                   .is_cancelled = icalcomponent_get_status(component) ==
+                                                   ICAL_STATUS_CANCELLED};
+    char got[TEXT_EXCERPT_BYTES];
+    const char *what = text_excerpt(event.summary[0] != '\0' ? event.summary : event.uid, got);
+    icalproperty *start = icalcomponent_get_first_property(component, ICAL_DTSTART_PROPERTY);
+    struct icaltimetype time =
+        start != NULL ? icalproperty_get_dtstart(start) : icaltime_null_time();
+    if (check_notes(component, err) != 0)
+        return err_wrap(err, "event '%s'", what);
+    if (icaltime_is_null_time(time) || !place_is_real(time))
+        return err_set(err, ERR_INVALID, "event '%s' has no valid DTSTART", what);
+    if (place_find(calendar, start, time, options, &event.start_place, err) != 0)
+        return err_wrap(err, "event '%s': DTSTART", what);
+    event.is_all_day = time.is_date;
+    event.start_wall_ms = place_ms_of(time);
+    event.start_at_ms = place_instant_ms(&event.start_place, event.start_wall_ms);
+    if (read_length(calendar, &event, options, err) != 0 ||
+        read_replaced(calendar, &event, options, err) != 0)
+        return err_wrap(err, "event '%s'", what);
+    *out_event = event;
+    return 0;
+}
+
+/* One expansion under way. */
+struct expansion {
+    icalcomponent *calendar;
+    const struct calendar_event *event;
+    const struct calendar_options *options;
+    const int64_t *but_not;
+    size_t but_not_count;
+    int64_t except[EXCEPTIONS_MAX]; /* instants */
+    size_t except_count;
+    event_instance *take;
+    void *self;
+};
+
+static bool is_left_out(const struct expansion *x, int64_t at_ms)
+{
+    for (size_t i = 0; i < x->but_not_count; i++) {
+        if (x->but_not[i] == at_ms)
+            return true;
+    }
+    for (size_t i = 0; i < x->except_count; i++) {
+        if (x->except[i] == at_ms)
+            return true;
+    }
+    return false;
+}
+
+static int give(struct expansion *x, int64_t wall_ms, struct err *err)
+{
+    const struct calendar_event *event = x->event;
+    int64_t from_ms = place_instant_ms(&event->start_place, wall_ms);
+    int64_t until_ms = place_instant_ms(&event->start_place, wall_ms + event->wall_length_ms) +
+                       event->exact_length_ms;
+    if (until_ms <= from_ms || until_ms <= x->options->from_ms || from_ms >= x->options->until_ms ||
+        is_left_out(x, from_ms))
+        return 0;
+    return x->take(x->self, from_ms, until_ms, err);
+}
+
+static int read_exceptions(struct expansion *x, struct err *err)
+{
+    icalcomponent *component = x->event->component;
+    for (icalproperty *property = icalcomponent_get_first_property(component, ICAL_EXDATE_PROPERTY);
+         property != NULL;
+         property = icalcomponent_get_next_property(component, ICAL_EXDATE_PROPERTY)) {
+        struct icaltimetype time = icalproperty_get_exdate(property);
+        struct place place;
+        if (place_find(x->calendar, property, time, x->options, &place, err) != 0)
+            return err_wrap(err, "EXDATE");
+        if (x->except_count == EXCEPTIONS_MAX)
+            return err_set(err, ERR_TOO_LARGE, "more than %d EXDATEs", EXCEPTIONS_MAX);
+        int64_t wall_ms = place_ms_of(time);
+        /* A date excepts the instance of that day. */
+        if (time.is_date && !x->event->is_all_day)
+            wall_ms += ((x->event->start_wall_ms % DAY_MS) + DAY_MS) % DAY_MS;
+        const struct place *at = time.is_date ? &x->event->start_place : &place;
+        x->except[x->except_count++] = place_instant_ms(at, wall_ms);
+    }
+    return 0;
+}
+
+static int prepare_rule(const struct calendar_event *event, struct icalrecurrencetype *rule,
+                        struct err *err)
+{
+    if (rule->freq == ICAL_SECONDLY_RECURRENCE || rule->freq == ICAL_MINUTELY_RECURRENCE ||
+        rule->freq == ICAL_NO_RECURRENCE)
+        return err_set(
+            err, ERR_INVALID,
+            "RRULE repeats every second or minute, or has no FREQ (want HOURLY or rarer)");
+    if (!icaltime_is_null_time(rule->until)) {
+        int64_t until_ms = place_ms_of(rule->until);
+        if (icaltime_is_utc(rule->until))
+            until_ms = place_wall_ms(&event->start_place, until_ms);
+        else if (rule->until.is_date && !event->is_all_day)
+            until_ms += DAY_MS - 1000; /* the whole of that day */
+        rule->until = place_time_of(until_ms, event->is_all_day);
+    }
+    return 0;
+}
+
+static int expand_rule(struct expansion *x, struct icalrecurrencetype rule, struct err *err)
+{
+    const struct calendar_event *event = x->event;
+    if (prepare_rule(event, &rule, err) != 0)
+        return -1;
+    struct icalrecur_iterator_impl *iterator =
+        icalrecur_iterator_new(rule, place_time_of(event->start_wall_ms, event->is_all_day));
+    if (iterator == NULL)
+        return err_set(err, ERR_INVALID, "RRULE makes no sense");
+    int verdict = 0;
+    size_t tried = 0;
+    while (verdict == 0) {
+        struct icaltimetype time = icalrecur_iterator_next(iterator);
+        if (icaltime_is_null_time(time))
+            break;
+        int64_t wall_ms = place_ms_of(time);
+        if (place_instant_ms(&event->start_place, wall_ms) >= x->options->until_ms)
+            break;
+        if (++tried > CALENDAR_INSTANCES_MAX)
+            verdict = err_set(err, ERR_TOO_LARGE, "RRULE gives more than %d instances",
+                              CALENDAR_INSTANCES_MAX);
+        else if (wall_ms != event->start_wall_ms)
+            verdict = give(x, wall_ms, err);
+    }
+    icalrecur_iterator_free(iterator);
+    return verdict;
+}
+
+static int expand_dates(struct expansion *x, struct err *err)
+{
+    icalcomponent *component = x->event->component;
+    for (icalproperty *property = icalcomponent_get_first_property(component, ICAL_RDATE_PROPERTY);
+         property != NULL;
+         property = icalcomponent_get_next_property(component, ICAL_RDATE_PROPERTY)) {
+        struct icaldatetimeperiodtype date = icalproperty_get_rdate(property);
+        struct icaltimetype time = date.time;
+        struct place place;
+        if (icaltime_is_null_time(time))
+            return err_set(err, ERR_INVALID,
+                           "RDATE is a period (want instants, or an event of its own)");
+        if (place_find(x->calendar, property, time, x->options, &place, err) != 0)
+            return err_wrap(err, "RDATE");
+        int64_t at_ms = place_instant_ms(&place, place_ms_of(time));
+        if (give(x, place_wall_ms(&x->event->start_place, at_ms), err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int expand(struct expansion *x, struct err *err)
+{
+    icalcomponent *component = x->event->component;
+    if (read_exceptions(x, err) != 0 || give(x, x->event->start_wall_ms, err) != 0)
+        return -1;
+    if (x->event->replaces)
+        return 0;
+    for (icalproperty *property = icalcomponent_get_first_property(component, ICAL_RRULE_PROPERTY);
+         property != NULL;
+         property = icalcomponent_get_next_property(component, ICAL_RRULE_PROPERTY)) {
+        if (expand_rule(x, icalproperty_get_rrule(property), err) != 0)
+            return -1;
+    }
+    return expand_dates(x, err);
+}
+
+int event_expand(icalcomponent *calendar, const struct calendar_event *event,
+                 const struct calendar_options *options, const int64_t *but_not,
+                 size_t but_not_count, event_instance *take, void *self, struct err *err)
+{
+    char got[TEXT_EXCERPT_BYTES];
+    struct expansion *x = heap_alloc(sizeof(*x));
+    x->calendar = calendar;
+    x->event = event;
+    x->options = options;
+    x->but_not = but_not;
+    x->but_not_count = but_not_count;
+    x->take = take;
+    x->self = self;
+    int verdict = expand(x, err);
+    free(x);
+    if (verdict != 0)
+        return err_wrap(err, "event '%s'",
+                        text_excerpt(event->summary[0] != '\0' ? event->summary : event->uid, got));
+    return 0;
+}

@@ -1,0 +1,39 @@
+/*
+ * event - one VEVENT: when it begins and ends, which instances it has, which of another event it replaces.
+ *
+ * Shape:   event_read, then event_expand -> each instance's start and end.
+ * Owns:    plain values in the arena; the component belongs to the calendar.
+ * Threads: as the calendar.
+ */
+#ifndef ESCALATED_CALENDAR_EVENT_H
+#define ESCALATED_CALENDAR_EVENT_H
+
+#include "gateway/calendar/place.h"
+
+struct calendar_event {
+    icalcomponent *component;
+    const char *uid;
+    const char *summary;
+    int64_t start_wall_ms;
+    int64_t start_at_ms;
+    struct place start_place;
+    bool is_all_day;
+    bool is_cancelled;
+    int64_t wall_length_ms;  /* added on the wall clock … */
+    int64_t exact_length_ms; /* … then in absolute time */
+    bool replaces;           /* an instance of the event with the same uid: */
+    int64_t replaces_at_ms;
+};
+
+typedef int event_instance(void *self, int64_t from_ms, int64_t until_ms, struct err *err);
+
+int event_read(icalcomponent *calendar, icalcomponent *component,
+               const struct calendar_options *options, struct arena *arena,
+               struct calendar_event *out_event, struct err *err);
+
+/* Instances that touch the window of `options`, without those at one of the `but_not` starts. */
+int event_expand(icalcomponent *calendar, const struct calendar_event *event,
+                 const struct calendar_options *options, const int64_t *but_not,
+                 size_t but_not_count, event_instance *take, void *self, struct err *err);
+
+#endif

@@ -1,0 +1,394 @@
+/* escalate explain: which policy an event would find, why, and the ladder that it would climb while nobody answers. */
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/base/json.h"
+#include "gateway/base/parse.h"
+#include "gateway/cli/cli.h"
+#include "gateway/cli/event_arguments.h"
+#include "gateway/cli/policy_folder.h"
+#include "gateway/cli/scenario.h"
+#include "gateway/cli/simulation.h"
+#include "gateway/cli/table.h"
+#include "gateway/system/clock.h"
+#include "policies/route.h"
+
+enum {
+    TEXT_BYTES_MAX = 4 * 1024 * 1024,
+    EVENT_BYTES_MAX = 1024 * 1024,
+    INCIDENTS_MAX = ROUTE_MAX + 1
+};
+
+static const int64_t DAY_MS = INT64_C(86400000);
+
+struct explain_arguments {
+    struct event_arguments event;
+    const char *config;
+    int64_t at_ms;
+    int64_t for_ms;
+    bool json;
+};
+
+/* One event being explained. */
+struct explanation {
+    const struct explain_arguments *arguments;
+    const struct config *config;
+    struct arena arena;
+    const struct event *event;
+    const char *key;
+    struct route route;
+    struct strbuf ladder; /* lines of the simulation */
+};
+
+static bool parse_arguments(int argc, char **argv, struct explain_arguments *out, struct err *err)
+{
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'},   {"at", required_argument, NULL, 't'},
+        {"for", required_argument, NULL, 'f'},      {"json", no_argument, NULL, 'j'},
+        {"source", required_argument, NULL, 's'},   {"key", required_argument, NULL, 'k'},
+        {"severity", required_argument, NULL, 'v'}, {NULL, 0, NULL, 0},
+    };
+    *out = (struct explain_arguments){.event = {.source = "", .action = "trigger"},
+                                      .at_ms = clock_wall_ms() / 1000 * 1000,
+                                      .for_ms = DAY_MS};
+    for (int c; (c = getopt_long(argc, argv, "c:s:k:v:", options, NULL)) != -1;) {
+        if (c == 'c')
+            out->config = optarg;
+        else if (c == 'j')
+            out->json = true;
+        else if (c == 't' && parse_rfc3339(optarg, &out->at_ms, err) != 0)
+            return false;
+        else if (c == 'f' && parse_duration(optarg, 1000, 366 * DAY_MS, &out->for_ms, err) != 0)
+            return false;
+        else if (c != 't' && c != 'f' && !event_arguments_option(&out->event, c, optarg))
+            return false;
+    }
+    return event_arguments_rest(&out->event, argc, argv, optind) && out->config != NULL;
+}
+
+/* The event as a scenario of its own: from the arguments, else from the standard input. */
+static int write_scenario(const struct explain_arguments *arguments, struct strbuf *out)
+{
+    char at[TEXT_RFC3339_BYTES];
+    const struct event_arguments *event = &arguments->event;
+    strbuf_printf(out, "{\"at\":\"%s\",\"event\":", text_rfc3339(arguments->at_ms, at));
+    if (event->summary != NULL || event->label_count > 0) {
+        event_arguments_write(event, true, out);
+    } else {
+        struct strbuf given;
+        struct json *object = NULL;
+        struct err err = {0};
+        if (cli_read_stdin(&given, EVENT_BYTES_MAX) != 0)
+            return CLI_EXIT_USAGE;
+        int parsed = json_parse(strbuf_text(&given), given.length, &object, &err);
+        strbuf_clear(&given);
+        if (parsed != 0)
+            return cli_fail(CLI_EXIT_USAGE, "the event on the standard input: %s", err.text);
+        json_write(object, out); /* in one line */
+        json_free(object);
+    }
+    strbuf_printf(out, "}\n{\"at\":\"+%" PRId64 "s\",\"end\":true}\n", arguments->for_ms / 1000);
+    return out->overflowed ? cli_fail(CLI_EXIT_USAGE, "the event is larger than 1 MB") : 0;
+}
+
+/* Lines of an incident after its ladder has ended say the same every hour. */
+struct climbing {
+    int64_t ended_at_ms[INCIDENTS_MAX]; /* 0: not yet; by the incident's number */
+};
+
+static bool is_told(struct climbing *climbing, const struct json *line, int64_t at_ms)
+{
+    int64_t incident = json_integer(json_get(line, "incident"));
+    if (incident < 1 || incident >= INCIDENTS_MAX)
+        return true;
+    if (strcmp(json_string(json_get(line, "timeline")), "exhausted") == 0 &&
+        climbing->ended_at_ms[incident] == 0)
+        climbing->ended_at_ms[incident] = at_ms;
+    return climbing->ended_at_ms[incident] == 0 || at_ms <= climbing->ended_at_ms[incident];
+}
+
+typedef int ladder_line(void *self, const struct json *line, int64_t at_ms);
+
+static int walk_ladder(const struct explanation *explanation, ladder_line *tell, void *self)
+{
+    struct climbing climbing = {.ended_at_ms = {0}};
+    const char *lines = strbuf_text(&explanation->ladder);
+    while (*lines != '\0') {
+        size_t length = strcspn(lines, "\n");
+        struct json *line = NULL;
+        int64_t at_ms = 0;
+        int failed = json_parse(lines, length, &line, NULL) != 0 ||
+                     parse_rfc3339(json_string(json_get(line, "at")), &at_ms, NULL) != 0;
+        if (!failed && is_told(&climbing, line, at_ms))
+            failed = tell(self, line, at_ms) != 0;
+        json_free(line);
+        if (failed)
+            return -1;
+        lines += length + (lines[length] == '\n');
+    }
+    return 0;
+}
+
+static bool is_chosen(const struct explanation *explanation, const struct policy *policy)
+{
+    for (size_t i = 0; i < explanation->route.count; i++) {
+        if (explanation->route.policies[i] == policy)
+            return true;
+    }
+    return false;
+}
+
+/* Policies behind the one that ended the search were never asked. */
+static bool was_asked(const struct explanation *explanation, const struct policy *policy)
+{
+    const struct policy *last = explanation->route.policies[explanation->route.count - 1];
+    if (last == explanation->config->rulebook.default_policy)
+        return true;
+    for (size_t i = 0; i < explanation->config->rulebook.policy_count; i++) {
+        if (&explanation->config->rulebook.policies[i] == policy)
+            return policy <= last;
+    }
+    return false;
+}
+
+static const char *matcher_text(struct explanation *explanation, const struct matcher *matcher)
+{
+    struct strbuf text;
+    strbuf_init(&text, TEXT_BYTES_MAX);
+    route_matcher_write(matcher, &text);
+    const char *copy = arena_strdup(&explanation->arena, strbuf_text(&text));
+    strbuf_clear(&text);
+    return copy;
+}
+
+static const char *group_text(struct explanation *explanation, const struct policy *policy)
+{
+    struct strbuf text;
+    strbuf_init(&text, TEXT_BYTES_MAX);
+    route_group_key(policy, explanation->event, explanation->key, &text);
+    const char *copy = arena_strdup(&explanation->arena, strbuf_text(&text));
+    strbuf_clear(&text);
+    return copy;
+}
+
+static void add_misses(struct explanation *explanation, const struct policy *policy,
+                       struct json_out *out)
+{
+    json_add_array_begin(out, "misses");
+    for (size_t i = 0; i < policy->match_count; i++) {
+        const struct matcher *miss =
+            route_first_miss(&policy->match[i], explanation->event, explanation->key);
+        if (miss == NULL)
+            continue;
+        json_add_object_begin(out, NULL);
+        json_add_integer(out, "line", (int64_t)i + 1);
+        json_add_string(out, "matcher", matcher_text(explanation, miss));
+        json_add_string(out, "value",
+                        route_label(explanation->event, explanation->key, miss->label));
+        json_add_object_end(out);
+    }
+    json_add_array_end(out);
+}
+
+static int add_ladder_line(void *self, const struct json *line, int64_t at_ms)
+{
+    struct json_out *out = self;
+    struct strbuf text;
+    (void)at_ms;
+    strbuf_init(&text, TEXT_BYTES_MAX);
+    json_write(line, &text);
+    json_add_raw(out, NULL, strbuf_text(&text));
+    strbuf_clear(&text);
+    return 0;
+}
+
+static int print_json(struct explanation *explanation)
+{
+    const struct rulebook *book = &explanation->config->rulebook;
+    struct strbuf text;
+    struct json_out out;
+    strbuf_init(&text, TEXT_BYTES_MAX);
+    json_out_begin(&out, &text);
+    json_add_object_begin(&out, NULL);
+    json_add_time(&out, "at", explanation->arguments->at_ms);
+    json_add_string(&out, "source", explanation->event->source);
+    json_add_string(&out, "key", explanation->key);
+    json_add_array_begin(&out, "policies");
+    for (size_t i = 0; i < book->policy_count; i++) {
+        const struct policy *policy = &book->policies[i];
+        if (!was_asked(explanation, policy))
+            continue;
+        bool chosen = is_chosen(explanation, policy);
+        json_add_object_begin(&out, NULL);
+        json_add_string(&out, "policy", policy->name);
+        json_add_bool(&out, "matches", chosen);
+        if (chosen)
+            json_add_string(&out, "group", group_text(explanation, policy));
+        else
+            add_misses(explanation, policy, &out);
+        json_add_object_end(&out);
+    }
+    json_add_array_end(&out);
+    json_add_array_begin(&out, "ladder");
+    int failed = walk_ladder(explanation, add_ladder_line, &out);
+    json_add_array_end(&out);
+    json_add_object_end(&out);
+    strbuf_add_char(&text, '\n');
+    if (failed == 0)
+        failed = text.overflowed || fputs(strbuf_text(&text), stdout) < 0;
+    strbuf_clear(&text);
+    return failed ? cli_fail(CLI_EXIT_UNAVAILABLE, "the explanation could not be written") : 0;
+}
+
+static void print_policy(struct explanation *explanation, const struct policy *policy)
+{
+    const struct rulebook *book = &explanation->config->rulebook;
+    if (is_chosen(explanation, policy)) {
+        (void)printf("policy %s%s\n  incident %s\n", policy->name,
+                     policy == book->default_policy ? ", because no other ended the search"
+                                                    : " matches",
+                     group_text(explanation, policy));
+        return;
+    }
+    (void)printf("policy %s does not match\n", policy->name);
+    for (size_t i = 0; i < policy->match_count; i++) {
+        const struct matcher *miss =
+            route_first_miss(&policy->match[i], explanation->event, explanation->key);
+        if (miss == NULL)
+            continue;
+        const char *value = route_label(explanation->event, explanation->key, miss->label);
+        char got[TEXT_EXCERPT_BYTES];
+        (void)printf("  %s: %s is %s%s%s\n", matcher_text(explanation, miss), miss->label,
+                     value[0] != '\0' ? "\"" : "not there", text_excerpt(value, got),
+                     value[0] != '\0' ? "\"" : "");
+    }
+}
+
+enum { CELL_BYTES = 512, CELL_COUNT = 5 };
+
+/* Times on the site's clock, and how long after the event. Rows that are the same, as those of an audience, become one. */
+struct ladder_table {
+    struct table *table;
+    const struct zone *zone;
+    int64_t from_ms;
+    char cells[CELL_COUNT][CELL_BYTES]; /* of the row that is not written yet */
+    size_t repeats;                     /* 0: there is none */
+};
+
+static int write_row(struct ladder_table *ladder)
+{
+    char who[CELL_BYTES + 32];
+    const char *cells[CELL_COUNT];
+    if (ladder->repeats == 0)
+        return 0;
+    for (size_t i = 0; i < CELL_COUNT; i++)
+        cells[i] = ladder->cells[i];
+    (void)snprintf(who, sizeof(who), "%s (%zu messages)", cells[CELL_COUNT - 1], ladder->repeats);
+    if (ladder->repeats > 1)
+        cells[CELL_COUNT - 1] = who;
+    ladder->repeats = 0;
+    return table_row(ladder->table, cells);
+}
+
+static int add_ladder_row(void *self, const struct json *line, int64_t at_ms)
+{
+    static const char *const days[] = {"sun", "mon", "tue", "wed", "thu", "fri", "sat"};
+    struct ladder_table *ladder = self;
+    struct civil civil;
+    char cells[CELL_COUNT][CELL_BYTES], after[TEXT_RFC3339_BYTES];
+    const char *kind = json_string(json_get(line, "kind"));
+    const char *state = json_string(json_get(line, "state"));
+    const char *to = json_string(json_get(line, "to"));
+    const char *event = state[0] != '\0' ? state : json_string(json_get(line, "timeline"));
+    zone_civil(ladder->zone, at_ms, &civil);
+    memset(cells, 0, sizeof(cells));
+    (void)snprintf(cells[0], CELL_BYTES, "%s %04d-%02d-%02d %02d:%02d:%02d", days[civil.weekday],
+                   civil.year, civil.month, civil.day, civil.hour, civil.minute, civil.second);
+    (void)snprintf(cells[1], CELL_BYTES, "%s", text_duration(at_ms - ladder->from_ms, after));
+    (void)snprintf(cells[2], CELL_BYTES, "%s", json_string(json_get(line, "step")));
+    (void)snprintf(cells[3], CELL_BYTES, "%s", kind[0] != '\0' ? kind : event);
+    (void)snprintf(cells[4], CELL_BYTES, "%s%s%s", to, to[0] != '\0' ? " via " : "",
+                   json_string(json_get(line, "via")));
+    if (ladder->repeats > 0 && memcmp(cells, ladder->cells, sizeof(cells)) != 0 &&
+        write_row(ladder) != 0)
+        return -1;
+    memcpy(ladder->cells, cells, sizeof(cells));
+    ladder->repeats++;
+    return 0;
+}
+
+static int print_text(struct explanation *explanation)
+{
+    static const char *const headings[] = {"AT", "AFTER", "STEP", "WHAT", "WHO"};
+    const struct rulebook *book = &explanation->config->rulebook;
+    for (size_t i = 0; i < book->policy_count; i++) {
+        if (was_asked(explanation, &book->policies[i]))
+            print_policy(explanation, &book->policies[i]);
+    }
+    const char *source = explanation->event->source;
+    if (source[0] != '\0' && rulebook_source(book, source) == NULL)
+        (void)printf("there is no [source %s] here\n", source);
+    (void)printf("\nwhile nobody answers (%s):\n", zone_name(book->zone));
+    struct ladder_table ladder = {
+        .table = table_create(headings, sizeof(headings) / sizeof(headings[0])),
+        .zone = book->zone,
+        .from_ms = explanation->arguments->at_ms};
+    int failed = ladder.table == NULL || walk_ladder(explanation, add_ladder_row, &ladder) != 0 ||
+                 write_row(&ladder) != 0 || table_print(ladder.table) != 0;
+    table_destroy(ladder.table);
+    return failed ? cli_fail(CLI_EXIT_UNAVAILABLE, "the ladder could not be printed") : 0;
+}
+
+static int explain(struct explanation *explanation, const struct strbuf *scenario)
+{
+    struct scenario read;
+    struct err err = {0};
+    char derived[EVENT_DERIVED_KEY_BYTES];
+    const struct simulation_options options = {.rulebook = &explanation->config->rulebook,
+                                               .parse_policy = config_policy_parse,
+                                               .clear_policy = config_policy_clear};
+    if (scenario_read(strbuf_text(scenario), scenario->length, &explanation->arena, &read, &err) !=
+            0 ||
+        simulation_run(&options, strbuf_text(scenario), scenario->length, &explanation->ladder,
+                       &err) != 0)
+        return cli_fail(CLI_EXIT_REFUSED, "%s", err.text);
+    explanation->event = &read.lines[0].event;
+    explanation->key = explanation->event->key;
+    if (explanation->key[0] == '\0') {
+        event_derive_key(explanation->event->labels, explanation->event->label_count, derived);
+        explanation->key = arena_strdup(&explanation->arena, derived);
+    }
+    route_find(&explanation->config->rulebook, explanation->event, explanation->key,
+               &explanation->route);
+    return explanation->arguments->json ? print_json(explanation) : print_text(explanation);
+}
+
+int cli_explain(const struct cli *cli, int argc, char **argv)
+{
+    (void)cli; /* needs no daemon */
+    struct explain_arguments arguments;
+    struct strbuf scenario;
+    struct err err = {0};
+    if (!parse_arguments(argc, argv, &arguments, &err))
+        return err.text[0] != '\0' ? cli_fail(CLI_EXIT_USAGE, "%s", err.text)
+                                   : cli_usage("explain");
+    const struct config_span span =
+        policy_folder_span(arguments.at_ms, arguments.for_ms + 90 * DAY_MS);
+    struct config *config = policy_folder_load(arguments.config, &span);
+    if (config == NULL)
+        return CLI_EXIT_CONFIG;
+    struct explanation explanation = {.arguments = &arguments, .config = config};
+    arena_init(&explanation.arena);
+    strbuf_init(&scenario, TEXT_BYTES_MAX);
+    strbuf_init(&explanation.ladder, TEXT_BYTES_MAX);
+    int exit_code = write_scenario(&arguments, &scenario);
+    if (exit_code == 0)
+        exit_code = explain(&explanation, &scenario);
+    strbuf_clear(&explanation.ladder);
+    strbuf_clear(&scenario);
+    arena_clear(&explanation.arena);
+    config_release(config);
+    return exit_code;
+}

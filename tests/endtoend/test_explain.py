@@ -1,0 +1,151 @@
+"""escalate check and explain: what a user can prove without a daemon."""
+
+import json
+import subprocess
+
+import pytest
+from daemon import ESCALATE
+
+PEOPLE = """
+[gateway]
+time_zone = Europe/Berlin
+[channel sms]
+plugin = file
+[contact ann]
+sms = +15550100
+[contact bob]
+sms = +15550101
+[contact carol]
+sms = +15550102
+[source shop]
+[schedule lead]
+members = ann, bob
+rotate = daily 09:00
+[audience customers]
+channel = sms
+addresses = +15550900, +15550901
+[policy default]
+page = carol
+"""
+POLICIES = """
+[policy database]
+match = service="db", severity=~"critical|error"
+match = team="data"
+page = bob
+[policy storefront]
+match = service="storefront", severity=~"critical|error"
+group_by = service, region
+hold = 1m
+[step storefront/lead]
+page = @lead
+wait = 5m
+[step storefront/told]
+inform = &customers
+[step storefront/vp]
+page = carol
+wait = 10m
+"""
+
+
+def run(tmp_path, command, *arguments, config=PEOPLE + POLICIES, stdin=None):
+    (tmp_path / "escalated.ini").write_text(config)
+    return subprocess.run([ESCALATE, command, "--config", tmp_path, *arguments], capture_output=True, text=True,
+                          input=stdin, stdin=None if stdin is not None else subprocess.DEVNULL, timeout=60, check=False)
+
+
+EVENT = ["--source", "shop", "--severity", "critical", "Checkout fails", "service=storefront", "region=eu"]
+
+
+def test_why_whom_and_when(tmp_path):
+    got = run(tmp_path, "explain", "--at", "2026-03-02T07:56:00Z", *EVENT)
+    assert got.returncode == 0, got.stderr
+    text = got.stdout
+    assert 'policy database does not match\n  service="db": service is "storefront"\n  team="data": team is not there' in text
+    assert 'policy storefront matches\n  incident service="storefront",region="eu"' in text
+    assert "default" not in text  # it was never asked
+    rows = [line.split() for line in text.split("WHO", 1)[1].strip().splitlines()]
+    assert ["mon", "2026-03-02", "08:56:00", "0s", "held"] in rows
+    assert ["mon", "2026-03-02", "09:02:00", "6m", "told", "inform", "&customers", "via", "sms", "(2", "messages)"] in rows
+    assert ["mon", "2026-03-02", "09:02:00", "6m", "vp", "page", "carol", "via", "sms"] in rows
+    lead = [row for row in rows if "lead" in row]
+    assert len(lead) == 1 and lead[0][:4] == ["mon", "2026-03-02", "08:57:00", "1m"]
+    # Who has duty is asked at that time: an hour later it is the other one.
+    later = run(tmp_path, "explain", "--at", "2026-03-02T08:56:00Z", *EVENT).stdout
+    assert [line.split()[6] for line in later.splitlines() if " lead " in line] != [lead[0][6]]
+
+
+def test_the_same_as_json(tmp_path):
+    event = {"source": "shop", "summary": "hm", "severity": "info", "labels": {"service": "storefront"}}
+    got = run(tmp_path, "explain", "--at", "2026-03-02T08:00:00Z", "--json", stdin=json.dumps(event, indent=2))
+    assert got.returncode == 0, got.stderr
+    told = json.loads(got.stdout)
+    assert told["at"] == "2026-03-02T08:00:00Z" and told["key"] == 'labels:service="storefront"'
+    assert [(p["policy"], p["matches"]) for p in told["policies"]] == [("database", False), ("storefront", False),
+                                                                       ("default", True)]
+    assert told["policies"][1]["misses"] == [{"line": 1, "matcher": 'severity=~"critical|error"', "value": "info"}]
+    assert [line["to"] for line in told["ladder"] if line.get("kind") == "page"] == ["carol"] * 2  # page and fallback
+
+
+def test_what_goes_on_finds_more_than_one(tmp_path):
+    config = PEOPLE + POLICIES.replace("[policy database]", "[policy all]\nmatch = service!=\"\"\ncontinue = yes\npage = ann\n"
+                                                            "[policy database]")
+    told = json.loads(run(tmp_path, "explain", "--json", *EVENT, config=config).stdout)
+    assert [p["policy"] for p in told["policies"] if p["matches"]] == ["all", "storefront"]
+    assert {line["incident"] for line in told["ladder"]} == {1, 2}
+
+
+@pytest.mark.parametrize("arguments, stdin, says", [
+    (["--at", "yesterday", "x"], None, "RFC 3339"),
+    (["--for", "0", "x"], None, "duration"),
+    ([], "{", "standard input"),
+    ([], '{"severity":"loud"}', "severity"),
+    (["x", "no-label"], None, "usage"),
+])
+def test_bad_input(tmp_path, arguments, stdin, says):
+    got = run(tmp_path, "explain", *arguments, stdin=stdin)
+    assert got.returncode in (64, 65) and says in got.stderr and got.stdout == ""
+
+
+def test_a_good_configuration_has_no_findings(tmp_path):
+    got = run(tmp_path, "check", "--strict")
+    assert got.returncode == 0 and got.stdout.endswith(": good\n"), got.stdout
+
+
+CASES = {
+    "a gap": ("[schedule lead]\nmembers = ann, bob\nrotate = daily 09:00",
+              "[schedule lead]\nmembers = ann, bob\nduring = mon-fri 00:00-24:00", "[schedule lead] nobody has duty from "),
+    "no address": ("[contact ann]\nsms = +15550100", "[contact ann]\nname = Ann", "[contact ann] is to be called and has no address"),
+    "hidden": ("[policy storefront]\nmatch = service=\"storefront\", severity=~\"critical|error\"",
+               "[policy storefront]\nmatch = service=\"db\", severity=~\"critical|error\", region=\"eu\"",
+               "[policy storefront] no alert gets here: [policy database] above takes them all"),
+    "no wait": ("page = @lead\nwait = 5m", "page = @lead\nwait = 0",
+                "[step storefront/lead] has wait = 0: vp is paged at the same moment"),
+    "explodes": ("match = team=\"data\"", "match = team=~\"(d+)+x\"", "team=~\"(d+)+x\" gives up on long texts such as \"dddd...\""),
+    "nobody's": ("[policy default]", "[contact zoe]\nsms = +15550103\n[policy default]",
+                 "[contact zoe] is named by no team, schedule or policy"),
+    "unused": ("inform = &customers", "inform = carol", "[audience customers] is named by no policy"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_findings(tmp_path, case):
+    old, new, says = CASES[case]
+    config = PEOPLE + POLICIES
+    assert old in config
+    got = run(tmp_path, "check", "--strict", config=config.replace(old, new))
+    assert got.returncode == 1, got.stdout + got.stderr
+    assert any(line.startswith("warning: ") and says in line for line in got.stdout.splitlines()), got.stdout
+    assert run(tmp_path, "check", config=config.replace(old, new)).returncode == 0
+
+
+def test_layers_may_be_empty_as_long_as_somebody_is_called(tmp_path):
+    layered = ("[schedule lead]\nmembers = ann\nlayers = nights\n[schedule nights]\nmembers = bob\n"
+               "during = 22:00-06:00")
+    config = (PEOPLE + POLICIES).replace("[schedule lead]\nmembers = ann, bob\nrotate = daily 09:00", layered)
+    got = run(tmp_path, "check", "--strict", config=config)
+    assert got.returncode == 0, got.stdout
+
+
+def test_errors_come_before_findings(tmp_path):
+    got = run(tmp_path, "check", config=PEOPLE + POLICIES + "[policy x]\npage = nobody\n")
+    assert got.returncode == 78 and "there is no" in got.stderr and got.stdout == ""

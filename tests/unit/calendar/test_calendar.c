@@ -1,0 +1,405 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/base/json.h"
+#include "gateway/base/text.h"
+#include "gateway/calendar/calendar.h"
+
+enum { ZONES_MAX = 16, FILE_BYTES_MAX = 1 << 20 };
+
+struct world {
+    struct zone *zones[ZONES_MAX];
+    size_t zone_count;
+    struct arena arena;
+    struct calendar_options options;
+    struct calendar_shift *shifts;
+    size_t count;
+    struct err err;
+};
+
+static char *read_file(const char *path, size_t *out_count)
+{
+    FILE *file = fopen(path, "rb");
+    if (file == NULL)
+        return NULL;
+    char *bytes = malloc(FILE_BYTES_MAX + 1);
+    assert_non_null(bytes);
+    *out_count = fread(bytes, 1, FILE_BYTES_MAX, file);
+    bytes[*out_count] = '\0';
+    assert_int_equal(fclose(file), 0);
+    return bytes;
+}
+
+static const struct zone *find_zone(void *self, const char *name)
+{
+    struct world *world = self;
+    char path[512];
+    for (size_t i = 0; i < world->zone_count; i++) {
+        if (text_equal(zone_name(world->zones[i]), name))
+            return world->zones[i];
+    }
+    if (strstr(name, "..") != NULL || strpbrk(name, " \\") != NULL || name[0] == '/')
+        return NULL;
+    (void)snprintf(path, sizeof(path), "/usr/share/zoneinfo/%s", name);
+    size_t count = 0;
+    char *bytes = read_file(path, &count);
+    struct zone *zone = NULL;
+    if (bytes != NULL && zone_parse(name, bytes, count, &zone, NULL) == 0) {
+        assert_true(world->zone_count < ZONES_MAX);
+        world->zones[world->zone_count++] = zone;
+    }
+    free(bytes);
+    return zone;
+}
+
+static int64_t instant(const char *text)
+{
+    struct civil civil = {0};
+    char end = '\0';
+    int read = sscanf(text, "%d-%d-%dT%d:%d:%d%c", &civil.year, &civil.month, &civil.day,
+                      &civil.hour, &civil.minute, &civil.second, &end);
+    assert_true(read == 7 && end == 'Z');
+    struct zone *utc = zone_utc();
+    int64_t at_ms = zone_instant(utc, &civil);
+    zone_destroy(utc);
+    return at_ms;
+}
+
+static int set_up(void **state)
+{
+    struct world *world = calloc(1, sizeof(*world));
+    assert_non_null(world);
+    arena_init(&world->arena);
+    world->options = (struct calendar_options){.find_zone = find_zone,
+                                               .self = world,
+                                               .from_ms = instant("2024-01-01T00:00:00Z"),
+                                               .until_ms = instant("2030-01-01T00:00:00Z")};
+    world->options.zone = find_zone(world, "Europe/Berlin");
+    assert_non_null(world->options.zone);
+    *state = world;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct world *world = *state;
+    arena_clear(&world->arena);
+    for (size_t i = 0; i < world->zone_count; i++)
+        zone_destroy(world->zones[i]);
+    free(world);
+    return 0;
+}
+
+static int read_text(struct world *world, const char *text)
+{
+    return calendar_read(text, strlen(text), &world->options, &world->arena, &world->shifts,
+                         &world->count, &world->err);
+}
+
+/* One event in a calendar around it. */
+static int read_event(struct world *world, const char *lines)
+{
+    return read_text(
+        world, arena_printf(&world->arena,
+                            "BEGIN:VCALENDAR\nVERSION:2.0\nBEGIN:VEVENT\nUID:u1\nSUMMARY:ann\n%s"
+                            "END:VEVENT\nEND:VCALENDAR\n",
+                            lines));
+}
+
+static void expect_shift(const struct world *world, size_t index, const char *from,
+                         const char *until)
+{
+    char text[2][TEXT_RFC3339_BYTES];
+    assert_true(index < world->count);
+    assert_int_equal(world->shifts[index].from_ms, instant(from));
+    if (world->shifts[index].until_ms != instant(until))
+        fail_msg("shift %zu is %s to %s, want %s to %s", index,
+                 text_rfc3339(world->shifts[index].from_ms, text[0]),
+                 text_rfc3339(world->shifts[index].until_ms, text[1]), from, until);
+}
+
+/* "2026-03-02T08:00:00Z"; a date or a floating time is in the zone of the test. */
+static int64_t expected_at(const struct world *world, const char *text)
+{
+    struct civil civil = {0};
+    if (strchr(text, 'Z') != NULL)
+        return instant(text);
+    int read = sscanf(text, "%d-%d-%dT%d:%d:%d", &civil.year, &civil.month, &civil.day, &civil.hour,
+                      &civil.minute, &civil.second);
+    assert_true(read == 3 || read == 6);
+    return zone_instant(world->options.zone, &civil);
+}
+
+static bool has_shift(const struct world *world, int64_t from_ms, int64_t until_ms,
+                      const char *summary)
+{
+    for (size_t i = 0; i < world->count; i++) {
+        const struct calendar_shift *shift = &world->shifts[i];
+        if (shift->from_ms == from_ms && shift->until_ms == until_ms &&
+            text_equal(shift->summary, summary))
+            return true;
+    }
+    return false;
+}
+
+/* The samples' instances were made by another reader; where a rule has no end they stop after some. */
+static void test_samples(void **state)
+{
+    struct world *world = *state;
+    size_t count = 0;
+    char *bytes = read_file(SAMPLES_DIR "/expected-occurrences.json", &count);
+    assert_non_null(bytes);
+    struct json *expected = NULL;
+    assert_int_equal(json_parse(bytes, count, &expected, &world->err), 0);
+    static const char *const files[] = {"floating-and-lf.ics",
+                                        "google-allday.ics",
+                                        "google-nightly-dst.ics",
+                                        "google-weekly-rotation.ics",
+                                        "outlook-windows-tzid.ics",
+                                        "pagerduty-style.ics",
+                                        "rrule-mix.ics",
+                                        "opsgenie-style-unconfirmed.ics"};
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        char path[512];
+        size_t ical_count = 0;
+        (void)snprintf(path, sizeof(path), "%s/%s", SAMPLES_DIR, files[i]);
+        char *ical = read_file(path, &ical_count);
+        assert_non_null(ical);
+        if (calendar_read(ical, ical_count, &world->options, &world->arena, &world->shifts,
+                          &world->count, &world->err) != 0)
+            fail_msg("%s: %s", files[i], world->err.text);
+        free(ical);
+        const struct json *list = json_get(expected, files[i]);
+        assert_true(json_count(list) > 0);
+        for (size_t j = 0; j < json_count(list); j++) {
+            const struct json *row = json_at(list, j);
+            const char *from = json_string(json_at(row, 0));
+            const char *until = json_string(json_at(row, 1));
+            const char *summary = json_string(json_at(row, 2));
+            if (!has_shift(world, expected_at(world, from), expected_at(world, until), summary))
+                fail_msg("%s: no %s to %s: %s", files[i], from, until, summary);
+        }
+        bool is_endless = text_equal(files[i], "google-weekly-rotation.ics");
+        if (!is_endless && world->count != json_count(list))
+            fail_msg("%s: %zu shifts, want %zu", files[i], world->count, json_count(list));
+    }
+    json_free(expected);
+    free(bytes);
+}
+
+static void test_exceptions(void **state)
+{
+    struct world *world = *state;
+    size_t count = 0;
+    char *ical = read_file(SAMPLES_DIR "/google-weekly-rotation.ics", &count);
+    assert_int_equal(calendar_read(ical, count, &world->options, &world->arena, &world->shifts,
+                                   &world->count, &world->err),
+                     0);
+    free(ical);
+    /* EXDATE, and the instance that carol took over and prolonged. */
+    assert_false(has_shift(world, instant("2026-03-23T08:00:00Z"), instant("2026-03-30T07:00:00Z"),
+                           "bob@example.com"));
+    assert_false(has_shift(world, instant("2026-04-06T07:00:00Z"), instant("2026-04-13T07:00:00Z"),
+                           "bob@example.com"));
+    assert_int_equal(world->shifts[0].mail_count, 1);
+    assert_string_equal(world->shifts[0].mails[0], "alice@example.com");
+}
+
+static void test_clock_changes(void **state)
+{
+    struct world *world = *state;
+    /* 2026-10-25: 03:00 becomes 02:00. Twice 02:30: the earlier; the end keeps its wall clock. */
+    assert_int_equal(
+        read_event(world, "DTSTART;TZID=Europe/Berlin:20261024T023000\n"
+                          "DTEND;TZID=Europe/Berlin:20261024T060000\nRRULE:FREQ=DAILY;COUNT=3\n"),
+        0);
+    assert_int_equal(world->count, 3);
+    expect_shift(world, 0, "2026-10-24T00:30:00Z", "2026-10-24T04:00:00Z");
+    expect_shift(world, 1, "2026-10-25T00:30:00Z", "2026-10-25T05:00:00Z");
+    expect_shift(world, 2, "2026-10-26T01:30:00Z", "2026-10-26T05:00:00Z");
+    /* A duration of hours is exact, of days is of the wall clock. */
+    assert_int_equal(
+        read_event(world, "DTSTART;TZID=Europe/Berlin:20261024T220000\nDURATION:PT8H\n"), 0);
+    expect_shift(world, 0, "2026-10-24T20:00:00Z", "2026-10-25T04:00:00Z");
+    assert_int_equal(
+        read_event(world, "DTSTART;TZID=Europe/Berlin:20261024T220000\nDURATION:P1D\n"), 0);
+    expect_shift(world, 0, "2026-10-24T20:00:00Z", "2026-10-25T21:00:00Z");
+    /* Half an hour's change: Lord Howe, 2026-04-05 02:00 becomes 01:30. */
+    assert_int_equal(read_event(world,
+                                "DTSTART;TZID=Australia/Lord_Howe:20260404T014500\nDURATION:PT1H\n"
+                                "RRULE:FREQ=DAILY;COUNT=3\n"),
+                     0);
+    expect_shift(world, 1, "2026-04-04T14:45:00Z", "2026-04-04T15:45:00Z");
+    expect_shift(world, 2, "2026-04-05T15:15:00Z", "2026-04-05T16:15:00Z");
+    /* The southern spring: Santiago, midnight of 2026-09-06 is not there. */
+    assert_int_equal(
+        read_event(world, "DTSTART;TZID=America/Santiago:20260906T000000\nDURATION:PT1H\n"), 0);
+    expect_shift(world, 0, "2026-09-06T04:00:00Z", "2026-09-06T05:00:00Z");
+}
+
+/* Hand-overs of a weekly rotation leave no gap and no overlap in any week of fourteen years, in zones of both halves of
+ * the world. */
+static void test_weeks_meet(void **state)
+{
+    static const char *const zones[] = {
+        "Europe/Berlin", "America/New_York",  "America/Sao_Paulo", "Australia/Lord_Howe",
+        "Asia/Kolkata",  "Africa/Casablanca", "Pacific/Apia",      "Asia/Tehran"};
+    struct world *world = *state;
+    world->options.from_ms = instant("2012-01-01T00:00:00Z");
+    for (size_t i = 0; i < sizeof(zones) / sizeof(zones[0]); i++) {
+        const char *lines =
+            arena_printf(&world->arena,
+                         "DTSTART;TZID=%s:20120102T023000\nDTEND;TZID=%s:20120109T023000\n"
+                         "RRULE:FREQ=WEEKLY\n",
+                         zones[i], zones[i]);
+        assert_int_equal(read_event(world, lines), 0);
+        assert_true(world->count > 900);
+        for (size_t j = 1; j < world->count; j++)
+            assert_int_equal(world->shifts[j].from_ms, world->shifts[j - 1].until_ms);
+    }
+}
+
+static void test_window(void **state)
+{
+    struct world *world = *state;
+    world->options.from_ms = instant("2026-06-01T12:00:00Z");
+    world->options.until_ms = instant("2026-06-03T12:00:00Z");
+    assert_int_equal(
+        read_event(world, "DTSTART:20260101T000000Z\nDTEND:20260102T000000Z\nRRULE:FREQ=DAILY\n"),
+        0);
+    assert_int_equal(world->count, 3); /* those that touch it, whole */
+    expect_shift(world, 0, "2026-06-01T00:00:00Z", "2026-06-02T00:00:00Z");
+    expect_shift(world, 2, "2026-06-03T00:00:00Z", "2026-06-04T00:00:00Z");
+}
+
+static void test_endings(void **state)
+{
+    struct world *world = *state;
+    /* UNTIL in UTC is of the zone's wall clock: 09:00 in New York is 13:00 in summer. */
+    assert_int_equal(read_event(world,
+                                "DTSTART;TZID=America/New_York:20260601T090000\nDURATION:PT1H\n"
+                                "RRULE:FREQ=DAILY;UNTIL=20260603T130000Z\n"),
+                     0);
+    assert_int_equal(world->count, 3);
+    assert_int_equal(read_event(world,
+                                "DTSTART;TZID=America/New_York:20260601T090000\nDURATION:PT1H\n"
+                                "RRULE:FREQ=DAILY;UNTIL=20260603\n"),
+                     0);
+    assert_int_equal(world->count, 3);
+    assert_int_equal(
+        read_event(world, "STATUS:CANCELLED\nDTSTART:20260601T090000Z\nDURATION:PT1H\n"), 0);
+    assert_int_equal(world->count, 0);
+    assert_int_equal(read_event(world, "DTSTART:20260601T090000Z\n"), 0); /* has no length */
+    assert_int_equal(world->count, 0);
+    assert_int_equal(read_event(world, "DTSTART;VALUE=DATE:20260601\nRRULE:FREQ=DAILY;COUNT=3\n"
+                                       "EXDATE;VALUE=DATE:20260602\n"),
+                     0);
+    assert_int_equal(world->count, 2);
+    expect_shift(world, 1, "2026-06-02T22:00:00Z", "2026-06-03T22:00:00Z");
+}
+
+static void test_zone_names(void **state)
+{
+    struct world *world = *state;
+    assert_int_equal(
+        read_event(world, "DTSTART;TZID=/example.org/20260101_1/Europe/Paris:20260601T090000\n"
+                          "DURATION:PT1H\n"),
+        0);
+    expect_shift(world, 0, "2026-06-01T07:00:00Z", "2026-06-01T08:00:00Z");
+    /* An end in another zone: the length is exact. */
+    assert_int_equal(read_event(world, "DTSTART;TZID=Europe/Paris:20260601T090000\n"
+                                       "DTEND;TZID=America/New_York:20260601T090000\n"),
+                     0);
+    expect_shift(world, 0, "2026-06-01T07:00:00Z", "2026-06-01T13:00:00Z");
+}
+
+static void test_refused(void **state)
+{
+    static const struct {
+        const char *lines;
+        const char *says;
+    } cases[] = {
+        {"DTSTART;TZID=Mars/Olympus:20260601T090000\nDURATION:PT1H\n", "Mars/Olympus"},
+        {"DTSTART;TZID=../../etc/passwd:20260601T090000\nDURATION:PT1H\n", "no time zone"},
+        {"DURATION:PT1H\n", "no valid DTSTART"},
+        {"DTSTART:20261301T090000Z\nDURATION:PT1H\n", "DTSTART"},
+        {"DTSTART:20260229T090000Z\nDURATION:PT1H\n", "DTSTART"},
+        {"DTSTART:20260601T090000Z\nDTEND:20260601T250000Z\n", "DTEND"},
+        {"DTSTART:20260601T090000Z\nDURATION:PT1H\nRRULE:FREQ=DAILY\nEXDATE:20260631T090000Z\n",
+         "EXDATE"},
+        {"DTSTART:gibberish\nDURATION:PT1H\n", "DTSTART"},
+        {"DTSTART:20260601T090000Z\nDTEND:20260601T080000Z\n", "ends before"},
+        {"DTSTART:20260601T090000Z\nDURATION:-PT1H\n", "ends before"},
+        {"DTSTART:20260601T090000Z\nDURATION:PT1H\nRRULE:FREQ=SECONDLY\n", "every second"},
+        {"DTSTART:20260601T090000Z\nDURATION:PT1H\nRRULE:FREQ=MINUTELY\n", "every second"},
+        {"DTSTART:20260601T090000Z\nDURATION:PT1H\nRRULE:FREQ=SOMETIMES\n", "RRULE"},
+        {"DTSTART:20260601T090000Z\nDURATION:PT1H\nRECURRENCE-ID;RANGE=THISANDFUTURE:"
+         "20260601T090000Z\n",
+         "RANGE"},
+        {"DTSTART:19000101T000000Z\nDURATION:PT1H\nRRULE:FREQ=HOURLY;BYMINUTE=0,10,20,30,40,50\n",
+         "instances"},
+    };
+    struct world *world = *state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        world->err = (struct err){0};
+        if (read_event(world, cases[i].lines) == 0)
+            fail_msg("case %zu was taken, want '%s'", i, cases[i].says);
+        if (strstr(world->err.text, cases[i].says) == NULL)
+            fail_msg("case %zu says '%s', want '%s'", i, world->err.text, cases[i].says);
+        assert_non_null(strstr(world->err.text, "'ann'"));
+    }
+    static const char *const texts[] = {"", "hello",
+                                        "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20260601T090000Z\n",
+                                        "<html><body>Sign in</body></html>",
+                                        "BEGIN:VEVENT\nDTSTART:20260601T090000Z\nEND:VEVENT\n"};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (read_text(world, texts[i]) == 0)
+            fail_msg("text %zu was taken", i);
+    }
+}
+
+/* A calendar cut at any byte is refused or, past its end, the whole. */
+static void test_cut_short(void **state)
+{
+    struct world *world = *state;
+    size_t count = 0;
+    char *ical = read_file(SAMPLES_DIR "/google-nightly-dst.ics", &count);
+    assert_non_null(ical);
+    size_t end = (size_t)(strstr(ical, "END:VCALENDAR") - ical) + strlen("END:VCALENDAR");
+    for (size_t cut = 0; cut < end; cut++) {
+        if (calendar_read(ical, cut, &world->options, &world->arena, &world->shifts, &world->count,
+                          &world->err) == 0)
+            fail_msg("cut at byte %zu it was taken, with %zu shifts", cut, world->count);
+        arena_reset(&world->arena);
+    }
+    assert_int_equal(calendar_read(ical, end, &world->options, &world->arena, &world->shifts,
+                                   &world->count, &world->err),
+                     0);
+    assert_int_equal(world->count, 7);
+    free(ical);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_samples, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_exceptions, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_clock_changes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_weeks_meet, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_window, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_endings, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_zone_names, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_cut_short, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
