@@ -285,6 +285,10 @@ static void build_channel(struct build *build, const struct ini_section *section
                       section->name);
     }
     fit_in_flight(build, section, channel);
+    /* Mail to everybody goes to one server, over as many connections as the plugin's `sessions` say. */
+    if (text_equal(channel->plugin, "email") && section_entry(section, "per_target") == NULL) {
+        channel->per_target = channel->in_flight;
+    }
     build_values(build, section, channel);
     check_mailboxes(build, section, channel);
 }

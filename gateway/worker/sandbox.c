@@ -104,7 +104,7 @@ static int allow_some(scmp_filter_ctx filter)
     const struct scmp_arg_cmp read_only =
         SCMP_A1(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY);
     const struct scmp_arg_cmp thread = SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD);
-    const struct scmp_arg_cmp no_new_limit = SCMP_A2(SCMP_CMP_EQ, 0);
+    const struct scmp_arg_cmp no_new_limit = SCMP_A2(SCMP_CMP_EQ, 0, 0);
     static const int domains[] = {AF_INET, AF_INET6, AF_NETLINK};
     static const unsigned ioctls[] = {FIONREAD, FIONBIO};
     int failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1, read_at);
@@ -119,11 +119,11 @@ static int allow_some(scmp_filter_ctx filter)
                  ? failed
                  : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1, no_new_limit);
     for (size_t i = 0; i < COUNT(domains) && failed == 0; i++) {
-        const struct scmp_arg_cmp domain = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)domains[i]);
+        const struct scmp_arg_cmp domain = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)domains[i], 0);
         failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, domain);
     }
     for (size_t i = 0; i < COUNT(ioctls) && failed == 0; i++) {
-        const struct scmp_arg_cmp what = SCMP_A1(SCMP_CMP_EQ, ioctls[i]);
+        const struct scmp_arg_cmp what = SCMP_A1(SCMP_CMP_EQ, ioctls[i], 0);
         failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, what);
     }
     return failed;
