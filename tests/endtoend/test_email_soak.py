@@ -45,8 +45,13 @@ class SmtpServerLedger:
     def address(self, implicit):
         return (self.implicit if implicit else self.by_starttls).address
 
-    def wait_arrived(self, count):
+    def arrived(self):
         return len(self.by_starttls.messages) + len(self.implicit.messages)
+
+    def wait_arrived(self, count):
+        """The ledger is told of a mail a moment after the client is."""
+        wait_for(lambda: self.arrived() >= count, f"{count} mails in the ledger")
+        return self.arrived()
 
     def protocols(self):
         events = self.by_starttls.of("secure") + self.implicit.of("secure")
