@@ -242,12 +242,15 @@ static void finish_rest(struct session *session, enum channel_helped helped, con
         [CHANNEL_HELPER_LATE] = "timeout",  [CHANNEL_HELPER_DIED] = "helper",
         [CHANNEL_HELPER_ABSENT] = "helper", [CHANNEL_HELPER_STOPPED] = "stopped",
     };
+    const char *detail = helped == CHANNEL_HELPED        ? "the helper gave no answer for it"
+                         : helped == CHANNEL_HELPER_LATE ? "the session with the mail server was "
+                                                           "not over in time and was ended"
+                                                         : why;
     for (size_t i = 0; i < session->count; i++) {
         struct result_note note;
         if (!session->is_finished[i]) {
             result_set(&note, session->was_given[i] ? CHANNEL_UNKNOWN : CHANNEL_RETRY,
-                       reasons[helped],
-                       helped == CHANNEL_HELPED ? "the helper gave no answer for it" : why);
+                       reasons[helped], detail);
             finish(session, i, &note);
         }
     }

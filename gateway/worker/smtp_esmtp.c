@@ -208,6 +208,16 @@ static void judge_message(struct talk *talk, const struct part *part)
     }
 }
 
+static void begin_connection(struct talk *talk)
+{
+    talk->stage = SMTP_GREETING;
+    talk->has_quit = false;
+    talk->answer = (struct run_answer){.code = 0};
+    talk->refused_login = (struct run_answer){.code = 0};
+    talk->trouble[0] = '\0';
+    hurry(talk);
+}
+
 static void on_event(smtp_session_t session, int event, void *context, ...)
 {
     struct talk *talk = context;
@@ -218,8 +228,11 @@ static void on_event(smtp_session_t session, int event, void *context, ...)
     switch (event) {
     case SMTP_EV_CONNECT:
         set_alarm(0);
-        hurry(talk);
-        talk->stage = SMTP_GREETING;
+        begin_connection(talk);
+        break;
+    case SMTP_EV_DISCONNECT:
+        /* After a refused greeting it goes on to the host's next address. */
+        set_alarm(talk->run->job->connect_timeout_ms);
         break;
     case SMTP_EV_MAILSTATUS:
         (void)va_arg(list, const char *);

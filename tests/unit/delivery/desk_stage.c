@@ -28,7 +28,8 @@ void stage_finish(size_t index, enum channel_outcome outcome, const char *reason
     const struct channel_result result = {.size = sizeof result,
                                           .outcome = outcome,
                                           .reason = reason,
-                                          .retry_after_ms = retry_after_ms};
+                                          .retry_after_ms = retry_after_ms,
+                                          .peer_is_well = text_equal(reason, STAGE_WELL) ? 1 : 0};
     const struct fake_send *sent = &fake.sends[index];
     sent->host->finish(sent->host->self, sent->ticket, &result);
 }
