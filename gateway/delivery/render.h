@@ -3,8 +3,8 @@
  * attempt.
  *
  * Shape:   snapshot JSON + details + links -> body, content type, subject. Formats: "text"
- *          (plain text for people), "email" (a complete mail) and "webhook" (the Standard Webhooks
- *          envelope).
+ *          (plain text for people), "sms" (a short message: number, words to answer and link are whole, what is
+ *          between is cut to the parts it may fill), "email" (a complete mail) and "webhook" (the Standard Webhooks envelope).
  * Owns:    render_clear frees what render_make filled.
  * Threads: any; pure.
  * Limits:  a body of RENDER_BODY_MAX bytes, a subject of RENDER_SUBJECT_BYTES - 1. Outside texts
@@ -32,6 +32,8 @@
 #define RENDER_BODY_MAX (256 * 1024)
 #define RENDER_SUBJECT_BYTES 256
 #define RENDER_TEXT_MAX 16384 /* of a text that was written for the reader */
+#define RENDER_SMS_PARTS_DEFAULT 3
+#define RENDER_SMS_PARTS_MAX 10 /* 1530 characters: providers take 1600 */
 
 struct render_context {
     const char *format;     /* of the channel's plugin */
@@ -41,6 +43,8 @@ struct render_context {
     const char *mail_reply_to; /* and its `reply_to`; "": as `from` */
     const struct secret *token_key;
     int64_t now_ms;
+    size_t sms_parts_max;   /* 0: the default; a fixed part that alone needs more has more */
+    bool sms_transliterate; /* typographic characters become plain ones */
 };
 
 struct rendered {
@@ -106,6 +110,7 @@ bool render_add_answer_url(struct strbuf *out, const struct render_view *view);
 bool render_add_reply_hint(struct strbuf *out, const struct render_view *view);
 
 void render_text(const struct render_view *view, struct strbuf *out);
+void render_sms(const struct render_view *view, struct strbuf *out);
 void render_webhook(const struct render_view *view, struct strbuf *out);
 
 #endif
