@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <seccomp.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/socket.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -96,6 +97,11 @@ static int allow_calls(scmp_filter_ctx filter, const int *calls, size_t count)
     return failed;
 }
 
+static struct scmp_arg_cmp equals(unsigned argument, uint64_t value)
+{
+    return (struct scmp_arg_cmp){.arg = argument, .op = SCMP_CMP_EQ, .datum_a = value};
+}
+
 /* Calls that are harmless or not by what they are asked for. */
 static int allow_some(scmp_filter_ctx filter)
 {
@@ -104,7 +110,7 @@ static int allow_some(scmp_filter_ctx filter)
     const struct scmp_arg_cmp read_only =
         SCMP_A1(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY);
     const struct scmp_arg_cmp thread = SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD);
-    const struct scmp_arg_cmp no_new_limit = SCMP_A2(SCMP_CMP_EQ, 0, 0);
+    const struct scmp_arg_cmp no_new_limit = equals(2, 0);
     static const int domains[] = {AF_INET, AF_INET6, AF_NETLINK};
     static const unsigned ioctls[] = {FIONREAD, FIONBIO};
     int failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1, read_at);
@@ -119,11 +125,11 @@ static int allow_some(scmp_filter_ctx filter)
                  ? failed
                  : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1, no_new_limit);
     for (size_t i = 0; i < COUNT(domains) && failed == 0; i++) {
-        const struct scmp_arg_cmp domain = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)domains[i], 0);
+        const struct scmp_arg_cmp domain = equals(0, (uint64_t)domains[i]);
         failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, domain);
     }
     for (size_t i = 0; i < COUNT(ioctls) && failed == 0; i++) {
-        const struct scmp_arg_cmp what = SCMP_A1(SCMP_CMP_EQ, ioctls[i], 0);
+        const struct scmp_arg_cmp what = equals(1, ioctls[i]);
         failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, what);
     }
     return failed;

@@ -53,9 +53,14 @@ class SmtpServer:
                 self.events.append(event)
                 self.changed.notify_all()
 
-    def of(self, kind):
+    def _seen(self, kind):
         with self.changed:
             return [event for event in self.events if event["event"] == kind]
+
+    def of(self, kind):
+        """All events of this kind until now: what a client has been answered is among them."""
+        self._tell(None)
+        return self._seen(kind)
 
     @property
     def messages(self):
@@ -70,17 +75,21 @@ class SmtpServer:
             def enough():
                 return sum(event["event"] == kind for event in self.events) >= count
             assert self.changed.wait_for(enough, DEADLINE), f"waited {DEADLINE:.0f} s for {kind} {count}"
-        return self.of(kind)[count - 1]
+        return self._seen(kind)[count - 1]
 
     def wait_messages(self, count=1):
         wait_for(lambda: len(self.messages) >= count, f"{count} messages at the mail server")
         return self.messages
 
     def fault(self, **faults):
-        seen = len(self.of("faults"))
-        self.process.stdin.write(json.dumps(faults) + "\n")
-        self.process.stdin.flush()
-        self.wait_event("faults", seen + 1)
+        self._tell(faults)
+
+    def _tell(self, faults_or_none):
+        if self.process.poll() is None:
+            seen = len(self._seen("faults"))
+            self.process.stdin.write(json.dumps(faults_or_none) + "\n")
+            self.process.stdin.flush()
+            self.wait_event("faults", seen + 1)
 
     def stop(self):
         """Gone at once: connections are reset, later ones refused."""

@@ -125,7 +125,7 @@ listener.listen(options.port || 0, options.host || "127.0.0.1");
 
 const lines = createInterface({ input: process.stdin });
 lines.on("line", (line) => {
-  faults = JSON.parse(line);
+  faults = JSON.parse(line) ?? faults; // null: only say when all before it was said
   say({ event: "faults" });
 });
 lines.on("close", () => process.exit(0));
