@@ -16,6 +16,7 @@
 #include "channels/support/result.h"
 #include "gateway/base/arena.h"
 #include "gateway/base/assert.h"
+#include "gateway/base/mailbox.h"
 #include "gateway/base/parse.h"
 #include "gateway/base/text.h"
 #include "gateway/worker/smtp_wire.h"
@@ -334,22 +335,13 @@ static int take_address(const char *key, const char *text, char **out_address, c
                         size_t why_size)
 {
     struct err err = {.code = ERR_NONE};
-    const char *open = strrchr(text, '<');
-    const char *begin = open == NULL ? text : open + 1;
-    size_t count = strcspn(begin, ">");
-    char *address = heap_strdup(begin);
-    address[count] = '\0';
-    bool is_closed = open == NULL ? begin[count] == '\0' : strcmp(begin + count, ">") == 0;
-    if (is_closed && smtp_address_check(address, &err) == 0) {
-        *out_address = address;
-        return 0;
+    struct mailbox mailbox;
+    if (mailbox_parse(text, &mailbox, &err) != 0) {
+        (void)snprintf(why, why_size, "%s: %.220s", key, err.text);
+        return -1;
     }
-    free(address);
-    (void)snprintf(why, why_size,
-                   "%s: got '%.100s', want an address like alerts@example.com or Acme alerts "
-                   "<alerts@example.com>",
-                   key, text);
-    return -1;
+    *out_address = heap_strdup(mailbox.address);
+    return 0;
 }
 
 static int read_sender(struct email *email, const char *const *values, char *why, size_t why_size)
@@ -362,21 +354,19 @@ static int read_sender(struct email *email, const char *const *values, char *why
     }
     const char *hello =
         values[OPTION_HELLO][0] != '\0' ? values[OPTION_HELLO] : strrchr(from, '@') + 1;
-    if (!smtp_is_ascii(hello)) {
-        hello = "localhost"; /* of a domain in another script; the server knows us by our login */
-    }
+    /* A domain in another script is not one to greet with; the server knows us by our login. */
+    hello = smtp_is_ascii(hello) ? hello : "localhost";
     email->hello = heap_strdup(hello);
     email->sender = from;
     if (hello[strspn(hello, host_chars)] != '\0') {
         (void)snprintf(why, why_size, "hello: got '%.100s', want the name of a host", hello);
         return -1;
     }
-    if (values[OPTION_REPLY_TO][0] != '\0') {
-        if (take_address("reply_to", values[OPTION_REPLY_TO], &reply_to, why, why_size) != 0) {
-            return -1;
-        }
-        free(reply_to); /* the message has it */
+    if (values[OPTION_REPLY_TO][0] != '\0' &&
+        take_address("reply_to", values[OPTION_REPLY_TO], &reply_to, why, why_size) != 0) {
+        return -1;
     }
+    free(reply_to); /* the message has it */
     if (values[OPTION_BOUNCES_TO][0] != '\0') {
         email->sender = NULL;
         free(from);
@@ -478,14 +468,41 @@ static int start_threads(struct email *email, size_t count, char *why, size_t wh
     return -1;
 }
 
+static void free_settings(struct email *email)
+{
+    free(email->destination);
+    free(email->hello);
+    free(email->sender);
+}
+
+static int check_count(const struct channel_config *config, char *why, size_t why_size)
+{
+    if (config->value_count != OPTION_COUNT) {
+        (void)snprintf(why, why_size, "got %zu values, want %d", config->value_count, OPTION_COUNT);
+        return -1;
+    }
+    return 0;
+}
+
+/* The same reading as for `create`, thrown away: a configuration is refused before anything runs by it. */
+static int email_check(const struct channel_config *config, char *why, size_t why_size)
+{
+    size_t sessions = 0;
+    struct email *email = heap_alloc(sizeof *email);
+    bool is_good = check_count(config, why, why_size) == 0 &&
+                   read_settings(email, config->values, &sessions, why, why_size) == 0;
+    free_settings(email);
+    free(email);
+    return is_good ? 0 : -1;
+}
+
 static void email_destroy(void *self);
 
 static int email_create(const struct channel_host *host, const struct channel_config *config,
                         void **out_self, char *why, size_t why_size)
 {
     size_t sessions = 0;
-    if (config->value_count != OPTION_COUNT) {
-        (void)snprintf(why, why_size, "got %zu values, want %d", config->value_count, OPTION_COUNT);
+    if (check_count(config, why, why_size) != 0) {
         return -1;
     }
     if (host->size < sizeof *host) {
@@ -556,9 +573,7 @@ static void email_destroy(void *self)
     }
     ASSERT(pthread_cond_destroy(&email->ring_changed) == 0);
     ASSERT(pthread_mutex_destroy(&email->ring_lock) == 0);
-    free(email->destination);
-    free(email->hello);
-    free(email->sender);
+    free_settings(email);
     free(email);
 }
 
@@ -582,4 +597,5 @@ const struct channel_ops escalated_channel = {
     .send = email_send,
     .destroy = email_destroy,
     .destination = email_destination,
+    .check = email_check,
 };

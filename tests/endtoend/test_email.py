@@ -2,13 +2,14 @@
 
 import re
 import socket
+import subprocess
 
 import pytest
 
 import postfix
 from certificates import Authority
 from configs import TOKEN
-from daemon import wait_for
+from daemon import DEADLINE, ESCALATED, wait_for
 from mails import MARKER, Dom, part, read
 from postfix import Postfix
 
@@ -286,6 +287,23 @@ def test_addresses_and_names_in_utf8(daemon, mail):
     raw = mail.to("änne@example.com")[0]
     assert "To: =?UTF-8?B?w4RubmUg5p2O?= <änne@example.com>\r\n".encode() in raw
     assert "97 %" in part(read(raw.replace("änne".encode(), b"anne")), "plain")
+
+
+def test_what_cannot_work_is_refused_before_it_runs(daemon, authority):
+    """--check and a reload read the section as the channel itself will."""
+    good = CONFIG.format(token=TOKEN, server="localhost:1", ca=authority.cert, options="", reach="email")
+    for old, new, says in (
+            ("server = localhost:1", "server = localhost:99999", "server: "),
+            ("server = localhost:1", "server = localhost:1\ntls = maybe", "tls: got 'maybe', want required, optional or none"),
+            ("server = localhost:1", "server = localhost:1\nusername = u", "username and password"),
+            ("<alerts@example.com>", "<alerts@example.com>, x@y", "from: got"),
+            ("<alerts@example.com>", "<alerts@example.com>\nreply_to = a b@c", "reply_to: got 'a b@c'"),
+            ("email = ann@example.com", "email = ann@exam ple.com", "email: got 'ann@exam ple.com'")):
+        d = daemon(good.replace(old, new))
+        result = subprocess.run([ESCALATED, "--config", d.config_dir, "--check"], capture_output=True, text=True,
+                                timeout=DEADLINE, check=False)
+        assert result.returncode == 78 and says in result.stderr, (new, result.stderr)
+        assert "escalated.ini:" in result.stderr
 
 
 def test_nothing_in_an_alert_opens_a_connection(daemon, authority, pair, smtp):
