@@ -88,6 +88,8 @@ struct channel_message {
     const char *content_type;
     const void *body; /* the stored bytes, the same in every attempt */
     size_t body_count;
+    /* Appended; `size` tells whether they are there. */
+    int64_t useful_ms; /* from now: after this nobody needs it any more; 0: not known */
 };
 
 struct channel_result {
@@ -140,6 +142,8 @@ struct channel_host {
     int64_t (*mono_ms)(void *self);
     const char *state_dir; /* where a plugin may keep files, under a folder of its own name */
     void (*finish)(void *self, struct channel_ticket *ticket, const struct channel_result *result);
+    /* Appended; `size` tells whether they are there. */
+    const char *receipt_url; /* where a provider may post what became of messages; "": nowhere */
     /* `program` is the name of one of the daemon's own helper programs; at most process_max (1..64) run at once. -1: *why. */
     int (*helper_open)(void *self, const char *program, uint32_t process_max,
                        struct channel_helper **out_helper, char *why, size_t why_size);
@@ -157,8 +161,8 @@ struct channel_ops {
     uint32_t abi;     /* CHANNEL_ABI */
     uint32_t size;    /* sizeof(struct channel_ops); fields are only appended */
     const char *name; /* value of `plugin =` */
-    const char
-        *format; /* what `body` shall be: "webhook" (JSON envelope), "text" or "email" (RFC 5322) */
+    const char *
+        format; /* what `body` shall be: "webhook" (JSON envelope), "text", "sms" (a short text), "email" (RFC 5322) */
     const struct channel_option *options; /* ended by a NULL key */
     uint32_t in_flight_max;               /* 1..1024 */
     int (*create)(const struct channel_host *host, const struct channel_config *config,
@@ -171,6 +175,10 @@ struct channel_ops {
     /* Where a message goes ("host:port"), for the slot limit and breaker of that destination; written to `out`,
      * NUL-terminated. NULL: the address itself. */
     void (*destination)(void *self, const char *address, char *out, size_t out_size);
+    /* Appended. Whether the values fit together, as far as they alone tell: -1 with a sentence that begins with the key
+     * it is about ("from: want ..."). Called while a configuration is loaded or checked, so that all problems are told
+     * at once; `create` may still refuse. NULL: only `create` tells. */
+    int (*check)(const struct channel_config *config, char *why, size_t why_size);
 };
 
 #ifdef __cplusplus

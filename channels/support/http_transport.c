@@ -30,6 +30,7 @@ struct transfer {
     char url[HTTP_URL_BYTES_MAX + 1];
     char error[CURL_ERROR_SIZE];
     const char *body;
+    char *own_body_or_null; /* a copy that `body` points to */
     size_t body_count;
     bool begun;  /* curl was about to write it */
     bool resent; /* and was about to write it once more */
@@ -199,6 +200,8 @@ static void transfer_finish(struct transfer *transfer, struct http_reply *reply)
 
     curl_slist_free_all(transfer->headers);
     transfer->headers = NULL;
+    free(transfer->own_body_or_null);
+    transfer->own_body_or_null = NULL;
     strbuf_clear(&transfer->reply_body);
     lock_pool(transport);
     transfer->state = TRANSFER_FREE;
@@ -451,6 +454,11 @@ static bool fill_transfer(struct transfer *transfer, const struct http_request *
     transfer->ticket = ticket;
     (void)snprintf(transfer->url, sizeof transfer->url, "%s", request->url);
     transfer->body = request->body;
+    if (request->copy_body && request->body_count > 0) {
+        transfer->own_body_or_null = heap_take(request->body_count);
+        memcpy(transfer->own_body_or_null, request->body, request->body_count);
+        transfer->body = transfer->own_body_or_null;
+    }
     transfer->body_count = request->body_count;
     transfer->begun = false;
     transfer->resent = false;

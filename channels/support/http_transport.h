@@ -4,7 +4,7 @@
  * Shape:   POST request in, `done` with the reply out, later and exactly once.
  * Units:   deadlines on the host's mono_ms clock.
  * Owns:    the request's body is borrowed until `done` returned (it is the daemon's stored
- *          message); all else is copied.
+ *          message), unless `copy_body` says otherwise; all else is copied.
  * Threads: send from any one thread at a time; `done` runs on the transport's thread and must not
  *          block.
  * Limits:  `in_flight_max` transfers, one more is CHANNEL_BUSY; a reply body is cut at 64 KB, its
@@ -67,6 +67,7 @@ struct http_request {
     size_t header_count;
     const void *body;
     size_t body_count;
+    bool copy_body; /* it was made for this request and goes after the call */
     int64_t deadline_mono_ms;
 };
 

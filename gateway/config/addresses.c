@@ -7,11 +7,17 @@
 #define MAIL_ADDRESS_BYTES_MAX 254
 #define FILE_BYTES_MAX (1024 * 1024)
 #define ADDRESSES_MAX 10000
+#define PHONE_DIGITS_MIN 7
+#define PHONE_DIGITS_MAX 15
 
-bool address_is_mail_channel(const struct build *build, const char *channel)
+enum address_kind address_kind_of(const struct build *build, const char *channel)
 {
     const struct config_channel *found = config_find_channel(build->config, channel);
-    return text_equal(channel, "email") || (found != NULL && text_equal(found->plugin, "email"));
+    const char *plugin = found != NULL && found->plugin != NULL ? found->plugin : "";
+    if (text_equal(channel, "email") || text_equal(plugin, "email")) {
+        return ADDRESS_MAIL;
+    }
+    return text_equal(plugin, "sms") ? ADDRESS_PHONE : ADDRESS_ANY;
 }
 
 static bool is_mail_address(const char *address)
@@ -22,7 +28,35 @@ static bool is_mail_address(const char *address)
            strchr(at + 1, '@') == NULL && strpbrk(address, " \t<>,;\"") == NULL;
 }
 
-int address_check(const char *address, bool is_mail, struct err *err)
+/* E.164: a country code and a number, at most 15 digits in all, no shorter than any country's. A 0 in brackets is
+ * dialled inside its country only. */
+static int read_phone(struct build *build, const char *text, const char **out_address,
+                      struct err *err)
+{
+    char number[PHONE_DIGITS_MAX + 3] = "+";
+    char got[TEXT_EXCERPT_BYTES];
+    size_t count = 0;
+    const char *c = text[0] == '+' ? text + 1 : text;
+    for (; *c != '\0' && count <= PHONE_DIGITS_MAX; c++) {
+        if (*c >= '0' && *c <= '9') {
+            number[++count] = *c;
+        } else if (strchr(" -./()", *c) == NULL) {
+            break;
+        }
+    }
+    if (text[0] != '+' || *c != '\0' || count < PHONE_DIGITS_MIN || count > PHONE_DIGITS_MAX ||
+        number[1] == '0' || strstr(text, "(0)") != NULL) {
+        return err_set(err, ERR_INVALID,
+                       "got '%s', want a number with its country like +15550100 (+, then 7 to 15 "
+                       "digits)",
+                       text_excerpt(text, got));
+    }
+    *out_address = arena_strdup(build->arena, number);
+    return 0;
+}
+
+int address_read(struct build *build, const char *address, enum address_kind kind,
+                 const char **out_address, struct err *err)
 {
     size_t length = strlen(address);
     char got[TEXT_EXCERPT_BYTES];
@@ -36,9 +70,13 @@ int address_check(const char *address, bool is_mail, struct err *err)
         return err_set(err, ERR_INVALID, "got %zu bytes, want an address of at most %d", length,
                        ADDRESS_BYTES_MAX);
     }
-    if (is_mail && !is_mail_address(address)) {
+    if (kind == ADDRESS_PHONE) {
+        return read_phone(build, address, out_address, err);
+    }
+    if (kind == ADDRESS_MAIL && !is_mail_address(address)) {
         return err_set(err, ERR_INVALID, "got '%s', want an address like ann@example.com", got);
     }
+    *out_address = arena_strdup(build->arena, address);
     return 0;
 }
 
@@ -92,9 +130,10 @@ static const char *csv_column(struct arena *arena, const char *line, size_t leng
 
 /* Addresses of other channels (telephone numbers) have no @; their header is a first line without
  * digits. */
-static bool is_header(const char *column, bool is_mail)
+static bool is_header(const char *column, enum address_kind kind)
 {
-    return strchr(column, '@') == NULL && (is_mail || strpbrk(column, "0123456789") == NULL);
+    return strchr(column, '@') == NULL &&
+           (kind == ADDRESS_MAIL || strpbrk(column, "0123456789") == NULL);
 }
 
 static int pointer_compare(const void *left, const void *right)
@@ -129,7 +168,7 @@ static void csv_problem(struct build *build, const struct ini_section *section,
 }
 
 static size_t csv_addresses(struct build *build, const struct ini_section *section,
-                            const struct ini_entry *entry, bool is_mail, struct csv *csv,
+                            const struct ini_entry *entry, enum address_kind kind, struct csv *csv,
                             const char **addresses)
 {
     const char *line = NULL;
@@ -138,12 +177,12 @@ static size_t csv_addresses(struct build *build, const struct ini_section *secti
     struct err err;
     while (csv_next(csv, &line, &length)) {
         const char *column = csv_column(build->arena, line, length);
-        if (column[0] == '\0' || (csv->line == 1 && is_header(column, is_mail))) {
+        if (column[0] == '\0' || (csv->line == 1 && is_header(column, kind))) {
             continue;
         }
         if (memchr(line, '\0', length) != NULL) {
             csv_problem(build, section, entry, csv->line, "the line holds a NUL byte");
-        } else if (address_check(column, is_mail, &err) != 0) {
+        } else if (address_read(build, column, kind, &column, &err) != 0) {
             csv_problem(build, section, entry, csv->line, err.text);
         } else if (count == ADDRESSES_MAX) {
             csv_problem(build, section, entry, csv->line,
@@ -157,7 +196,8 @@ static size_t csv_addresses(struct build *build, const struct ini_section *secti
 }
 
 void addresses_read(struct build *build, const struct ini_section *section,
-                    const struct ini_entry *entry, bool is_mail, struct audience *audience)
+                    const struct ini_entry *entry, enum address_kind kind,
+                    struct audience *audience)
 {
     static const char mark[] = "\xEF\xBB\xBF";
     char *text = NULL;
@@ -172,7 +212,7 @@ void addresses_read(struct build *build, const struct ini_section *section,
         csv.position = 3;
     }
     const char **addresses = arena_alloc_array(build->arena, ADDRESSES_MAX, sizeof(*addresses));
-    size_t found = csv_addresses(build, section, entry, is_mail, &csv, addresses);
+    size_t found = csv_addresses(build, section, entry, kind, &csv, addresses);
     free(text);
     audience->address_count = drop_doubles(addresses, found);
     audience->addresses = addresses;

@@ -76,11 +76,15 @@ void build_tls(struct build *build, const struct ini_section *section, const cha
 const struct zone *build_zone(struct build *build, const struct ini_section *section,
                               const struct ini_entry *entry, const char *name);
 
-/* addresses.c */
-bool address_is_mail_channel(const struct build *build, const char *channel);
-int address_check(const char *address, bool is_mail, struct err *err);
+/* addresses.c. What an address must look like is up to the channel; address_read takes blanks, dashes, dots and brackets
+ * out of telephone numbers and leaves other addresses as they are. */
+enum address_kind { ADDRESS_ANY, ADDRESS_MAIL, ADDRESS_PHONE };
+enum address_kind address_kind_of(const struct build *build, const char *channel);
+int address_read(struct build *build, const char *text, enum address_kind kind,
+                 const char **out_address, struct err *err);
 void addresses_read(struct build *build, const struct ini_section *section,
-                    const struct ini_entry *entry, bool is_mail, struct audience *audience);
+                    const struct ini_entry *entry, enum address_kind kind,
+                    struct audience *audience);
 
 /* reach.c: `sms, voice after 3m`; without items the default of rule 6. */
 void reach_build(struct build *build, const struct ini_section *section, const char *key,

@@ -16,6 +16,7 @@ static bool take_method(struct build *build, const struct ini_section *section,
 {
     struct methods *methods = context;
     const struct ini_entry *first = section_entry(section, entry->key);
+    const char *address = "";
     struct err err;
     if (!rulebook_has_channel(&build->config->rulebook, entry->key)) {
         if (later_find(section_types[SECTION_CONTACT].later, entry->key) != NULL) {
@@ -30,12 +31,12 @@ static bool take_method(struct build *build, const struct ini_section *section,
         build_problem(build, section, entry, "has no value (give one or remove the line)");
     } else if (methods->count == METHODS_MAX) {
         build_problem(build, section, entry, "more than %d addresses", METHODS_MAX);
-    } else if (address_check(entry->value, address_is_mail_channel(build, entry->key), &err) != 0) {
+    } else if (address_read(build, entry->value, address_kind_of(build, entry->key), &address,
+                            &err) != 0) {
         build_problem(build, section, entry, "%s", err.text);
     } else {
         methods->items[methods->count++] =
-            (struct method){.channel = arena_strdup(build->arena, entry->key),
-                            .address = arena_strdup(build->arena, entry->value)};
+            (struct method){.channel = arena_strdup(build->arena, entry->key), .address = address};
     }
     return true;
 }
@@ -228,23 +229,26 @@ static void build_schedules(struct build *build)
     }
 }
 
-static void audience_inline(struct build *build, const struct ini_section *section, bool is_mail,
-                            const struct option_list *addresses, struct audience *audience)
+static void audience_inline(struct build *build, const struct ini_section *section,
+                            enum address_kind kind, const struct option_list *addresses,
+                            struct audience *audience)
 {
+    const char **read = arena_alloc_array(build->arena, addresses->count, sizeof(*read));
     for (size_t i = 0; i < addresses->count; i++) {
         struct err err;
-        if (address_check(addresses->items[i], is_mail, &err) != 0) {
+        read[i] = addresses->items[i];
+        if (address_read(build, addresses->items[i], kind, &read[i], &err) != 0) {
             build_problem(build, section, section_entry(section, "addresses"), "%s", err.text);
         }
         for (size_t j = 0; j < i; j++) {
-            if (text_equal(addresses->items[i], addresses->items[j])) {
+            if (text_equal(read[i], read[j])) {
                 build_problem(build, section, section_entry(section, "addresses"),
                               "%s stands twice", addresses->items[i]);
                 break;
             }
         }
     }
-    audience->addresses = addresses->items;
+    audience->addresses = read;
     audience->address_count = addresses->count;
 }
 
@@ -256,7 +260,7 @@ static void build_audience(struct build *build, const struct ini_section *sectio
     section_apply(build, section, SECTION_AUDIENCE, &values, NULL, NULL);
     const struct ini_entry *file = section_entry(section, "addresses_file");
     const struct ini_entry *list = section_entry(section, "addresses");
-    bool is_mail = address_is_mail_channel(build, values.channel);
+    enum address_kind kind = address_kind_of(build, values.channel);
     *audience = (struct audience){.name = arena_strdup(build->arena, section->name),
                                   .channel = values.channel};
     if (!rulebook_has_channel(book, values.channel)) {
@@ -266,9 +270,9 @@ static void build_audience(struct build *build, const struct ini_section *sectio
     if ((file == NULL) == (list == NULL)) {
         build_problem(build, section, file, "want one of addresses and addresses_file");
     } else if (list != NULL) {
-        audience_inline(build, section, is_mail, &values.addresses, audience);
+        audience_inline(build, section, kind, &values.addresses, audience);
     } else if (file->value[0] != '\0') {
-        addresses_read(build, section, file, is_mail, audience);
+        addresses_read(build, section, file, kind, audience);
     }
 }
 

@@ -6,6 +6,7 @@
 
 #define MAIL_ATTEMPT_TIMEOUT_MS 60000
 #define PLUGIN_TEXT_BYTES_MAX DOCUMENT_VALUE_BYTES_MAX
+#define PLUGIN_WHY_BYTES 256
 
 /* What a contact's section uses for itself cannot name a way to reach the contact. */
 static const char *const reserved_names[] = {"name", "page", "inform", "quiet", NULL};
@@ -231,11 +232,32 @@ static void fit_in_flight(struct build *build, const struct ini_section *section
     channel->in_flight = (int64_t)channel->ops->in_flight_max;
 }
 
+/* What the plugin says about its values together; its sentence begins with the key it is about. */
+static void check_values(struct build *build, const struct ini_section *section,
+                         const struct config_channel *channel)
+{
+    char why[PLUGIN_WHY_BYTES] = "";
+    const struct channel_config config = {.size = sizeof config,
+                                          .name = channel->name,
+                                          .values = channel->values,
+                                          .value_count = channel->value_count};
+    if (channel->ops == NULL || channel->ops->check == NULL ||
+        channel->ops->check(&config, why, sizeof why) == 0) {
+        return;
+    }
+    why[sizeof why - 1] = '\0';
+    const char *colon = strstr(why, ": ");
+    const char *key = colon != NULL ? arena_strndup(build->arena, why, (size_t)(colon - why)) : why;
+    const struct ini_entry *entry = section_entry(section, key);
+    build_problem(build, section, entry, "%s", entry != NULL ? colon + 2 : why);
+}
+
 static void build_channel(struct build *build, const struct ini_section *section,
                           struct config_channel *channel)
 {
     struct channel_values values = {.plugin = NULL};
     struct plugin_keys keys = {.ops = find_plugin(build, section)};
+    size_t problem_count = build->problems->count;
     section_apply(build, section, SECTION_CHANNEL, &values, take_plugin_key, &keys);
     *channel = (struct config_channel){
         .name = arena_strdup(build->arena, section->name),
@@ -261,6 +283,9 @@ static void build_channel(struct build *build, const struct ini_section *section
         channel->per_target = channel->in_flight;
     }
     build_values(build, section, channel);
+    if (build->problems->count == problem_count) {
+        check_values(build, section, channel);
+    }
 }
 
 void build_channels(struct build *build)

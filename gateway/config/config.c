@@ -152,6 +152,16 @@ const struct config_channel *config_find_channel(const struct config *config, co
     return NULL;
 }
 
+const char *config_channel_value(const struct config_channel *channel, const char *key)
+{
+    for (size_t i = 0; channel->ops != NULL && i < channel->value_count; i++) {
+        if (text_equal(channel->ops->options[i].key, key)) {
+            return channel->values[i];
+        }
+    }
+    return "";
+}
+
 /* A named section is an example: every line of it is a comment, so that the text as a whole loads.
  */
 static void print_as_comment(const char *text, struct strbuf *out)

@@ -115,6 +115,8 @@ void config_release(struct config *config);
 
 const struct config_source *config_find_source(const struct config *config, const char *name);
 const struct config_channel *config_find_channel(const struct config *config, const char *name);
+/* The value of a plugin's option; "" where the plugin has none of this name. */
+const char *config_channel_value(const struct config_channel *channel, const char *key);
 
 /* Canonical policy text back into a policy (its hash included), allocated in the arena; for incidents that opened under
  * an older configuration. Targets that no longer exist are kept by name. Compiled patterns are the caller's: freed with

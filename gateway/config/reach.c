@@ -77,7 +77,7 @@ static void reach_default(struct build *build, bool is_page, const struct contac
     }
     size_t first = method_index(contact, "email", strlen("email"));
     for (size_t i = 0; first == contact->method_count && i < contact->method_count; i++) {
-        first = address_is_mail_channel(build, contact->methods[i].channel) ? i : first;
+        first = address_kind_of(build, contact->methods[i].channel) == ADDRESS_MAIL ? i : first;
     }
     rules[0].method = first == contact->method_count ? 0 : first;
     *out_count = 1;

@@ -84,7 +84,7 @@ static const struct option store_options[] = {
 
 static const struct option channel_options[] = {
     {.key = "plugin", .type = OPTION_NAME, AT(channel_values, plugin), .default_text = NULL,
-     .help = "Which plugin serves it (NAME.so in the plugin folder): email, file, webhook."},
+     .help = "Which plugin serves it (NAME.so in the plugin folder): email, file, sms, webhook."},
     {.key = "in_flight", .type = OPTION_INTEGER, AT(channel_values, in_flight), .min = 1,
      .max = 1024, .default_text = "32", .help = "Attempts at once."},
     {.key = "per_target", .type = OPTION_INTEGER, AT(channel_values, per_target), .min = 1,

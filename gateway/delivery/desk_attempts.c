@@ -144,6 +144,7 @@ static enum began begin(struct desk *desk, struct ahead *start, int64_t now_mono
     }
     launch->began_mono_ms = now_mono_ms;
     launch->deadline_mono_ms = now_mono_ms + instance_channel(start->instance)->attempt_timeout_ms;
+    launch->useful_ms = launch->order->expires_at_ms - clock_engine_ms(desk->options.clock);
     int64_t give_up_mono_ms = launch->deadline_mono_ms + INSTANCE_PATIENCE_MS;
     if (!instance_send(start->instance, launch)) {
         give_up_start(desk, start, "busy", now_mono_ms);

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "gateway/base/arena.h"
+#include "gateway/base/parse.h"
 #include "gateway/delivery/answer.h"
 #include "gateway/delivery/desk_internal.h"
 #include "gateway/delivery/render.h"
@@ -61,17 +62,28 @@ static void cancel_offer(struct desk *desk, struct offer *offer, int64_t now_mon
     offers_remove(desk, offer);
 }
 
+/* 0 where the channel has no such option. */
+static size_t sms_parts_max(const struct config_channel *channel)
+{
+    const char *text = config_channel_value(channel, "segments");
+    uint64_t parts = 0;
+    return parse_u64(text, 1, RENDER_SMS_PARTS_MAX, &parts, NULL) == 0 ? (size_t)parts : 0;
+}
+
 static bool render_offer(struct desk *desk, struct offer *offer)
 {
     struct err err = {0};
     struct rendered rendered;
     const struct config *config = desk->sets->config;
+    const struct config_channel *channel = instance_channel(offer->instance);
     const struct render_context context = {
         .format = instance_format(offer->instance),
         .public_url = config->public_url,
         .site_name = config->rulebook.site_name,
         .token_key = desk->options.token_key,
         .now_ms = clock_engine_ms(desk->options.clock),
+        .sms_parts_max = sms_parts_max(channel),
+        .sms_transliterate = !text_equal(config_channel_value(channel, "transliterate"), "no"),
     };
     struct prepared prepared = {.notification = offer->notification, .ready = true};
     if (offer->order->rendered) {

@@ -13,6 +13,7 @@
 #include "gateway/system/log.h"
 
 #define WHY_BYTES 256
+#define RECEIPT_URL_BYTES_MAX 1024 /* [gateway] public_url has 500 at most, a name 49 */
 
 enum ticket_state { TICKET_FREE, TICKET_SENT, TICKET_ENDED, TICKET_TAKEN };
 
@@ -39,6 +40,7 @@ struct instance {
     struct channel_ticket *unused; /* delivery's thread */
     /* The last address and the name of its destination: a plugin parses to find it. */
     char *named_address;
+    char *receipt_url;
     char destination_name[LIMITS_NAME_BYTES];
 
     pthread_mutex_t tickets_lock;
@@ -211,6 +213,18 @@ static int create_self(struct instance *instance, struct err *err)
     return 0;
 }
 
+static char *make_receipt_url(const char *public_url, const char *channel)
+{
+    struct strbuf url;
+    strbuf_init(&url, RECEIPT_URL_BYTES_MAX);
+    if (public_url[0] != '\0') {
+        strbuf_printf(&url, "%s/receipt/%s", public_url, channel);
+    }
+    char *text = heap_strdup(strbuf_text(&url));
+    strbuf_clear(&url);
+    return text;
+}
+
 int instance_create(const struct instance_options *options, struct instance **out_instance,
                     struct err *err)
 {
@@ -224,6 +238,7 @@ int instance_create(const struct instance_options *options, struct instance **ou
     instance->config = config_retain(options->config);
     instance->channel = channel;
     instance->ops = channel->ops;
+    instance->receipt_url = make_receipt_url(options->config->public_url, channel->name);
     instance->helper_dir = options->helper_dir;
     instance->waker = options->waker;
     instance->wake = options->wake;
@@ -246,6 +261,7 @@ int instance_create(const struct instance_options *options, struct instance **ou
         .mono_ms = host_mono_ms,
         .state_dir = options->state_dir,
         .finish = host_finish,
+        .receipt_url = instance->receipt_url,
         .helper_open = host_helper_open,
         .helper_ask = host_helper_ask,
         .helper_stop = host_helper_stop,
@@ -279,6 +295,7 @@ void instance_destroy(struct instance *instance)
     ASSERT(pthread_mutex_destroy(&instance->tickets_lock) == 0);
     free(instance->tickets);
     free(instance->named_address);
+    free(instance->receipt_url);
     config_release(instance->config);
     free(instance);
 }
@@ -350,6 +367,7 @@ static void fill_ticket(struct channel_ticket *ticket, const struct launch *laun
         .content_type = order->content_type,
         .body = order->body == NULL ? "" : order->body,
         .body_count = order->body_count,
+        .useful_ms = launch->useful_ms > 0 ? launch->useful_ms : 0,
     };
 }
 

@@ -76,6 +76,7 @@ struct launch {
     bool was_probe;
     int64_t began_mono_ms;
     int64_t deadline_mono_ms;
+    int64_t useful_ms; /* from now until the notification expires */
 };
 
 /*

@@ -17,6 +17,7 @@ struct format {
 };
 
 static const struct format formats[] = {
+    {.name = "sms", .content_type = "text/plain; charset=utf-8", .write = render_sms},
     {.name = "text", .content_type = "text/plain; charset=utf-8", .write = render_text},
     {.name = "webhook",
      .content_type = "application/json",

@@ -2,8 +2,9 @@
  * render - one notification's snapshot into the bytes a channel sends, once, before its first
  * attempt.
  *
- * Shape:   snapshot JSON + details + links -> body, content type, subject. Two formats: "text"
- *          (plain text for people) and "webhook" (the Standard Webhooks envelope).
+ * Shape:   snapshot JSON + details + links -> body, content type, subject. Three formats: "text"
+ *          (plain text for people), "sms" (a short message: number, words to answer and link are whole, what is
+ *          between is cut to the parts it may fill) and "webhook" (the Standard Webhooks envelope).
  * Owns:    render_clear frees what render_make filled.
  * Threads: any; pure.
  * Limits:  a body of RENDER_BODY_MAX bytes, a subject of RENDER_SUBJECT_BYTES - 1. Outside texts
@@ -30,6 +31,8 @@
 
 #define RENDER_BODY_MAX (256 * 1024)
 #define RENDER_SUBJECT_BYTES 256
+#define RENDER_SMS_PARTS_DEFAULT 3
+#define RENDER_SMS_PARTS_MAX 10 /* 1530 characters: providers take 1600 */
 
 struct render_context {
     const char *format;     /* of the channel's plugin */
@@ -37,6 +40,8 @@ struct render_context {
     const char *site_name;
     const struct secret *token_key;
     int64_t now_ms;
+    size_t sms_parts_max;   /* 0: the default; a fixed part that alone needs more has more */
+    bool sms_transliterate; /* typographic characters become plain ones */
 };
 
 struct rendered {
@@ -57,7 +62,7 @@ struct render_facts {
     const char *state;
 };
 
-/* What the formats share; used by render_text.c and render_webhook.c. */
+/* What the formats share; used by render_*.c. */
 struct render_view {
     const struct render_context *context;
     const struct order *order;
@@ -76,6 +81,7 @@ bool render_members(char *snapshot, struct strbuf *out, struct render_facts *out
 bool render_is_own_key(const char *key); /* the webhook's envelope gives it itself */
 
 void render_text(const struct render_view *view, struct strbuf *out);
+void render_sms(const struct render_view *view, struct strbuf *out);
 void render_webhook(const struct render_view *view, struct strbuf *out);
 
 #endif

@@ -10,6 +10,7 @@ from daemon import Daemon  # noqa: E402
 from postgres import Postgres  # noqa: E402
 from receiver import Receiver  # noqa: E402
 from smtp import SmtpServer  # noqa: E402
+from twilio import Twilio  # noqa: E402
 
 
 class Folders:
@@ -67,6 +68,19 @@ def smtp():
 
     def make(**options):
         made.append(SmtpServer(**options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.stop()
+
+
+@pytest.fixture
+def twilio():
+    made = []
+
+    def make(script=None, **options):
+        made.append(Twilio(script, **options))
         return made[-1]
 
     yield make

@@ -156,6 +156,7 @@ struct channel_host_fake *host_open(const struct channel_ops *ops, const char *n
         .mono_ms = on_mono_ms,
         .state_dir = state_dir,
         .finish = on_finish,
+        .receipt_url = "",
         .helper_open = on_helper_open,
         .helper_ask = on_helper_ask,
         .helper_stop = on_helper_stop,

@@ -13,6 +13,7 @@ class Receiver:
 
     def __init__(self, script=None, tls=None):
         self.script = script or (lambda request: (200, {}, b"{}"))
+        self.interrupt = lambda path: None  # answers before the body is read; None: read on
         self.requests = []
         self.handshakes = 0
         self.stopping = threading.Event()
@@ -22,6 +23,10 @@ class Receiver:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self):
+                early = receiver.interrupt(self.path)
+                if early is not None:
+                    receiver.answer(self, early)
+                    return
                 length = int(self.headers.get("Content-Length", 0))
                 body = self.rfile.read(length)
                 if len(body) < length:

@@ -76,6 +76,21 @@ static const struct channel_option probe_options[] = {
     {.key = NULL},
 };
 
+/* It is never loud for more than a minute. */
+static int probe_check(const struct channel_config *config, char *why, size_t why_size)
+{
+    if (text_equal(config->values[4], "yes") && strlen(config->values[2]) > 5) {
+        (void)snprintf(why, why_size, "pause: got %s ms, want less when it is loud",
+                       config->values[2]);
+        return -1;
+    }
+    if (text_equal(config->values[1], "8")) {
+        (void)snprintf(why, why_size, "8 is too many in all");
+        return -1;
+    }
+    return 0;
+}
+
 static const struct channel_ops probe_ops = {
     .abi = CHANNEL_ABI,
     .size = sizeof(struct channel_ops),
@@ -83,6 +98,7 @@ static const struct channel_ops probe_ops = {
     .format = "text",
     .options = probe_options,
     .in_flight_max = 8,
+    .check = probe_check,
 };
 
 static const struct channel_option no_options[] = {{.key = NULL}};

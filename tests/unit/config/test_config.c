@@ -212,6 +212,76 @@ static void test_csv_problems(void **state)
     test_folder_remove(&folder);
 }
 
+struct phone_case {
+    const char *given;
+    const char *want; /* NULL: refused */
+};
+
+static const struct phone_case phone_cases[] = {
+    {.given = "+15550100", .want = "+15550100"},
+    {.given = "+1 (555) 010-0123", .want = "+15550100123"},
+    {.given = "+49 151/234.567-89", .want = "+4915123456789"},
+    {.given = "+123456789012345", .want = "+123456789012345"},
+    {.given = "+1234567890123456"},
+    {.given = "+155501"},
+    {.given = "15550100"},
+    {.given = "0151 2345678"},
+    {.given = "0049 151 2345678"},
+    {.given = "+0151 2345678"},
+    {.given = "+49 (0)151 2345678"},
+    {.given = "+1555o100"},
+    {.given = "+1555+0100"},
+    {.given = "+"},
+    {.given = "ann@example.com"},
+};
+
+/* Plugin `sms` wants numbers, however they are written. */
+static void test_phone_numbers(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(phone_cases) / sizeof(phone_cases[0]); i++) {
+        const struct phone_case *one = &phone_cases[i];
+        struct test_folder folder;
+        struct config *config = NULL;
+        struct strbuf got;
+        char text[1000];
+        char want[1000];
+        test_folder_make(&folder);
+        strbuf_init(&got, 65536);
+        (void)snprintf(text, sizeof(text),
+                       "[channel text]\nplugin = sms\n"
+                       "[contact ann]\ntext = %s\n"
+                       "[audience a]\nchannel = text\naddresses = %s\n"
+                       "[audience b]\nchannel = text\naddresses_file = c.csv\n"
+                       "[policy default]\npage = ann\n",
+                       one->given, one->given);
+        test_folder_text(&folder, "a.ini", text);
+        (void)snprintf(text, sizeof(text), "phone\n%s,Ann\n", one->given);
+        test_folder_text(&folder, "c.csv", text);
+        int result = config_load(folder.path, NULL, &config, &got);
+        if (one->want != NULL) {
+            const struct rulebook *book = config != NULL ? &config->rulebook : NULL;
+            assert_int_equal(result, 0);
+            assert_string_equal(book->contacts[0].methods[0].address, one->want);
+            assert_string_equal(book->audiences[0].addresses[0], one->want);
+            assert_string_equal(book->audiences[1].addresses[0], one->want);
+        } else {
+            (void)snprintf(want, sizeof(want),
+                           "a.ini:4: [contact ann] text: got '%s', want a number with its country "
+                           "like +15550100 (+, then 7 to 15 digits)\n",
+                           one->given);
+            assert_int_equal(result, -1);
+            assert_non_null(strstr(strbuf_text(&got), want));
+            assert_non_null(strstr(strbuf_text(&got), "a.ini:7: [audience a] addresses: got '"));
+            /* A first line without a digit would be a header; here it is the second. */
+            assert_non_null(strstr(strbuf_text(&got), "c.csv:2: [audience b]: got '"));
+        }
+        config_release(config);
+        strbuf_clear(&got);
+        test_folder_remove(&folder);
+    }
+}
+
 static void test_plugin_values(void **state)
 {
     static const char text[] = "[channel probe]\nplugin = probe\nurl = abcd\npause = 1m30s\n"
@@ -233,6 +303,8 @@ static void test_plugin_values(void **state)
     for (size_t i = 0; i < 7; i++) {
         assert_string_equal(probe->values[i], want[i]);
     }
+    assert_string_equal(config_channel_value(probe, "pause"), "90000");
+    assert_string_equal(config_channel_value(probe, "segments"), "");
     const char *const defaults[] = {"abcd", "3", "5000", "65536", "no", "", "open"};
     for (size_t i = 0; i < 7; i++) {
         assert_string_equal(config_find_channel(c, "second")->values[i], defaults[i]);
@@ -243,6 +315,7 @@ static void test_plugin_values(void **state)
     c = test_folder_load(&folder, NULL);
     assert_null(config_find_channel(c, "probe")->ops);
     assert_int_equal(config_find_channel(c, "probe")->value_count, 0);
+    assert_string_equal(config_channel_value(config_find_channel(c, "probe"), "pause"), "");
     config_release(c);
     test_folder_remove(&folder);
 }
@@ -350,10 +423,11 @@ static void test_print_defaults(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),      cmocka_unit_test(test_listen),
-        cmocka_unit_test(test_people),        cmocka_unit_test(test_csv_problems),
-        cmocka_unit_test(test_plugin_values), cmocka_unit_test(test_secrets),
-        cmocka_unit_test(test_sharing),       cmocka_unit_test(test_print_defaults),
+        cmocka_unit_test(test_defaults),       cmocka_unit_test(test_listen),
+        cmocka_unit_test(test_people),         cmocka_unit_test(test_csv_problems),
+        cmocka_unit_test(test_phone_numbers),  cmocka_unit_test(test_plugin_values),
+        cmocka_unit_test(test_secrets),        cmocka_unit_test(test_sharing),
+        cmocka_unit_test(test_print_defaults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -126,8 +126,8 @@ static void test_what_only_some_incidents_say(void **state)
 static void test_absent_keys(void **state)
 {
     (void)state;
-    static const char *const formats[] = {"text", "webhook"};
-    for (size_t i = 0; i < 2; i++) {
+    static const char *const formats[] = {"text", "webhook", "sms"};
+    for (size_t i = 0; i < 3; i++) {
         struct rendered rendered;
         struct order order = page_order();
         order.snapshot = "{}";
@@ -183,8 +183,8 @@ static void test_who_gets_a_token(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof token_cases / sizeof token_cases[0]; i++) {
-        static const char *const formats[] = {"text", "webhook"};
-        for (size_t j = 0; j < 2; j++) {
+        static const char *const formats[] = {"text", "webhook", "sms"};
+        for (size_t j = 0; j < 3; j++) {
             struct rendered rendered;
             char token[TOKEN_TEXT_BYTES];
             struct order order = page_order();
