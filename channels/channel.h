@@ -161,8 +161,8 @@ struct channel_ops {
     uint32_t abi;     /* CHANNEL_ABI */
     uint32_t size;    /* sizeof(struct channel_ops); fields are only appended */
     const char *name; /* value of `plugin =` */
-    /* What `body` shall be: "webhook" (JSON envelope), "text", "sms" (a short text) or "email" (RFC 5322). */
-    const char *format;
+    const char *
+        format; /* what `body` shall be: "webhook" (JSON envelope), "text", "sms" (a short text), "email" (RFC 5322) */
     const struct channel_option *options; /* ended by a NULL key */
     uint32_t in_flight_max;               /* 1..1024 */
     int (*create)(const struct channel_host *host, const struct channel_config *config,

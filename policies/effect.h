@@ -18,8 +18,9 @@ enum effect_kind {
     EFFECT_NOTIFICATION, /* insert */
     EFFECT_CLAIM,
     EFFECT_OUTCOME,
-    EFFECT_TIMELINE, /* insert */
-    EFFECT_POLICY,   /* insert unless there */
+    EFFECT_TIMELINE,   /* insert */
+    EFFECT_POLICY,     /* insert unless there */
+    EFFECT_QUARANTINE, /* insert; the oldest leave past QUARANTINE_ROWS_MAX */
     EFFECT_KIND_COUNT,
 };
 
@@ -35,6 +36,7 @@ struct effect {
         const struct outcome_row *outcome;
         const struct timeline_row *timeline;
         const struct policy_row *policy;
+        const struct quarantine_row *quarantine;
     } u;
 };
 

@@ -126,15 +126,50 @@ bool follow_send(struct incident *incident, struct moment *moment, enum notifica
     return true;
 }
 
+/* By the medium that the reply came through; `by_any`: where that cannot answer, as they are paged. */
+static const struct method *answer_method(const struct contact *person_or_null,
+                                          const struct rulebook *book, const char *channel,
+                                          bool by_any)
+{
+    if (person_or_null == NULL)
+        return NULL;
+    const struct method *method = method_of(person_or_null, book, channel);
+    return method == NULL && by_any ? first_page_method(person_or_null, book) : method;
+}
+
 bool follow_answer(struct incident *incident, struct moment *moment, const char *contact,
-                   const char *channel, const char *text)
+                   const char *channel, bool by_any, const char *text)
 {
     const struct contact *person = rulebook_contact(moment->book, contact);
-    const struct method *method = person != NULL ? method_of(person, moment->book, channel) : NULL;
+    const struct notification *followed = reached_by(incident, contact, false);
+    const struct method *method = answer_method(person, moment->book, channel, false);
+    if (method == NULL && by_any && followed != NULL)
+        method = answer_method(person, moment->book, followed->channel, false);
+    if (method == NULL)
+        method = answer_method(person, moment->book, channel, by_any);
     if (method == NULL)
         return false;
-    const char *step = step_name(incident, reached_by(incident, contact, false));
-    send_to(incident, moment, KIND_ANSWER, step, person->name, method, text);
+    send_to(incident, moment, KIND_ANSWER, step_name(incident, followed), person->name, method,
+            text);
+    return true;
+}
+
+bool follow_answer_closed(const struct incident *closed, int32_t serial, struct moment *moment,
+                          const char *contact, const char *channel, bool by_any, const char *text)
+{
+    const struct contact *person = rulebook_contact(moment->book, contact);
+    const struct method *method = answer_method(person, moment->book, channel, by_any);
+    if (method == NULL)
+        return false;
+    moment_send(moment, &(struct message){.kind = KIND_ANSWER,
+                                          .step = "",
+                                          .climb = closed->ladder.climb,
+                                          .repetition = serial,
+                                          .contact = person->name,
+                                          .channel = method->channel,
+                                          .address = method->address,
+                                          .due_at_ms = moment->now_ms,
+                                          .text = text});
     return true;
 }
 

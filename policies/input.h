@@ -1,6 +1,6 @@
 /*
  * input - everything that can change the world, one struct for all: event, reply, command, prepared, result, receipt,
- * timer, clock, config.
+ * quarantine, timer, clock, config.
  *
  * Shape:   made at the edge with a UUIDv7, queued in the inbox, applied once by the engine, then released.
  * Owns:    all texts live until `release` is called; the engine calls it exactly once, after the ticket was completed.
@@ -26,6 +26,7 @@ enum input_kind {
     INPUT_PREPARED,
     INPUT_RESULT,
     INPUT_RECEIPT,
+    INPUT_QUARANTINE, /* what a producer could not make an event of */
     INPUT_TIMER,
     INPUT_CLOCK,
     INPUT_CONFIG,
@@ -62,7 +63,8 @@ enum verb {
     VERB_COUNT,
 };
 
-const char *verb_name(enum verb verb); /* "ack" … */
+const char *verb_name(enum verb verb);                 /* "ack" … */
+int verb_parse(const char *name, enum verb *out_verb); /* -1: none of them */
 
 struct reply_command {
     enum verb verb;
@@ -82,8 +84,20 @@ struct reply {
     uint64_t notification; /* bound by token; 0: unbound */
     uint64_t incident;     /* named by number; 0: from the binding */
     const char *raw;       /* the text as it came, for the timeline */
+    int64_t said_at_ms;    /* wall clock, where it waited in the shared inbox; 0: now */
     struct reply_command commands[REPLY_COMMANDS_MAX];
     size_t command_count; /* 0: free text in `raw` */
+};
+
+/* Bytes that no event could be made of, kept for a person to look at. */
+#define QUARANTINE_BYTES_MAX 16384
+struct unusable {
+    const char *source; /* "" when nobody knows */
+    const char *origin; /* "topic plant/7/alarm", "shared inbox" */
+    const char *reason; /* a sentence: what was got, what is wanted */
+    const void *bytes;  /* the first of them, at most QUARANTINE_BYTES_MAX */
+    size_t byte_count;
+    uint64_t size; /* all of them */
 };
 
 /* Delivery has a slot and the rendered bytes; the engine now decides whether the attempt may start. */
@@ -131,9 +145,12 @@ struct input {
     unsigned char id[16]; /* UUIDv7; all zero for timers */
     const char
         *actor; /* "source shop", "contact ann", "user root", "engine": who, for the timeline */
-    const char *credential;               /* "token", "link", "peer uid 0", "hmac": by what */
-    struct ticket *ticket;                /* NULL: nobody waits */
-    uint32_t ticket_index;                /* which of the ticket's answers this one is */
+    const char *credential; /* "token", "link", "peer uid 0", "hmac": by what */
+    struct ticket *ticket;  /* NULL: nobody waits */
+    uint32_t ticket_index;  /* which of the ticket's answers this one is */
+    /* Its item in the store's inbox, which leaves with the commit that applies it; 0: it was never there. Whoever sent it
+     * heard "recorded" long ago, so that the ticket reaches nobody. */
+    uint64_t inbox_sequence;
     void (*release)(struct input *input); /* NULL: nothing to free */
     union {
         struct event event;
@@ -141,6 +158,7 @@ struct input {
         struct prepared prepared;
         struct result result;
         struct receipt receipt;
+        struct unusable unusable;
         int64_t wall_offset_ms; /* INPUT_CLOCK: wall clock minus engine time */
         const struct rulebook
             *rulebook; /* INPUT_CONFIG: in force from this input on; alive until the next one is */
@@ -155,6 +173,7 @@ enum answer_status {
     ANSWER_BUSY,      /* not committed: try again */
     ANSWER_FULL,      /* not committed: the disk is full */
     ANSWER_OVERLIMIT, /* not applied: too many open incidents; try again later */
+    ANSWER_RECORDED,  /* durable in the shared inbox: the node that holds the engine applies it */
     ANSWER_STATUS_COUNT,
 };
 

@@ -208,6 +208,20 @@ struct policy_row {
     const char *text;
 };
 
+#define QUARANTINE_ROWS_MAX 10000
+
+struct quarantine_row {
+    uint64_t id; /* the store's, rising; not read when going in */
+    unsigned char uuid[16];
+    int64_t at_ms;
+    const char *source; /* "" when nobody knows */
+    const char *origin;
+    const char *reason;
+    const void *bytes; /* NULL: none */
+    size_t byte_count;
+    uint64_t size; /* more than byte_count: cut */
+};
+
 struct attempt_row { /* read only: written through claim_row and outcome_row */
     uint64_t notification;
     int64_t attempt;

@@ -98,6 +98,12 @@ static void answered(struct http_request *request, const struct answer *answer)
     case ANSWER_DONE:
         page_answer_message(request, 200, "Thank you", answer->text);
         return;
+    case ANSWER_RECORDED:
+        page_answer_message(
+            request, 202, "Thank you",
+            "It is recorded and will be applied in a moment; what came of it reaches "
+            "you as a message.");
+        return;
     case ANSWER_REFUSED:
         page_answer_message(request, 409, "Recorded, but not done", answer->text);
         return;

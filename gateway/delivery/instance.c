@@ -238,8 +238,8 @@ int instance_create(const struct instance_options *options, struct instance **ou
     instance->config = config_retain(options->config);
     instance->channel = channel;
     instance->ops = channel->ops;
-    instance->helper_dir = options->helper_dir;
     instance->receipt_url = make_receipt_url(options->config->public_url, channel->name);
+    instance->helper_dir = options->helper_dir;
     instance->waker = options->waker;
     instance->wake = options->wake;
     instance->ticket_count =

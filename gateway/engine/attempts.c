@@ -31,7 +31,8 @@ void attempts_queue(struct engine *engine, struct notification *notification)
                                                    .kind = TIMER_NOTIFICATION});
 }
 
-void attempts_send(struct engine *engine, struct incident *incident, const struct message *message)
+static struct notification_row *add_row(struct engine *engine, const struct incident *incident,
+                                        const struct message *message)
 {
     struct batch *batch = &engine->batch;
     struct notification_row *row = arena_alloc(&engine->arena, sizeof(*row));
@@ -70,9 +71,26 @@ void attempts_send(struct engine *engine, struct incident *incident, const struc
                    &batch->notification_capacity, sizeof(*batch->notifications));
     batch->notifications[batch->notification_count++] = row;
     effects_add(&batch->tail, (struct effect){.kind = EFFECT_NOTIFICATION, .u.notification = row});
-    struct notification *n = world_add_notification(&engine->world, incident, row);
+    return row;
+}
+
+static void add_to_world(struct engine *engine, struct incident *incident_or_null,
+                         const struct notification_row *row)
+{
+    struct notification *n = world_add_notification(&engine->world, incident_or_null, row);
     n->lane = lanes_find(&engine->lanes, row->channel, row->address)->number;
     attempts_queue(engine, n);
+}
+
+void attempts_send(struct engine *engine, struct incident *incident, const struct message *message)
+{
+    add_to_world(engine, incident, add_row(engine, incident, message));
+}
+
+void attempts_send_closed(struct engine *engine, const struct incident *closed,
+                          const struct message *message)
+{
+    add_to_world(engine, NULL, add_row(engine, closed, message));
 }
 
 static struct outcome_row *add_outcome(struct engine *engine, struct notification *n,

@@ -24,6 +24,7 @@ void batch_begin(struct engine *engine, size_t input_count)
     effects_init(&batch->tail, &engine->arena);
     batch->completed =
         arena_alloc_array(&engine->arena, input_count + 1, sizeof(*batch->completed));
+    batch->applied = arena_alloc_array(&engine->arena, input_count + 1, sizeof(*batch->applied));
     moment_init(&engine->moment, engine->book, &engine->arena, engine->now_ms,
                 engine->wall_offset_ms);
 }
@@ -89,6 +90,23 @@ void batch_event(struct engine *engine, const struct input *input, const char *k
                               .incident = incident};
     memcpy(row->id, input->id, sizeof(row->id));
     effects_add(&engine->batch.head, (struct effect){.kind = EFFECT_EVENT, .u.event = row});
+}
+
+void batch_quarantine(struct engine *engine, const struct input *input)
+{
+    const struct unusable *unusable = &input->u.unusable;
+    struct quarantine_row *row = arena_alloc(&engine->arena, sizeof(*row));
+    ASSERT(unusable->byte_count <= QUARANTINE_BYTES_MAX);
+    *row = (struct quarantine_row){.at_ms = engine->now_ms,
+                                   .source = unusable->source,
+                                   .origin = unusable->origin,
+                                   .reason = unusable->reason,
+                                   .bytes = unusable->bytes,
+                                   .byte_count = unusable->byte_count,
+                                   .size = unusable->size};
+    memcpy(row->uuid, input->id, sizeof(row->uuid));
+    effects_add(&engine->batch.head,
+                (struct effect){.kind = EFFECT_QUARANTINE, .u.quarantine = row});
 }
 
 void batch_after(struct engine *engine, struct after after)
@@ -239,5 +257,5 @@ struct effects *batch_finish(struct engine *engine)
     add_alerts(engine, effects);
     for (size_t i = 0; i < engine->batch.tail.count; i++)
         effects_add(effects, engine->batch.tail.items[i]);
-    return effects->count > 0 ? effects : NULL;
+    return effects->count > 0 || engine->batch.applied_count > 0 ? effects : NULL;
 }

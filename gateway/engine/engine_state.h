@@ -75,6 +75,8 @@ struct batch {
     size_t order_count, order_capacity;
     struct engine_completed *completed;
     size_t completed_count;
+    uint64_t *applied; /* items of the inbox that leave with this commit */
+    size_t applied_count;
     uint64_t first_notification;
 };
 
@@ -113,6 +115,7 @@ void batch_note(struct engine *engine, uint64_t incident, const struct note *not
 void batch_policy(struct engine *engine, const struct policy *policy);
 void batch_event(struct engine *engine, const struct input *input, const char *key,
                  enum disposition disposition, uint64_t incident);
+void batch_quarantine(struct engine *engine, const struct input *input);
 void batch_after(struct engine *engine, struct after after);
 struct order *batch_order(struct engine *engine, enum order_kind kind, uint64_t notification);
 /* One list in the order the store writes it; NULL when the batch changed nothing. */
@@ -140,6 +143,9 @@ void repolicy_move(struct engine *engine, struct incident *incident, struct move
 
 /* attempts.c */
 void attempts_send(struct engine *engine, struct incident *incident, const struct message *message);
+/* About an incident that is no longer in memory: `closed` lives for this call. */
+void attempts_send_closed(struct engine *engine, const struct incident *closed,
+                          const struct message *message);
 void attempts_queue(struct engine *engine, struct notification *notification);
 void attempts_end(struct engine *engine, struct notification *notification,
                   enum notification_state state, const char *reason);

@@ -1,6 +1,7 @@
 /* Replies and commands: which incident they mean, who may, and the answer (DESIGN section 4, rules
  * 7 to 9; section 7). */
 #include <stdlib.h>
+#include <string.h>
 
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
@@ -43,16 +44,19 @@ static void say(struct saying *saying, const char *text)
 static int64_t eta_of(const struct saying *saying, const struct reply_command *command)
 {
     const struct engine *engine = saying->engine;
+    int64_t said_ms = saying->reply->said_at_ms - engine->wall_offset_ms;
+    if (saying->reply->said_at_ms == 0 || said_ms > engine->now_ms)
+        said_ms = engine->now_ms;
     if (command->at_ms != 0)
         return command->at_ms - engine->wall_offset_ms;
     if (command->clock_minute >= 0 && command->duration_ms == 0) {
         const struct zone *zone = moment_zone_of(&engine->moment, saying->by);
-        int64_t wall_ms = engine->now_ms + engine->wall_offset_ms;
+        int64_t wall_ms = said_ms + engine->wall_offset_ms;
         return zone_next_clock(zone, wall_ms, command->clock_minute / 60,
                                command->clock_minute % 60) -
                engine->wall_offset_ms;
     }
-    return engine->now_ms + command->duration_ms;
+    return said_ms + command->duration_ms;
 }
 
 /* All that acknowledges in one message is one acknowledgement. */
@@ -287,6 +291,19 @@ static void look_at(struct standing *standing, const struct incident *incident, 
         add_listed(standing->told, &standing->told_count, incident->number);
 }
 
+/* Incidents leave memory within the day. A store that does not answer now will say so at the commit. */
+static void look_into_store(struct standing *standing, const struct engine *engine, const char *by)
+{
+    const struct store *store = engine->options.store;
+    struct store_told told;
+    if (store->ops->last_told(store->self, by, &told, NULL) != 0 ||
+        told.notification <= standing->last_notification)
+        return;
+    standing->last = told.incident;
+    standing->last_notification = told.notification;
+    standing->last_at_ms = told.due_at_ms;
+}
+
 static bool wants_unacknowledged(const struct reply *reply)
 {
     for (size_t i = 0; i < reply->command_count; i++) {
@@ -332,6 +349,8 @@ static uint64_t guess_incident(struct saying *saying)
         list = first ? standing.owned : standing.told;
         count = first ? standing.owned_count : standing.told_count;
     }
+    if (count == 0)
+        look_into_store(&standing, engine, saying->by);
     if (count == 0 && standing.last != 0 && engine->now_ms - standing.last_at_ms <= RECENT_MS)
         return standing.last;
     if (count == 1)
@@ -369,20 +388,103 @@ static uint64_t find_number(struct saying *saying)
     return guess_incident(saying);
 }
 
+/* Whoever heard only "recorded" and cannot be sent a message finds on the timeline that it was refused. */
+static void note_unheard(struct saying *saying, uint64_t number)
+{
+    bool was_told_so = saying->input->inbox_sequence == 0 || !saying->refused;
+    if (was_told_so || saying->text[0] == '\0')
+        return;
+    batch_note(saying->engine, number,
+               &(struct note){.kind = "refused",
+                              .actor = saying->input->actor,
+                              .credential = saying->input->credential,
+                              .text = saying->text,
+                              .data = ""});
+}
+
+/* Is there nobody whom the ticket tells? A link or the command line could have answered at once; where another node
+ * recorded the reply, only a message can. */
+static bool wants_message(const struct saying *saying)
+{
+    const struct input *input = saying->input;
+    if (saying->text[0] == '\0')
+        return false;
+    return input->inbox_sequence != 0 || (input->kind == INPUT_REPLY && input->ticket == NULL);
+}
+
 /* The answer by message, where no ticket carries it back. */
 static void answer_by_message(struct saying *saying)
 {
     struct engine *engine = saying->engine;
     struct incident *incident = saying->incident;
-    if (saying->input->kind != INPUT_REPLY || saying->input->ticket != NULL || incident == NULL ||
-        saying->text[0] == '\0')
+    bool by_any = saying->input->inbox_sequence != 0;
+    if (!wants_message(saying))
         return;
     moment_next(&engine->moment);
-    if (!follow_answer(incident, &engine->moment, saying->by, saying->reply->via, saying->text))
+    if (!follow_answer(incident, &engine->moment, saying->by, saying->reply->via, by_any,
+                       saying->text)) {
+        note_unheard(saying, incident->number);
         return;
+    }
     ASSERT(engine->moment.act_count == 1);
     batch_touch_incident(engine, incident);
     attempts_send(engine, incident, &engine->moment.acts[0].u.message);
+}
+
+/* What a message states about an incident, from its row. */
+static struct incident *closed_incident(struct engine *engine, const struct incident_row *row)
+{
+    struct err ignored;
+    struct policy *policy = arena_alloc(&engine->arena, sizeof(*policy));
+    struct incident *incident = arena_alloc(&engine->arena, sizeof(*incident));
+    *policy = (struct policy){.name = row->policy};
+    size_t key_bytes = strlen(row->group_key) + 1;
+    size_t title_bytes = strlen(row->title) + 1;
+    char *text = arena_alloc(&engine->arena, key_bytes + title_bytes);
+    memcpy(text, row->group_key, key_bytes);
+    memcpy(text + key_bytes, row->title, title_bytes);
+    *incident = (struct incident){.number = row->number,
+                                  .policy = policy,
+                                  .text = text,
+                                  .title_offset = (uint32_t)key_bytes,
+                                  .source = "",
+                                  .owner = row->owner,
+                                  .cause = row->cause,
+                                  .opened_at_ms = row->opened_at_ms,
+                                  .acked_at_ms = row->acked_at_ms,
+                                  .resolved_at_ms = row->resolved_at_ms,
+                                  .ack_until_ms = row->ack_until_ms,
+                                  .eta_at_ms = row->eta_at_ms,
+                                  .linked = row->linked,
+                                  .slip_count = (uint32_t)row->slip_count,
+                                  .state = (uint8_t)row->state,
+                                  .severity = (uint8_t)row->severity,
+                                  .priority = (uint8_t)row->priority,
+                                  .known = row->known,
+                                  .cleared = row->cleared};
+    memcpy(incident->uuid, row->uuid, sizeof(incident->uuid));
+    /* Only its climb is stated: a ladder that cannot be read is none. */
+    (void)ladder_read(row->ladder, &incident->ladder, &ignored);
+    return incident;
+}
+
+static void answer_closed_by_message(struct saying *saying, const struct incident_row *row)
+{
+    struct engine *engine = saying->engine;
+    bool by_any = saying->input->inbox_sequence != 0;
+    if (!wants_message(saying))
+        return;
+    const struct incident *closed = closed_incident(engine, row);
+    /* Higher than the serial of any message it had. */
+    int32_t serial = (int32_t)(engine->meta.next_notification & INT32_MAX);
+    moment_next(&engine->moment);
+    if (!follow_answer_closed(closed, serial, &engine->moment, saying->by, saying->reply->via,
+                              by_any, saying->text)) {
+        note_unheard(saying, row->number);
+        return;
+    }
+    ASSERT(engine->moment.act_count == 1);
+    attempts_send_closed(engine, closed, &engine->moment.acts[0].u.message);
 }
 
 static bool asks_only_for_help(const struct reply *reply)
@@ -408,9 +510,9 @@ static bool note_on_closed(struct saying *saying, uint64_t number)
     struct engine *engine = saying->engine;
     const struct store *store = engine->options.store;
     const struct reply *reply = saying->reply;
-    int64_t resolved_at_ms = 0;
-    if (store->ops->closed_at(store->self, number, &resolved_at_ms, NULL) != 0 ||
-        resolved_at_ms == 0)
+    struct incident_row row;
+    bool found = false;
+    if (store->ops->closed(store->self, number, &engine->arena, &row, &found, NULL) != 0 || !found)
         return false;
     gather(saying);
     if (saying->acks)
@@ -431,7 +533,8 @@ static bool note_on_closed(struct saying *saying, uint64_t number)
     const struct zone *zone = moment_zone_of(&engine->moment, saying->by);
     saying->text =
         arena_printf(&engine->arena, "#%llu was resolved at %s.", (unsigned long long)number,
-                     moment_local_time(&engine->moment, zone, resolved_at_ms));
+                     moment_local_time(&engine->moment, zone, row.resolved_at_ms));
+    answer_closed_by_message(saying, &row);
     return true;
 }
 
@@ -449,6 +552,10 @@ static void finish_without(struct saying *saying, uint64_t number, struct answer
             arena_printf(&engine->arena, "There is no incident #%llu.", (unsigned long long)number);
     } else if (saying->text[0] == '\0') {
         saying->text = "That message names no incident; put #N first.";
+    }
+    if (status == ANSWER_UNKNOWN) {
+        saying->refused = true;
+        note_unheard(saying, 0);
     }
     *out_answer = (struct answer){.status = status, .incident = number, .text = saying->text};
 }

@@ -43,7 +43,8 @@ struct group_sql {
     const char *head;
     const char *types;
     const char *tail;
-    bool every_row; /* a row without effect is a bug of the caller */
+    bool every_row; /* a row without effect is a bug of the caller, unless `unmet` says otherwise */
+    enum store_verdict unmet; /* 0: broken */
 };
 
 static const struct group_sql group_sql[GROUP_COUNT] = {
@@ -173,11 +174,23 @@ static const struct group_sql group_sql[GROUP_COUNT] = {
                         .types = "iittttti",
                         .tail = "",
                         .every_row = true},
+    [GROUP_QUARANTINE] = {.what = "quarantine",
+                          .head = "INSERT INTO quarantine (" QUARANTINE_COLUMNS QUARANTINE_ID
+                                  ") SELECT * FROM ",
+                          .types = "titttbii",
+                          .tail = "",
+                          .every_row = true},
     [GROUP_INBOX] = {.what = "inbox",
                      .head = "INSERT INTO inbox (sequence, uuid, bytes) SELECT * FROM ",
                      .types = "itb",
                      .tail = "",
                      .every_row = true},
+    [GROUP_INBOX_DROP] = {.what = "inbox: an item is not there any more",
+                          .head = "DELETE FROM inbox WHERE sequence IN (SELECT * FROM ",
+                          .types = "i",
+                          .tail = ")",
+                          .every_row = true,
+                          .unmet = STORE_BUSY},
 };
 
 _Static_assert(GROUP_COUNT <= LINK_STATEMENTS_MAX, "a statement for each group");
@@ -346,7 +359,7 @@ void columns_send(struct columns *columns, enum group group, struct pipe *pipe)
     pipe_send_prepared(pipe, (int)group, text, &params,
                        (struct pipe_step){.what = sql->what,
                                           .want_rows = sql->every_row ? (int64_t)columns->rows : -1,
-                                          .unmet = STORE_BROKEN});
+                                          .unmet = sql->unmet != 0 ? sql->unmet : STORE_BROKEN});
     for (int i = 0; i < count; i++) {
         columns->columns[i].count = 0;
     }

@@ -33,7 +33,9 @@ enum group {
     GROUP_INCIDENT_OVER,
     GROUP_EVENT,
     GROUP_TIMELINE,
-    GROUP_INBOX, /* only by an append, never in a round */
+    GROUP_QUARANTINE,
+    GROUP_INBOX,      /* only by an append, never in a round */
+    GROUP_INBOX_DROP, /* only behind the rounds */
     GROUP_COUNT,
 };
 

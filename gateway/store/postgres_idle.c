@@ -39,15 +39,19 @@ static const struct sweep sweeps[SWEEP_COUNT] = {
         {.find = "SELECT coalesce(max(id), $1) FROM (SELECT id, at_ms FROM timeline WHERE "
                  "incident = 0 AND id > $1 ORDER BY id LIMIT $2) AS run WHERE at_ms < $3",
          .deletions = {"DELETE FROM timeline WHERE incident = 0 AND id > $1 AND id <= $2"}},
-    [SWEEP_NOTIFICATIONS] = {
-        .find =
-            "SELECT coalesce(max(id), $1) FROM (SELECT id, created_at_ms FROM notifications WHERE "
-            "incident = 0 AND id > $1 ORDER BY id LIMIT $2) AS run WHERE created_at_ms < $3",
-        .deletions = {
-            "DELETE FROM attempts WHERE notification IN (SELECT id FROM notifications WHERE "
-            "incident = 0 AND ended_at_ms <> 0 AND id > $1 AND id <= $2)",
-            "DELETE FROM notifications WHERE incident = 0 AND ended_at_ms <> 0 AND id > $1 AND "
-            "id <= $2"}}};
+    [SWEEP_NOTIFICATIONS] =
+        {.find =
+             "SELECT coalesce(max(id), $1) FROM (SELECT id, created_at_ms FROM notifications WHERE "
+             "incident = 0 AND id > $1 ORDER BY id LIMIT $2) AS run WHERE created_at_ms < $3",
+         .deletions =
+             {"DELETE FROM attempts WHERE notification IN (SELECT id FROM notifications WHERE "
+              "incident = 0 AND ended_at_ms <> 0 AND id > $1 AND id <= $2)",
+              "DELETE FROM notifications WHERE incident = 0 AND ended_at_ms <> 0 AND id > $1 AND "
+              "id <= $2"}},
+    [SWEEP_QUARANTINE] = {
+        .find = "SELECT coalesce(max(id), $1) FROM (SELECT id, at_ms FROM quarantine WHERE "
+                "id > $1 ORDER BY id LIMIT $2) AS run WHERE at_ms < $3",
+        .deletions = {"DELETE FROM quarantine WHERE id > $1 AND id <= $2"}}};
 
 static int delete_incidents(struct postgres_store *store, int64_t keep_before_ms, bool *out_any,
                             struct err *err)

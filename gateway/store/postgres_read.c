@@ -59,6 +59,11 @@ static int decode_attempt(struct cells *c, void *out_row, struct err *err)
     return cells_attempt(c, out_row, err);
 }
 
+static int decode_quarantine(struct cells *c, void *out_row, struct err *err)
+{
+    return cells_quarantine(c, out_row, err);
+}
+
 static int ask(const struct question *question, const char *sql, const struct params *params,
                void **out_rows, size_t *out_count, struct err *err)
 {
@@ -214,6 +219,26 @@ static int read_attempts(struct store_reader *reader, uint64_t notification, str
     return result;
 }
 
+static int read_quarantine(struct store_reader *reader, uint64_t before, size_t limit,
+                           struct arena *arena, struct quarantine_row **out_rows, size_t *out_count,
+                           struct err *err)
+{
+    const struct question question = {
+        .reader = reader, .arena = arena, .shape = &quarantine_shape, .decode = decode_quarantine};
+    struct params params = {.count = 0};
+    void *rows = NULL;
+    params_number(&params, before == 0 ? INT64_MAX : number_bound(before));
+    params_number(&params, (int64_t)reader_limit(limit));
+    int result = ask(&question,
+                     "SELECT " QUARANTINE_COLUMNS QUARANTINE_ID
+                     " FROM quarantine WHERE id < $1 ORDER BY id DESC LIMIT $2",
+                     &params, &rows, out_count, err);
+    if (result == 0) {
+        *out_rows = rows;
+    }
+    return result;
+}
+
 /* Timeline. */
 
 static int read_timeline(struct store_reader *reader, uint64_t incident, size_t limit,
@@ -282,6 +307,7 @@ static const struct store_reader_ops reader_ops = {
     .notifications = read_notifications,
     .notification = read_notification,
     .attempts = read_attempts,
+    .quarantine = read_quarantine,
     .timeline_after = read_timeline_after,
     .timeline_last = read_timeline_last,
     .close = reader_close,

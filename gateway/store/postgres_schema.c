@@ -5,6 +5,8 @@
 static const char *const migrations[] = {
     schema_0001_postgres,
     schema_0002_postgres,
+    schema_0003_postgres,
+    schema_0005_postgres,
 };
 #define NEWEST ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
 

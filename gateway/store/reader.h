@@ -28,6 +28,9 @@ struct store_reader_ops {
                         struct notification_row *out_row, struct err *err);
     int (*attempts)(struct store_reader *reader, uint64_t notification, struct arena *arena,
                     struct attempt_row **out_rows, size_t *out_count, struct err *err);
+    int (*quarantine)(struct store_reader *reader, uint64_t before, size_t limit,
+                      struct arena *arena, struct quarantine_row **out_rows, size_t *out_count,
+                      struct err *err);
     int (*timeline_after)(struct store_reader *reader, uint64_t after, size_t limit,
                           struct arena *arena, struct timeline_row **out_rows, uint64_t **out_ids,
                           size_t *out_count, struct err *err);

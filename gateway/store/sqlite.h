@@ -29,11 +29,13 @@
 #define SQLITE_STORE_LOG_WRITE_BYTES (64 * 1024)
 #define SQLITE_STORE_DELETE_MAX 100   /* incidents in one call of idle */
 #define SQLITE_STORE_SWEEP_MAX 5000   /* other rows looked at in one call of idle */
-#define SQLITE_STORE_SWEEPS 3         /* tables swept by age */
+#define SQLITE_STORE_SWEEPS 4         /* tables swept by age */
 #define SQLITE_STORE_POLICIES_MAX 512 /* more versions than this are swept at open */
 
 extern const char schema_0001_sqlite[];
 extern const char schema_0002_sqlite[];
+extern const char schema_0003_sqlite[];
+extern const char schema_0005_sqlite[];
 
 enum query {
     QUERY_BEGIN,
@@ -53,6 +55,7 @@ enum query {
     QUERY_INCIDENT_MOVE,
     QUERY_INCIDENT_CLOSED,
     QUERY_NOTIFICATION,
+    QUERY_LAST_TOLD,
     QUERY_CLAIM,
     QUERY_CLAIM_BODY,
     QUERY_ATTEMPT_START,
@@ -62,6 +65,8 @@ enum query {
     QUERY_PROVIDER_ID,
     QUERY_TIMELINE,
     QUERY_POLICY,
+    QUERY_QUARANTINE,
+    QUERY_QUARANTINE_CUT,
     QUERY_INBOX_APPEND,
     QUERY_INBOX_DROP,
     QUERY_READ,
@@ -82,10 +87,11 @@ struct sqlite_store {
     int wal_pages;                      /* in the log after the last commit */
     int checkpointed_pages;             /* of these, already in the database */
     int64_t log_bytes;                  /* of the log's file, written ahead */
-    uint64_t inbox_taken;               /* up to here taken, not yet committed */
     int64_t incidents_swept;            /* up to here looked at by this round of idle */
     int64_t swept[SQLITE_STORE_SWEEPS]; /* the same for each of its other tables */
-    bool sweep_again; /* incidents have left since the walk over the events began */
+    bool sweep_again;       /* incidents have left since the walk over the events began */
+    int64_t quarantine_cut; /* rows that this batch pushes out */
+    struct metric *quarantine_cut_total;
     bool broken;
 };
 
@@ -134,11 +140,13 @@ int sqlite_find_provider_id(void *self, const char *channel, const char *provide
 int sqlite_find_alert(void *self, const char *source, const char *key, uint64_t *out_incident,
                       struct err *err);
 
-int sqlite_closed_at(void *self, uint64_t number, int64_t *out_resolved_at_ms, struct err *err);
+int sqlite_closed(void *self, uint64_t number, struct arena *arena, struct incident_row *out_row,
+                  bool *out_found, struct err *err);
+int sqlite_last_told(void *self, const char *contact, struct store_told *out_told, struct err *err);
 
 int sqlite_inbox_append(void *self, const struct store_inbox_item *items, size_t count,
                         struct err *err);
-int sqlite_inbox_take(void *self, size_t max, struct arena *arena,
+int sqlite_inbox_take(void *self, uint64_t after, size_t max, struct arena *arena,
                       struct store_inbox_item **out_items, size_t *out_count, struct err *err);
 
 void sqlite_checkpoint(struct sqlite_store *store);

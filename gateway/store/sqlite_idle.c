@@ -118,7 +118,7 @@ struct sweep {
     const char *deletions[2];
 };
 
-enum { SWEEP_EVENTS, SWEEP_TIMELINE, SWEEP_NOTIFICATIONS };
+enum { SWEEP_EVENTS, SWEEP_TIMELINE, SWEEP_NOTIFICATIONS, SWEEP_QUARANTINE };
 
 static const struct sweep sweeps[SQLITE_STORE_SWEEPS] = {
     [SWEEP_EVENTS] = {.find = "SELECT id, at_ms FROM events WHERE id > ?1 ORDER BY id LIMIT ?2",
@@ -136,6 +136,9 @@ static const struct sweep sweeps[SQLITE_STORE_SWEEPS] = {
               "incident = 0 AND ended_at_ms <> 0 AND id > ?1 AND id <= ?2)",
               "DELETE FROM notifications WHERE incident = 0 AND ended_at_ms <> 0 AND "
               "id > ?1 AND id <= ?2"}},
+    [SWEEP_QUARANTINE] = {.find =
+                              "SELECT id, at_ms FROM quarantine WHERE id > ?1 ORDER BY id LIMIT ?2",
+                          .deletions = {"DELETE FROM quarantine WHERE id > ?1 AND id <= ?2"}},
 };
 
 /* The last id of a run of old rows behind `after`; `after` itself when there is none. */

@@ -177,7 +177,6 @@ static int load_all(struct sqlite_store *store, const struct store_sink *sink, s
 int sqlite_load(void *self, const struct store_sink *sink, struct err *err)
 {
     struct sqlite_store *store = self;
-    store->inbox_taken = 0; /* a reload means that what was taken was not applied */
     int rc = sqlite3_exec(store->db, "BEGIN", NULL, NULL, NULL);
     if (rc != SQLITE_OK) {
         return sqlite_fail(store->db, store->path, rc, "load", err);
@@ -339,10 +338,49 @@ int sqlite_find_alert(void *self, const char *source, const char *key, uint64_t 
     return 0;
 }
 
-int sqlite_closed_at(void *self, uint64_t number, int64_t *out_resolved_at_ms, struct err *err)
+int sqlite_closed(void *self, uint64_t number, struct arena *arena, struct incident_row *out_row,
+                  bool *out_found, struct err *err)
 {
     struct sqlite_store *store = self;
     struct binding b = binding_start(store, QUERY_INCIDENT_CLOSED);
+    struct incident_row row;
+    int result = 0;
+    bool found = false;
     bind_i64(&b, number <= INT64_MAX ? (int64_t)number : 0); /* 0 is no incident */
-    return read_found(store, &b, "closed incident", out_resolved_at_ms, err);
+    int rc = b.rc == SQLITE_OK ? sqlite3_step(b.statement) : b.rc;
+    if (rc == SQLITE_ROW) {
+        result = row_decode_incident(b.statement, &row, err);
+        found = result == 0;
+    } else if (rc != SQLITE_DONE) {
+        result = sqlite_fail(store->db, store->path, rc, "closed incident", err);
+    }
+    if (found) {
+        row_keep(&incident_shape, &row, arena);
+        *out_row = row;
+    }
+    (void)sqlite3_reset(b.statement); /* repeats the step's code */
+    *out_found = found;
+    return result;
+}
+
+int sqlite_last_told(void *self, const char *contact, struct store_told *out_told, struct err *err)
+{
+    struct sqlite_store *store = self;
+    struct binding b = binding_start(store, QUERY_LAST_TOLD);
+    struct store_told told = {.notification = 0};
+    bind_text(&b, contact);
+    int rc = b.rc == SQLITE_OK ? sqlite3_step(b.statement) : b.rc;
+    if (rc == SQLITE_ROW) {
+        told = (struct store_told){
+            .notification = (uint64_t)sqlite3_column_int64(b.statement, 0),
+            .incident = (uint64_t)sqlite3_column_int64(b.statement, 1),
+            .due_at_ms = sqlite3_column_int64(b.statement, 2),
+        };
+    }
+    (void)sqlite3_reset(b.statement); /* repeats the step's code */
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
+        return sqlite_fail(store->db, store->path, rc, "last notification", err);
+    }
+    *out_told = told;
+    return 0;
 }

@@ -104,6 +104,11 @@ static int decode_attempt(sqlite3_stmt *statement, void *out_row, struct err *er
     return row_decode_attempt(statement, out_row, err);
 }
 
+static int decode_quarantine(sqlite3_stmt *statement, void *out_row, struct err *err)
+{
+    return row_decode_quarantine(statement, out_row, err);
+}
+
 static int prepare(const struct question *question, const char *sql, sqlite3_stmt **out_statement,
                    struct err *err)
 {
@@ -330,6 +335,27 @@ static int read_attempts(struct store_reader *reader, uint64_t notification, str
     return result;
 }
 
+static int read_quarantine(struct store_reader *reader, uint64_t before, size_t limit,
+                           struct arena *arena, struct quarantine_row **out_rows, size_t *out_count,
+                           struct err *err)
+{
+    const struct question question = {.reader = sqlite_of(reader),
+                                      .arena = arena,
+                                      .what = "read quarantine",
+                                      .shape = &quarantine_shape,
+                                      .decode = decode_quarantine,
+                                      .limit = reader_limit(limit)};
+    void *rows = NULL;
+    int result = ask(&question,
+                     "SELECT " QUARANTINE_COLUMNS QUARANTINE_ID " FROM quarantine WHERE id < ?1 "
+                     "ORDER BY id DESC",
+                     (const uint64_t[3]){before == 0 ? INT64_MAX : before}, &rows, out_count, err);
+    if (result == 0) {
+        *out_rows = rows;
+    }
+    return result;
+}
+
 /* Timeline. */
 
 static int read_timeline(struct store_reader *reader, uint64_t incident, size_t limit,
@@ -405,6 +431,7 @@ static const struct store_reader_ops reader_ops = {
     .notifications = read_notifications,
     .notification = read_notification,
     .attempts = read_attempts,
+    .quarantine = read_quarantine,
     .timeline_after = read_timeline_after,
     .timeline_last = read_timeline_last,
     .close = reader_close,

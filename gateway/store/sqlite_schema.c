@@ -6,6 +6,8 @@
 static const char *const migrations[] = {
     schema_0001_sqlite,
     schema_0002_sqlite,
+    schema_0003_sqlite,
+    schema_0005_sqlite,
 };
 #define NEWEST ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
 

@@ -45,10 +45,14 @@ static const char *const query_sql[QUERY_COUNT] = {
     [QUERY_INCIDENT_TURN] =
         "UPDATE incidents SET " INCIDENT_SET ", live = ?11, open = ?28 WHERE number = ?1",
     [QUERY_INCIDENT_MOVE] = "UPDATE incidents SET policy = ?2, group_key = ?3 WHERE number = ?1",
-    [QUERY_INCIDENT_CLOSED] = "SELECT resolved_at_ms FROM incidents WHERE number = ?1 AND live = 0",
+    [QUERY_INCIDENT_CLOSED] =
+        "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE number = ?1 AND live = 0",
     [QUERY_NOTIFICATION] = "INSERT INTO notifications (" NOTIFICATION_COLUMNS NOTIFICATION_LONG
                            ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
                            "?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)",
+    [QUERY_LAST_TOLD] = "SELECT id, incident, due_at_ms FROM notifications "
+                        "INDEXED BY notifications_told WHERE contact = ?1 AND " STATE_TOLD
+                        " ORDER BY id DESC LIMIT 1",
     [QUERY_CLAIM] = "UPDATE notifications SET state = 'claimed', attempt_count = ?2 WHERE id = ?1",
     [QUERY_CLAIM_BODY] =
         "UPDATE notifications SET state = 'claimed', attempt_count = ?2, "
@@ -69,8 +73,11 @@ static const char *const query_sql[QUERY_COUNT] = {
                        "data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [QUERY_POLICY] = "INSERT INTO policies (hash, name, text) VALUES (?1, ?2, ?3) "
                      "ON CONFLICT (hash) DO NOTHING",
+    [QUERY_QUARANTINE] =
+        "INSERT INTO quarantine (" QUARANTINE_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [QUERY_QUARANTINE_CUT] = "DELETE FROM quarantine WHERE id <= ?1",
     [QUERY_INBOX_APPEND] = "INSERT INTO inbox (uuid, bytes) VALUES (?1, ?2)",
-    [QUERY_INBOX_DROP] = "DELETE FROM inbox WHERE sequence <= ?1",
+    [QUERY_INBOX_DROP] = "DELETE FROM inbox WHERE sequence = ?1",
     [QUERY_READ] = "BEGIN",
     [QUERY_FIND_NOTIFICATION] = SQLITE_FIND_NOTIFICATION,
     [QUERY_FIND_DETAILS_FIRING] = "SELECT details, links FROM alerts WHERE incident = ?1 "

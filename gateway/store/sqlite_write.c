@@ -274,6 +274,28 @@ static int write_policy(struct sqlite_store *store, const struct policy_row *row
     return binding_run(&b);
 }
 
+static int write_quarantine(struct sqlite_store *store, const struct quarantine_row *row)
+{
+    char uuid[ID_TEXT_BYTES];
+    struct binding b = binding_start(store, QUERY_QUARANTINE);
+    bind_uuid(&b, row->uuid, uuid);
+    bind_i64(&b, row->at_ms);
+    bind_text(&b, row->source);
+    bind_text(&b, row->origin);
+    bind_text(&b, row->reason);
+    bind_bytes(&b, row->bytes, row->byte_count);
+    bind_u64(&b, row->size);
+    int rc = binding_run(&b);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    b = binding_start(store, QUERY_QUARANTINE_CUT);
+    bind_i64(&b, sqlite3_last_insert_rowid(store->db) - QUARANTINE_ROWS_MAX);
+    rc = binding_run(&b);
+    store->quarantine_cut += rc == SQLITE_OK ? sqlite3_changes(store->db) : 0;
+    return rc;
+}
+
 static int write_effect(struct sqlite_store *store, const struct effect *effect)
 {
     switch (effect->kind) {
@@ -293,6 +315,8 @@ static int write_effect(struct sqlite_store *store, const struct effect *effect)
         return write_timeline(store, effect->u.timeline);
     case EFFECT_POLICY:
         return write_policy(store, effect->u.policy);
+    case EFFECT_QUARANTINE:
+        return write_quarantine(store, effect->u.quarantine);
     case EFFECT_KIND_COUNT:
         break;
     }
@@ -317,6 +341,7 @@ static uint64_t effect_id(const struct effect *effect)
         return effect->u.timeline->incident;
     case EFFECT_EVENT:
     case EFFECT_POLICY:
+    case EFFECT_QUARANTINE:
     case EFFECT_KIND_COUNT:
         break;
     }
@@ -334,6 +359,7 @@ int write_effects(struct sqlite_store *store, const struct effects *effects, str
         [EFFECT_OUTCOME] = "outcome of notification",
         [EFFECT_TIMELINE] = "timeline of incident",
         [EFFECT_POLICY] = "policy",
+        [EFFECT_QUARANTINE] = "quarantine",
     };
     for (size_t i = 0; i < effects->count; i++) {
         const struct effect *effect = &effects->items[i];

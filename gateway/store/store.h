@@ -59,6 +59,10 @@ struct store_meta {
 struct commit {
     const struct effects *effects;
     struct store_meta meta; /* meta.epoch must be the epoch this engine holds */
+    /* Items of the inbox whose effects these are: they leave in this transaction, and only by it. One that is not there any
+     * more: busy, nothing was applied. */
+    const uint64_t *applied; /* sequences, each once */
+    size_t applied_count;
 };
 
 /* Rows in this order: meta, policies (still referenced), live incidents, their alerts, their notifications. */
@@ -91,6 +95,13 @@ struct stored_notification {
     const char *links;
 };
 
+/* What a contact was notified of. */
+struct store_told {
+    uint64_t notification;
+    uint64_t incident;
+    int64_t due_at_ms;
+};
+
 struct store;
 
 struct store_ops {
@@ -108,13 +119,15 @@ struct store_ops {
      * Asked for every new incident, so it must stay cheap. */
     int (*find_alert)(void *self, const char *source, const char *key, uint64_t *out_incident,
                       struct err *err);
-    /* When an incident that is no longer live was resolved; 0 when there is none of that number. */
-    int (*closed_at)(void *self, uint64_t number, int64_t *out_resolved_at_ms, struct err *err);
+    /* An incident that is no longer live, its texts in the arena. */
+    int (*closed)(void *self, uint64_t number, struct arena *arena, struct incident_row *out_row,
+                  bool *out_found, struct err *err);
+    /* The newest notification of a contact that a provider has taken; its id is 0 when there is none. */
+    int (*last_told)(void *self, const char *contact, struct store_told *out_told, struct err *err);
     int (*inbox_append)(void *self, const struct store_inbox_item *items, size_t count,
                         struct err *err);
-    /* The oldest that were not taken yet. They leave the store in the transaction of the next commit that answers
-     * committed, so apply them in it; after any other verdict they are taken again. */
-    int (*inbox_take)(void *self, size_t max, struct arena *arena,
+    /* The oldest behind the sequence `after`. They stay in the store until a commit names them as applied. */
+    int (*inbox_take)(void *self, uint64_t after, size_t max, struct arena *arena,
                       struct store_inbox_item **out_items, size_t *out_count, struct err *err);
     /* Housekeeping while idle: a short passive checkpoint; deletion of what is older than `keep_before_ms`. */
     void (*idle)(void *self, int64_t keep_before_ms);
@@ -145,6 +158,9 @@ int store_url_check(const char *url, struct err *err);
 /* One of them; ERR_NOT_FOUND when it is not there. */
 int store_notification(const struct store *store, uint64_t id, struct arena *arena,
                        struct stored_notification *out_item, struct err *err);
+
+/* Counts the rows that left the quarantine before their time, one metric for every store. */
+struct metric *quarantine_cut_metric(void);
 
 /* The makers behind store_open, also for tests. */
 int store_sqlite_open(const char *path, struct store **out_store, struct err *err);

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "gateway/store/store_read.h"
+#include "gateway/system/metrics.h"
 #include "tests/support/postgres_world.h"
 #include "tests/support/store_world.h"
 
@@ -312,6 +313,85 @@ static void test_readers_that_cannot_be(void **state)
     store_reader_close(NULL);
 }
 
+static struct quarantine_row *read_quarantine(struct fixture *fixture, uint64_t before,
+                                              size_t limit, size_t *out_count)
+{
+    struct quarantine_row *rows = NULL;
+    struct err err = {0};
+    if (store_read_quarantine(fixture->reader, before, limit, &fixture->arena, &rows, out_count,
+                              &err) != 0) {
+        fail_msg("%s", err.text);
+    }
+    return rows;
+}
+
+static void test_quarantine(void **state)
+{
+    static const char bytes[] = "a\0b\xff";
+    struct fixture *fixture = *state;
+    struct batch batch;
+    size_t count = 0;
+    (void)read_quarantine(fixture, 0, 10, &count); /* counted only */
+    assert_int_equal(count, 0);
+    batch_begin(&batch, fixture->store);
+    batch_quarantine(&batch, (struct quarantine_row){.uuid = {1, [15] = 7},
+                                                     .at_ms = 50,
+                                                     .source = "press-line",
+                                                     .origin = "topic plant/7/alarm",
+                                                     .reason = "not JSON",
+                                                     .bytes = bytes,
+                                                     .byte_count = sizeof(bytes) - 1,
+                                                     .size = 9000});
+    batch_quarantine(&batch, (struct quarantine_row){.at_ms = 60, .reason = "empty", .bytes = ""});
+    batch_quarantine(&batch, (struct quarantine_row){.at_ms = 70});
+    commit_ok(&batch, fixture->store);
+    const struct quarantine_row *rows = read_quarantine(fixture, 0, 10, &count);
+    assert_int_equal(count, 3);
+    assert_int_equal(rows[2].id, 1);
+    assert_int_equal(rows[2].uuid[15], 7);
+    assert_int_equal(rows[2].at_ms, 50);
+    assert_string_equal(rows[2].source, "press-line");
+    assert_string_equal(rows[2].origin, "topic plant/7/alarm");
+    assert_string_equal(rows[2].reason, "not JSON");
+    assert_int_equal(rows[2].byte_count, sizeof(bytes) - 1);
+    assert_memory_equal(rows[2].bytes, bytes, sizeof(bytes) - 1);
+    assert_int_equal(rows[2].size, 9000);
+    assert_non_null(rows[1].bytes);
+    assert_int_equal(rows[1].byte_count, 0);
+    assert_null(rows[0].bytes);
+    assert_string_equal(rows[0].source, "");
+    rows = read_quarantine(fixture, 3, 1, &count);
+    assert_int_equal(count, 1);
+    assert_int_equal(rows[0].id, 2);
+    fixture->store->ops->idle(fixture->store->self, 65);
+    rows = read_quarantine(fixture, 0, 10, &count);
+    assert_int_equal(count, 1);
+    assert_int_equal(rows[0].id, 3);
+}
+
+static void test_quarantine_keeps_the_newest(void **state)
+{
+    enum { EACH = 500, BEYOND = 3 };
+    struct fixture *fixture = *state;
+    struct metric *cut = quarantine_cut_metric();
+    int64_t before = metric_value(cut);
+    for (int left = QUARANTINE_ROWS_MAX + BEYOND; left > 0; left -= EACH) {
+        struct batch batch;
+        batch_begin(&batch, fixture->store);
+        for (int i = 0; i < EACH && i < left; i++) {
+            batch_quarantine(&batch, (struct quarantine_row){.at_ms = 1, .bytes = "x"});
+        }
+        commit_ok(&batch, fixture->store);
+    }
+    size_t count = 0;
+    const struct quarantine_row *rows = read_quarantine(fixture, 0, 1, &count);
+    assert_int_equal(rows[0].id, QUARANTINE_ROWS_MAX + BEYOND);
+    rows = read_quarantine(fixture, 10, 100, &count);
+    assert_int_equal(count, 9 - BEYOND);
+    assert_int_equal(rows[count - 1].id, BEYOND + 1);
+    assert_int_equal(metric_value(cut) - before, BEYOND);
+}
+
 /* A reader beside the writer: every answer is a whole number of batches, and no fewer than before.
  */
 
@@ -393,6 +473,8 @@ static const struct {
     CASE(test_timeline),
     CASE(test_following_the_timeline),
     CASE(test_limits_are_cut),
+    CASE(test_quarantine),
+    CASE(test_quarantine_keeps_the_newest),
     CASE(test_readers_that_cannot_be),
     CASE(test_reading_while_writing),
 };
