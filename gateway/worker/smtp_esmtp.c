@@ -138,8 +138,7 @@ static SSL_CTX *make_context(struct talk *talk, const struct smtp_job *job, cons
 {
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());
     bool is_made = context != NULL && SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
-                   SSL_CTX_set_max_proto_version(context, job->allow_tls13 ? TLS1_3_VERSION
-                                                                           : TLS1_2_VERSION) == 1 &&
+                   SSL_CTX_set_max_proto_version(context, TLS1_2_VERSION) == 1 &&
                    expect_host(context, host);
     bool is_trusting =
         is_made &&

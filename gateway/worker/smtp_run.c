@@ -23,12 +23,13 @@ bool run_is_pending(const struct run *run, size_t index)
     return !run->is_judged[index] && !run->was_found[index];
 }
 
-/* libesmtp knows neither TLS from the first byte nor UTF-8 addresses, and its host must be one without a colon. */
+/* libesmtp knows neither TLS from the first byte nor UTF-8 addresses, its host must be one without a colon, and over TLS 1.3 it
+ * stalls (README.md says why). */
 bool run_is_for_curl(const struct run *run, size_t index)
 {
     const struct smtp_server *server = &run->job->servers[run->server];
     const struct smtp_letter *letter = &run->job->letters[index];
-    return server->is_implicit || strchr(server->host, ':') != NULL ||
+    return server->is_implicit || run->job->allow_tls13 || strchr(server->host, ':') != NULL ||
            !smtp_is_ascii(letter->from) || !smtp_is_ascii(letter->to);
 }
 
