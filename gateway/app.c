@@ -166,7 +166,8 @@ static int start_engine(struct app *app, struct err *err)
                                               .inbox = app->inbox,
                                               .token_key = &app->token_key,
                                               .clock = &app->clock,
-                                              .state_dir = app->options.state_dir};
+                                              .state_dir = app->options.state_dir,
+                                              .helper_dir = app->options.helper_dir};
     if (delivery_start(&delivery, &app->delivery, err) != 0)
         return -1;
     app->engine_config = config_retain(app->config);

@@ -86,11 +86,12 @@ static const struct option store_options[] = {
 
 static const struct option channel_options[] = {
     {.key = "plugin", .type = OPTION_NAME, AT(channel_values, plugin), .default_text = NULL,
-     .help = "Which plugin serves it (NAME.so in the plugin folder): file, mqtt, sms, webhook."},
+     .help = "Which plugin serves it (NAME.so in the plugin folder): email, file, mqtt, sms, "
+             "webhook."},
     {.key = "in_flight", .type = OPTION_INTEGER, AT(channel_values, in_flight), .min = 1,
      .max = 1024, .default_text = "32", .help = "Attempts at once."},
     {.key = "per_target", .type = OPTION_INTEGER, AT(channel_values, per_target), .min = 1,
-     .max = 1024, .default_text = "4", .help = "Attempts at once towards one destination."},
+     .max = 1024, .default_text = "4", .help = "Attempts at once towards one destination (plugin email: as in_flight)."},
     {.key = "attempts", .type = OPTION_INTEGER, AT(channel_values, attempts), .min = 1, .max = 100,
      .default_text = "8", .help = "Attempts per notification; then it has failed."},
     {.key = "horizon", .type = OPTION_DURATION, AT(channel_values, horizon_ms), .min = SECOND,

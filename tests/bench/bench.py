@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Us against a baseline in the same run: interleaved, medians, ratios, CPU per operation. Asserts no time.
 
-usage: bench.py BUILD_DIR [--smoke] [NAME...]     (names: intake batch connections peer wire delivery memory mqtt)
+usage: bench.py BUILD_DIR [--smoke] [NAME...]     (names: intake batch connections peer wire delivery smtp memory mqtt)
 """
 
 import http.client
@@ -396,6 +396,48 @@ def bench_delivery():
             sink.stop()
     report("webhook deliveries", f"{median(ours):.0f}/s with durable outcomes, bare libcurl {median(bare):.0f}/s;",
            median(ours) / median(bare), 0.40)
+
+
+class SmtpSink:
+    """Postfix's own: it takes everything and keeps nothing."""
+
+    def __init__(self):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.address = f"127.0.0.1:{self.port}"
+        user = ["-u", "nobody"] if os.getuid() == 0 else []
+        self.process = subprocess.Popen(["/usr/sbin/smtp-sink", *user, self.address, "256"])
+
+        def ready():
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                return True
+            except OSError:
+                return False
+        wait_for(ready, "smtp-sink")
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(30)
+
+
+def bench_smtp():
+    """The mail channel with its helper programs against bare libesmtp loops, as many sessions of as many messages."""
+    count = 2000 if SMOKE else 20000
+    for sessions, per_session in ((1, 20), (2, 20)):
+        ours, bare = [], []
+        for _ in range(ROUNDS):
+            sink = SmtpSink()
+            shape = [sink.address, str(count), str(per_session), str(sessions), "2000"]
+            for rates, command in ((ours, ["bench_own_smtp", BUILD / "lib" / "escalated" / "email.so"]),
+                                   (bare, ["bench_bare_smtp"])):
+                line = subprocess.run([BUILD / "tests" / command[0], *command[1:], *shape], capture_output=True, text=True,
+                                      check=True, timeout=300).stdout
+                rates.append(count / float(line.split()[0]))
+            sink.stop()
+        report("mail", f"{sessions} session(s) of {per_session}: {median(ours):.0f}/s, bare libesmtp {median(bare):.0f}/s;",
+               median(ours) / median(bare), 0.70)
 
 
 def bench_memory():

@@ -133,6 +133,20 @@ static const struct channel_ops mqtt_ops = {
     .in_flight_max = 64,
 };
 
+static const struct channel_option mail_options[] = {
+    {.key = "from", .type = CHANNEL_OPTION_TEXT, .help = "Sender."},
+    {.key = "reply_to", .type = CHANNEL_OPTION_TEXT, .default_text = "", .help = "Answers."},
+    {.key = NULL}};
+
+static const struct channel_ops letter_ops = {
+    .abi = CHANNEL_ABI,
+    .size = sizeof(struct channel_ops),
+    .name = "letter",
+    .format = "email",
+    .options = mail_options,
+    .in_flight_max = 8,
+};
+
 static const struct channel_ops *find(void *self, const char *plugin, struct err *err)
 {
     (void)self;
@@ -141,6 +155,9 @@ static const struct channel_ops *find(void *self, const char *plugin, struct err
     }
     if (text_equal(plugin, "mqtt")) {
         return &mqtt_ops;
+    }
+    if (text_equal(plugin, "letter")) {
+        return &letter_ops;
     }
     if (text_equal(plugin, "file") || text_equal(plugin, "email")) {
         return &file_ops;

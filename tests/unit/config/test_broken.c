@@ -139,6 +139,17 @@ static const struct broken people[] = {
     {"[contact bob]\nsmss = 1\n", "a.ini:2: [contact bob] smss: unknown key (did you mean sms?)\n"},
     {"[contact bob]\nemail = bob\n", "a.ini:2: [contact bob] email: got 'bob', " WANT_MAIL},
     {"[contact bob]\nemail = a@b@c\n", "a.ini:2: [contact bob] email: got 'a@b@c', " WANT_MAIL},
+    {"[contact bob]\nemail = b(x)@c\n", "a.ini:2: [contact bob] email: got 'b(x)@c', " WANT_MAIL},
+    {"[contact bob]\nemail = Bob <bob@c>\n", "a.ini:2: [contact bob] email: got 'Bob <bob@c>', "},
+    {"[contact bob]\nemail = b\xe2\x80\xae@c\n",
+     "a.ini:2: [contact bob] email: got 'b\xe2\x80\xae@c', want an address without control "
+     "characters\n"},
+    {"[channel post]\nplugin = letter\nfrom = acme\nreply_to = \"A\" <b c@d>\n",
+     "a.ini:3: [channel post] from: got 'acme', " WANT_MAIL
+     "a.ini:4: [channel post] reply_to: got 'b c@d', " WANT_MAIL},
+    {"[channel post]\nplugin = letter\nfrom = Acme <a@b>, c@d\n",
+     "a.ini:3: [channel post] from: got 'Acme <a@b>, c@d', want ann@example.com or \"Ann Lee\" "
+     "<ann@example.com>\n"},
     {"[contact bob]\nemail = a b@c\n", "a.ini:2: [contact bob] email: got 'a b@c', " WANT_MAIL},
     {"[contact bob]\nsms = 1\tX\n",
      "a.ini:2: [contact bob] sms: got '1?X', want an address without "

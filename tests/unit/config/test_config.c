@@ -173,6 +173,7 @@ static void test_people(void **state)
     assert_string_equal(c->public_url, "https://x.example/alerts");
     assert_true(c->log_json);
     assert_int_equal(config_find_channel(c, "post")->attempt_timeout_ms, 60000);
+    assert_int_equal(config_find_channel(c, "post")->per_target, 32);
     check_contacts(&c->rulebook);
     check_lists(&c->rulebook);
     /* default is last wherever it stands */
