@@ -59,6 +59,9 @@ def test_nothing_acknowledged_is_lost_or_taken_twice(daemon, receiver, broker, h
         one.start()
     done = repeated = 0
     for done in rounds(int(os.environ.get("ESCALATED_KILLS", "200")) // (1 if how == "kill" else 2), 5000):
+        if done % 10 in (4, 9):  # this mosquitto loses and doubles what it restarts with past its window of 1000
+            d.disk.plan.sync_takes(0)
+            wait_for(lambda: sum(len(one.accepted) for one in load) - len(stored(d)) < 300, "the queue to be short")
         d.disk.plan.sync_takes(chance.choice([0, 1000, 5000]))
         time.sleep(chance.uniform(0.02, 0.12))  # the moment of the kill is the test's input
         if done % 2 == 0:
