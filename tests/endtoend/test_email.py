@@ -295,7 +295,7 @@ def test_what_cannot_work_is_refused_before_it_runs(daemon, authority):
     for old, new, says in (
             ("server = localhost:1", "server = localhost:99999", "server: "),
             ("server = localhost:1", "server = localhost:1\ntls = maybe", "tls: got 'maybe', want required, optional or none"),
-            ("server = localhost:1", "server = localhost:1\nusername = u", "username and password"),
+            ("server = localhost:1", "server = localhost:1\nusername = u", "username: "),
             ("<alerts@example.com>", "<alerts@example.com>, x@y", "from: got"),
             ("<alerts@example.com>", "<alerts@example.com>\nreply_to = a b@c", "reply_to: got 'a b@c'"),
             ("email = ann@example.com", "email = ann@exam ple.com", "email: got 'ann@exam ple.com'")):
