@@ -99,9 +99,39 @@ struct channel_result {
     const char *detail;      /* a sentence for people; NULL is "" */
     const char *provider_id; /* what the provider calls it, for receipts; NULL is "" */
     int64_t retry_after_ms;  /* asked by the peer; 0 when not */
+    uint32_t
+        peer_is_well; /* with CHANNEL_RETRY, 1: the destination works, only this message has to wait */
 };
 
 struct channel_ticket; /* the daemon's */
+
+/*
+ * Helper programs: what a library cannot bound in time or memory runs in a process of its own. The host starts it, gives it one
+ * request at a time, kills it at the deadline and starts it anew.
+ */
+struct channel_helper; /* the daemon's */
+
+struct channel_exchange {
+    uint32_t size;
+    const void *request;
+    size_t request_count;     /* at most CHANNEL_HELPER_REQUEST_MAX */
+    int64_t deadline_mono_ms; /* the process is killed then */
+    void *context;
+    /* Each answer as it comes, on the thread that asked; the bytes are valid during the call. */
+    void (*answer)(void *context, const void *bytes, size_t count);
+};
+
+#define CHANNEL_HELPER_REQUEST_MAX ((size_t)16 << 20)
+
+enum channel_helped {
+    CHANNEL_HELPED = 0,         /* it has given all its answers */
+    CHANNEL_HELPER_REFUSED = 1, /* it cannot do this, and says why */
+    CHANNEL_HELPER_LATE =
+        2, /* it was killed at the deadline; what it did until then only its answers tell */
+    CHANNEL_HELPER_DIED = 3,    /* the same, before the deadline */
+    CHANNEL_HELPER_ABSENT = 4,  /* no process was to be had: nothing was begun */
+    CHANNEL_HELPER_STOPPED = 5, /* helper_stop; else as DIED */
+};
 
 struct channel_host {
     uint32_t abi;
@@ -114,6 +144,17 @@ struct channel_host {
     void (*finish)(void *self, struct channel_ticket *ticket, const struct channel_result *result);
     /* Appended; `size` tells whether they are there. */
     const char *receipt_url; /* where a provider may post what became of messages; "": nowhere */
+    /* `program` is the name of one of the daemon's own helper programs; at most process_max (1..64) run at once. -1: *why. */
+    int (*helper_open)(void *self, const char *program, uint32_t process_max,
+                       struct channel_helper **out_helper, char *why, size_t why_size);
+    /* Waits, at the latest until the deadline, so it is called from a thread of the plugin; from several at once, if it likes. */
+    enum channel_helped (*helper_ask)(void *self, struct channel_helper *helper,
+                                      const struct channel_exchange *exchange, char *why,
+                                      size_t why_size);
+    void (*helper_stop)(
+        void *self, struct channel_helper *helper); /* who asks comes back at once, now and later */
+    void (*helper_close)(void *self,
+                         struct channel_helper *helper); /* nobody asks any more; takes NULL */
 };
 
 struct channel_ops {
@@ -121,7 +162,7 @@ struct channel_ops {
     uint32_t size;    /* sizeof(struct channel_ops); fields are only appended */
     const char *name; /* value of `plugin =` */
     const char *
-        format; /* what `body` shall be: "webhook" (JSON envelope), "text" or "sms" (a short text) */
+        format; /* what `body` shall be: "webhook" (JSON envelope), "text", "sms" (a short text), "email" (RFC 5322) */
     const struct channel_option *options; /* ended by a NULL key */
     uint32_t in_flight_max;               /* 1..1024 */
     int (*create)(const struct channel_host *host, const struct channel_config *config,

@@ -279,16 +279,19 @@ static enum channel_accept sms_send(void *self, const struct channel_message *me
                       "the text is empty, has more than 6400 bytes or a NUL byte");
         return CHANNEL_TAKEN;
     }
-    struct strbuf form;
+    struct strbuf form, receipt_url;
     struct sms_settings settings = sms->settings;
-    if (atomic_load(&sms->receipts_refused)) {
-        settings.receipt_url = "";
-    }
+    bool wants_receipt = settings.receipt_url[0] != '\0' && !atomic_load(&sms->receipts_refused);
     strbuf_init(&form, FORM_BYTES_MAX);
+    strbuf_init(&receipt_url, FORM_BYTES_MAX);
+    /* It names the notification, so that no receipt comes too early to be understood. */
+    strbuf_printf(&receipt_url, "%s?n=%" PRIu64, settings.receipt_url, message->notification);
+    settings.receipt_url = wants_receipt ? strbuf_text(&receipt_url) : "";
     sms->provider->body(&settings, message, knows_useful ? message->useful_ms : 0, &form);
     ASSERT(!form.overflowed);
     enum channel_accept accept = post(sms, message, ticket, &form);
     strbuf_clear(&form);
+    strbuf_clear(&receipt_url);
     return accept;
 }
 

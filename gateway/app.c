@@ -1,5 +1,5 @@
 /*
- * Read this first. An alert flows: http -> intake -> inbox -> engine (policies, store) -> outbox -> delivery -> channels;
+ * Read this first. An alert flows: http, mqtt -> intake -> inbox -> engine (policies, store) -> outbox -> delivery -> channels;
  * outcomes and replies come back through the inbox.
  */
 #include "gateway/app.h"
@@ -20,6 +20,8 @@
 #include "gateway/http/identity.h"
 #include "gateway/http/server.h"
 #include "gateway/intake/intake_http.h"
+#include "gateway/intake/mqtt_desk.h"
+#include "gateway/intake/webhooks.h"
 #include "gateway/store/store.h"
 #include "gateway/system/clock.h"
 #include "gateway/system/file.h"
@@ -32,6 +34,7 @@ enum {
     PROBLEMS_BYTES_MAX = 256 * 1024,
     CHANNELS_MAX = 256,
     HTTP_GRACE_MS = 5000,
+    MQTT_GRACE_MS = 5000,
     DELIVERY_GRACE_MS = 20000,
 };
 
@@ -55,6 +58,8 @@ struct app {
     struct http_server *server;
     bool is_tls; /* how the network listener was opened */
     struct intake_http *intake;
+    _Atomic(struct mqtt_desk *) mqtt; /* hears of commits once it is there */
+    struct webhooks *webhooks;
     struct api *api;
     atomic_bool is_failing;         /* the engine has given up */
     _Atomic(struct api *) follower; /* hears of commits once it is there */
@@ -108,6 +113,7 @@ static void on_commit(void *self)
     struct api *follower = atomic_load(&app->follower);
     if (follower != NULL)
         api_committed(follower);
+    mqtt_desk_committed(atomic_load(&app->mqtt));
 }
 
 static void on_fatal(void *self, int exit_code, const struct err *err)
@@ -160,7 +166,8 @@ static int start_engine(struct app *app, struct err *err)
                                               .inbox = app->inbox,
                                               .token_key = &app->token_key,
                                               .clock = &app->clock,
-                                              .state_dir = app->options.state_dir};
+                                              .state_dir = app->options.state_dir,
+                                              .helper_dir = app->options.helper_dir};
     if (delivery_start(&delivery, &app->delivery, err) != 0)
         return -1;
     app->engine_config = config_retain(app->config);
@@ -168,6 +175,7 @@ static int start_engine(struct app *app, struct err *err)
         .engine = {.store = app->store,
                    .rulebook = &app->engine_config->rulebook,
                    .boot_id = app->boot_id,
+                   .token_key_or_null = &app->token_key,
                    .wall_offset_ms = clock_engine_wall_offset_ms(&app->clock),
                    .parse_policy = config_policy_parse,
                    .clear_policy = config_policy_clear},
@@ -204,6 +212,28 @@ static void tell_expiry(const struct config_http *http)
              text_rfc3339(http->tls_expires_at_ms, at), NULL);
 }
 
+static bool is_engine(void *self)
+{
+    struct app *app = self;
+    return engine_thread_is_engine(app->engine);
+}
+
+static int start_brokers(struct app *app, struct err *err)
+{
+    struct mqtt_desk *mqtt;
+    const struct mqtt_desk_options options = {.config = app->config,
+                                              .inbox = app->inbox,
+                                              .state_dir = app->options.state_dir,
+                                              .token_key = &app->token_key,
+                                              .clock = &app->clock,
+                                              .is_engine = is_engine,
+                                              .self = app};
+    if (mqtt_desk_start(&options, &mqtt, err) != 0)
+        return -1;
+    atomic_store(&app->mqtt, mqtt);
+    return 0;
+}
+
 static int listen_everywhere(struct app *app, struct err *err)
 {
     const struct config_http *http = &app->config->http;
@@ -235,6 +265,7 @@ static int start_edge(struct app *app, struct err *err)
                                                .header_timeout_ms = http->header_timeout_ms,
                                                .body_timeout_ms = http->body_timeout_ms};
     const struct intake_http_options intake = {.config = app->config, .inbox = app->inbox};
+    const struct webhooks_options webhooks = {.config = app->config, .inbox = app->inbox};
     const struct api_options api = {.config = app->config,
                                     .inbox = app->inbox,
                                     .token_key = &app->token_key,
@@ -245,10 +276,14 @@ static int start_edge(struct app *app, struct err *err)
     if (http_server_create(&server, &app->server, err) != 0 ||
         intake_http_create(&intake, &app->intake, err) != 0 ||
         intake_http_register(app->intake, app->server, err) != 0 ||
+        webhooks_create(&webhooks, &app->webhooks, err) != 0 ||
+        webhooks_register(app->webhooks, app->server, err) != 0 ||
         api_create(&api, &app->api, err) != 0 || api_register(app->api, app->server, err) != 0)
         return -1;
     atomic_store(&app->follower, app->api);
-    return listen_everywhere(app, err);
+    if (listen_everywhere(app, err) != 0)
+        return -1;
+    return start_brokers(app, err);
 }
 
 static void announce(struct app *app)
@@ -374,6 +409,8 @@ bool app_reload(struct app *app)
         log_set((enum log_level)config->log_level, config->log_json);
         swap_engine_config(app, config);
         intake_http_reload(app->intake, config);
+        mqtt_desk_reload(app->mqtt, config);
+        webhooks_reload(app->webhooks, config);
         api_reload(app->api, config);
         config_release(app->config);
         app->config = config;
@@ -406,6 +443,7 @@ void app_stop(struct app *app)
     (void)sd_notify(0, "STOPPING=1");
     /* Without an engine no request is answered and no outcome recorded: the sooner the next start, the better. */
     bool is_failing = atomic_load(&app->is_failing);
+    mqtt_desk_stop(app->mqtt, is_failing ? 0 : MQTT_GRACE_MS);
     if (app->server != NULL)
         http_server_stop(app->server, is_failing ? 0 : HTTP_GRACE_MS);
     if (app->delivery != NULL)
@@ -414,10 +452,12 @@ void app_stop(struct app *app)
     engine_thread_destroy(app->engine);
     http_server_destroy(app->server);
     api_destroy(app->api);
+    webhooks_destroy(app->webhooks);
     intake_http_destroy(app->intake);
     delivery_destroy(app->delivery);
     outbox_destroy(app->outbox);
     inbox_destroy(app->inbox);
+    mqtt_desk_destroy(app->mqtt);
     store_close(app->store);
     config_release(app->engine_config);
     config_release(app->config);

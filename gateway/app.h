@@ -25,6 +25,7 @@ struct app_options {
     const char *state_dir;
     const char *run_dir;
     const char *plugin_dir;
+    const char *helper_dir;
     /* The daemon cannot go on: end with this exit code. Called at most once, from any thread. */
     void (*on_fatal)(void *self, int exit_code);
     void *self;

@@ -18,6 +18,8 @@
 #include "gateway/config/config.h"
 #include "gateway/system/log.h"
 
+#define PATH_BYTES 4096
+
 static const char usage[] =
     "usage: escalated --config DIR [--state DIR] [--check]\n"
     "       escalated --print-defaults | --version | --help\n"
@@ -80,20 +82,21 @@ static bool parse_arguments(int argc, char **argv, struct arguments *out)
            (out->config != NULL || out->print_defaults || out->version || out->help);
 }
 
-/* ../lib/escalated beside the program, wherever it was installed. */
-static const char *default_plugins(char *buffer, size_t size)
+/* ../KIND/escalated beside the program, wherever it was installed; `usual` when that cannot be found out. */
+static const char *beside(const char *kind, const char *usual, char *buffer, size_t size)
 {
     ssize_t length = readlink("/proc/self/exe", buffer, size - 32);
     if (length <= 0)
-        return "/usr/lib/escalated";
+        return usual;
     buffer[length] = '\0';
     for (int level = 0; level < 2; level++) {
         char *slash = strrchr(buffer, '/');
         if (slash == NULL)
-            return "/usr/lib/escalated";
+            return usual;
         *slash = '\0';
     }
-    memcpy(buffer + strlen(buffer), "/lib/escalated", sizeof("/lib/escalated"));
+    size_t count = strlen(buffer);
+    (void)snprintf(buffer + count, size - count, "/%s/escalated", kind);
     return buffer;
 }
 
@@ -180,11 +183,14 @@ static int run(const struct arguments *arguments, const char *plugins)
     }
     const char *state = arguments->state != NULL ? arguments->state : getenv("STATE_DIRECTORY");
     const char *run_dir = getenv("RUNTIME_DIRECTORY");
-    struct app_options options = {.config_folder = arguments->config,
-                                  .state_dir = state != NULL ? state : "/var/lib/escalated",
-                                  .plugin_dir = plugins,
-                                  .on_fatal = on_fatal,
-                                  .self = &ending};
+    char helpers[PATH_BYTES];
+    struct app_options options = {
+        .config_folder = arguments->config,
+        .state_dir = state != NULL ? state : "/var/lib/escalated",
+        .plugin_dir = plugins,
+        .helper_dir = beside("libexec", "/usr/libexec/escalated", helpers, sizeof(helpers)),
+        .on_fatal = on_fatal,
+        .self = &ending};
     options.run_dir = run_dir != NULL && arguments->state == NULL ? run_dir : options.state_dir;
     log_init(LOG_INFO, false);
     keep_memory();
@@ -202,7 +208,7 @@ static int run(const struct arguments *arguments, const char *plugins)
 int main(int argc, char **argv)
 {
     struct arguments arguments = {0};
-    char buffer[4096];
+    char buffer[PATH_BYTES];
     if (!parse_arguments(argc, argv, &arguments)) {
         (void)fputs(usage, stderr);
         return 64; /* EX_USAGE */
@@ -213,8 +219,9 @@ int main(int argc, char **argv)
         return puts("escalated " ESCALATED_VERSION) < 0;
     if (arguments.print_defaults)
         return print_defaults();
-    const char *plugins =
-        arguments.plugins != NULL ? arguments.plugins : default_plugins(buffer, sizeof(buffer));
+    const char *plugins = arguments.plugins != NULL
+                              ? arguments.plugins
+                              : beside("lib", "/usr/lib/escalated", buffer, sizeof(buffer));
     if (arguments.check)
         return app_check(arguments.config, plugins);
     return run(&arguments, plugins);

@@ -7,7 +7,7 @@
 #include "policies/follow.h"
 #include "policies/reach.h"
 
-enum { FALLBACK_LEVELS = 3, MINUTE_MS = 60000 };
+enum { FALLBACK_LEVELS = 3 };
 
 static int64_t later_of(int64_t a, int64_t b)
 {
@@ -155,7 +155,7 @@ static void page_fallback(struct incident *incident, struct moment *moment, int3
     for (int32_t number = from; number < FALLBACK_LEVELS; number++) {
         struct receivers receivers = {.arena = moment->arena};
         resolve_level(incident, moment, number, &receivers);
-        if (!reach_is_possible(&receivers, KIND_PAGE, moment->book))
+        if (!reach_is_possible(&receivers, KIND_PAGE, moment))
             continue;
         ladder->fallback_count =
             ++ladder->serial; /* one count, so that no follow-up shares its key */
@@ -189,7 +189,7 @@ static bool run_page(struct incident *incident, struct moment *moment, size_t in
     ladder->reach_until_ms = 0;
     reach_resolve(incident, step->targets, step->target_count, moment, &receivers);
     struct facts facts = {.step = step->name, .climb = ladder->climb};
-    if (!reach_is_possible(&receivers, KIND_PAGE, moment->book)) {
+    if (!reach_is_possible(&receivers, KIND_PAGE, moment)) {
         moment_notef(moment, "nobody", &facts, "step %s names nobody who can be paged now",
                      step->name);
         return false;
@@ -231,7 +231,7 @@ static void run_told(struct incident *incident, struct moment *moment, size_t in
     reach_resolve(incident, step->targets, step->target_count, moment, &receivers);
     struct facts facts = {.step = step->name, .climb = incident->ladder.climb};
     enum notification_kind kind = step->kind == STEP_ASK ? KIND_ASK : KIND_INFORM;
-    if (!reach_is_possible(&receivers, kind, moment->book)) {
+    if (!reach_is_possible(&receivers, kind, moment)) {
         moment_notef(moment, "nobody", &facts, "step %s names nobody who can be told now",
                      step->name);
         return;
@@ -328,18 +328,47 @@ void climb_end_ack(struct incident *incident, struct moment *moment)
     moment_note(moment, "triggered", &facts, "unacknowledged again");
 }
 
+static bool is_same_day(const struct civil *a, const struct civil *b)
+{
+    return a->year == b->year && a->month == b->month && a->day == b->day;
+}
+
+/* ", before that 00:26, 00:31": each with its date where that is not the one just named. */
+static const char *earlier_promises(const struct incident *incident, const struct moment *moment,
+                                    const struct zone *zone)
+{
+    const struct ladder *ladder = &incident->ladder;
+    size_t count = ladder_promise_count(ladder);
+    const char *text = "";
+    struct civil named;
+    if (count < 2)
+        return "";
+    if (ladder->promise_drops > 0)
+        text = arena_printf(moment->arena, " %d earlier,", ladder->promise_drops);
+    zone_civil(zone, incident->eta_at_ms + moment->wall_offset_ms, &named);
+    for (size_t i = 0; i + 1 < count; i++) {
+        struct civil at;
+        int64_t at_ms = ladder_promise_ms(ladder, i);
+        zone_civil(zone, at_ms + moment->wall_offset_ms, &at);
+        const char *separator = i == 0 ? "" : ",";
+        if (!is_same_day(&at, &named))
+            text = arena_printf(moment->arena, "%s%s %s", text, separator,
+                                moment_local_time(moment, zone, at_ms));
+        else
+            text =
+                arena_printf(moment->arena, "%s%s %02d:%02d", text, separator, at.hour, at.minute);
+        named = at;
+    }
+    return arena_printf(moment->arena, ", before that%s", text);
+}
+
 /* What was promised and how often it moved: whoever is paged next hears it. */
 static const char *eta_history(const struct incident *incident, const struct moment *moment)
 {
     const struct zone *zone = moment->book->zone;
-    const char *eta = moment_local_time(moment, zone, incident->eta_at_ms);
-    int64_t first_ms = (int64_t)incident->ladder.first_eta_minute * MINUTE_MS;
-    const char *first = "";
-    if (first_ms / MINUTE_MS != incident->eta_at_ms / MINUTE_MS)
-        first =
-            arena_printf(moment->arena, ", at first %s", moment_local_time(moment, zone, first_ms));
     return arena_printf(moment->arena, "%s promised %s%s, and it has passed (%u slip%s)",
-                        incident->owner, eta, first, incident->slip_count,
+                        incident->owner, moment_local_time(moment, zone, incident->eta_at_ms),
+                        earlier_promises(incident, moment, zone), incident->slip_count,
                         incident->slip_count == 1 ? "" : "s");
 }
 

@@ -18,8 +18,12 @@ enum effect_kind {
     EFFECT_NOTIFICATION, /* insert */
     EFFECT_CLAIM,
     EFFECT_OUTCOME,
-    EFFECT_TIMELINE, /* insert */
-    EFFECT_POLICY,   /* insert unless there */
+    EFFECT_TIMELINE,   /* insert */
+    EFFECT_POLICY,     /* insert unless there */
+    EFFECT_QUARANTINE, /* insert; the oldest leave past QUARANTINE_ROWS_MAX */
+    EFFECT_SESSION,    /* insert or update by broker */
+    EFFECT_DELIVERIES, /* insert; the oldest of the broker leave past DELIVERY_ROWS_MAX */
+    EFFECT_MARK,       /* insert or update by kind and name, or delete */
     EFFECT_KIND_COUNT,
 };
 
@@ -35,6 +39,10 @@ struct effect {
         const struct outcome_row *outcome;
         const struct timeline_row *timeline;
         const struct policy_row *policy;
+        const struct quarantine_row *quarantine;
+        const struct session *session;
+        const struct deliveries_row *deliveries;
+        const struct mark_row *mark;
     } u;
 };
 

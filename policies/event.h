@@ -26,6 +26,13 @@ enum event_action {
     EVENT_ACTION_COUNT,
 };
 
+/* Is it new, or a state that a broker shows again? */
+enum event_standing {
+    EVENT_IS_NEWS,
+    EVENT_IS_REPLAYED,           /* shown again; nothing can have been missed */
+    EVENT_IS_REPLAYED_AFTER_GAP, /* shown again; what came in between is lost */
+};
+
 /* Higher is worse, so that severities compare as numbers. */
 enum severity {
     SEVERITY_INFO,
@@ -43,6 +50,7 @@ struct label {
 struct event {
     enum event_action action;
     enum severity severity;
+    enum event_standing standing;
     const char *source; /* name of the [source] section */
     const char *key;    /* "": derived from the sorted labels by the engine */
     const char *summary;

@@ -2,6 +2,7 @@
 
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
+#include "policies/marks.h"
 #include "policies/reach.h"
 
 static bool belongs_to_opening(const struct incident *incident, const struct notification *n)
@@ -56,12 +57,19 @@ static const struct method *method_of(const struct contact *contact, const struc
     return NULL;
 }
 
+static bool is_stopped(const struct contact *contact, const struct method *method,
+                       const struct moment *moment)
+{
+    return marks_is_stopped(moment->marks_or_null, contact->name, method->channel, method->address);
+}
+
 static const struct method *first_page_method(const struct contact *contact,
-                                              const struct rulebook *book)
+                                              const struct moment *moment)
 {
     for (size_t i = 0; i < contact->page_count; i++) {
         const struct method *method = &contact->methods[contact->page[i].method];
-        if (rulebook_has_channel(book, method->channel))
+        if (rulebook_has_channel(moment->book, method->channel) &&
+            !is_stopped(contact, method, moment))
             return method;
     }
     return NULL;
@@ -118,23 +126,58 @@ bool follow_send(struct incident *incident, struct moment *moment, enum notifica
     const struct method *method = NULL;
     if (followed != NULL)
         method = method_of(contact, moment->book, followed->channel);
-    if (method == NULL)
-        method = first_page_method(contact, moment->book);
+    if (method == NULL || is_stopped(contact, method, moment))
+        method = first_page_method(contact, moment);
     if (method == NULL)
         return false;
     send_to(incident, moment, kind, step, contact->name, method, text);
     return true;
 }
 
+/* By the medium that the reply came through; `by_any`: where that cannot answer, as they are paged. */
+static const struct method *answer_method(const struct contact *person_or_null,
+                                          const struct moment *moment, const char *channel,
+                                          bool by_any)
+{
+    if (person_or_null == NULL)
+        return NULL;
+    const struct method *method = method_of(person_or_null, moment->book, channel);
+    return method == NULL && by_any ? first_page_method(person_or_null, moment) : method;
+}
+
 bool follow_answer(struct incident *incident, struct moment *moment, const char *contact,
-                   const char *channel, const char *text)
+                   const char *channel, bool by_any, const char *text)
 {
     const struct contact *person = rulebook_contact(moment->book, contact);
-    const struct method *method = person != NULL ? method_of(person, moment->book, channel) : NULL;
+    const struct notification *followed = reached_by(incident, contact, false);
+    const struct method *method = answer_method(person, moment, channel, false);
+    if (method == NULL && by_any && followed != NULL)
+        method = answer_method(person, moment, followed->channel, false);
+    if (method == NULL)
+        method = answer_method(person, moment, channel, by_any);
     if (method == NULL)
         return false;
-    const char *step = step_name(incident, reached_by(incident, contact, false));
-    send_to(incident, moment, KIND_ANSWER, step, person->name, method, text);
+    send_to(incident, moment, KIND_ANSWER, step_name(incident, followed), person->name, method,
+            text);
+    return true;
+}
+
+bool follow_answer_closed(const struct incident *closed, int32_t serial, struct moment *moment,
+                          const char *contact, const char *channel, bool by_any, const char *text)
+{
+    const struct contact *person = rulebook_contact(moment->book, contact);
+    const struct method *method = answer_method(person, moment, channel, by_any);
+    if (method == NULL)
+        return false;
+    moment_send(moment, &(struct message){.kind = KIND_ANSWER,
+                                          .step = "",
+                                          .climb = closed->ladder.climb,
+                                          .repetition = serial,
+                                          .contact = person->name,
+                                          .channel = method->channel,
+                                          .address = method->address,
+                                          .due_at_ms = moment->now_ms,
+                                          .text = text});
     return true;
 }
 

@@ -19,9 +19,14 @@
 bool follow_send(struct incident *incident, struct moment *moment, enum notification_kind kind,
                  const char *receiver, const char *text);
 
-/* An answer by the medium a reply came in on. False: the contact has no such method. */
+/* An answer by the medium a reply came in on; where the contact has no such method, by the one that reached them or that
+ * pages them, if `by_any` says so. False: there is no method. */
 bool follow_answer(struct incident *incident, struct moment *moment, const char *contact,
-                   const char *channel, const char *text);
+                   const char *channel, bool by_any, const char *text);
+
+/* The same about an incident that is no longer in memory; `serial` makes the message's key unique. */
+bool follow_answer_closed(const struct incident *closed, int32_t serial, struct moment *moment,
+                          const char *contact, const char *channel, bool by_any, const char *text);
 
 /* Tell each receiver of a handed-over page (and with `informed` also of an inform or ask) of this
  * opening once, except `but_not`. */

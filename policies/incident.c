@@ -8,7 +8,7 @@
 #include "policies/reach.h"
 #include "policies/repolicy.h"
 
-enum { REMIND_BEFORE_MS = 300000 /* of an ack without an ETA */, MINUTE_MS = 60000 };
+enum { REMIND_BEFORE_MS = 300000 /* of an ack without an ETA */ };
 
 typedef void transition(struct incident *incident, const struct move *move, struct moment *moment);
 
@@ -227,8 +227,7 @@ static void set_promise(struct incident *incident, int64_t eta_at_ms, const stru
     ladder->answer_until_ms = 0;
     ladder->acked_severity = (int8_t)incident->severity;
     if (eta_at_ms != 0) {
-        if (ladder->first_eta_minute == 0)
-            ladder->first_eta_minute = (int32_t)(eta_at_ms / MINUTE_MS);
+        ladder_promise(ladder, eta_at_ms);
         incident->ack_until_ms = eta_at_ms + policy->eta_grace_ms;
         ladder->reminder_at_ms = eta_at_ms;
         return;

@@ -1,6 +1,7 @@
 #include "policies/input.h"
 
 #include "gateway/base/assert.h"
+#include "gateway/base/text.h"
 
 static const char *const verb_names[VERB_COUNT] = {
     [VERB_NONE] = "",
@@ -41,6 +42,17 @@ const char *verb_name(enum verb verb)
 {
     ASSERT(verb < VERB_COUNT);
     return verb_names[verb];
+}
+
+int verb_parse(const char *name, enum verb *out_verb)
+{
+    for (int i = 0; i < VERB_COUNT; i++) {
+        if (text_equal(verb_names[i], name)) {
+            *out_verb = (enum verb)i;
+            return 0;
+        }
+    }
+    return -1;
 }
 
 const char *outcome_name(enum outcome outcome)

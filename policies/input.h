@@ -1,6 +1,6 @@
 /*
  * input - everything that can change the world, one struct for all: event, reply, command, prepared, result, receipt,
- * timer, clock, config.
+ * quarantine, timer, clock, config.
  *
  * Shape:   made at the edge with a UUIDv7, queued in the inbox, applied once by the engine, then released.
  * Owns:    all texts live until `release` is called; the engine calls it exactly once, after the ticket was completed.
@@ -26,6 +26,8 @@ enum input_kind {
     INPUT_PREPARED,
     INPUT_RESULT,
     INPUT_RECEIPT,
+    INPUT_QUARANTINE, /* what a producer could not make an event of */
+    INPUT_SESSION,    /* what is known of a broker's session, before anything is asked of it */
     INPUT_TIMER,
     INPUT_CLOCK,
     INPUT_CONFIG,
@@ -62,7 +64,8 @@ enum verb {
     VERB_COUNT,
 };
 
-const char *verb_name(enum verb verb); /* "ack" … */
+const char *verb_name(enum verb verb);                 /* "ack" … */
+int verb_parse(const char *name, enum verb *out_verb); /* -1: none of them */
 
 struct reply_command {
     enum verb verb;
@@ -72,6 +75,8 @@ struct reply_command {
     int clock_minute;    /* eta 14:30 as minutes after midnight; -1 when absent */
     int64_t at_ms;       /* an absolute ETA (API, RFC 3339); 0 when absent */
     int priority;        /* 1..5 for VERB_PRIORITY */
+    bool
+        answers_page; /* bound by address only: holds if the last message that way was a page, a reminder or a digest */
 };
 
 #define REPLY_COMMANDS_MAX 16
@@ -82,8 +87,40 @@ struct reply {
     uint64_t notification; /* bound by token; 0: unbound */
     uint64_t incident;     /* named by number; 0: from the binding */
     const char *raw;       /* the text as it came, for the timeline */
+    int64_t said_at_ms;    /* wall clock, where it waited in the shared inbox; 0: now */
+    /* By a medium that proves an address and no more (SMS); NULL for all others. */
+    const char *address_or_null;    /* the sender's, as the contact's method has it */
+    const char *message_id_or_null; /* the provider's name of the message: applied once */
+    const char *code_or_null;       /* the short code that stood in the text; "" none */
+    uint64_t incident_else; /* a lone 4 or 6 that does not answer a page names this one; 0: none */
     struct reply_command commands[REPLY_COMMANDS_MAX];
     size_t command_count; /* 0: free text in `raw` */
+};
+
+/* Bytes that no event could be made of, kept for a person to look at. */
+#define QUARANTINE_BYTES_MAX 16384
+struct unusable {
+    const char *source; /* "" when nobody knows */
+    const char *origin; /* "topic plant/7/alarm", "shared inbox" */
+    const char *reason; /* a sentence: what was got, what is wanted */
+    const void *bytes;  /* the first of them, at most QUARANTINE_BYTES_MAX */
+    size_t byte_count;
+    uint64_t size; /* all of them */
+};
+
+/* A broker's session with us: it ends when the broker forgets it, and with it what it would deliver again. */
+struct session {
+    const char *broker; /* name of the [mqtt] section */
+    unsigned char id[16];
+    const char *filters; /* subscribed to in it, a line each */
+};
+
+/* One message of a broker as it can be told when it is delivered again: recorded in the commit of its input. */
+struct arrival {
+    const char *broker;
+    unsigned char session[16];
+    uint64_t hash; /* of topic and payload */
+    uint16_t packet_id;
 };
 
 /* Delivery has a slot and the rendered bytes; the engine now decides whether the attempt may start. */
@@ -122,7 +159,8 @@ struct receipt {
     uint64_t notification; /* 0: found by channel and provider_id */
     const char *channel;
     const char *provider_id;
-    bool delivered; /* false: failed */
+    bool delivered;   /* false: failed */
+    bool is_underway; /* neither: the provider has the message, no more is known */
     const char *reason;
 };
 
@@ -131,16 +169,22 @@ struct input {
     unsigned char id[16]; /* UUIDv7; all zero for timers */
     const char
         *actor; /* "source shop", "contact ann", "user root", "engine": who, for the timeline */
-    const char *credential;               /* "token", "link", "peer uid 0", "hmac": by what */
-    struct ticket *ticket;                /* NULL: nobody waits */
-    uint32_t ticket_index;                /* which of the ticket's answers this one is */
+    const char *credential; /* "token", "link", "peer uid 0", "hmac": by what */
+    struct ticket *ticket;  /* NULL: nobody waits */
+    uint32_t ticket_index;  /* which of the ticket's answers this one is */
+    /* Its item in the store's inbox, which leaves with the commit that applies it; 0: it was never there. Whoever sent it
+     * heard "recorded" long ago, so that the ticket reaches nobody. */
+    uint64_t inbox_sequence;
     void (*release)(struct input *input); /* NULL: nothing to free */
+    const struct arrival *arrival;        /* NULL: not of a broker */
     union {
         struct event event;
         struct reply reply; /* INPUT_REPLY and INPUT_COMMAND */
         struct prepared prepared;
         struct result result;
         struct receipt receipt;
+        struct unusable unusable;
+        struct session session;
         int64_t wall_offset_ms; /* INPUT_CLOCK: wall clock minus engine time */
         const struct rulebook
             *rulebook; /* INPUT_CONFIG: in force from this input on; alive until the next one is */
@@ -155,6 +199,7 @@ enum answer_status {
     ANSWER_BUSY,      /* not committed: try again */
     ANSWER_FULL,      /* not committed: the disk is full */
     ANSWER_OVERLIMIT, /* not applied: too many open incidents; try again later */
+    ANSWER_RECORDED,  /* durable in the shared inbox: the node that holds the engine applies it */
     ANSWER_STATUS_COUNT,
 };
 

@@ -206,6 +206,38 @@ void ladder_repolicy(struct ladder *ladder, const struct policy *old, const stru
     }
 }
 
+enum { MINUTE_MS = 60000 };
+
+size_t ladder_promise_count(const struct ladder *ladder)
+{
+    size_t count = 0;
+    while (count < LADDER_PROMISES_MAX && ladder->promises[count] != 0)
+        count++;
+    return count;
+}
+
+int64_t ladder_promise_ms(const struct ladder *ladder, size_t index)
+{
+    ASSERT(index < LADDER_PROMISES_MAX);
+    return (int64_t)ladder->promises[index] * MINUTE_MS;
+}
+
+void ladder_promise(struct ladder *ladder, int64_t eta_at_ms)
+{
+    int64_t minute = eta_at_ms / MINUTE_MS;
+    size_t count = ladder_promise_count(ladder);
+    bool is_new = count == 0 || ladder->promises[count - 1] != minute;
+    if (!is_new || minute <= 0 || minute > INT32_MAX) /* no clock shows the years 1969 and 6054 */
+        return;
+    if (count == LADDER_PROMISES_MAX) {
+        memmove(ladder->promises, ladder->promises + 1,
+                (LADDER_PROMISES_MAX - 1) * sizeof(ladder->promises[0]));
+        ladder->promise_drops++;
+        count--;
+    }
+    ladder->promises[count] = (int32_t)minute;
+}
+
 bool ladder_has_run(const struct ladder *ladder, size_t index)
 {
     return (ladder->ran >> index & 1) != 0;
@@ -235,7 +267,6 @@ static const struct ladder_field ladder_fields[] = {
     LADDER_FIELD("page_base", page_base_ms, FIELD_I64),
     LADDER_FIELD("reach_until", reach_until_ms, FIELD_I64),
     LADDER_FIELD("fallback_at", fallback_at_ms, FIELD_I64),
-    LADDER_FIELD("first_eta", first_eta_minute, FIELD_I32),
     LADDER_FIELD("reminder_at", reminder_at_ms, FIELD_I64),
     LADDER_FIELD("answer_until", answer_until_ms, FIELD_I64),
     LADDER_FIELD("told_from", told_from_ms, FIELD_I64),
@@ -254,6 +285,23 @@ static const struct ladder_field ladder_fields[] = {
     LADDER_FIELD("left_held", left_held, FIELD_BOOL),
     LADDER_FIELD("reminded", reminded, FIELD_BOOL),
     LADDER_FIELD("by_person", by_person, FIELD_BOOL),
+    LADDER_FIELD("eta_drops", promise_drops, FIELD_I32),
+    LADDER_FIELD("eta_1", promises[0], FIELD_I32),
+    LADDER_FIELD("eta_2", promises[1], FIELD_I32),
+    LADDER_FIELD("eta_3", promises[2], FIELD_I32),
+    LADDER_FIELD("eta_4", promises[3], FIELD_I32),
+    LADDER_FIELD("eta_5", promises[4], FIELD_I32),
+    LADDER_FIELD("eta_6", promises[5], FIELD_I32),
+    LADDER_FIELD("eta_7", promises[6], FIELD_I32),
+    LADDER_FIELD("eta_8", promises[7], FIELD_I32),
+    LADDER_FIELD("eta_9", promises[8], FIELD_I32),
+    LADDER_FIELD("eta_10", promises[9], FIELD_I32),
+    LADDER_FIELD("eta_11", promises[10], FIELD_I32),
+    LADDER_FIELD("eta_12", promises[11], FIELD_I32),
+    LADDER_FIELD("eta_13", promises[12], FIELD_I32),
+    LADDER_FIELD("eta_14", promises[13], FIELD_I32),
+    LADDER_FIELD("eta_15", promises[14], FIELD_I32),
+    LADDER_FIELD("eta_16", promises[15], FIELD_I32),
 };
 
 enum { LADDER_FIELD_COUNT = sizeof(ladder_fields) / sizeof(ladder_fields[0]) };

@@ -21,6 +21,7 @@
 #include "policies/rulebook.h"
 
 #define LADDER_STEPS_MAX 64
+#define LADDER_PROMISES_MAX 16
 /* A step that runs later than this was late because we were down: everything below moves with it.
  */
 #define LADDER_LATE_MS 30000
@@ -49,10 +50,12 @@ struct ladder {
     int32_t climbs_left;
     int32_t serial; /* messages outside steps and pages to the fallback so far: makes their keys
                        unique */
-    int32_t fallback_count;   /* serial of the latest page to the fallback */
-    int32_t first_eta_minute; /* the first ETA given since the opening, in minutes of Unix time */
-    int8_t page_from;         /* page steps below this index have had their turn in this climb */
-    int8_t latest; /* the last paging: index of its step, LADDER_NOBODY or LADDER_FALLBACK */
+    int32_t fallback_count; /* serial of the latest page to the fallback */
+    int32_t promise_drops;  /* ETAs given before the first of `promises` */
+    int32_t promises
+        [LADDER_PROMISES_MAX]; /* ETAs given since the opening in minutes of Unix time, the latest last; 0: none */
+    int8_t page_from; /* page steps below this index have had their turn in this climb */
+    int8_t latest;    /* the last paging: index of its step, LADDER_NOBODY or LADDER_FALLBACK */
     int8_t fallback_level; /* how far down the fallback chain the last paging was */
     int8_t acked_severity;
     bool exhausted;
@@ -96,6 +99,11 @@ void ladder_shift(struct ladder *ladder, int64_t late_ms);
  * README.md in this folder has the exact rule. */
 void ladder_repolicy(struct ladder *ladder, const struct policy *old, const struct policy *policy,
                      uint64_t sent, int64_t now_ms);
+
+/* Remember an ETA; where there are too many, the first ones are only counted. */
+void ladder_promise(struct ladder *ladder, int64_t eta_at_ms);
+size_t ladder_promise_count(const struct ladder *ladder);
+int64_t ladder_promise_ms(const struct ladder *ladder, size_t index);
 
 bool ladder_has_run(const struct ladder *ladder, size_t index);
 void ladder_mark_run(struct ladder *ladder, size_t index);

@@ -4,6 +4,7 @@
 
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
+#include "policies/marks.h"
 #include "policies/schedule.h"
 
 static struct receiver *add_receiver(struct receivers *receivers)
@@ -139,6 +140,15 @@ struct sending {
     int64_t first_due_ms;
 };
 
+/* A channel that is there, and a way that the contact has not switched off. */
+static bool method_is_open(const struct contact *contact, const struct method *method,
+                           const struct moment *moment)
+{
+    return rulebook_has_channel(moment->book, method->channel) &&
+           !marks_is_stopped(moment->marks_or_null, contact->name, method->channel,
+                             method->address);
+}
+
 static void send_one(struct sending *sending, const char *contact, const char *channel,
                      const char *address, int64_t after_ms)
 {
@@ -167,8 +177,9 @@ static void send_to_contact(struct sending *sending, const struct contact *conta
     size_t rule_count = page ? contact->page_count : contact->inform_count;
     for (size_t i = 0; i < rule_count; i++) {
         const struct method *method = &contact->methods[rules[i].method];
-        send_one(sending, contact->name, method->channel, method->address,
-                 page ? rules[i].after_ms : 0);
+        if (method_is_open(contact, method, sending->moment))
+            send_one(sending, contact->name, method->channel, method->address,
+                     page ? rules[i].after_ms : 0);
     }
 }
 
@@ -196,29 +207,30 @@ size_t reach_send(const struct receivers *receivers, const struct message *messa
 }
 
 static bool contact_is_reachable(const struct contact *contact, enum notification_kind kind,
-                                 const struct rulebook *book)
+                                 const struct moment *moment)
 {
     bool page = uses_page_rules(kind);
     const struct reach_rule *rules = page ? contact->page : contact->inform;
     size_t rule_count = page ? contact->page_count : contact->inform_count;
     for (size_t i = 0; i < rule_count; i++) {
-        if (rulebook_has_channel(book, contact->methods[rules[i].method].channel))
+        if (method_is_open(contact, &contact->methods[rules[i].method], moment))
             return true;
     }
     return false;
 }
 
 bool reach_is_possible(const struct receivers *receivers, enum notification_kind kind,
-                       const struct rulebook *book)
+                       const struct moment *moment)
 {
     for (size_t i = 0; i < receivers->count; i++) {
         const struct receiver *receiver = &receivers->items[i];
         if (receiver->contact_or_null != NULL) {
-            if (contact_is_reachable(receiver->contact_or_null, kind, book))
+            if (contact_is_reachable(receiver->contact_or_null, kind, moment))
                 return true;
         } else if (receiver->audience_or_null != NULL) {
             const struct audience *audience = receiver->audience_or_null;
-            if (audience->address_count > 0 && rulebook_has_channel(book, audience->channel))
+            if (audience->address_count > 0 &&
+                rulebook_has_channel(moment->book, audience->channel))
                 return true;
         } else {
             return true;

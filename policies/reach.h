@@ -44,9 +44,9 @@ void reach_resolve(const struct incident *incident, const struct target *targets
 size_t reach_send(const struct receivers *receivers, const struct message *message,
                   struct moment *moment, int64_t *out_first_due_ms);
 
-/* Can anybody of these be sent a message of this kind at all? */
+/* Can anybody of these be sent a message of this kind at all? Methods that are switched off count as absent. */
 bool reach_is_possible(const struct receivers *receivers, enum notification_kind kind,
-                       const struct rulebook *book);
+                       const struct moment *moment);
 
 /* The latest paging of an incident, as its notifications tell. */
 enum reach_verdict { REACH_OPEN, REACH_ACCEPTED, REACH_FAILED };

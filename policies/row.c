@@ -13,6 +13,7 @@ static const char *const disposition_names[DISPOSITION_COUNT] = {
     [DISPOSITION_UNKNOWN_KEY] = "unknown-key",
     [DISPOSITION_HEARTBEAT] = "heartbeat",
     [DISPOSITION_CHANGE] = "change",
+    [DISPOSITION_REPLAYED] = "replayed",
     [DISPOSITION_OVERFLOW] = "overflow",
 };
 
@@ -34,6 +35,11 @@ static const char *const notification_states[NOTIFICATION_STATE_COUNT] = {
     [NOTIFICATION_ACCEPTED] = "accepted", [NOTIFICATION_DELIVERED] = "delivered",
     [NOTIFICATION_FAILED] = "failed",     [NOTIFICATION_CANCELLED] = "cancelled",
     [NOTIFICATION_EXPIRED] = "expired",
+};
+
+static const char *const mark_kinds[MARK_KIND_COUNT] = {
+    [MARK_STOPPED] = "stopped", [MARK_ERRORS] = "errors", [MARK_CODES] = "codes",
+    [MARK_RECEIPT] = "receipt", [MARK_HEARD] = "heard",
 };
 
 static int find_name(const char *name, const char *const *names, int count)
@@ -90,5 +96,19 @@ int notification_state_parse(const char *name, enum notification_state *out_stat
     int found = find_name(name, notification_states, NOTIFICATION_STATE_COUNT);
     if (found >= 0)
         *out_state = (enum notification_state)found;
+    return found >= 0 ? 0 : -1;
+}
+
+const char *mark_kind_name(enum mark_kind kind)
+{
+    ASSERT(kind < MARK_KIND_COUNT);
+    return mark_kinds[kind];
+}
+
+int mark_kind_parse(const char *name, enum mark_kind *out_kind)
+{
+    int found = find_name(name, mark_kinds, MARK_KIND_COUNT);
+    if (found >= 0)
+        *out_kind = (enum mark_kind)found;
     return found >= 0 ? 0 : -1;
 }

@@ -26,6 +26,7 @@ enum disposition {
     DISPOSITION_UNKNOWN_KEY, /* resolve or acknowledge of what nobody knows */
     DISPOSITION_HEARTBEAT,
     DISPOSITION_CHANGE,
+    DISPOSITION_REPLAYED, /* a retained message shown again, and no news */
     DISPOSITION_OVERFLOW, /* went into the paging overflow incident of its source */
     DISPOSITION_COUNT,
 };
@@ -206,6 +207,51 @@ struct policy_row {
     const char *hash;
     const char *name;
     const char *text;
+};
+
+/* Small facts, by kind and name; policies/marks.h says what they are for. */
+enum mark_kind {
+    MARK_STOPPED, /* "CONTACT CHANNEL", the address: nothing is sent there */
+    MARK_ERRORS, /* "CHANNEL ADDRESS", how many answers in a row said that nothing was understood */
+    MARK_CODES,  /* "CONTACT CHANNEL", how many wrong codes since at_ms */
+    MARK_RECEIPT, /* "NOTIFICATION", a receipt that came before the result of its own attempt */
+    MARK_HEARD,   /* "CHANNEL MESSAGE", the answer to a provider's message that was applied */
+    MARK_KIND_COUNT,
+};
+const char *mark_kind_name(enum mark_kind kind);
+int mark_kind_parse(const char *name, enum mark_kind *out_kind);
+
+struct mark_row {
+    enum mark_kind kind;
+    const char *name;
+    const char *value;
+    int64_t at_ms;
+    bool gone; /* going in: the mark is taken away */
+};
+
+#define QUARANTINE_ROWS_MAX 10000
+
+struct quarantine_row {
+    uint64_t id; /* the store's, rising; not read when going in */
+    unsigned char uuid[16];
+    int64_t at_ms;
+    const char *source; /* "" when nobody knows */
+    const char *origin;
+    const char *reason;
+    const void *bytes; /* NULL: none */
+    size_t byte_count;
+    uint64_t size; /* more than byte_count: cut */
+};
+
+#define DELIVERY_ROWS_MAX 2048 /* each of at least one message: more than a broker has in flight */
+#define DELIVERY_MARK_BYTES 10 /* packet id and hash, big endian */
+
+/* The messages of one broker that one commit took, in their order. */
+struct deliveries_row {
+    const char *broker;
+    unsigned char session[16];
+    const void *marks;
+    size_t mark_bytes;
 };
 
 struct attempt_row { /* read only: written through claim_row and outcome_row */

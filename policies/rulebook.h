@@ -161,9 +161,12 @@ struct source_rule { /* what the engine needs to know of a [source] */
 #define CHANNEL_ATTEMPTS_DEFAULT 8
 #define CHANNEL_HORIZON_DEFAULT_MS INT64_C(1800000)
 
+enum channel_code { CHANNEL_CODE_OFF, CHANNEL_CODE_CRITICAL, CHANNEL_CODE_ALWAYS };
+
 struct channel_rule { /* how long the engine tries on a [channel] */
     int64_t attempts_max;
-    int64_t horizon_ms; /* no attempt starts later than this after a message was due */
+    enum channel_code code; /* which replies have to carry the code of a message */
+    int64_t horizon_ms;     /* no attempt starts later than this after a message was due */
 };
 
 struct rulebook {

@@ -7,8 +7,8 @@
 #include "gateway/api/api_internal.h"
 #include "gateway/base/assert.h"
 #include "gateway/handoff/ticket.h"
+#include "gateway/reply/reply_input.h"
 #include "gateway/system/digest.h"
-#include "gateway/system/id.h"
 
 int api_create(const struct api_options *options, struct api **out_api, struct err *err)
 {
@@ -29,6 +29,7 @@ int api_register(struct api *api, struct http_server *server, struct err *err)
 {
     if (api_register_health(api, server, err) != 0 ||
         api_register_incidents(api, server, err) != 0 ||
+        api_register_quarantine(api, server, err) != 0 ||
         api_register_commands(api, server, err) != 0 || api_register_link(api, server, err) != 0 ||
         api_register_stream(api, server, err) != 0)
         return -1;
@@ -176,40 +177,13 @@ static void submission_release(struct input *input)
 }
 
 /* The request ends when it is answered, which is before the engine releases the input; so the input owns its texts. */
-static char *place(char **at, const char *text)
-{
-    size_t bytes = strlen(text) + 1;
-    char *copy = memcpy(*at, text, bytes);
-    *at += bytes;
-    return copy;
-}
-
-static size_t text_bytes(const struct reply *reply, const struct api_caller *caller)
-{
-    size_t bytes = strlen(reply->from) + strlen(reply->via) + strlen(reply->raw) +
-                   strlen(caller->actor) + strlen(caller->credential) + 5;
-    for (size_t i = 0; i < reply->command_count; i++)
-        bytes += strlen(reply->commands[i].text) + 1;
-    return bytes;
-}
-
 static struct submission *submission_make(enum input_kind kind, const struct reply *reply,
                                           const struct api_caller *caller)
 {
-    struct submission *s = heap_alloc(sizeof(*s) + text_bytes(reply, caller));
-    char *at = (char *)(s + 1);
-    struct id id = id_make();
-    s->input.kind = kind;
-    memcpy(s->input.id, id.bytes, sizeof(s->input.id));
-    s->input.actor = place(&at, caller->actor);
-    s->input.credential = place(&at, caller->credential);
+    size_t text_bytes = reply_input_bytes(reply, caller->actor, caller->credential);
+    struct submission *s = heap_alloc(sizeof(*s) + text_bytes);
+    reply_input_fill(&s->input, kind, reply, caller->actor, caller->credential, (char *)(s + 1));
     s->input.release = submission_release;
-    s->input.u.reply = *reply;
-    s->input.u.reply.from = place(&at, reply->from);
-    s->input.u.reply.via = place(&at, reply->via);
-    s->input.u.reply.raw = place(&at, reply->raw);
-    for (size_t i = 0; i < reply->command_count; i++)
-        s->input.u.reply.commands[i].text = place(&at, reply->commands[i].text);
     return s;
 }
 

@@ -14,9 +14,11 @@
 
 #define API_READS_WAITING_MAX 256
 #define API_BODY_BYTES_MAX 65536
+#define API_ANSWER_BYTES_MAX (16 * 1024 * 1024)
 
 struct feed;     /* stream.c */
 struct json_out; /* gateway/base/json.h */
+struct strbuf;   /* gateway/base/text.h */
 
 struct api {
     struct api_options options;
@@ -35,6 +37,12 @@ struct config *api_config(struct api *api); /* retained: config_release when don
 typedef void api_read_fn(struct api *api, struct store_reader *reader,
                          struct http_request *request);
 void api_read_later(struct api *api, struct http_request *request, api_read_fn *run);
+/* The same for whoever may read. */
+void api_read_if_allowed(struct api *api, struct http_request *request, api_read_fn *run);
+/* limit= and before= of the query; false: answered with 400. */
+bool api_read_page(struct http_request *request, size_t *out_limit, uint64_t *out_before);
+/* 200 with this JSON, of at most API_ANSWER_BYTES_MAX; clears the text. */
+void api_answer_json(struct http_request *request, struct strbuf *text);
 int api_reader_start(struct api *api, struct err *err);
 void api_reader_stop(struct api *api);
 
@@ -70,6 +78,7 @@ void api_error_of(struct http_request *request, const struct err *err);
 
 int api_register_health(struct api *api, struct http_server *server, struct err *err);
 int api_register_incidents(struct api *api, struct http_server *server, struct err *err);
+int api_register_quarantine(struct api *api, struct http_server *server, struct err *err);
 int api_register_commands(struct api *api, struct http_server *server, struct err *err);
 int api_register_link(struct api *api, struct http_server *server, struct err *err);
 

@@ -145,8 +145,8 @@ static int check_shape(struct reply *reply, enum verb verb, struct err *err)
 static void answered(struct http_request *request, const struct answer *answer)
 {
     static const int statuses[ANSWER_STATUS_COUNT] = {
-        [ANSWER_DONE] = 200, [ANSWER_REFUSED] = 409, [ANSWER_UNKNOWN] = 404,
-        [ANSWER_BUSY] = 503, [ANSWER_FULL] = 503,    [ANSWER_OVERLIMIT] = 429,
+        [ANSWER_DONE] = 200, [ANSWER_REFUSED] = 409,   [ANSWER_UNKNOWN] = 404,  [ANSWER_BUSY] = 503,
+        [ANSWER_FULL] = 503, [ANSWER_OVERLIMIT] = 429, [ANSWER_RECORDED] = 202,
     };
     struct strbuf text;
     struct json_out out;
@@ -156,6 +156,9 @@ static void answered(struct http_request *request, const struct answer *answer)
     if (answer->status == ANSWER_DONE) {
         json_add_string(&out, "status", "done");
         json_add_integer(&out, "incident", (int64_t)answer->incident);
+        json_add_string(&out, "text", answer->text);
+    } else if (answer->status == ANSWER_RECORDED) {
+        json_add_string(&out, "status", "recorded");
         json_add_string(&out, "text", answer->text);
     } else {
         json_add_string(&out, "error", answer->text);

@@ -9,7 +9,6 @@
 enum {
     LIST_LIMIT_DEFAULT = 200,
     DETAIL_LIMIT = 1000,
-    ANSWER_BYTES_MAX = 16 * 1024 * 1024,
 };
 
 static void add_time_or_null(struct json_out *out, const char *key, int64_t at_ms)
@@ -110,7 +109,7 @@ void api_write_timeline(struct json_out *out, const struct timeline_row *row, ui
     json_add_object_end(out);
 }
 
-static void answer_json(struct http_request *request, struct strbuf *text)
+void api_answer_json(struct http_request *request, struct strbuf *text)
 {
     if (text->overflowed) {
         http_answer_error(request, 500,
@@ -123,8 +122,7 @@ static void answer_json(struct http_request *request, struct strbuf *text)
     strbuf_clear(text);
 }
 
-/* limit= and before= of the query; false: answered with 400. */
-static bool read_page(struct http_request *request, size_t *out_limit, uint64_t *out_before)
+bool api_read_page(struct http_request *request, size_t *out_limit, uint64_t *out_before)
 {
     struct err err = {0};
     uint64_t limit = LIST_LIMIT_DEFAULT, before = 0;
@@ -151,7 +149,7 @@ static void read_incidents(struct api *api, struct store_reader *reader,
     struct err err = {0};
     struct incident_filter filter = {.open_only = !text_equal(http_query(request, "state"), "all"),
                                      .policy_or_null = NULL};
-    if (!read_page(request, &filter.limit, &filter.before))
+    if (!api_read_page(request, &filter.limit, &filter.before))
         return;
     if (http_query(request, "policy")[0] != '\0')
         filter.policy_or_null = http_query(request, "policy");
@@ -163,7 +161,7 @@ static void read_incidents(struct api *api, struct store_reader *reader,
     }
     struct strbuf text;
     struct json_out out;
-    strbuf_init(&text, ANSWER_BYTES_MAX);
+    strbuf_init(&text, API_ANSWER_BYTES_MAX);
     json_out_begin(&out, &text);
     json_add_object_begin(&out, NULL);
     json_add_array_begin(&out, "incidents");
@@ -176,7 +174,7 @@ static void read_incidents(struct api *api, struct store_reader *reader,
     if (count == filter.limit)
         json_add_integer(&out, "before", (int64_t)rows[count - 1].number);
     json_add_object_end(&out);
-    answer_json(request, &text);
+    api_answer_json(request, &text);
 }
 
 struct incident_detail {
@@ -213,7 +211,7 @@ static void read_incident(struct api *api, struct store_reader *reader,
     }
     struct strbuf text;
     struct json_out out;
-    strbuf_init(&text, ANSWER_BYTES_MAX);
+    strbuf_init(&text, API_ANSWER_BYTES_MAX);
     json_out_begin(&out, &text);
     json_add_object_begin(&out, NULL);
     write_incident(&out, &detail.incident);
@@ -230,7 +228,7 @@ static void read_incident(struct api *api, struct store_reader *reader,
         api_write_timeline(&out, &detail.timeline[i], 0);
     json_add_array_end(&out);
     json_add_object_end(&out);
-    answer_json(request, &text);
+    api_answer_json(request, &text);
 }
 
 static void read_notifications(struct api *api, struct store_reader *reader,
@@ -241,7 +239,7 @@ static void read_notifications(struct api *api, struct store_reader *reader,
     size_t limit, count;
     uint64_t before;
     struct notification_row *rows;
-    if (!read_page(request, &limit, &before))
+    if (!api_read_page(request, &limit, &before))
         return;
     if (store_read_notifications(reader, 0, before, limit, http_arena(request), &rows, &count,
                                  &err) != 0) {
@@ -250,7 +248,7 @@ static void read_notifications(struct api *api, struct store_reader *reader,
     }
     struct strbuf text;
     struct json_out out;
-    strbuf_init(&text, ANSWER_BYTES_MAX);
+    strbuf_init(&text, API_ANSWER_BYTES_MAX);
     json_out_begin(&out, &text);
     json_add_object_begin(&out, NULL);
     json_add_array_begin(&out, "notifications");
@@ -260,7 +258,7 @@ static void read_notifications(struct api *api, struct store_reader *reader,
     if (count == limit)
         json_add_integer(&out, "before", (int64_t)rows[count - 1].id);
     json_add_object_end(&out);
-    answer_json(request, &text);
+    api_answer_json(request, &text);
 }
 
 /* Everything that happened after `after`; without it, only where "now" is. */
@@ -288,7 +286,7 @@ static void read_timeline(struct api *api, struct store_reader *reader,
     }
     struct strbuf text;
     struct json_out out;
-    strbuf_init(&text, ANSWER_BYTES_MAX);
+    strbuf_init(&text, API_ANSWER_BYTES_MAX);
     json_out_begin(&out, &text);
     json_add_object_begin(&out, NULL);
     json_add_array_begin(&out, "timeline");
@@ -297,10 +295,10 @@ static void read_timeline(struct api *api, struct store_reader *reader,
     json_add_array_end(&out);
     json_add_integer(&out, "after", (int64_t)(count > 0 ? ids[count - 1] : after));
     json_add_object_end(&out);
-    answer_json(request, &text);
+    api_answer_json(request, &text);
 }
 
-static void read_if_allowed(struct api *api, struct http_request *request, api_read_fn *run)
+void api_read_if_allowed(struct api *api, struct http_request *request, api_read_fn *run)
 {
     struct api_caller caller;
     if (api_authorize(api, request, false, &caller))
@@ -309,22 +307,22 @@ static void read_if_allowed(struct api *api, struct http_request *request, api_r
 
 static void handle_incidents(void *self, struct http_request *request)
 {
-    read_if_allowed(self, request, read_incidents);
+    api_read_if_allowed(self, request, read_incidents);
 }
 
 static void handle_incident(void *self, struct http_request *request)
 {
-    read_if_allowed(self, request, read_incident);
+    api_read_if_allowed(self, request, read_incident);
 }
 
 static void handle_notifications(void *self, struct http_request *request)
 {
-    read_if_allowed(self, request, read_notifications);
+    api_read_if_allowed(self, request, read_notifications);
 }
 
 static void handle_timeline(void *self, struct http_request *request)
 {
-    read_if_allowed(self, request, read_timeline);
+    api_read_if_allowed(self, request, read_timeline);
 }
 
 int api_register_incidents(struct api *api, struct http_server *server, struct err *err)

@@ -8,7 +8,7 @@
 #include "gateway/api/page.h"
 #include "gateway/base/parse.h"
 #include "gateway/reply/binding.h"
-#include "gateway/reply/grammar.h"
+#include "gateway/reply/reply_input.h"
 #include "gateway/system/digest.h"
 #include "gateway/system/token.h"
 
@@ -86,7 +86,7 @@ static void show_link(struct api *api, struct store_reader *reader, struct http_
         return;
     }
     page.contact = row.contact;
-    page.may_act = row.contact[0] != '&' && !text_starts_with(row.contact, "channel:");
+    page.may_act = binding_is_person(&row);
     page.nonce = nonce_make(api, http_path_rest(request), clock_engine_ms(api->options.clock),
                             http_arena(request));
     page_answer_incident(request, &page);
@@ -97,6 +97,12 @@ static void answered(struct http_request *request, const struct answer *answer)
     switch (answer->status) {
     case ANSWER_DONE:
         page_answer_message(request, 200, "Thank you", answer->text);
+        return;
+    case ANSWER_RECORDED:
+        page_answer_message(
+            request, 202, "Thank you",
+            "It is recorded and will be applied in a moment; what came of it reaches "
+            "you as a message.");
         return;
     case ANSWER_REFUSED:
         page_answer_message(request, 409, "Recorded, but not done", answer->text);
@@ -163,10 +169,9 @@ static void act_on_link(struct api *api, struct store_reader *reader, struct htt
         return;
     }
     const char *line = form_line(request, &err);
-    struct reply reply = {
-        .from = row.contact, .via = "link", .notification = row.id, .incident = row.incident};
+    struct reply reply = {.command_count = 0};
     if (line != NULL)
-        grammar_parse(line, grammar_context_of(row.kind), arena, &reply);
+        reply_bound(&row, "link", line, arena, &reply);
     if (line == NULL || reply.command_count == 0) {
         page_answer_message(request, 400, "That could not be read",
                             line == NULL ? err.text : "The time should look like 45m or 14:30.");

@@ -62,6 +62,25 @@ size_t text_utf8_step(const char *text, size_t length)
     return count;
 }
 
+size_t text_unseen_step(const char *text, size_t length)
+{
+    const unsigned char *bytes = (const unsigned char *)text;
+    if (length > 0 && (bytes[0] < 0x20 || bytes[0] == 0x7f)) {
+        return 1;
+    }
+    size_t step = text_utf8_step(text, length);
+    if (step == 2) {
+        return bytes[0] == 0xc2 && bytes[1] < 0xa0 ? 2 : 0;
+    }
+    if (step != 3) {
+        return 0;
+    }
+    unsigned code = (bytes[0] & 0x0fu) << 12 | (bytes[1] & 0x3fu) << 6 | (bytes[2] & 0x3fu);
+    bool turns = code == 0x200e || code == 0x200f || (code >= 0x202a && code <= 0x202e) ||
+                 (code >= 0x2066 && code <= 0x2069);
+    return turns || code == 0x2028 || code == 0x2029 || code == 0xfeff ? 3 : 0;
+}
+
 /* ASCII without NUL. */
 static bool is_plain_word(uint64_t word)
 {

@@ -56,6 +56,9 @@ bool text_is_utf8(const char *text,
                   size_t length); /* strict: no surrogates, overlongs, NUL, > U+10FFFF */
 /* Bytes of the first character; 0 when there is none or it is not strict UTF-8. For cutting at a boundary. */
 size_t text_utf8_step(const char *text, size_t length);
+/* Bytes of the first character if it is a control character (C0, DEL, C1), a line or paragraph separator, or one that
+ * turns the direction of what follows; else 0. Such a character has no place in a line that people trust. */
+size_t text_unseen_step(const char *text, size_t length);
 bool text_has_control(const char *text,
                       size_t length); /* any byte < 0x20 except \n and \t, or 0x7f */
 bool text_is_name(const char *text);  /* [a-z0-9][a-z0-9-]{0,47}: names of sections and things */

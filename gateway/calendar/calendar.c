@@ -1,185 +1,54 @@
 #include "gateway/calendar/calendar.h"
 
-#include <stdlib.h>
+#include <dlfcn.h>
+#include <libgen.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <string.h>
-#include <strings.h>
+#include <unistd.h>
 
-#include "gateway/base/text.h"
-#include "gateway/calendar/event.h"
+#include "gateway/calendar/reader.h"
 
-/* A text being read. */
-struct reading {
-    const struct calendar_options *options;
-    struct arena *arena;
-    struct calendar_event *events;
-    size_t event_count;
-    struct calendar_shift *shifts;
-    size_t shift_count;
-    size_t shift_capacity;
-    const struct calendar_event *event; /* whose instances come in */
-    const char *const *mails;
-    size_t mail_count;
-};
+#define READER_PATH "/../libexec/escalated/calendar.so" /* from the program's folder */
 
-static int add_shift(void *self, int64_t from_ms, int64_t until_ms, struct err *err)
+enum { PATH_BYTES_MAX = 4096 };
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static calendar_reader *reader; /* NULL: could not be loaded, and `trouble` says why */
+static struct err trouble;
+
+static int find_reader(char path[PATH_BYTES_MAX], struct err *err)
 {
-    struct reading *reading = self;
-    if (reading->shift_count == CALENDAR_SHIFTS_MAX)
-        return err_set(err, ERR_TOO_LARGE, "the calendar has more than %d shifts",
-                       CALENDAR_SHIFTS_MAX);
-    if (reading->shift_count == reading->shift_capacity) {
-        reading->shift_capacity = reading->shift_capacity == 0 ? 64 : reading->shift_capacity * 2;
-        reading->shifts =
-            heap_realloc(reading->shifts, reading->shift_capacity * sizeof(reading->shifts[0]));
-    }
-    reading->shifts[reading->shift_count++] =
-        (struct calendar_shift){.from_ms = from_ms,
-                                .until_ms = until_ms,
-                                .summary = reading->event->summary,
-                                .mails = reading->mails,
-                                .mail_count = reading->mail_count};
+    char program[PATH_BYTES_MAX - sizeof(READER_PATH)];
+    ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
+    if (length <= 0)
+        return err_set(err, ERR_SYSTEM, "the program's own folder is not known (want /proc)");
+    program[length] = '\0';
+    (void)snprintf(path, PATH_BYTES_MAX, "%s" READER_PATH, dirname(program));
     return 0;
 }
 
-static void read_mails(struct reading *reading, icalcomponent *component)
+static void load_reader(void)
 {
-    const char *mails[CALENDAR_PEOPLE_MAX];
-    size_t count = 0;
-    for (icalproperty *attendee =
-             icalcomponent_get_first_property(component, ICAL_ATTENDEE_PROPERTY);
-         attendee != NULL && count < CALENDAR_PEOPLE_MAX;
-         attendee = icalcomponent_get_next_property(component, ICAL_ATTENDEE_PROPERTY)) {
-        const char *address = icalproperty_get_attendee(attendee);
-        if (address == NULL)
-            continue;
-        if (strncasecmp(address, "mailto:", 7) == 0)
-            address += 7;
-        mails[count++] = arena_strdup(reading->arena, address);
+    char path[PATH_BYTES_MAX];
+    if (find_reader(path, &trouble) != 0)
+        return;
+    void *module = dlopen(path, RTLD_NOW | RTLD_LOCAL); /* stays for good */
+    if (module != NULL) {
+        /* As POSIX has it for dlsym: a pointer to a function comes as one to an object. */
+        void *symbol = dlsym(module, CALENDAR_READER_SYMBOL);
+        memcpy(&reader, &symbol, sizeof(reader));
     }
-    reading->mails = arena_copy(reading->arena, mails, count * sizeof(mails[0]));
-    reading->mail_count = count;
-}
-
-/* The starts of `event` that other events of the same uid stand for. */
-static size_t find_replaced(const struct reading *reading, const struct calendar_event *event,
-                            int64_t *out)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < reading->event_count && !event->replaces; i++) {
-        const struct calendar_event *other = &reading->events[i];
-        if (other->replaces && text_equal(other->uid, event->uid))
-            out[count++] = other->replaces_at_ms;
-    }
-    return count;
-}
-
-static int expand_events(struct reading *reading, icalcomponent *calendar, size_t first,
-                         struct err *err)
-{
-    int64_t *replaced = heap_alloc((reading->event_count + 1) * sizeof(*replaced));
-    int verdict = 0;
-    for (size_t i = first; i < reading->event_count && verdict == 0; i++) {
-        const struct calendar_event *event = &reading->events[i];
-        if (event->is_cancelled)
-            continue;
-        reading->event = event;
-        read_mails(reading, event->component);
-        size_t count = find_replaced(reading, event, replaced);
-        verdict = event_expand(calendar, event, reading->options, replaced, count, add_shift,
-                               reading, err);
-    }
-    free(replaced);
-    return verdict;
-}
-
-static int read_calendar(struct reading *reading, icalcomponent *calendar, struct err *err)
-{
-    size_t first = reading->event_count;
-    for (icalcomponent *component =
-             icalcomponent_get_first_component(calendar, ICAL_VEVENT_COMPONENT);
-         component != NULL;
-         component = icalcomponent_get_next_component(calendar, ICAL_VEVENT_COMPONENT)) {
-        if (reading->event_count == CALENDAR_EVENTS_MAX)
-            return err_set(err, ERR_TOO_LARGE, "the calendar has more than %d events",
-                           CALENDAR_EVENTS_MAX);
-        if (event_read(calendar, component, reading->options, reading->arena,
-                       &reading->events[reading->event_count], err) != 0)
-            return -1;
-        reading->event_count++;
-    }
-    return expand_events(reading, calendar, first, err);
-}
-
-static int by_start(const void *a, const void *b)
-{
-    const struct calendar_shift *left = a;
-    const struct calendar_shift *right = b;
-    if (left->from_ms != right->from_ms)
-        return left->from_ms < right->from_ms ? -1 : 1;
-    if (left->until_ms != right->until_ms)
-        return left->until_ms < right->until_ms ? -1 : 1;
-    return strcmp(left->summary, right->summary);
-}
-
-static int read_root(struct reading *reading, icalcomponent *root, struct err *err)
-{
-    if (icalcomponent_isa(root) == ICAL_VCALENDAR_COMPONENT)
-        return read_calendar(reading, root, err);
-    int verdict = 0;
-    size_t count = 0;
-    if (icalcomponent_isa(root) == ICAL_XROOT_COMPONENT) { /* several in one text */
-        for (icalcomponent *calendar =
-                 icalcomponent_get_first_component(root, ICAL_VCALENDAR_COMPONENT);
-             calendar != NULL && verdict == 0;
-             count++, calendar = icalcomponent_get_next_component(root, ICAL_VCALENDAR_COMPONENT))
-            verdict = read_calendar(reading, calendar, err);
-    }
-    if (count == 0)
-        return err_set(err, ERR_INVALID, "this is no calendar (want BEGIN:VCALENDAR)");
-    return verdict;
-}
-
-/* The library takes a text that stops in the middle; the events that are missing would be nobody's duty. */
-static bool is_whole(const char *text)
-{
-    static const char end[] = "END:VCALENDAR";
-    size_t length = strlen(text);
-    while (length > 0 && strchr(" \t\r\n", text[length - 1]) != NULL)
-        length--;
-    return length > sizeof(end) &&
-           strncasecmp(text + length - (sizeof(end) - 1), end, sizeof(end) - 1) == 0 &&
-           text[length - sizeof(end)] == '\n';
+    if (reader == NULL)
+        (void)err_set(&trouble, ERR_SYSTEM, "calendars cannot be read: %s", dlerror());
 }
 
 int calendar_read(const char *text, size_t count, const struct calendar_options *options,
                   struct arena *arena, struct calendar_shift **out_shifts, size_t *out_count,
                   struct err *err)
 {
-    if (count > CALENDAR_BYTES_MAX)
-        return err_set(err, ERR_TOO_LARGE, "the calendar has %zu bytes, want at most %d", count,
-                       CALENDAR_BYTES_MAX);
-    if (memchr(text, '\0', count) != NULL)
-        return err_set(err, ERR_INVALID, "this is no calendar: it has a NUL byte");
-    icalerror_set_errors_are_fatal(0);
-    const char *bom = count >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? text + 3 : text;
-    char *whole = arena_strndup(arena, bom, count - (size_t)(bom - text));
-    icalcomponent *root = is_whole(whole) ? icalparser_parse_string(whole) : NULL;
-    if (root == NULL)
-        return err_set(err, ERR_INVALID,
-                       "this is no calendar, or it is cut short (want BEGIN:VCALENDAR to "
-                       "END:VCALENDAR)");
-    struct reading reading = {.options = options, .arena = arena};
-    reading.events = heap_alloc(CALENDAR_EVENTS_MAX * sizeof(reading.events[0]));
-    int verdict = read_root(&reading, root, err);
-    if (verdict == 0) {
-        if (reading.shift_count > 0)
-            qsort(reading.shifts, reading.shift_count, sizeof(reading.shifts[0]), by_start);
-        *out_shifts =
-            arena_copy(arena, reading.shifts, reading.shift_count * sizeof(reading.shifts[0]));
-        *out_count = reading.shift_count;
-    }
-    free(reading.shifts);
-    free(reading.events);
-    icalcomponent_free(root);
-    return verdict;
+    (void)pthread_once(&once, load_reader);
+    if (reader == NULL)
+        return err_set(err, trouble.code, "%s", trouble.text);
+    return reader(text, count, options, arena, out_shifts, out_count, err);
 }

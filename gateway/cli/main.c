@@ -25,6 +25,8 @@ static const struct cli_command commands[] = {
      cli_answer},
     {"tail", "[--json] [--count N] [--after ID]",
      "follow everything that happens, also across restarts", cli_tail},
+    {"quarantine", "[--limit N] [--before ID] [--json]",
+     "what came in and no event could be made of, newest first", cli_quarantine},
     {"check", "--config DIR [--strict]",
      "every problem of a configuration, and what is likely to be one", cli_check},
     {"explain",
@@ -82,7 +84,7 @@ static int print_help(FILE *out, int exit_code)
 {
     (void)fputs("usage: escalate [--socket PATH] [--ca-file FILE] COMMAND …\n\n", out);
     for (size_t i = 0; i < command_count; i++)
-        (void)fprintf(out, "  %-9s %s\n  %-9s   %s\n", commands[i].name, commands[i].help, "",
+        (void)fprintf(out, "  %-10s %s\n  %-10s   %s\n", commands[i].name, commands[i].help, "",
                       commands[i].usage);
     (void)fputs(
         "\nTalks to the daemon on this machine; ESCALATE_URL and ESCALATE_TOKEN name another one,\n"

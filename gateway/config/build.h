@@ -2,8 +2,8 @@
  * build - what the parts of the builder share while a document becomes a configuration; private to
  * this folder.
  *
- * Shape:   build_basics, build_channels, build_people, build_sources, build_policies, in this
- *          order: later ones look up what earlier ones made. Every wrong key becomes a problem and
+ * Shape:   build_basics, build_channels, build_people, build_brokers, build_sources,
+ *          build_policies, in this order: later ones look up what earlier ones made. Every wrong key becomes a problem and
  *          building goes on, so that all are found.
  * Owns:    results lie in `arena`; regexes, zones and secrets belong to the keeper.
  * Threads: one at a time.
@@ -37,6 +37,7 @@ struct build {
 void build_basics(struct build *build);   /* [gateway] [http] [store] */
 void build_channels(struct build *build); /* [channel] */
 void build_people(struct build *build);   /* [contact] [team] [schedule] [audience] */
+void build_brokers(struct build *build);  /* [mqtt] */
 void build_sources(struct build *build);  /* [source] [token] */
 void build_policies(struct build *build); /* [policy] [step] */
 
@@ -75,6 +76,10 @@ void build_tls(struct build *build, const struct ini_section *section, const cha
                const char *key_path, struct config_http *http);
 const struct zone *build_zone(struct build *build, const struct ini_section *section,
                               const struct ini_entry *entry, const char *name);
+
+/* brokers.c: `broker` and `topic` of one source, checked against those before it. */
+void brokers_bind(struct build *build, const struct ini_section *section, const char *broker,
+                  struct config_source *sources, size_t index);
 
 /* addresses.c. What an address must look like is up to the channel; address_read takes blanks, dashes, dots and brackets
  * out of telephone numbers and leaves other addresses as they are. */

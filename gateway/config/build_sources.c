@@ -29,6 +29,7 @@ static void build_source(struct build *build, const struct ini_section *section,
         .burst = values.burst,
         .incidents_max = values.incidents_max,
     };
+    brokers_bind(build, section, values.broker, sources, index);
     for (size_t i = 0; i < index; i++) {
         if (is_same(&sources[i].token, &sources[index].token)) {
             build_problem(build, section, NULL,

@@ -1,6 +1,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "gateway/base/mailbox.h"
 #include "gateway/base/parse.h"
 #include "gateway/config/build.h"
 
@@ -217,6 +218,24 @@ static void build_values(struct build *build, const struct ini_section *section,
     channel->value_count = count;
 }
 
+/* What a message's head is made of must be right before the first message is. */
+static void check_mailboxes(struct build *build, const struct ini_section *section,
+                            const struct config_channel *channel)
+{
+    static const char *const keys[] = {"from", "reply_to"};
+    if (channel->ops == NULL || !text_equal(channel->ops->format, "email")) {
+        return;
+    }
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        struct mailbox mailbox;
+        struct err err;
+        const char *value = config_channel_value(channel, keys[i]);
+        if (value[0] != '\0' && mailbox_parse(value, &mailbox, &err) != 0) {
+            build_problem(build, section, section_entry(section, keys[i]), "%s", err.text);
+        }
+    }
+}
+
 /* The plugin may take less at once than the daemon would offer. */
 static void fit_in_flight(struct build *build, const struct ini_section *section,
                           struct config_channel *channel)
@@ -268,6 +287,7 @@ static void build_channel(struct build *build, const struct ini_section *section
         .attempts = values.attempts,
         .horizon_ms = values.horizon_ms,
         .attempt_timeout_ms = values.attempt_timeout_ms,
+        .code = (enum channel_code)values.sms_code,
     };
     if (text_equal(channel->plugin, "email") && section_entry(section, "attempt_timeout") == NULL) {
         channel->attempt_timeout_ms = MAIL_ATTEMPT_TIMEOUT_MS;
@@ -278,7 +298,12 @@ static void build_channel(struct build *build, const struct ini_section *section
                       section->name);
     }
     fit_in_flight(build, section, channel);
+    /* Mail to everybody goes to one server, over as many connections as the plugin's `sessions` say. */
+    if (text_equal(channel->plugin, "email") && section_entry(section, "per_target") == NULL) {
+        channel->per_target = channel->in_flight;
+    }
     build_values(build, section, channel);
+    check_mailboxes(build, section, channel);
     if (build->problems->count == problem_count) {
         check_values(build, section, channel);
     }
@@ -296,7 +321,8 @@ void build_channels(struct build *build)
         build_channel(build, section, &channels[i]);
         names[i] = channels[i].name;
         rules[i] = (struct channel_rule){.attempts_max = channels[i].attempts,
-                                         .horizon_ms = channels[i].horizon_ms};
+                                         .horizon_ms = channels[i].horizon_ms,
+                                         .code = channels[i].code};
     }
     build->config->channels = channels;
     build->config->channel_count = count;

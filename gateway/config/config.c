@@ -52,6 +52,7 @@ static void build_all(struct config_object *object, const struct document *docum
     build_basics(&build);
     build_channels(&build);
     build_people(&build);
+    build_brokers(&build);
     build_sources(&build);
     build_policies(&build);
 }
@@ -137,6 +138,16 @@ const struct config_source *config_find_source(const struct config *config, cons
     for (size_t i = 0; i < config->source_count; i++) {
         if (text_equal(config->sources[i].name, name)) {
             return &config->sources[i];
+        }
+    }
+    return NULL;
+}
+
+const struct config_broker *config_find_broker(const struct config *config, const char *name)
+{
+    for (size_t i = 0; i < config->broker_count; i++) {
+        if (text_equal(config->brokers[i].name, name)) {
+            return &config->brokers[i];
         }
     }
     return NULL;

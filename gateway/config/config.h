@@ -22,6 +22,30 @@
 #include "gateway/system/secret.h"
 #include "policies/rulebook.h"
 
+#define CONFIG_BROKERS_MAX 16
+#define CONFIG_TOPICS_MAX 64 /* filters of a source */
+#define CONFIG_TOPIC_BYTES_MAX 512
+
+struct config_broker { /* [mqtt NAME] */
+    const char *name;
+    const char *host;
+    int port;
+    bool is_tls;
+    const char *username; /* "": none */
+    const char *password; /* in clear, never printed */
+    const char *ca_file;  /* "": the authorities of the system */
+    const char *cert_file, *key_file;
+    bool is_v5; /* else 3.1.1 */
+    const char *client_id;
+    const char *prefix; /* what we publish begins with it; PREFIX/reply is read */
+    int64_t keepalive_ms;
+    int64_t session_expiry_ms; /* how long the broker keeps what we miss; v5 */
+    int64_t connect_timeout_ms;
+    int64_t in_flight;         /* messages without PUBACK at once */
+    int64_t message_bytes_max; /* larger ones go into quarantine */
+    int64_t show_resolved_ms;  /* how long PREFIX/incidents/N outlives its incident */
+};
+
 struct config_source {
     const char *name;
     const char *format;      /* "native" */
@@ -29,6 +53,9 @@ struct config_source {
     int64_t rate_per_minute; /* events; past it 429 */
     int64_t burst;
     int64_t incidents_max;
+    const char *broker; /* name of its [mqtt] section; "": none */
+    const char *const *topics;
+    size_t topic_count;
 };
 
 struct config_channel {
@@ -42,6 +69,7 @@ struct config_channel {
     int64_t attempts;           /* per notification (default 8) */
     int64_t horizon_ms;         /* after this no attempt starts (default 30m) */
     int64_t attempt_timeout_ms; /* default 20s */
+    enum channel_code code;     /* sms_code: who replies has to name a message */
 };
 
 struct config_http {
@@ -78,6 +106,8 @@ struct config {
     int64_t log_level;         /* enum log_level */
     const char *control_group; /* group of RUN/control.sock */
     struct config_http http;
+    const struct config_broker *brokers;
+    size_t broker_count;
     const struct config_source *sources;
     size_t source_count;
     const struct config_channel *channels;
@@ -114,6 +144,7 @@ struct config *config_retain(struct config *config);
 void config_release(struct config *config);
 
 const struct config_source *config_find_source(const struct config *config, const char *name);
+const struct config_broker *config_find_broker(const struct config *config, const char *name);
 const struct config_channel *config_find_channel(const struct config *config, const char *name);
 /* The value of a plugin's option; "" where the plugin has none of this name. */
 const char *config_channel_value(const struct config_channel *channel, const char *key);

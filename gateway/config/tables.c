@@ -10,8 +10,10 @@
 static const char *const log_names[] = {"logfmt", "json", NULL};
 static const char *const log_level_names[] = {"error", "warning", "info", "debug", NULL};
 static const char *const access_names[] = {"read", "write", NULL};
+static const char *const code_names[] = {"off", "critical", "always", NULL};
 static const char *const resolve_names[] = {"auto", "manual", NULL};
 static const char *const when_names[] = {"unacked", "unresolved", "acked", "resolved", NULL};
+static const char *const mqtt_versions[] = {"5", "3.1.1", NULL};
 const char *const source_formats[] = {"native", NULL};
 
 /* A row is read across, like a line of a table. */
@@ -84,11 +86,12 @@ static const struct option store_options[] = {
 
 static const struct option channel_options[] = {
     {.key = "plugin", .type = OPTION_NAME, AT(channel_values, plugin), .default_text = NULL,
-     .help = "Which plugin serves it (NAME.so in the plugin folder): file, sms, webhook."},
+     .help = "Which plugin serves it (NAME.so in the plugin folder): email, file, mqtt, sms, "
+             "webhook."},
     {.key = "in_flight", .type = OPTION_INTEGER, AT(channel_values, in_flight), .min = 1,
      .max = 1024, .default_text = "32", .help = "Attempts at once."},
     {.key = "per_target", .type = OPTION_INTEGER, AT(channel_values, per_target), .min = 1,
-     .max = 1024, .default_text = "4", .help = "Attempts at once towards one destination."},
+     .max = 1024, .default_text = "4", .help = "Attempts at once towards one destination (plugin email: as in_flight)."},
     {.key = "attempts", .type = OPTION_INTEGER, AT(channel_values, attempts), .min = 1, .max = 100,
      .default_text = "8", .help = "Attempts per notification; then it has failed."},
     {.key = "horizon", .type = OPTION_DURATION, AT(channel_values, horizon_ms), .min = SECOND,
@@ -97,6 +100,9 @@ static const struct option channel_options[] = {
     {.key = "attempt_timeout", .type = OPTION_DURATION, AT(channel_values, attempt_timeout_ms),
      .min = SECOND / 10, .max = MINUTE, .default_text = "20s",
      .help = "Longest one attempt may take (plugin email: 60s)."},
+    {.key = "sms_code", .type = OPTION_CHOICE, AT(channel_values, sms_code), .choices = code_names,
+     .default_text = "off",
+     .help = "Which replies by SMS must carry the short code of a message: off, critical or always."},
     {.key = NULL},
 };
 
@@ -151,7 +157,52 @@ static const struct option audience_options[] = {
     {.key = NULL},
 };
 
+static const struct option mqtt_options[] = {
+    {.key = "url", .type = OPTION_TEXT, AT(mqtt_values, url), .max = 300, .default_text = NULL,
+     .help = "mqtt://HOST:PORT (1883), or mqtts://HOST:PORT (8883) for TLS."},
+    {.key = "username", .type = OPTION_TEXT, AT(mqtt_values, username), .max = 200,
+     .default_text = "", .help = "Who we are to the broker."},
+    {.key = "password", .type = OPTION_SECRET, AT(mqtt_values, password), .max = 1000,
+     .default_text = "", .help = "Of the user (or password_file)."},
+    {.key = "ca_file", .type = OPTION_FILE, AT(mqtt_values, ca_file), .max = 4095,
+     .default_text = "",
+     .help = "Authorities (PEM) that may vouch for the broker; without it those of the system."},
+    {.key = "tls_cert_file", .type = OPTION_FILE, AT(mqtt_values, tls_cert_file), .max = 4095,
+     .default_text = "", .help = "Our own certificate (PEM) for a broker that wants one, with tls_key_file."},
+    {.key = "tls_key_file", .type = OPTION_FILE, AT(mqtt_values, tls_key_file), .max = 4095,
+     .default_text = "", .help = "Private key (PEM) of tls_cert_file."},
+    {.key = "version", .type = OPTION_CHOICE, AT(mqtt_values, version), .choices = mqtt_versions,
+     .default_text = "5", .help = "Of the protocol: 5 or 3.1.1."},
+    {.key = "client_id", .type = OPTION_TEXT, AT(mqtt_values, client_id), .max = 200,
+     .default_text = "",
+     .help = "Under which the broker keeps our session; else the name of [gateway] and that of the section."},
+    {.key = "prefix", .type = OPTION_TEXT, AT(mqtt_values, prefix), .max = 200,
+     .default_text = "escalated", .help = "What we publish begins with it; replies come in at PREFIX/reply."},
+    {.key = "keepalive", .type = OPTION_DURATION, AT(mqtt_values, keepalive_ms), .min = 5 * SECOND,
+     .max = 18 * HOUR, .default_text = "60s", .help = "A connection that is silent for so long is tried."},
+    {.key = "session_expiry", .type = OPTION_DURATION, AT(mqtt_values, session_expiry_ms),
+     .min = MINUTE, .max = 36500 * DAY, .default_text = "30d",
+     .help = "Version 5: how long the broker keeps for us what comes while we are away."},
+    {.key = "connect_timeout", .type = OPTION_DURATION, AT(mqtt_values, connect_timeout_ms),
+     .min = SECOND / 10, .max = 5 * MINUTE, .default_text = "10s",
+     .help = "Until the broker has let us in."},
+    {.key = "in_flight", .type = OPTION_INTEGER, AT(mqtt_values, in_flight), .min = 1, .max = 1000,
+     .default_text = "1000", .help = "Messages taken at once before the first is confirmed."},
+    {.key = "message_bytes_max", .type = OPTION_SIZE, AT(mqtt_values, message_bytes_max),
+     .min = 1024, .max = INT64_C(16) << 20, .default_text = "1M",
+     .help = "Largest payload; a larger one goes into quarantine."},
+    {.key = "show_resolved", .type = OPTION_DURATION, AT(mqtt_values, show_resolved_ms), .min = 0,
+     .max = 30 * DAY, .default_text = "1h",
+     .help = "How long PREFIX/incidents/N stands after its incident is resolved."},
+    {.key = NULL},
+};
+
 static const struct option source_options[] = {
+    {.key = "broker", .type = OPTION_TEXT, AT(source_values, broker), .max = 64,
+     .default_text = "", .help = "Name of the [mqtt] section over which it comes in."},
+    {.key = "topic", .type = OPTION_TEXT, AT(source_values, topic), .default_text = "",
+     .repeats = true,
+     .help = "Which topics of the broker are its own, with wildcards; several lines for several."},
     {.key = "format", .type = OPTION_CHOICE, AT(source_values, format), .choices = source_formats,
      .default_text = "native", .help = "What the monitor sends."},
     {.key = "token", .type = OPTION_SECRET, AT(source_values, token), .max = 1000,
@@ -235,7 +286,6 @@ static const struct later no_later[] = {{.word = NULL}};
 
 static const struct later channel_later[] = {
     {.word = "fallback", .what = "this version has no fallback channels"},
-    {.word = "sms_code", .what = "this version has no codes in SMS"},
     {.word = NULL},
 };
 
@@ -249,8 +299,6 @@ static const struct later schedule_later[] = {
 };
 
 static const struct later source_later[] = {
-    {.word = "broker", .what = "this version takes no events over MQTT"},
-    {.word = "topic", .what = "this version takes no events over MQTT"},
     {.word = "map", .what = "this version has no mapping programs; it reads the native format"},
     {.word = "expect_every", .what = "this version does not watch heartbeats"},
     {.word = "grace", .what = "this version does not watch heartbeats"},
@@ -281,7 +329,6 @@ static const struct later step_later[] = {
 };
 
 const struct later later_sections[] = {
-    {.word = "mqtt", .what = "this version has no MQTT brokers"},
     {.word = "mailbox", .what = "this version reads no mailboxes"},
     {.word = "inhibit", .what = "this version has no inhibition"},
     {.word = "maintenance", .what = "this version has no maintenance windows"},
@@ -313,6 +360,8 @@ const struct section_type section_types[SECTION_KIND_COUNT] = {
     [SECTION_AUDIENCE] = {.word = "audience", .name_shape = "NAME", .options = audience_options,
                           .later = no_later, .free_keys = "",
                           .help = "Affected parties outside; &NAME in an inform step."},
+    [SECTION_MQTT] = {.word = "mqtt", .name_shape = "NAME", .options = mqtt_options,
+                      .later = no_later, .free_keys = "", .help = "An MQTT broker."},
     [SECTION_SOURCE] = {.word = "source", .name_shape = "NAME", .options = source_options,
                         .later = source_later, .free_keys = "", .help = "A monitor that feeds us."},
     [SECTION_TOKEN] = {.word = "token", .name_shape = "NAME", .options = token_options,

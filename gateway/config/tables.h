@@ -24,6 +24,7 @@ enum section_kind {
     SECTION_TEAM,
     SECTION_SCHEDULE,
     SECTION_AUDIENCE,
+    SECTION_MQTT,
     SECTION_SOURCE,
     SECTION_TOKEN,
     SECTION_POLICY,
@@ -88,6 +89,7 @@ struct channel_values {
     int64_t attempts;
     int64_t horizon_ms;
     int64_t attempt_timeout_ms;
+    int64_t sms_code; /* enum channel_code */
 };
 
 struct contact_values {
@@ -116,7 +118,24 @@ struct audience_values {
     const char *channel;
 };
 
+struct mqtt_values {
+    const char *url;
+    const char *username, *password;
+    const char *ca_file, *tls_cert_file, *tls_key_file;
+    int64_t version; /* 0: 5, 1: 3.1.1 */
+    const char *client_id;
+    const char *prefix;
+    int64_t keepalive_ms;
+    int64_t session_expiry_ms;
+    int64_t connect_timeout_ms;
+    int64_t in_flight;
+    int64_t message_bytes_max;
+    int64_t show_resolved_ms;
+};
+
 struct source_values {
+    const char *broker;
+    const char *topic; /* unused: the lines are read one by one */
     int64_t format;
     const char *token;
     int64_t rate_per_minute;

@@ -3,8 +3,9 @@
 #include "gateway/base/arena.h"
 #include "gateway/delivery/desk.h"
 
-int channel_set_create(struct config *config, const char *state_dir, void *waker,
-                       void (*wake)(void *waker), struct channel_set **out_set, struct err *err)
+int channel_set_create(struct config *config, const char *state_dir, const char *helper_dir,
+                       void *waker, void (*wake)(void *waker), struct channel_set **out_set,
+                       struct err *err)
 {
     struct channel_set *set = heap_alloc(sizeof *set);
     set->config = config_retain(config);
@@ -14,6 +15,7 @@ int channel_set_create(struct config *config, const char *state_dir, void *waker
             .config = config,
             .channel = &config->channels[i],
             .state_dir = state_dir,
+            .helper_dir = helper_dir,
             .waker = waker,
             .wake = wake,
         };

@@ -195,7 +195,8 @@ int delivery_start(const struct delivery_options *options, struct delivery **out
         .inbox = options->inbox, .token_key = options->token_key, .clock = options->clock};
     delivery->options = *options;
     make_news_lock(delivery);
-    if (channel_set_create(options->config, options->state_dir, delivery, wake, &set, err) != 0) {
+    if (channel_set_create(options->config, options->state_dir, options->helper_dir, delivery, wake,
+                           &set, err) != 0) {
         delivery_destroy(delivery);
         return -1;
     }
@@ -211,7 +212,8 @@ int delivery_start(const struct delivery_options *options, struct delivery **out
 int delivery_reload(struct delivery *delivery, struct config *config, struct err *err)
 {
     struct channel_set *set = NULL;
-    if (channel_set_create(config, delivery->options.state_dir, delivery, wake, &set, err) != 0) {
+    if (channel_set_create(config, delivery->options.state_dir, delivery->options.helper_dir,
+                           delivery, wake, &set, err) != 0) {
         return -1;
     }
     lock_news(delivery);

@@ -30,6 +30,7 @@ struct delivery_options {
     const struct secret *token_key;
     const struct clock_engine *clock;
     const char *state_dir;
+    const char *helper_dir; /* where helper programs are; NULL or "": nowhere */
 };
 
 int delivery_start(const struct delivery_options *options, struct delivery **out_delivery,

@@ -235,6 +235,9 @@ static enum limits_ending ending_of(const struct attempt *attempt)
     case CHANNEL_REJECTED:
         return LIMITS_SUCCEEDED; /* it answers; what it says is about the message */
     case CHANNEL_RETRY:
+        if (attempt->peer_is_well) {
+            return LIMITS_SUCCEEDED;
+        }
         return text_equal(attempt->reason, "http-429") ? LIMITS_PAUSED : LIMITS_FAILED;
     case CHANNEL_UNKNOWN:
         break;
@@ -255,7 +258,8 @@ static void end_attempt(struct desk *desk, struct instance *instance, struct att
         return;
     }
     enum limits_ending ending = ending_of(attempt);
-    int64_t pause_ms = attempt->retry_after_ms;
+    /* A wait that is this message's own is not one for those that go the same way. */
+    int64_t pause_ms = attempt->peer_is_well ? 0 : attempt->retry_after_ms;
     pause_ms = ending == LIMITS_PAUSED && pause_ms < PAUSE_MIN_MS ? PAUSE_MIN_MS : pause_ms;
     const struct result result = {
         .notification = attempt->order->notification,

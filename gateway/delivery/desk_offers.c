@@ -80,10 +80,13 @@ static bool render_offer(struct desk *desk, struct offer *offer)
         .format = instance_format(offer->instance),
         .public_url = config->public_url,
         .site_name = config->rulebook.site_name,
+        .mail_from = config_channel_value(channel, "from"),
+        .mail_reply_to = config_channel_value(channel, "reply_to"),
         .token_key = desk->options.token_key,
         .now_ms = clock_engine_ms(desk->options.clock),
         .sms_parts_max = sms_parts_max(channel),
         .sms_transliterate = !text_equal(config_channel_value(channel, "transliterate"), "no"),
+        .code = channel->code,
     };
     struct prepared prepared = {.notification = offer->notification, .ready = true};
     if (offer->order->rendered) {

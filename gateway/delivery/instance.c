@@ -8,6 +8,7 @@
 #include "gateway/base/arena.h"
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
+#include "gateway/delivery/helpers.h"
 #include "gateway/system/clock.h"
 #include "gateway/system/log.h"
 
@@ -28,6 +29,7 @@ struct instance {
     struct config *config;
     const struct config_channel *channel;
     struct channel_host host;
+    const char *helper_dir;
     const struct channel_ops *ops;
     void *self; /* the plugin's */
     void *waker;
@@ -125,6 +127,9 @@ static void read_result(struct attempt *attempt, const struct channel_result *re
     }
     int64_t wait_ms = result->retry_after_ms;
     attempt->outcome = result->outcome;
+    attempt->peer_is_well = result->size >= offsetof(struct channel_result, peer_is_well) +
+                                                sizeof result->peer_is_well &&
+                            result->peer_is_well != 0;
     attempt->retry_after_ms = wait_ms < 0                             ? 0
                               : wait_ms < INSTANCE_RETRY_AFTER_MAX_MS ? wait_ms
                                                                       : INSTANCE_RETRY_AFTER_MAX_MS;
@@ -160,6 +165,33 @@ static void host_finish(void *self, struct channel_ticket *given,
         log_line(LOG_ERROR, "a plugin finished what it was not given, ignored", "channel",
                  instance->channel->name, NULL);
     }
+}
+
+static int host_helper_open(void *self, const char *program, uint32_t process_max,
+                            struct channel_helper **out_helper, char *why, size_t why_size)
+{
+    const struct instance *instance = self;
+    return helper_open(instance->helper_dir, program, process_max, out_helper, why, why_size);
+}
+
+static enum channel_helped host_helper_ask(void *self, struct channel_helper *helper,
+                                           const struct channel_exchange *exchange, char *why,
+                                           size_t why_size)
+{
+    (void)self;
+    return helper_ask(helper, exchange, why, why_size);
+}
+
+static void host_helper_stop(void *self, struct channel_helper *helper)
+{
+    (void)self;
+    helper_stop(helper);
+}
+
+static void host_helper_close(void *self, struct channel_helper *helper)
+{
+    (void)self;
+    helper_close(helper);
 }
 
 /* --- delivery's side --- */
@@ -207,6 +239,7 @@ int instance_create(const struct instance_options *options, struct instance **ou
     instance->channel = channel;
     instance->ops = channel->ops;
     instance->receipt_url = make_receipt_url(options->config->public_url, channel->name);
+    instance->helper_dir = options->helper_dir;
     instance->waker = options->waker;
     instance->wake = options->wake;
     instance->ticket_count =
@@ -229,6 +262,10 @@ int instance_create(const struct instance_options *options, struct instance **ou
         .state_dir = options->state_dir,
         .finish = host_finish,
         .receipt_url = instance->receipt_url,
+        .helper_open = host_helper_open,
+        .helper_ask = host_helper_ask,
+        .helper_stop = host_helper_stop,
+        .helper_close = host_helper_close,
     };
     if (create_self(instance, err) != 0) {
         instance->self = NULL;

@@ -34,6 +34,7 @@ struct instance_options {
     struct config *config;
     const struct config_channel *channel;
     const char *state_dir;
+    const char *helper_dir; /* "": there are no helper programs */
     void *waker;
     void (*wake)(void *waker); /* from any thread: something has ended */
 };
@@ -49,6 +50,7 @@ struct attempt {
     int64_t give_up_mono_ms;
     enum channel_outcome outcome;
     int64_t retry_after_ms;
+    bool peer_is_well; /* with CHANNEL_RETRY: it is this message that has to wait */
     char reason[INSTANCE_REASON_BYTES];
     char detail[INSTANCE_DETAIL_BYTES];
     char provider_id[INSTANCE_PROVIDER_ID_BYTES];

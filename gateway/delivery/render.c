@@ -7,18 +7,25 @@
 
 #include "gateway/base/arena.h"
 #include "gateway/base/assert.h"
+#include "gateway/delivery/render_email.h"
 #include "gateway/system/token.h"
 
 struct format {
     const char *name;
     const char *content_type;
     void (*write)(const struct render_view *view, struct strbuf *out);
+    /* NULL: any order can be written. */
+    int (*check)(const struct render_view *view, struct err *err);
     bool takes_members; /* needs no tree of a snapshot of our own shape */
 };
 
 static const struct format formats[] = {
     {.name = "sms", .content_type = "text/plain; charset=utf-8", .write = render_sms},
     {.name = "text", .content_type = "text/plain; charset=utf-8", .write = render_text},
+    {.name = "email",
+     .content_type = "message/rfc822",
+     .write = render_email,
+     .check = render_email_check},
     {.name = "webhook",
      .content_type = "application/json",
      .write = render_webhook,
@@ -40,7 +47,6 @@ bool render_knows_format(const char *format)
     return find_format(format) != NULL;
 }
 
-/* What stands before the title: what happened, or what is wanted of the reader. */
 static const char *subject_word(const struct order *order, const struct render_facts *facts)
 {
     switch (order->notification_kind) {
@@ -62,6 +68,12 @@ static const char *subject_word(const struct order *order, const struct render_f
         break;
     }
     return facts->state[0] != '\0' ? facts->state : "notice";
+}
+
+const char *render_subject_word(const struct render_view *view)
+{
+    const struct render_facts facts = {.state = render_string(view, "state")};
+    return subject_word(view->order, &facts);
 }
 
 /* One line without control bytes, cut visibly between two characters. */
@@ -112,6 +124,18 @@ static bool gets_token(const struct order *order)
     bool answerable =
         order->notification_kind != KIND_NOTICE && order->notification_kind != KIND_ANSWER;
     return answerable && order->contact[0] != '&' && order->contact[0] != '\0';
+}
+
+/* As the engine judges replies, but for a priority that changes later: a code too many does no harm, and one that is
+ * missing comes with the next message. */
+static bool gets_code(const struct render_context *context, const struct order *order,
+                      const struct json *snapshot_or_null)
+{
+    if (context->code == CHANNEL_CODE_OFF) {
+        return false;
+    }
+    return context->code == CHANNEL_CODE_ALWAYS || order->severity == SEVERITY_CRITICAL ||
+           json_integer(json_get(snapshot_or_null, "priority")) == 1;
 }
 
 /* One snapshot, read in one of two ways. */
@@ -165,6 +189,7 @@ int render_make(const struct render_context *context, const struct order *order,
 {
     const struct format *format = find_format(context->format);
     char token[TOKEN_TEXT_BYTES] = "";
+    char code[TOKEN_CODE_BYTES] = "";
     struct source source;
     ASSERT(format != NULL);
 
@@ -177,6 +202,9 @@ int render_make(const struct render_context *context, const struct order *order,
     if (gets_token(order)) {
         token_make(context->token_key, order->notification, order->contact,
                    order->token_expires_at_ms, token);
+        if (gets_code(context, order, source.tree_or_null)) {
+            token_code(context->token_key, order->notification, order->contact, code);
+        }
     }
     struct rendered rendered = {.content_type = format->content_type};
     strbuf_init(&rendered.body, RENDER_BODY_MAX);
@@ -190,11 +218,18 @@ int render_make(const struct render_context *context, const struct order *order,
         .links = links,
         .subject = rendered.subject,
         .token = token,
+        .code = code,
     };
-    format->write(&view, &rendered.body);
+    bool is_possible = format->check == NULL || format->check(&view, err) == 0;
+    if (is_possible) {
+        format->write(&view, &rendered.body);
+    }
     json_free(links);
     json_free(details);
     source_clear(&source);
+    if (!is_possible) {
+        return -1;
+    }
     if (rendered.body.overflowed) {
         strbuf_clear(&rendered.body);
         return err_set(err, ERR_TOO_LARGE, "the message has more than %d bytes", RENDER_BODY_MAX);

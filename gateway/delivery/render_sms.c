@@ -214,6 +214,9 @@ static void add_verb(const struct render_view *view, struct strbuf *out)
     if (view->order->incident != 0) {
         strbuf_printf(&number, "%" PRIu64 " ", view->order->incident);
     }
+    if (view->code[0] != '\0') {
+        strbuf_printf(&number, "%s ", view->code);
+    }
     const char *words = strbuf_text(&number);
     if (hint[0] != '\0' && strlen(hint) <= HINT_BYTES_MAX) {
         strbuf_add(out, "Reply ");

@@ -44,7 +44,8 @@ void attempts_queue(struct engine *engine, struct notification *notification)
         offers_ready(engine, notification);
 }
 
-void attempts_send(struct engine *engine, struct incident *incident, const struct message *message)
+static struct notification_row *add_row(struct engine *engine, const struct incident *incident,
+                                        const struct message *message)
 {
     struct batch *batch = &engine->batch;
     struct notification_row *row = arena_alloc(&engine->arena, sizeof(*row));
@@ -83,9 +84,26 @@ void attempts_send(struct engine *engine, struct incident *incident, const struc
                    &batch->notification_capacity, sizeof(*batch->notifications));
     batch->notifications[batch->notification_count++] = row;
     effects_add(&batch->tail, (struct effect){.kind = EFFECT_NOTIFICATION, .u.notification = row});
-    struct notification *n = world_add_notification(&engine->world, incident, row);
+    return row;
+}
+
+static void add_to_world(struct engine *engine, struct incident *incident_or_null,
+                         const struct notification_row *row)
+{
+    struct notification *n = world_add_notification(&engine->world, incident_or_null, row);
     n->lane = lanes_find(&engine->lanes, row->channel, row->address)->number;
     attempts_queue(engine, n);
+}
+
+void attempts_send(struct engine *engine, struct incident *incident, const struct message *message)
+{
+    add_to_world(engine, incident, add_row(engine, incident, message));
+}
+
+void attempts_send_closed(struct engine *engine, const struct incident *closed,
+                          const struct message *message)
+{
+    add_to_world(engine, NULL, add_row(engine, closed, message));
 }
 
 static struct outcome_row *add_outcome(struct engine *engine, struct notification *n,
@@ -440,7 +458,12 @@ void attempts_result(struct engine *engine, const struct input *input)
     if (n == NULL || n->state != NOTIFICATION_CLAIMED || n->attempt_count != result->attempt ||
         result->outcome >= OUTCOME_COUNT)
         return;
-    apply_result(engine, n, result);
+    bool taken = result->outcome == OUTCOME_ACCEPTED;
+    if (!taken && receipts_prove(engine, n))
+        attempts_confirm(engine, n, "");
+    else
+        apply_result(engine, n, result);
+    receipts_settle(engine, n, result);
 }
 
 void attempts_recall(struct engine *engine, const struct incident *incident)
@@ -460,7 +483,11 @@ static void lose_claim(struct engine *engine, struct notification *n, const char
                           .detail = "the answer to this attempt never came"};
     batch_after(engine,
                 (struct after){.kind = AFTER_CLAIM_END, .id = n->id, .attempt = lost.attempt});
-    apply_result(engine, n, &lost);
+    if (receipts_prove(engine, n))
+        attempts_confirm(engine, n, "");
+    else
+        apply_result(engine, n, &lost);
+    receipts_settle(engine, n, &lost);
 }
 
 void attempts_orphans(struct engine *engine)
@@ -494,49 +521,25 @@ void attempts_due(struct engine *engine, const struct heap_entry *entry)
         attempts_queue(engine, n);
 }
 
-/* A receipt for a notification that has left memory still belongs in its row. */
-static void record_receipt(struct engine *engine, uint64_t id, const struct receipt *receipt)
+void attempts_confirm(struct engine *engine, struct notification *n, const char *provider_id)
 {
-    struct stored_notification stored;
-    if (store_notification(engine->options.store, id, &engine->arena, &stored, NULL) != 0 ||
-        stored.row.state != NOTIFICATION_ACCEPTED)
-        return;
-    struct outcome_row *row = arena_alloc(&engine->arena, sizeof(*row));
-    *row = (struct outcome_row){.notification = id,
-                                .state = receipt->delivered ? NOTIFICATION_DELIVERED
-                                                            : NOTIFICATION_FAILED,
-                                .reason = text_or_empty(receipt->reason),
-                                .at_ms = engine->now_ms,
-                                .next_at_ms = stored.row.next_at_ms,
-                                .outcome = OUTCOME_ACCEPTED,
-                                .detail = "",
-                                .provider_id = ""};
-    effects_add(&engine->batch.tail, (struct effect){.kind = EFFECT_OUTCOME, .u.outcome = row});
+    const struct result taken = {.notification = n->id,
+                                 .attempt = n->attempt_count,
+                                 .outcome = OUTCOME_ACCEPTED,
+                                 .reason = "receipt",
+                                 .detail = "the answer to this attempt was lost; a receipt came",
+                                 .provider_id = provider_id};
+    ASSERT(n->attempt_count > 0);
+    apply_result(engine, n, &taken);
 }
 
-enum answer_status attempts_receipt(struct engine *engine, const struct input *input)
+void attempts_deliver(struct engine *engine, struct notification *n, bool delivered,
+                      const char *reason)
 {
-    const struct receipt *receipt = &input->u.receipt;
-    const struct store *store = engine->options.store;
-    uint64_t id = receipt->notification;
-    if (id == 0 && store->ops->find_provider_id(store->self, receipt->channel, receipt->provider_id,
-                                                &id, NULL) != 0)
-        return ANSWER_UNKNOWN;
-    struct notification *n = world_notification(&engine->world, id);
-    if (n == NULL) {
-        record_receipt(engine, id, receipt);
-        return ANSWER_DONE;
-    }
-    /* Only forwards: what is delivered or failed stays so, what is still under way hears its result
-     * first. */
-    if (n->state != NOTIFICATION_ACCEPTED)
-        return ANSWER_DONE;
-    enum notification_state state =
-        receipt->delivered ? NOTIFICATION_DELIVERED : NOTIFICATION_FAILED;
-    (void)add_outcome(engine, n, state, text_or_empty(receipt->reason));
-    if (!receipt->delivered)
-        tell_failed(engine, n, text_or_empty(receipt->reason));
-    return ANSWER_DONE;
+    ASSERT(n->state == NOTIFICATION_ACCEPTED);
+    (void)add_outcome(engine, n, delivered ? NOTIFICATION_DELIVERED : NOTIFICATION_FAILED, reason);
+    if (!delivered)
+        tell_failed(engine, n, reason);
 }
 
 static int compare_ids(const void *a, const void *b)
@@ -544,6 +547,33 @@ static int compare_ids(const void *a, const void *b)
     uint64_t left = *(const uint64_t *)a;
     uint64_t right = *(const uint64_t *)b;
     return (left > right) - (left < right);
+}
+
+/* Ends pending notifications in the order of their ids; an end may cancel others of them. */
+static void end_each(struct engine *engine, uint64_t *ids, size_t count,
+                     enum notification_state state, const char *reason)
+{
+    qsort(ids, count, sizeof(*ids), compare_ids);
+    for (size_t i = 0; i < count; i++) {
+        struct notification *n = world_notification(&engine->world, ids[i]);
+        if (n != NULL && n->state == NOTIFICATION_PENDING)
+            end_as_failed(engine, n, state, reason);
+    }
+}
+
+void attempts_drop_method(struct engine *engine, const char *contact, const char *channel)
+{
+    size_t count = 0;
+    size_t slot = 0;
+    uint64_t *ids =
+        arena_alloc_array(&engine->arena, engine->world.notifications.count + 1, sizeof(*ids));
+    for (struct notification *n = table_each(&engine->world.notifications, &slot); n != NULL;
+         n = table_each(&engine->world.notifications, &slot)) {
+        if (n->state == NOTIFICATION_PENDING && text_equal(n->contact, contact) &&
+            text_equal(n->channel, channel))
+            ids[count++] = n->id;
+    }
+    end_each(engine, ids, count, NOTIFICATION_CANCELLED, "its reader has switched this way off");
 }
 
 void attempts_drop_channels(struct engine *engine)
@@ -557,10 +587,5 @@ void attempts_drop_channels(struct engine *engine)
         if (n->state == NOTIFICATION_PENDING && !rulebook_has_channel(engine->book, n->channel))
             ids[count++] = n->id;
     }
-    qsort(ids, count, sizeof(*ids), compare_ids);
-    for (size_t i = 0; i < count; i++) {
-        struct notification *n = world_notification(&engine->world, ids[i]);
-        if (n != NULL && n->state == NOTIFICATION_PENDING)
-            end_as_failed(engine, n, NOTIFICATION_FAILED, "its channel is no longer configured");
-    }
+    end_each(engine, ids, count, NOTIFICATION_FAILED, "its channel is no longer configured");
 }

@@ -24,8 +24,10 @@ void batch_begin(struct engine *engine, size_t input_count)
     effects_init(&batch->tail, &engine->arena);
     batch->completed =
         arena_alloc_array(&engine->arena, input_count + 1, sizeof(*batch->completed));
+    batch->applied = arena_alloc_array(&engine->arena, input_count + 1, sizeof(*batch->applied));
     moment_init(&engine->moment, engine->book, &engine->arena, engine->now_ms,
                 engine->wall_offset_ms);
+    engine->moment.marks_or_null = &engine->world.marks;
 }
 
 void batch_touch_incident(struct engine *engine, struct incident *incident)
@@ -75,6 +77,19 @@ void batch_policy(struct engine *engine, const struct policy *policy)
     effects_add(&engine->batch.head, (struct effect){.kind = EFFECT_POLICY, .u.policy = row});
 }
 
+void batch_mark(struct engine *engine, const struct mark_row *mark)
+{
+    struct mark_row *row = arena_alloc(&engine->arena, sizeof(*row));
+    *row = (struct mark_row){.kind = mark->kind,
+                             .name = arena_strdup(&engine->arena, mark->name),
+                             .value = arena_strdup(&engine->arena, mark->gone ? "" : mark->value),
+                             .at_ms = engine->now_ms,
+                             .gone = mark->gone};
+    effects_add(&engine->batch.tail, (struct effect){.kind = EFFECT_MARK, .u.mark = row});
+    if (row->kind != MARK_HEARD)
+        marks_put(&engine->world.marks, row);
+}
+
 void batch_event(struct engine *engine, const struct input *input, const char *key,
                  enum disposition disposition, uint64_t incident)
 {
@@ -89,6 +104,67 @@ void batch_event(struct engine *engine, const struct input *input, const char *k
                               .incident = incident};
     memcpy(row->id, input->id, sizeof(row->id));
     effects_add(&engine->batch.head, (struct effect){.kind = EFFECT_EVENT, .u.event = row});
+}
+
+void batch_quarantine(struct engine *engine, const struct input *input)
+{
+    const struct unusable *unusable = &input->u.unusable;
+    struct quarantine_row *row = arena_alloc(&engine->arena, sizeof(*row));
+    ASSERT(unusable->byte_count <= QUARANTINE_BYTES_MAX);
+    *row = (struct quarantine_row){.at_ms = engine->now_ms,
+                                   .source = unusable->source,
+                                   .origin = unusable->origin,
+                                   .reason = unusable->reason,
+                                   .bytes = unusable->bytes,
+                                   .byte_count = unusable->byte_count,
+                                   .size = unusable->size};
+    memcpy(row->uuid, input->id, sizeof(row->uuid));
+    effects_add(&engine->batch.head,
+                (struct effect){.kind = EFFECT_QUARANTINE, .u.quarantine = row});
+}
+
+void batch_session(struct engine *engine, const struct input *input)
+{
+    effects_add(&engine->batch.head,
+                (struct effect){.kind = EFFECT_SESSION, .u.session = &input->u.session});
+}
+
+static struct batch_deliveries *deliveries_of(struct engine *engine, const struct arrival *arrival)
+{
+    struct batch *batch = &engine->batch;
+    for (size_t i = 0; i < batch->delivery_count; i++) {
+        struct deliveries_row *row = &batch->deliveries[i].row;
+        if (memcmp(row->session, arrival->session, sizeof(row->session)) == 0)
+            return &batch->deliveries[i];
+    }
+    batch->deliveries = batch_grow(&engine->arena, batch->deliveries, batch->delivery_count,
+                                   &batch->delivery_capacity, sizeof(*batch->deliveries));
+    struct batch_deliveries *added = &batch->deliveries[batch->delivery_count++];
+    *added = (struct batch_deliveries){.row = {.broker = arrival->broker}};
+    memcpy(added->row.session, arrival->session, sizeof(added->row.session));
+    return added;
+}
+
+void batch_arrival(struct engine *engine, const struct arrival *arrival)
+{
+    struct batch_deliveries *all = deliveries_of(engine, arrival);
+    size_t count = all->row.mark_bytes / DELIVERY_MARK_BYTES;
+    all->marks = batch_grow(&engine->arena, all->marks, count, &all->capacity, DELIVERY_MARK_BYTES);
+    unsigned char *mark = all->marks + all->row.mark_bytes;
+    mark[0] = (unsigned char)(arrival->packet_id >> 8);
+    mark[1] = (unsigned char)arrival->packet_id;
+    for (int i = 0; i < 8; i++)
+        mark[2 + i] = (unsigned char)(arrival->hash >> (56 - 8 * i));
+    all->row.mark_bytes += DELIVERY_MARK_BYTES;
+}
+
+static void add_deliveries(struct engine *engine, struct effects *effects)
+{
+    for (size_t i = 0; i < engine->batch.delivery_count; i++) {
+        struct batch_deliveries *all = &engine->batch.deliveries[i];
+        all->row.marks = all->marks;
+        effects_add(effects, (struct effect){.kind = EFFECT_DELIVERIES, .u.deliveries = &all->row});
+    }
 }
 
 void batch_after(struct engine *engine, struct after after)
@@ -237,7 +313,8 @@ struct effects *batch_finish(struct engine *engine)
     add_incidents(engine, effects, false);
     add_incidents(engine, effects, true);
     add_alerts(engine, effects);
+    add_deliveries(engine, effects);
     for (size_t i = 0; i < engine->batch.tail.count; i++)
         effects_add(effects, engine->batch.tail.items[i]);
-    return effects->count > 0 ? effects : NULL;
+    return effects->count > 0 || engine->batch.applied_count > 0 ? effects : NULL;
 }

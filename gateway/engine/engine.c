@@ -130,7 +130,13 @@ static struct answer take_input(struct engine *engine, const struct input *input
         attempts_result(engine, input);
         break;
     case INPUT_RECEIPT:
-        answer.status = attempts_receipt(engine, input);
+        answer.status = receipts_take(engine, input);
+        break;
+    case INPUT_QUARANTINE:
+        batch_quarantine(engine, input);
+        break;
+    case INPUT_SESSION:
+        batch_session(engine, input);
         break;
     case INPUT_TIMER:
         break;
@@ -152,6 +158,16 @@ static void complete(struct engine *engine, const struct input *input, struct an
         return;
     engine->batch.completed[engine->batch.completed_count++] = (struct engine_completed){
         .ticket = input->ticket, .index = input->ticket_index, .answer = answer};
+}
+
+/* What was promised by another node leaves the store's inbox together with what came of it, or stays there. */
+static void note_applied(struct engine *engine, const struct input *input,
+                         enum answer_status status)
+{
+    bool was_applied =
+        status == ANSWER_DONE || status == ANSWER_REFUSED || status == ANSWER_UNKNOWN;
+    if (input->inbox_sequence != 0 && was_applied)
+        engine->batch.applied[engine->batch.applied_count++] = input->inbox_sequence;
 }
 
 static void answer_all(struct engine *engine, struct input *const *inputs, size_t count,
@@ -201,7 +217,10 @@ static enum store_verdict commit(struct engine *engine, const struct effects *ef
 {
     const struct store *store = engine->options.store;
     engine->meta.engine_time_ms = engine->now_ms;
-    const struct commit commit = {.effects = effects, .meta = engine->meta};
+    const struct commit commit = {.effects = effects,
+                                  .meta = engine->meta,
+                                  .applied = engine->batch.applied,
+                                  .applied_count = engine->batch.applied_count};
     return store->ops->commit(store->self, &commit, err);
 }
 
@@ -209,8 +228,13 @@ static void apply(struct engine *engine, struct input *const *inputs, size_t cou
 {
     attempts_orphans(engine);
     run_timers(engine);
-    for (size_t i = 0; i < count; i++)
-        complete(engine, inputs[i], take_input(engine, inputs[i]));
+    for (size_t i = 0; i < count; i++) {
+        struct answer answer = take_input(engine, inputs[i]);
+        note_applied(engine, inputs[i], answer.status);
+        complete(engine, inputs[i], answer);
+        if (inputs[i]->arrival != NULL)
+            batch_arrival(engine, inputs[i]->arrival);
+    }
     engine_evict(engine);
 }
 

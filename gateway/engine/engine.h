@@ -23,6 +23,7 @@
 #include "gateway/handoff/outbox.h"
 #include "gateway/handoff/ticket.h"
 #include "gateway/store/store.h"
+#include "gateway/system/secret.h"
 #include "policies/effect.h"
 #include "policies/input.h"
 #include "policies/rulebook.h"
@@ -34,8 +35,9 @@ struct engine;
 struct engine_options {
     struct store *store;
     const struct rulebook *rulebook;
-    const char *boot_id;    /* random per process start: marks our claims */
-    int64_t wall_offset_ms; /* wall clock minus engine time at start */
+    const char *boot_id;                    /* random per process start: marks our claims */
+    const struct secret *token_key_or_null; /* of the codes in SMS; NULL: none fits */
+    int64_t wall_offset_ms;                 /* wall clock minus engine time at start */
     int64_t
         claim_start_max_ms; /* an attempt starts so soon after its claim, or not at all; 0: the usual time */
     /* Parses canonical policy text back (gateway/config); NULL in tests that never reload. */

@@ -57,6 +57,12 @@ struct batch_alert {
     const char *details, *links; /* as that event gave them */
 };
 
+struct batch_deliveries { /* of one session */
+    struct deliveries_row row;
+    unsigned char *marks;
+    size_t capacity; /* of marks */
+};
+
 struct batch {
     struct effects head; /* policies, events; then incidents and alerts as they are at the end */
     struct effects
@@ -69,12 +75,16 @@ struct batch {
     size_t notification_count, notification_capacity;
     struct notification **ended; /* of incidents no longer live: leave the world after the commit */
     size_t ended_count, ended_capacity;
+    struct batch_deliveries *deliveries;
+    size_t delivery_count, delivery_capacity;
     struct after *afters;
     size_t after_count, after_capacity;
     struct order *orders;
     size_t order_count, order_capacity;
     struct engine_completed *completed;
     size_t completed_count;
+    uint64_t *applied; /* items of the inbox that leave with this commit */
+    size_t applied_count;
     uint64_t first_notification;
 };
 
@@ -111,8 +121,13 @@ void batch_touch_incident(struct engine *engine, struct incident *incident);
 struct batch_alert *batch_touch_alert(struct engine *engine, struct alert *alert);
 void batch_note(struct engine *engine, uint64_t incident, const struct note *note);
 void batch_policy(struct engine *engine, const struct policy *policy);
+/* At now; MARK_HEARD goes to the store only. */
+void batch_mark(struct engine *engine, const struct mark_row *mark);
 void batch_event(struct engine *engine, const struct input *input, const char *key,
                  enum disposition disposition, uint64_t incident);
+void batch_quarantine(struct engine *engine, const struct input *input);
+void batch_session(struct engine *engine, const struct input *input);
+void batch_arrival(struct engine *engine, const struct arrival *arrival);
 void batch_after(struct engine *engine, struct after after);
 struct order *batch_order(struct engine *engine, enum order_kind kind, uint64_t notification);
 /* One list in the order the store writes it; NULL when the batch changed nothing. */
@@ -140,19 +155,35 @@ void repolicy_move(struct engine *engine, struct incident *incident, struct move
 
 /* attempts.c */
 void attempts_send(struct engine *engine, struct incident *incident, const struct message *message);
+/* About an incident that is no longer in memory: `closed` lives for this call. */
+void attempts_send_closed(struct engine *engine, const struct incident *closed,
+                          const struct message *message);
 void attempts_queue(struct engine *engine, struct notification *notification);
 void attempts_end(struct engine *engine, struct notification *notification,
                   enum notification_state state, const char *reason);
 void attempts_hasten(struct engine *engine, struct notification *notification, const char *reason);
 void attempts_prepared(struct engine *engine, const struct input *input);
 void attempts_result(struct engine *engine, const struct input *input);
-enum answer_status attempts_receipt(struct engine *engine, const struct input *input);
+/* A receipt shows that the provider has the message although no answer said so. */
+void attempts_confirm(struct engine *engine, struct notification *n, const char *provider_id);
+/* An accepted one was delivered, or failed after all. */
+void attempts_deliver(struct engine *engine, struct notification *n, bool delivered,
+                      const char *reason);
 void attempts_due(struct engine *engine, const struct heap_entry *entry);
 void attempts_orphans(struct engine *engine);
 int64_t attempts_expiry_ms(const struct engine *engine, const struct notification *notification);
 /* After an ack or the end: asks delivery for what is claimed and has not begun. */
 void attempts_recall(struct engine *engine, const struct incident *incident);
 void attempts_drop_channels(struct engine *engine); /* after a new configuration */
+/* A contact wants nothing by this way any more: what waits ends, and their next way comes forward. */
+void attempts_drop_method(struct engine *engine, const char *contact, const char *channel);
+
+/* receipts.c */
+enum answer_status receipts_take(struct engine *engine, const struct input *input);
+/* One that came before its result: does it show that the provider has the message? */
+bool receipts_prove(const struct engine *engine, const struct notification *n);
+/* Applies it, after the result. */
+void receipts_settle(struct engine *engine, struct notification *n, const struct result *result);
 
 /* offers.c */
 void offers_ready(struct engine *engine, struct notification *notification);

@@ -22,6 +22,7 @@ enum {
     EXIT_IO_ERROR = 74,   /* EX_IOERR of sysexits.h */
     EXIT_LEASE_LOST = 75, /* EX_TEMPFAIL: the supervisor starts us again as a standby */
     HELD_MAX = ENGINE_BATCH_MAX * 4,
+    SHARED_ROOM = 64, /* of a batch: what other nodes took in does not wait for a lull here */
 };
 
 struct engine_thread_metrics {
@@ -39,6 +40,7 @@ struct engine_thread_metrics {
     struct metric *timers;
     struct metric *intake_open;
     struct metric *exhausted;
+    struct metric *quarantined;
 };
 
 struct engine_thread {
@@ -93,6 +95,8 @@ static void metrics_init(struct engine_thread_metrics *m)
     m->exhausted =
         metric_counter("escalated_ladders_exhausted_total",
                        "Times a ladder had no step left and nobody had acknowledged.", NULL, NULL);
+    m->quarantined = metric_counter("escalated_quarantined_total",
+                                    "Inputs that no event could be made of.", NULL, NULL);
     m->timers = metric_gauge("escalated_timers", "Timers set.", NULL, NULL);
     m->intake_open = metric_gauge("escalated_intake_open",
                                   "1 while there is space for what comes in.", NULL, NULL);
@@ -233,12 +237,14 @@ static size_t add_clock_input(struct engine_thread *t, struct input **inputs, si
     return count + 1;
 }
 
-static void count_exhausted(struct engine_thread *t, const struct effects *effects)
+static void count_effects(struct engine_thread *t, const struct effects *effects)
 {
     for (size_t i = 0; effects != NULL && i < effects->count; i++) {
         const struct effect *effect = &effects->items[i];
         if (effect->kind == EFFECT_TIMELINE && text_equal(effect->u.timeline->kind, "exhausted"))
             metric_add(t->metrics.exhausted, 1);
+        else if (effect->kind == EFFECT_QUARANTINE)
+            metric_add(t->metrics.quarantined, 1);
     }
 }
 
@@ -260,14 +266,12 @@ static bool step(struct engine_thread *t, struct input **inputs, size_t count, i
         t->held_count = 0;
         t->refused_burst = (struct log_burst){0};
         tell(&out);
-        count_exhausted(t, out.effects);
+        count_effects(t, out.effects);
         for (size_t i = 0; i < out.order_count; i++)
             outbox_put(t->options.outbox, &out.orders[i]);
         if (out.effects != NULL && t->options.on_commit != NULL)
             t->options.on_commit(t->options.self);
         release_all(inputs, count);
-        if (t->shared != NULL)
-            shared_inbox_settle(t->shared);
         tend_door(t, store_has_room(t->options.engine.store));
     } else {
         go_on = handle_refusal(t, verdict, &out, inputs, count, &err);
@@ -397,7 +401,8 @@ static void *run(void *self)
         size_t count = t->held_count;
         memcpy(inputs, t->held, count * sizeof(inputs[0]));
         /* Held inputs already waited; otherwise they and a full batch would have to fit into one step. */
-        size_t room = count < ENGINE_BATCH_MAX ? ENGINE_BATCH_MAX - count - (count > 0) : 0;
+        size_t most = t->shared != NULL ? ENGINE_BATCH_MAX - SHARED_ROOM : ENGINE_BATCH_MAX;
+        size_t room = count < most ? most - count - (count > 0) : 0;
         size_t taken = room == 0 ? 0
                                  : inbox_take(t->options.inbox, inputs + count, room,
                                               stopping ? 0 : wait_ms(t, now_ms));
@@ -523,4 +528,12 @@ bool engine_thread_is_ready(struct engine_thread *thread, const char **out_why)
         return true;
     }
     return false;
+}
+
+bool engine_thread_is_engine(struct engine_thread *thread)
+{
+    pthread_mutex_lock(&thread->status_lock);
+    bool is_engine = !thread->stands_by;
+    pthread_mutex_unlock(&thread->status_lock);
+    return is_engine;
 }

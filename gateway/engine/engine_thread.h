@@ -47,4 +47,7 @@ void engine_thread_counts(struct engine_thread *thread, struct engine_counts *ou
 /* False while the store refuses (disk full) or the engine has not answered for 10 s: /readyz. */
 bool engine_thread_is_ready(struct engine_thread *thread, const char **out_why);
 
+/* False while another node holds the engine. */
+bool engine_thread_is_engine(struct engine_thread *thread);
+
 #endif

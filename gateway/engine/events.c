@@ -349,6 +349,62 @@ static struct verdict trigger(struct firing *firing)
     return route_new(firing);
 }
 
+/* After a load the details of an alert are not in memory: the rest decides. */
+static bool same_content(struct firing *firing, const struct alert *alert)
+{
+    const struct event *event = firing->event;
+    bool bare = event->details[0] == '\0' && event->links[0] == '\0';
+    return (enum severity)alert->severity == event->severity &&
+           text_equal(alert_summary(alert), event->summary) &&
+           text_equal(alert_labels(alert), labels_json(firing)) &&
+           (bare || alert->details_hash == 0 || details_hash(event) == alert->details_hash);
+}
+
+static bool same_as_row(struct firing *firing, const struct alert_row *row)
+{
+    const struct event *event = firing->event;
+    bool bare = event->details[0] == '\0' && event->links[0] == '\0';
+    return row->severity == event->severity && text_equal(row->summary, event->summary) &&
+           text_equal(row->labels, labels_json(firing)) &&
+           (bare ||
+            (text_equal(row->details, event->details) && text_equal(row->links, event->links)));
+}
+
+/*
+ * A broker shows a retained trigger again. It is no news when the alert is known with this content
+ * and the source has said nothing else since: whoever has resolved it, it stays resolved. If the
+ * source has cleared it since, and messages may have been lost in between, then the state that is
+ * shown now is the newer word.
+ */
+static bool is_known_state(struct firing *firing, struct verdict *out_verdict)
+{
+    struct engine *engine = firing->engine;
+    const struct store *store = engine->options.store;
+    bool has_gap = firing->event->standing == EVENT_IS_REPLAYED_AFTER_GAP;
+    struct alert_row row = {.id = 0};
+    struct alert *alert = world_alert(&engine->world, firing->event->source, firing->key);
+    if (alert != NULL) { /* the newest of its twins */
+        *out_verdict = (struct verdict){DISPOSITION_REPLAYED, alert->incident->number};
+        return same_content(firing, alert) && (alert->firing || !has_gap);
+    }
+    /* A store that does not answer now will say so at the commit. */
+    if (store->ops->last_alert(store->self, firing->event->source, firing->key, &engine->arena,
+                               &row, NULL) != 0 ||
+        row.id == 0)
+        return false;
+    *out_verdict = (struct verdict){DISPOSITION_REPLAYED, row.incident};
+    return same_as_row(firing, &row) && (row.firing || !has_gap);
+}
+
+/* Shown again, only triggers and resolves are states; the others were acts, and happen once. */
+static bool is_no_news(struct firing *firing, struct verdict *out_verdict)
+{
+    if (firing->event->standing == EVENT_IS_NEWS || firing->event->action == EVENT_RESOLVE)
+        return false;
+    *out_verdict = (struct verdict){.disposition = DISPOSITION_REPLAYED};
+    return firing->event->action != EVENT_TRIGGER || is_known_state(firing, out_verdict);
+}
+
 static void clear_alert(struct firing *firing, struct alert *alert)
 {
     struct engine *engine = firing->engine;
@@ -393,6 +449,24 @@ static struct verdict acknowledge(struct firing *firing)
     return verdict;
 }
 
+static struct verdict apply(struct firing *firing)
+{
+    switch (firing->event->action) {
+    case EVENT_TRIGGER:
+        return trigger(firing);
+    case EVENT_ACKNOWLEDGE:
+        return acknowledge(firing);
+    case EVENT_RESOLVE:
+        return resolve(firing);
+    case EVENT_HEARTBEAT:
+        return (struct verdict){.disposition = DISPOSITION_HEARTBEAT};
+    case EVENT_CHANGE:
+    case EVENT_ACTION_COUNT:
+        break;
+    }
+    return (struct verdict){.disposition = DISPOSITION_CHANGE};
+}
+
 void events_take(struct engine *engine, const struct input *input, struct answer *out_answer)
 {
     const struct event *event = &input->u.event;
@@ -403,23 +477,8 @@ void events_take(struct engine *engine, const struct input *input, struct answer
         event_derive_key(event->labels, event->label_count, derived);
         firing.key = arena_strdup(&engine->arena, derived);
     }
-    switch (event->action) {
-    case EVENT_TRIGGER:
-        verdict = trigger(&firing);
-        break;
-    case EVENT_ACKNOWLEDGE:
-        verdict = acknowledge(&firing);
-        break;
-    case EVENT_RESOLVE:
-        verdict = resolve(&firing);
-        break;
-    case EVENT_HEARTBEAT:
-        verdict.disposition = DISPOSITION_HEARTBEAT;
-        break;
-    case EVENT_CHANGE:
-    case EVENT_ACTION_COUNT:
-        break;
-    }
+    if (!is_no_news(&firing, &verdict))
+        verdict = apply(&firing);
     batch_event(engine, input, firing.key, verdict.disposition, verdict.incident);
     *out_answer = (struct answer){.status = ANSWER_DONE, .incident = verdict.incident, .text = ""};
 }

@@ -96,6 +96,15 @@ static void add_incident(struct sum *sum, const struct incident *incident)
         add_alert(sum, a);
 }
 
+static void add_mark(struct sum *sum, const struct ledger_entry *mark)
+{
+    add_text(sum, mark_kind_name((enum mark_kind)mark->kind));
+    add_text(sum, mark->name);
+    add_text(sum, mark->value);
+    add_number(sum, mark->at_ms);
+    close_item(sum);
+}
+
 static int compare_incidents(const void *a, const void *b)
 {
     uint64_t left = (*(const struct incident *const *)a)->number;
@@ -133,6 +142,8 @@ void engine_hash(const struct engine *engine, unsigned char out[32])
     void **notifications = sorted(&engine->world.notifications, compare_notifications);
     for (size_t i = 0; i < engine->world.notifications.count; i++)
         add_notification(&sum, notifications[i]);
+    for (size_t i = 0; i < engine->world.marks.count; i++)
+        add_mark(&sum, &engine->world.marks.items[i]);
     add_number(&sum, (int64_t)engine->meta.next_incident);
     add_number(&sum, (int64_t)engine->meta.next_notification);
     add_number(&sum, (int64_t)engine->meta.next_alert);

@@ -177,6 +177,12 @@ static void load_notification(void *self, const struct notification_row *row)
                                                    .kind = TIMER_CLAIM});
 }
 
+static void load_mark(void *self, const struct mark_row *row)
+{
+    struct loader *loader = self;
+    marks_put(&loader->engine->world.marks, row);
+}
+
 static void forget_world(struct engine *engine)
 {
     world_clear(&engine->world);
@@ -207,7 +213,8 @@ int engine_load(struct engine *engine, struct err *err)
                                     .policy = load_policy,
                                     .incident = load_incident,
                                     .alert = load_alert,
-                                    .notification = load_notification};
+                                    .notification = load_notification,
+                                    .mark = load_mark};
     const struct store *store = engine->options.store;
     forget_world(engine);
     engine->is_loaded = false;

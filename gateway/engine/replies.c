@@ -1,32 +1,18 @@
 /* Replies and commands: which incident they mean, who may, and the answer (DESIGN section 4, rules
  * 7 to 9; section 7). */
 #include <stdlib.h>
+#include <string.h>
 
 #include "gateway/base/assert.h"
+#include "gateway/base/gsm.h"
 #include "gateway/base/text.h"
-#include "gateway/engine/engine_state.h"
+#include "gateway/engine/addressed.h"
+#include "gateway/engine/replies_internal.h"
 #include "policies/answer.h"
 #include "policies/follow.h"
 #include "policies/reach.h"
 
-enum { LISTED_MAX = 8, RECENT_MS = 86400000 };
-
-/* One reply being applied. */
-struct saying {
-    struct engine *engine;
-    const struct input *input;
-    const struct reply *reply;
-    const char *by;
-    struct incident *incident;
-    const struct notification
-        *answers; /* the notification replied to, when it is still in memory */
-    bool acks;    /* ack, known, eta or snooze is among the commands */
-    bool known;
-    bool takes;
-    int64_t eta_at_ms;
-    bool refused;
-    const char *text; /* the answer so far */
-};
+enum { LISTED_MAX = 8, LIST_PARTS_MAX = 2, RECENT_MS = 86400000 };
 
 static void say(struct saying *saying, const char *text)
 {
@@ -43,25 +29,27 @@ static void say(struct saying *saying, const char *text)
 static int64_t eta_of(const struct saying *saying, const struct reply_command *command)
 {
     const struct engine *engine = saying->engine;
+    int64_t said_ms = saying->reply->said_at_ms - engine->wall_offset_ms;
+    if (saying->reply->said_at_ms == 0 || said_ms > engine->now_ms)
+        said_ms = engine->now_ms;
     if (command->at_ms != 0)
         return command->at_ms - engine->wall_offset_ms;
     if (command->clock_minute >= 0 && command->duration_ms == 0) {
         const struct zone *zone = moment_zone_of(&engine->moment, saying->by);
-        int64_t wall_ms = engine->now_ms + engine->wall_offset_ms;
+        int64_t wall_ms = said_ms + engine->wall_offset_ms;
         return zone_next_clock(zone, wall_ms, command->clock_minute / 60,
                                command->clock_minute % 60) -
                engine->wall_offset_ms;
     }
-    return engine->now_ms + command->duration_ms;
+    return said_ms + command->duration_ms;
 }
 
-/* All that acknowledges in one message is one acknowledgement. */
-static void gather(struct saying *saying)
+void replies_gather(struct saying *saying)
 {
     for (size_t i = 0; i < saying->reply->command_count; i++) {
         const struct reply_command *command = &saying->reply->commands[i];
         if (command->verb == VERB_ACK || command->verb == VERB_KNOWN || command->verb == VERB_ETA ||
-            command->verb == VERB_SNOOZE)
+            command->verb == VERB_SNOOZE || command->verb == VERB_ALL_ACK)
             saying->acks = true;
         if (command->verb == VERB_KNOWN)
             saying->known = true;
@@ -132,6 +120,13 @@ static void change_policy(struct saying *saying)
     hear_answer(saying);
 }
 
+static void switch_method(struct saying *saying, bool on)
+{
+    const char *channel = saying->answers != NULL ? saying->answers->channel : "";
+    say(saying,
+        methods_switch(saying->engine, saying->input, saying->by, channel, on, &saying->refused));
+}
+
 static void apply_command(struct saying *saying, const struct reply_command *command)
 {
     switch (command->verb) {
@@ -140,6 +135,7 @@ static void apply_command(struct saying *saying, const struct reply_command *com
     case VERB_ETA:
     case VERB_SNOOZE:
     case VERB_TAKE:
+    case VERB_ALL_ACK:
         break; /* one move for all of them, before */
     case VERB_PRIORITY:
         if (command->priority < 1 || command->priority > 5) {
@@ -177,15 +173,16 @@ static void apply_command(struct saying *saying, const struct reply_command *com
     case VERB_HELP:
         say(saying, answer_help());
         break;
+    case VERB_STOP:
+    case VERB_START:
+        switch_method(saying, command->verb == VERB_START);
+        break;
     case VERB_NONE:
     case VERB_WHAT:
     case VERB_DOING:
     case VERB_AVOID:
     case VERB_APPROVE:
     case VERB_REJECT:
-    case VERB_ALL_ACK:
-    case VERB_STOP:
-    case VERB_START:
     case VERB_COUNT:
         refuse_verb(saying, command->verb);
         break;
@@ -214,7 +211,7 @@ static void apply_reply(struct saying *saying)
 {
     const struct reply *reply = saying->reply;
     move_incident(saying, (struct move){.kind = MOVE_HEARD});
-    gather(saying);
+    replies_gather(saying);
     /* Taking over comes first: the new owner may promise. Where nobody has it, it is an ack. */
     if (saying->takes && (!saying->acks || saying->incident->state == INCIDENT_ACKNOWLEDGED))
         move_incident(saying, (struct move){.kind = MOVE_TAKE});
@@ -287,25 +284,67 @@ static void look_at(struct standing *standing, const struct incident *incident, 
         add_listed(standing->told, &standing->told_count, incident->number);
 }
 
+/* Incidents leave memory within the day. A store that does not answer now will say so at the commit. */
+static void look_into_store(struct standing *standing, const struct engine *engine, const char *by)
+{
+    const struct store *store = engine->options.store;
+    struct store_told told;
+    if (store->ops->last_told(store->self, by, &told, NULL) != 0 ||
+        told.notification <= standing->last_notification)
+        return;
+    standing->last = told.incident;
+    standing->last_notification = told.notification;
+    standing->last_at_ms = told.due_at_ms;
+}
+
 static bool wants_unacknowledged(const struct reply *reply)
 {
     for (size_t i = 0; i < reply->command_count; i++) {
         enum verb verb = reply->commands[i].verb;
-        if (verb == VERB_ACK || verb == VERB_KNOWN || verb == VERB_PASS || verb == VERB_ESCALATE)
+        if (verb == VERB_ACK || verb == VERB_KNOWN || verb == VERB_PASS || verb == VERB_ESCALATE ||
+            verb == VERB_ALL_ACK)
             return true;
     }
     return false;
 }
 
-static const char *list_text(struct engine *engine, const uint64_t *numbers, size_t count)
+/* As much of a title as `most` bytes hold, up to the end of a character. */
+static size_t title_bytes_that_fit(const char *title, size_t most)
+{
+    size_t length = strlen(title);
+    size_t keep = 0;
+    for (;;) {
+        size_t step = text_utf8_step(title + keep, length - keep);
+        if (step == 0 || keep + step > most)
+            return keep;
+        keep += step;
+    }
+}
+
+static const char *list_with(struct engine *engine, const uint64_t *numbers, size_t count,
+                             size_t title_bytes)
 {
     const char *text = "Which one? Put its number first:";
     for (size_t i = 0; i < count; i++) {
-        const struct incident *incident = world_incident(&engine->world, numbers[i]);
-        text = arena_printf(&engine->arena, "%s%s #%llu %.80s", text, i > 0 ? ";" : "",
-                            (unsigned long long)numbers[i], incident_title(incident));
+        const char *title = incident_title(world_incident(&engine->world, numbers[i]));
+        size_t keep = title_bytes_that_fit(title, title_bytes);
+        text = arena_printf(&engine->arena, "%s%s #%llu%s%.*s%s", text, i > 0 ? ";" : "",
+                            (unsigned long long)numbers[i], keep > 0 ? " " : "", (int)keep, title,
+                            keep > 0 && title[keep] != '\0' ? "..." : "");
     }
     return text;
+}
+
+/* Every number has to be in an answer of two short messages: titles take what is left. */
+static const char *list_text(struct engine *engine, const uint64_t *numbers, size_t count)
+{
+    static const size_t budgets[] = {240, 160, 100, 60, 30};
+    for (size_t i = 0; i < sizeof(budgets) / sizeof(budgets[0]); i++) {
+        const char *text = list_with(engine, numbers, count, budgets[i] / count);
+        if (gsm_measure(text, strlen(text)).parts <= LIST_PARTS_MAX)
+            return text;
+    }
+    return list_with(engine, numbers, count, 0);
 }
 
 static int compare_numbers(const void *a, const void *b)
@@ -332,6 +371,8 @@ static uint64_t guess_incident(struct saying *saying)
         list = first ? standing.owned : standing.told;
         count = first ? standing.owned_count : standing.told_count;
     }
+    if (count == 0)
+        look_into_store(&standing, engine, saying->by);
     if (count == 0 && standing.last != 0 && engine->now_ms - standing.last_at_ms <= RECENT_MS)
         return standing.last;
     if (count == 1)
@@ -362,6 +403,12 @@ static uint64_t bound_incident(struct saying *saying)
 static uint64_t find_number(struct saying *saying)
 {
     const struct reply *reply = saying->reply;
+    const struct notification *coded = codes_find(saying->engine, reply, saying->by);
+    if (coded != NULL && (reply->incident == 0 || reply->incident == coded->incident->number)) {
+        saying->answers = coded;
+        saying->code_fits = true;
+        return coded->incident->number;
+    }
     if (reply->incident != 0 || reply->notification != 0)
         return bound_incident(saying);
     if (saying->input->kind == INPUT_COMMAND)
@@ -369,70 +416,9 @@ static uint64_t find_number(struct saying *saying)
     return guess_incident(saying);
 }
 
-/* The answer by message, where no ticket carries it back. */
-static void answer_by_message(struct saying *saying)
-{
-    struct engine *engine = saying->engine;
-    struct incident *incident = saying->incident;
-    if (saying->input->kind != INPUT_REPLY || saying->input->ticket != NULL || incident == NULL ||
-        saying->text[0] == '\0')
-        return;
-    moment_next(&engine->moment);
-    if (!follow_answer(incident, &engine->moment, saying->by, saying->reply->via, saying->text))
-        return;
-    ASSERT(engine->moment.act_count == 1);
-    batch_touch_incident(engine, incident);
-    attempts_send(engine, incident, &engine->moment.acts[0].u.message);
-}
-
 static bool asks_only_for_help(const struct reply *reply)
 {
     return reply->command_count == 1 && reply->commands[0].verb == VERB_HELP;
-}
-
-static void note_closed(struct saying *saying, uint64_t number, const char *kind, const char *text)
-{
-    const struct input *input = saying->input;
-    batch_note(saying->engine, number,
-               &(struct note){.kind = kind,
-                              .actor = input->actor,
-                              .credential = input->credential,
-                              .text = text,
-                              .data = ""});
-}
-
-/* The incident has left memory; what is said about it still belongs on its timeline. False: it is
- * no longer kept at all. */
-static bool note_on_closed(struct saying *saying, uint64_t number)
-{
-    struct engine *engine = saying->engine;
-    const struct store *store = engine->options.store;
-    const struct reply *reply = saying->reply;
-    int64_t resolved_at_ms = 0;
-    if (store->ops->closed_at(store->self, number, &resolved_at_ms, NULL) != 0 ||
-        resolved_at_ms == 0)
-        return false;
-    gather(saying);
-    if (saying->acks)
-        note_closed(
-            saying, number, "note",
-            arena_printf(&engine->arena, "%s acknowledged after the resolution", saying->by));
-    if (reply->command_count == 0)
-        note_closed(saying, number, "note", reply->raw);
-    for (size_t i = 0; i < reply->command_count; i++) {
-        const struct reply_command *command = &reply->commands[i];
-        if (command->text[0] != '\0')
-            note_closed(saying, number, verb_name(command->verb), command->text);
-        else if (command->verb == VERB_ESCALATE || command->verb == VERB_PASS ||
-                 command->verb == VERB_TAKE || command->verb == VERB_RESOLVE ||
-                 command->verb == VERB_REPOLICY)
-            saying->refused = true;
-    }
-    const struct zone *zone = moment_zone_of(&engine->moment, saying->by);
-    saying->text =
-        arena_printf(&engine->arena, "#%llu was resolved at %s.", (unsigned long long)number,
-                     moment_local_time(&engine->moment, zone, resolved_at_ms));
-    return true;
 }
 
 static void finish_without(struct saying *saying, uint64_t number, struct answer *out_answer)
@@ -442,7 +428,7 @@ static void finish_without(struct saying *saying, uint64_t number, struct answer
     if (asks_only_for_help(saying->reply)) {
         status = ANSWER_DONE;
         saying->text = answer_help();
-    } else if (number != 0 && note_on_closed(saying, number)) {
+    } else if (number != 0 && replies_note_on_closed(saying, number)) {
         status = saying->refused ? ANSWER_REFUSED : ANSWER_DONE;
     } else if (number != 0) {
         saying->text =
@@ -450,7 +436,64 @@ static void finish_without(struct saying *saying, uint64_t number, struct answer
     } else if (saying->text[0] == '\0') {
         saying->text = "That message names no incident; put #N first.";
     }
+    if (status == ANSWER_UNKNOWN) {
+        saying->refused = true;
+        replies_note_unheard(saying, 0);
+    }
     *out_answer = (struct answer){.status = status, .incident = number, .text = saying->text};
+}
+
+/* stop and start alone are about a way of being reached, not about an incident. */
+static bool is_switch(const struct reply *reply)
+{
+    return reply->command_count == 1 &&
+           (reply->commands[0].verb == VERB_STOP || reply->commands[0].verb == VERB_START);
+}
+
+static enum answer_status switch_alone(struct saying *saying)
+{
+    struct engine *engine = saying->engine;
+    const struct reply *reply = saying->reply;
+    const char *channel = "";
+    struct stored_notification stored;
+    bool code_fits = codes_find(engine, reply, saying->by) != NULL;
+    saying->text = codes_judge(engine, reply, saying->by, NULL, code_fits);
+    if (saying->text[0] != '\0')
+        return ANSWER_REFUSED;
+    if (reply->notification != 0 && store_notification(engine->options.store, reply->notification,
+                                                       &engine->arena, &stored, NULL) == 0)
+        channel = stored.row.channel;
+    saying->text = methods_switch(engine, saying->input, saying->by, channel,
+                                  reply->commands[0].verb == VERB_START, &saying->refused);
+    return saying->refused ? ANSWER_REFUSED : ANSWER_DONE;
+}
+
+static void take(struct saying *saying, struct answer *out_answer)
+{
+    if (is_switch(saying->reply)) {
+        *out_answer = (struct answer){.status = switch_alone(saying), .text = saying->text};
+        return;
+    }
+    uint64_t number = find_number(saying);
+    saying->incident = number != 0 ? world_incident(&saying->engine->world, number) : NULL;
+    const char *why =
+        codes_judge(saying->engine, saying->reply, saying->by, saying->incident, saying->code_fits);
+    if (number != 0 && why[0] != '\0') {
+        *out_answer = (struct answer){.status = ANSWER_REFUSED, .text = why};
+        return;
+    }
+    if (saying->incident == NULL) {
+        finish_without(saying, number, out_answer);
+        return;
+    }
+    if (saying->answers != NULL && saying->answers->incident != saying->incident)
+        saying->answers = NULL;
+    note_replier(saying);
+    apply_reply(saying);
+    replies_answer_by_message(saying);
+    *out_answer = (struct answer){.status = saying->refused ? ANSWER_REFUSED : ANSWER_DONE,
+                                  .incident = number,
+                                  .text = saying->text};
 }
 
 void replies_take(struct engine *engine, const struct input *input, struct answer *out_answer)
@@ -461,23 +504,20 @@ void replies_take(struct engine *engine, const struct input *input, struct answe
                             .reply = reply,
                             .by = reply->from[0] != '\0' ? reply->from : input->actor,
                             .text = ""};
+    if (input->kind != INPUT_REPLY) {
+        take(&saying, out_answer);
+        return;
+    }
+    saying.by = arena_strdup(&engine->arena, addressed_sender(engine, reply));
     /* A stranger changes nothing and hears nothing, so that probing tells nothing. */
-    if (input->kind == INPUT_REPLY && rulebook_contact(engine->book, reply->from) == NULL) {
+    if (saying.by[0] == '\0') {
         *out_answer = (struct answer){.status = ANSWER_REFUSED, .text = ""};
         return;
     }
-    uint64_t number = find_number(&saying);
-    saying.incident = number != 0 ? world_incident(&engine->world, number) : NULL;
-    if (saying.incident == NULL) {
-        finish_without(&saying, number, out_answer);
+    if (heard_before(engine, input, out_answer))
         return;
-    }
-    if (saying.answers != NULL && saying.answers->incident != saying.incident)
-        saying.answers = NULL;
-    note_replier(&saying);
-    apply_reply(&saying);
-    answer_by_message(&saying);
-    *out_answer = (struct answer){.status = saying.refused ? ANSWER_REFUSED : ANSWER_DONE,
-                                  .incident = number,
-                                  .text = saying.text};
+    saying.reply = addressed_read(engine, reply, saying.by);
+    take(&saying, out_answer);
+    heard_after(engine, input, out_answer->status == ANSWER_DONE && saying.reply->command_count > 0,
+                out_answer);
 }

@@ -2,15 +2,13 @@
 
 #include "gateway/engine/engine.h"
 #include "gateway/engine/shared_inbox.h"
+#include "gateway/engine/shared_item.h"
 #include "gateway/handoff/ticket.h"
 #include "gateway/system/clock.h"
 #include "gateway/system/log.h"
 
-static void answer(struct input *input, enum answer_status status)
+static void answer(struct input *input, struct answer said)
 {
-    const struct answer said = {
-        .status = status,
-        .text = status == ANSWER_DONE ? "" : "this node stands by for another; try again"};
     if (input->ticket != NULL) {
         input->ticket->complete(input->ticket, input->ticket_index, &said);
     }
@@ -19,32 +17,44 @@ static void answer(struct input *input, enum answer_status status)
     }
 }
 
+/* A person waits for what came of it, a monitor only to hear that it was taken. */
+static struct answer recorded(const struct input *input)
+{
+    if (input->kind == INPUT_REPLY || input->kind == INPUT_COMMAND) {
+        return (struct answer){.status = ANSWER_RECORDED,
+                               .text = "Recorded; the node that holds the engine applies it."};
+    }
+    return (struct answer){.status = ANSWER_DONE, .text = ""};
+}
+
 static void take_in(const struct standby_options *options, struct input *const *inputs,
                     size_t count, struct log_burst *burst)
 {
-    struct input *events[ENGINE_BATCH_MAX];
-    size_t event_count = 0;
+    static const struct answer busy = {.status = ANSWER_BUSY,
+                                       .text = "this node stands by for another; try again"};
+    struct input *items[ENGINE_BATCH_MAX];
+    size_t item_count = 0;
     for (size_t i = 0; i < count; i++) {
-        if (inputs[i]->kind == INPUT_EVENT) {
-            events[event_count++] = inputs[i];
+        if (inputs[i]->kind == INPUT_REPLY || inputs[i]->kind == INPUT_COMMAND) {
+            inputs[i]->u.reply.said_at_ms = clock_wall_ms(); /* "eta 45m" is from now on */
+        }
+        if (shared_item_fits(inputs[i]->kind)) {
+            items[item_count++] = inputs[i];
             continue;
         }
         if (inputs[i]->kind == INPUT_CONFIG) {
             *options->rulebook = inputs[i]->u.rulebook;
         }
-        answer(inputs[i], ANSWER_BUSY);
+        answer(inputs[i], busy);
     }
     struct err err;
-    enum answer_status status = ANSWER_DONE;
-    if (event_count > 0 && shared_inbox_put(options->store, events, event_count, &err) != 0) {
-        status = ANSWER_BUSY;
-        if (log_burst_due(burst, clock_mono_ms())) {
-            log_line(LOG_WARNING, "the shared inbox takes nothing, producers hear 503", "error",
-                     err.text, NULL);
-        }
+    bool is_in = item_count == 0 || shared_inbox_put(options->store, items, item_count, &err) == 0;
+    if (!is_in && log_burst_due(burst, clock_mono_ms())) {
+        log_line(LOG_WARNING, "the shared inbox takes nothing, producers hear 503", "error",
+                 err.text, NULL);
     }
-    for (size_t i = 0; i < event_count; i++) {
-        answer(events[i], status);
+    for (size_t i = 0; i < item_count; i++) {
+        answer(items[i], is_in ? recorded(items[i]) : busy);
     }
 }
 

@@ -1,9 +1,9 @@
 /*
  * standby - what the engine thread does while another node holds the engine lease.
  *
- * Shape:   standby_run returns when the lease is ours or the daemon stops. Until then events go into
- *          the shared inbox and are answered when they are durable there; whatever needs the
- *          engine's answer hears "try again".
+ * Shape:   standby_run returns when the lease is ours or the daemon stops. Until then events, replies,
+ *          commands and receipts go into the shared inbox, in their order, and are answered when they
+ *          are durable there: events and receipts as done, the others as recorded.
  * Threads: the engine's.
  * Limits:  the lease is tried for, and a stop noticed, every STANDBY_TURN_MS.
  * Fails:   a store that does not answer is tried again; producers hear "try again" meanwhile.

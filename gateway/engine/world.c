@@ -50,6 +50,7 @@ void world_clear(struct world *world)
     pool_clear(&world->notification_pool);
     frozen_clear(&world->frozen);
     names_clear(&world->names);
+    ledger_clear(&world->marks);
     free(world->sources);
     world_init(world);
 }

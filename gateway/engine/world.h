@@ -17,6 +17,7 @@
 #include "gateway/engine/pool.h"
 #include "gateway/engine/table.h"
 #include "policies/incident.h"
+#include "policies/marks.h"
 
 struct source_count {
     const char *source;
@@ -32,6 +33,7 @@ struct world {
     struct table groups;        /* open ones, by policy name and group key */
     struct table alerts;        /* by source and key: the newest, others behind it through `twin` */
     struct table notifications; /* by id */
+    struct ledger marks;
     struct source_count *sources;
     size_t source_count;
     size_t source_capacity;

@@ -175,6 +175,11 @@ const char *http_path(const struct http_request *request)
     return request->path;
 }
 
+const char *http_target(const struct http_request *request)
+{
+    return target_path(request->target);
+}
+
 const char *http_path_rest(const struct http_request *request)
 {
     return request->path_rest;

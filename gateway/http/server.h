@@ -87,6 +87,7 @@ void http_server_destroy(struct http_server *server);
 /* What a handler may ask. Texts are never NULL: absent is "". */
 enum http_method http_method(const struct http_request *request);
 const char *http_path(const struct http_request *request);      /* decoded once, no query */
+const char *http_target(const struct http_request *request);    /* path and query as they came */
 const char *http_path_rest(const struct http_request *request); /* what "*" matched */
 uint64_t http_path_number(const struct http_request *request);  /* what "{n}" matched */
 const char *http_query(const struct http_request *request, const char *name);  /* decoded */

@@ -160,7 +160,9 @@ static void fill_input(struct batch *batch, size_t index, const struct event *ev
     input->kind = INPUT_EVENT;
     input->ticket = &batch->ticket;
     input->ticket_index = (uint32_t)index;
+    input->inbox_sequence = 0;
     input->release = release;
+    input->arrival = NULL;
     input->u.event = *event;
     memcpy(input->id, id.bytes, sizeof(input->id));
 }

@@ -276,6 +276,7 @@ static void answered(void *self, struct http_request *request, const struct batc
     case ANSWER_DONE:
     case ANSWER_REFUSED: /* recorded, with nothing to do: the sender need not send it again */
     case ANSWER_UNKNOWN:
+    case ANSWER_RECORDED:
         metric_observe_ns(intake->commit_seconds, batch_elapsed_ns(batch));
         answer_accepted(intake, request, batch);
         return;

@@ -1,5 +1,6 @@
 #include "gateway/reply/binding.h"
 
+#include "gateway/base/text.h"
 #include "gateway/system/token.h"
 
 enum binding_verdict binding_find(struct store_reader *reader, const struct secret *key,
@@ -19,4 +20,9 @@ enum binding_verdict binding_find(struct store_reader *reader, const struct secr
         return BINDING_EXPIRED;
     *out_row = row;
     return BINDING_BOUND;
+}
+
+bool binding_is_person(const struct notification_row *row)
+{
+    return row->contact[0] != '&' && !text_starts_with(row->contact, "channel:");
 }

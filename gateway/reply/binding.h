@@ -23,4 +23,7 @@ enum binding_verdict binding_find(struct store_reader *reader, const struct secr
                                   const char *token, int64_t now_ms, struct arena *arena,
                                   struct notification_row *out_row);
 
+/* Whether it went to a person: rooms and audiences are told, they answer for nobody. */
+bool binding_is_person(const struct notification_row *row);
+
 #endif

@@ -38,6 +38,7 @@ struct parser {
     struct reply_command commands[REPLY_COMMANDS_MAX];
     size_t command_count;
     bool may_have_note; /* the line's first command is the word `ack` or `known` itself */
+    bool answers_page;  /* GRAMMAR_ADDRESSED: one of its words acts in answer to a page only */
     uint64_t incident;
 };
 
@@ -296,7 +297,7 @@ static bool verb_acts(const struct parser *p, const struct keyword *keyword, enu
         *out_verb = VERB_APPROVE;
         return true;
     }
-    return p->context == GRAMMAR_PAGE;
+    return p->context == GRAMMAR_PAGE || p->context == GRAMMAR_ADDRESSED;
 }
 
 /* One keyword at `at`. Returns the word after it and its argument, or `at` when nothing fits. */
@@ -310,6 +311,7 @@ static size_t take_keyword(struct parser *p, const struct line *line, size_t at)
         struct reply_command *command = command_add(p, verb);
         if (command == NULL)
             return at;
+        p->answers_page = p->answers_page || keywords[i].answers_page_only;
         if (p->command_count == 1)
             p->may_have_note =
                 strcmp(keywords[i].words, "ack") == 0 || strcmp(keywords[i].words, "known") == 0;
@@ -336,14 +338,27 @@ static size_t take_priority(struct parser *p, const struct line *line, size_t at
     return at + 1;
 }
 
+/* The keys of a telephone: `4` and `6` as the whole answer to a page. */
+static bool take_key(struct parser *p, const struct line *line)
+{
+    const struct word *word = &line->words[0];
+    bool is_alone = p->is_whole_message && line->count == 1 && !word->has_hash;
+    bool is_ack = strcmp(word->text, "4") == 0;
+    if (!is_alone || (p->context != GRAMMAR_PAGE && p->context != GRAMMAR_ADDRESSED) ||
+        (!is_ack && strcmp(word->text, "6") != 0))
+        return false;
+    if (p->context == GRAMMAR_ADDRESSED) {
+        p->answers_page = true;
+        p->reply->incident_else = is_ack ? 4 : 6;
+    }
+    return command_add(p, is_ack ? VERB_ACK : VERB_RESOLVE) != NULL;
+}
+
 static size_t take_one(struct parser *p, const struct line *line, size_t at)
 {
     const struct word *word = &line->words[at];
-    bool is_alone = p->is_whole_message && line->count == 1 && !word->has_hash;
-    if (is_alone && p->context == GRAMMAR_PAGE && strcmp(word->text, "4") == 0)
-        return command_add(p, VERB_ACK) != NULL ? at + 1 : at;
-    if (is_alone && p->context == GRAMMAR_PAGE && strcmp(word->text, "6") == 0)
-        return command_add(p, VERB_RESOLVE) != NULL ? at + 1 : at;
+    if (at == 0 && take_key(p, line))
+        return at + 1;
     if (p->context == GRAMMAR_APPROVE && strcmp(word->text, "no") == 0)
         return command_add(p, VERB_REJECT) != NULL ? at + 1 : at;
     if (take_incident(p, word))
@@ -381,6 +396,7 @@ static void parse_line(struct parser *p, const struct line *line)
 {
     p->command_count = 0;
     p->may_have_note = false;
+    p->answers_page = false;
     p->incident = 0;
     if (!line_may_command(p, line))
         return;
@@ -400,6 +416,8 @@ static void parse_line(struct parser *p, const struct line *line)
         return;
     if (p->reply->command_count + p->command_count > REPLY_COMMANDS_MAX)
         return;
+    for (size_t i = 0; i < p->command_count; i++)
+        p->commands[i].answers_page = p->answers_page && p->context == GRAMMAR_ADDRESSED;
     memcpy(p->reply->commands + p->reply->command_count, p->commands,
            p->command_count * sizeof(p->commands[0]));
     p->reply->command_count += p->command_count;

@@ -20,6 +20,9 @@ enum grammar_context { /* what the message answers */
                        GRAMMAR_APPROVE, /* yes and ok approve, no rejects */
                        GRAMMAR_ASK, /* an answer; only stop, help, status and lines with #N are commands */
                        GRAMMAR_OTHER,
+                       /* Only the sender is known, not the message: what would act in answer to a page is read as that and
+                        * marked; the engine knows what was sent last. */
+                       GRAMMAR_ADDRESSED,
 };
 
 enum grammar_context grammar_context_of(enum notification_kind kind);

@@ -63,11 +63,32 @@ static int faulty_find_alert(void *self, const char *source, const char *key,
     return inner->ops->find_alert(inner->self, source, key, out_incident, err);
 }
 
-static int faulty_closed_at(void *self, uint64_t number, int64_t *out_resolved_at_ms,
+static int faulty_last_alert(void *self, const char *source, const char *key, struct arena *arena,
+                             struct alert_row *out_row, struct err *err)
+{
+    struct store *inner = ((struct faulty_store *)self)->inner;
+    return inner->ops->last_alert(inner->self, source, key, arena, out_row, err);
+}
+
+static int faulty_closed(void *self, uint64_t number, struct arena *arena,
+                         struct incident_row *out_row, bool *out_found, struct err *err)
+{
+    struct store *inner = ((struct faulty_store *)self)->inner;
+    return inner->ops->closed(inner->self, number, arena, out_row, out_found, err);
+}
+
+static int faulty_last_told(void *self, const char *contact, struct store_told *out_told,
                             struct err *err)
 {
     struct store *inner = ((struct faulty_store *)self)->inner;
-    return inner->ops->closed_at(inner->self, number, out_resolved_at_ms, err);
+    return inner->ops->last_told(inner->self, contact, out_told, err);
+}
+
+static int faulty_find_mark(void *self, enum mark_kind kind, const char *name, struct arena *arena,
+                            struct mark_row *out_row, struct err *err)
+{
+    struct store *inner = ((struct faulty_store *)self)->inner;
+    return inner->ops->find_mark(inner->self, kind, name, arena, out_row, err);
 }
 
 static int faulty_inbox_append(void *self, const struct store_inbox_item *items, size_t count,
@@ -77,12 +98,12 @@ static int faulty_inbox_append(void *self, const struct store_inbox_item *items,
     return inner->ops->inbox_append(inner->self, items, count, err);
 }
 
-static int faulty_inbox_take(void *self, size_t max, struct arena *arena,
+static int faulty_inbox_take(void *self, uint64_t after, size_t max, struct arena *arena,
                              struct store_inbox_item **out_items, size_t *out_count,
                              struct err *err)
 {
     struct store *inner = ((struct faulty_store *)self)->inner;
-    return inner->ops->inbox_take(inner->self, max, arena, out_items, out_count, err);
+    return inner->ops->inbox_take(inner->self, after, max, arena, out_items, out_count, err);
 }
 
 static void faulty_idle(void *self, int64_t keep_before_ms)
@@ -120,7 +141,10 @@ static const struct store_ops faulty_ops = {
     .notifications = faulty_notifications,
     .find_provider_id = faulty_find_provider_id,
     .find_alert = faulty_find_alert,
-    .closed_at = faulty_closed_at,
+    .last_alert = faulty_last_alert,
+    .find_mark = faulty_find_mark,
+    .closed = faulty_closed,
+    .last_told = faulty_last_told,
     .inbox_append = faulty_inbox_append,
     .inbox_take = faulty_inbox_take,
     .idle = faulty_idle,

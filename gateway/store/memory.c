@@ -1,6 +1,6 @@
 /*
  * The store of simulations and tests: what was committed can be loaded back, as long as the process
- * lives. Events, timeline and attempts are not kept, since nothing in store.h reads them back. Rows
+ * lives. Events, timeline, attempts and quarantine are not kept, since nothing in store.h reads them back. Rows
  * that cannot be are refused as the files of a real store would refuse them, so that the engine's
  * own tests find them.
  */
@@ -279,8 +279,14 @@ static int put_effect(struct memory_store *memory, const struct effect *effect, 
     case EFFECT_POLICY:
         put_policy(memory, effect->u.policy);
         return 0;
+    case EFFECT_MARK:
+        marks_put(&memory->marks, effect->u.mark);
+        return 0;
     case EFFECT_EVENT:
     case EFFECT_TIMELINE:
+    case EFFECT_QUARANTINE:
+    case EFFECT_SESSION:
+    case EFFECT_DELIVERIES:
         return 0;
     case EFFECT_KIND_COUNT:
         break;
@@ -295,16 +301,29 @@ static void inbox_item_free(struct store_inbox_item *item)
     free(item);
 }
 
-static void inbox_drop_taken(struct memory_store *memory)
+static bool inbox_has(const struct memory_store *memory, const struct commit *commit,
+                      struct err *err)
 {
-    for (size_t i = 0; i < memory->inbox.count; i++) {
-        struct memory_entry *entry = &memory->inbox.entries[i];
-        if (entry->id <= memory->inbox_taken) {
-            inbox_item_free(entry->row);
-            entry->row = NULL;
+    for (size_t i = 0; i < commit->applied_count; i++) {
+        if (memory_row(&memory->inbox, commit->applied[i]) == NULL) {
+            (void)err_set(err, ERR_BUSY, "store: inbox %llu is not there any more",
+                          (unsigned long long)commit->applied[i]); /* the verdict says it */
+            return false;
         }
     }
-    memory_table_compact(&memory->inbox);
+    return true;
+}
+
+static void inbox_drop(struct memory_store *memory, const struct commit *commit)
+{
+    for (size_t i = 0; i < commit->applied_count; i++) {
+        struct memory_entry *entry = memory_table_find(&memory->inbox, commit->applied[i]);
+        inbox_item_free(entry->row);
+        entry->row = NULL;
+    }
+    if (commit->applied_count > 0) {
+        memory_table_compact(&memory->inbox);
+    }
 }
 
 /* Only a bug of the caller can stop the loop half way; the store then answers nothing but broken.
@@ -318,11 +337,13 @@ static enum store_verdict memory_commit(void *self, const struct commit *commit,
         return STORE_BROKEN;
     }
     if (commit->meta.epoch != memory->meta.epoch) {
-        memory->inbox_taken = 0;
         (void)err_set(err, ERR_CONFLICT, "store: epoch %llu has passed, the store is at %llu",
                       (unsigned long long)commit->meta.epoch,
                       (unsigned long long)memory->meta.epoch); /* the verdict says it */
         return STORE_LEASE_LOST;
+    }
+    if (!inbox_has(memory, commit, err)) {
+        return STORE_BUSY;
     }
     for (size_t i = 0; i < commit->effects->count; i++) {
         if (put_effect(memory, &commit->effects->items[i], err) != 0) {
@@ -331,8 +352,7 @@ static enum store_verdict memory_commit(void *self, const struct commit *commit,
         }
     }
     memory->meta = commit->meta;
-    inbox_drop_taken(memory);
-    memory->inbox_taken = 0;
+    inbox_drop(memory, commit);
     return STORE_COMMITTED;
 }
 
@@ -353,7 +373,7 @@ static int memory_inbox_append(void *self, const struct store_inbox_item *items,
     return 0;
 }
 
-static int memory_inbox_take(void *self, size_t max, struct arena *arena,
+static int memory_inbox_take(void *self, uint64_t after, size_t max, struct arena *arena,
                              struct store_inbox_item **out_items, size_t *out_count,
                              struct err *err)
 {
@@ -363,14 +383,11 @@ static int memory_inbox_take(void *self, size_t max, struct arena *arena,
     size_t count = 0;
     for (size_t i = 0; i < memory->inbox.count && count < max; i++) {
         const struct store_inbox_item *item = memory->inbox.entries[i].row;
-        if (item->sequence > memory->inbox_taken) {
+        if (item->sequence > after) {
             items[count] = *item;
             items[count].bytes = arena_copy(arena, item->bytes, item->count);
             count++;
         }
-    }
-    if (count > 0) {
-        memory->inbox_taken = items[count - 1].sequence;
     }
     *out_items = items;
     *out_count = count;
@@ -436,6 +453,7 @@ static void memory_idle(void *self, int64_t keep_before_ms)
             deleted = true;
         }
     }
+    memory_sweep_marks(memory);
     if (deleted) {
         memory_table_compact(&memory->incidents);
         memory_table_compact(&memory->alerts);
@@ -473,6 +491,7 @@ static void memory_close(void *self)
     memory_keys_clear(&memory->open_groups);
     memory_keys_clear(&memory->unfinished);
     memory_keys_clear(&memory->over);
+    ledger_clear(&memory->marks);
     free(memory);
 }
 
@@ -483,7 +502,10 @@ static const struct store_ops memory_ops = {
     .notifications = memory_notifications,
     .find_provider_id = memory_find_provider_id,
     .find_alert = memory_find_alert,
-    .closed_at = memory_closed_at,
+    .last_alert = memory_last_alert,
+    .find_mark = memory_find_mark,
+    .closed = memory_closed,
+    .last_told = memory_last_told,
     .inbox_append = memory_inbox_append,
     .inbox_take = memory_inbox_take,
     .idle = memory_idle,

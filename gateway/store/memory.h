@@ -11,6 +11,7 @@
 #include "gateway/store/memory_keys.h"
 #include "gateway/store/memory_table.h"
 #include "gateway/store/store.h"
+#include "policies/marks.h"
 
 struct id_list {
     uint64_t *ids;
@@ -37,8 +38,8 @@ struct memory_store {
     struct memory_keys open_groups;    /* policy and group of open incidents: each once */
     struct memory_keys unfinished;     /* keys of notifications still to be sent: each once */
     struct memory_keys over; /* source and key of alerts -> newest incident no longer live */
-    uint64_t inbox_last;     /* highest sequence given */
-    uint64_t inbox_taken;    /* up to here taken, not yet committed */
+    struct ledger marks;
+    uint64_t inbox_last; /* highest sequence given */
     bool broken;
 };
 
@@ -63,10 +64,18 @@ int memory_read_meta(void *self, struct store_meta *out_meta, struct err *err);
 int memory_load(void *self, const struct store_sink *sink, struct err *err);
 int memory_find_alert(void *self, const char *source, const char *key, uint64_t *out_incident,
                       struct err *err);
-int memory_closed_at(void *self, uint64_t number, int64_t *out_resolved_at_ms, struct err *err);
+int memory_last_alert(void *self, const char *source, const char *key, struct arena *arena,
+                      struct alert_row *out_row, struct err *err);
+int memory_closed(void *self, uint64_t number, struct arena *arena, struct incident_row *out_row,
+                  bool *out_found, struct err *err);
+int memory_last_told(void *self, const char *contact, struct store_told *out_told, struct err *err);
 int memory_notifications(void *self, const uint64_t *ids, size_t count, struct arena *arena,
                          struct stored_notification *out_items, struct err *err);
 int memory_find_provider_id(void *self, const char *channel, const char *provider_id,
                             uint64_t *out_notification, struct err *err);
+int memory_find_mark(void *self, enum mark_kind kind, const char *name, struct arena *arena,
+                     struct mark_row *out_row, struct err *err);
+void memory_load_marks(const struct memory_store *memory, const struct store_sink *sink);
+void memory_sweep_marks(struct memory_store *memory);
 
 #endif

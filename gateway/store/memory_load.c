@@ -42,7 +42,6 @@ int memory_load(void *self, const struct store_sink *sink, struct err *err)
 {
     (void)err; /* nothing here can fail */
     struct memory_store *memory = self;
-    memory->inbox_taken = 0; /* a reload means that what was taken was not applied */
     sink->meta(sink->self, &memory->meta);
     load_policies(memory, sink);
     for (size_t i = 0; i < memory->incidents.count; i++) {
@@ -61,6 +60,7 @@ int memory_load(void *self, const struct store_sink *sink, struct err *err)
         }
     }
     load_notifications(memory, sink);
+    memory_load_marks(memory, sink);
     return 0;
 }
 
@@ -139,12 +139,45 @@ int memory_find_alert(void *self, const char *source, const char *key, uint64_t 
     return 0;
 }
 
-int memory_closed_at(void *self, uint64_t number, int64_t *out_resolved_at_ms, struct err *err)
+int memory_last_alert(void *self, const char *source, const char *key, struct arena *arena,
+                      struct alert_row *out_row, struct err *err)
+{
+    (void)err; /* nothing here can fail */
+    const struct memory_store *memory = self;
+    const uint64_t *id = memory_keys_find(&memory->over, memory_key(source, key));
+    const struct alert_row *alert = id == NULL ? NULL : memory_row(&memory->alerts, *id);
+    *out_row = alert == NULL ? (struct alert_row){.id = 0} : *alert;
+    row_keep(&alert_shape, out_row, arena);
+    return 0;
+}
+
+int memory_closed(void *self, uint64_t number, struct arena *arena, struct incident_row *out_row,
+                  bool *out_found, struct err *err)
 {
     (void)err; /* nothing here can fail */
     const struct memory_store *memory = self;
     const struct memory_incident *incident = memory_row(&memory->incidents, number);
-    bool closed = incident != NULL && incident->row != NULL && !incident->row->live;
-    *out_resolved_at_ms = closed ? incident->row->resolved_at_ms : 0;
+    *out_found = incident != NULL && incident->row != NULL && !incident->row->live;
+    if (*out_found) {
+        *out_row = *incident->row;
+        row_keep(&incident_shape, out_row, arena);
+    }
+    return 0;
+}
+
+int memory_last_told(void *self, const char *contact, struct store_told *out_told, struct err *err)
+{
+    (void)err; /* nothing here can fail */
+    const struct memory_store *memory = self;
+    *out_told = (struct store_told){.notification = 0};
+    for (size_t i = memory->notifications.count; i > 0; i--) {
+        const struct notification_row *row = memory->notifications.entries[i - 1].row;
+        if ((row->state == NOTIFICATION_ACCEPTED || row->state == NOTIFICATION_DELIVERED) &&
+            text_equal(row->contact, contact)) {
+            *out_told = (struct store_told){
+                .notification = row->id, .incident = row->incident, .due_at_ms = row->due_at_ms};
+            return 0;
+        }
+    }
     return 0;
 }

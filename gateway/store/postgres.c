@@ -6,6 +6,7 @@
 
 #include "gateway/base/arena.h"
 #include "gateway/base/assert.h"
+#include "gateway/system/metrics.h"
 
 #define STEP(text) ((struct pipe_step){.what = (text), .want_rows = -1})
 
@@ -15,15 +16,17 @@ static int read_counters(struct postgres_store *store, struct err *err)
 {
     PGresult *result = NULL;
     if (link_ask(&store->link,
-                 "SELECT batch, next_event, next_timeline FROM meta WHERE realm = 'main'", NULL,
-                 &result, err) != 0) {
+                 "SELECT batch, next_event, next_timeline, next_quarantine FROM meta "
+                 "WHERE realm = 'main'",
+                 NULL, &result, err) != 0) {
         return -1;
     }
     bool found = PQntuples(result) == 1;
     if (found) {
         store->batch = result_number(result, 0, 0);
-        store->next_event = (uint64_t)result_number(result, 0, 1);
-        store->next_timeline = (uint64_t)result_number(result, 0, 2);
+        store->next.next_event = (uint64_t)result_number(result, 0, 1);
+        store->next.next_timeline = (uint64_t)result_number(result, 0, 2);
+        store->next.next_quarantine = (uint64_t)result_number(result, 0, 3);
         store->counters_known = true;
     }
     PQclear(result);
@@ -33,11 +36,6 @@ static int read_counters(struct postgres_store *store, struct err *err)
     }
     return 0;
 }
-
-struct counters {
-    uint64_t next_event;
-    uint64_t next_timeline;
-};
 
 static void send_meta(struct postgres_store *store, const struct store_meta *meta,
                       const struct counters *next, struct pipe *pipe)
@@ -51,11 +49,12 @@ static void send_meta(struct postgres_store *store, const struct store_meta *met
     params_number(&params, (int64_t)next->next_event);
     params_number(&params, (int64_t)next->next_timeline);
     params_number(&params, store->batch);
+    params_number(&params, (int64_t)next->next_quarantine);
     pipe_send(
         pipe,
         "UPDATE meta SET epoch = $1, batch = batch + 1, engine_time_ms = $2, next_incident = $3, "
-        "next_notification = $4, next_alert = $5, next_event = $6, next_timeline = $7 "
-        "WHERE realm = 'main' AND batch = $8",
+        "next_notification = $4, next_alert = $5, next_event = $6, next_timeline = $7, "
+        "next_quarantine = $9 WHERE realm = 'main' AND batch = $8",
         &params,
         (struct pipe_step){.what = "counters: another batch than expected was the last",
                            .want_rows = 1,
@@ -64,7 +63,7 @@ static void send_meta(struct postgres_store *store, const struct store_meta *met
 
 /* The transaction up to COMMIT, in one round trip. */
 static enum store_verdict send_batch(struct postgres_store *store, const struct commit *commit,
-                                     struct counters *next, struct err *err)
+                                     struct counters *next, int64_t *out_cut, struct err *err)
 {
     struct pipe pipe;
     struct params ours = {.count = 0};
@@ -75,13 +74,15 @@ static enum store_verdict send_batch(struct postgres_store *store, const struct 
               (struct pipe_step){.what = "engine lease: another node has it",
                                  .want_rows = 1,
                                  .unmet = STORE_LEASE_LOST});
-    writer_send(store->writer, commit->effects, &next->next_event, &next->next_timeline, &pipe);
-    send_meta(store, &commit->meta, next, &pipe);
-    if (store->inbox_taken > 0) {
+    writer_send(store->writer, commit->effects, next, &pipe);
+    if (next->next_quarantine != store->next.next_quarantine) {
         struct params params = {.count = 0};
-        params_number(&params, (int64_t)store->inbox_taken);
-        pipe_send(&pipe, "DELETE FROM inbox WHERE sequence <= $1", &params, STEP("inbox"));
+        params_number(&params, (int64_t)next->next_quarantine - 1 - QUARANTINE_ROWS_MAX);
+        pipe_send(&pipe, "DELETE FROM quarantine WHERE id <= $1", &params,
+                  (struct pipe_step){.what = "quarantine", .want_rows = -1, .out_rows = out_cut});
     }
+    send_meta(store, &commit->meta, next, &pipe);
+    postgres_inbox_drop(commit, &pipe);
     /* A time-out in the middle of COMMIT would cut a wait for synchronous replicas short and still
      * say "committed". */
     pipe_send(&pipe, "SET LOCAL statement_timeout = 0", NULL, STEP("timeout"));
@@ -163,15 +164,14 @@ static enum store_verdict finish_batch(struct postgres_store *store, uint64_t ep
 }
 
 static enum store_verdict try_commit(struct postgres_store *store, const struct commit *commit,
-                                     struct counters *next, struct err *err)
+                                     struct counters *next, int64_t *out_cut, struct err *err)
 {
     if (link_up(&store->link, err) != 0 ||
         (!store->counters_known && read_counters(store, err) != 0)) {
         return store->link.verdict;
     }
-    *next =
-        (struct counters){.next_event = store->next_event, .next_timeline = store->next_timeline};
-    enum store_verdict verdict = send_batch(store, commit, next, err);
+    *next = store->next;
+    enum store_verdict verdict = send_batch(store, commit, next, out_cut, err);
     if (verdict != STORE_COMMITTED) {
         roll_back(store);
         return verdict;
@@ -183,18 +183,18 @@ static enum store_verdict postgres_commit(void *self, const struct commit *commi
 {
     struct postgres_store *store = self;
     struct counters next = {.next_event = 0};
+    int64_t cut = 0;
     if (store->broken) {
         (void)err_set(err, ERR_SYSTEM,
                       "store %s: an earlier commit failed for good; nothing is repeated",
                       store->link.name); /* the verdict says it */
         return STORE_BROKEN;
     }
-    enum store_verdict verdict = try_commit(store, commit, &next, err);
-    store->inbox_taken = 0;
+    enum store_verdict verdict = try_commit(store, commit, &next, &cut, err);
     if (verdict == STORE_COMMITTED) {
         store->batch++;
-        store->next_event = next.next_event;
-        store->next_timeline = next.next_timeline;
+        store->next = next;
+        metric_add(store->quarantine_cut_total, cut);
         postgres_note_over(store, commit->effects);
     } else {
         store->counters_known = false;
@@ -225,7 +225,10 @@ static const struct store_ops postgres_ops = {
     .notifications = postgres_notifications,
     .find_provider_id = postgres_find_provider_id,
     .find_alert = postgres_find_alert,
-    .closed_at = postgres_closed_at,
+    .last_alert = postgres_last_alert,
+    .find_mark = postgres_find_mark,
+    .closed = postgres_closed,
+    .last_told = postgres_last_told,
     .inbox_append = postgres_inbox_append,
     .inbox_take = postgres_inbox_take,
     .idle = postgres_idle,
@@ -249,6 +252,7 @@ int store_postgres_open(const char *url, struct store **out_store, struct err *e
     store->store = (struct store){.ops = &postgres_ops, .self = store};
     store->link = link;
     store->writer = writer_create();
+    store->quarantine_cut_total = quarantine_cut_metric();
     (void)id_text(&owner, store->owner); /* kept there */
     if (gethostname(store->node, sizeof(store->node) - 1) != 0) {
         store->node[0] = '\0'; /* only for people */

@@ -11,7 +11,7 @@
 #ifndef ESCALATED_STORE_POSTGRES_H
 #define ESCALATED_STORE_POSTGRES_H
 
-#include "gateway/store/postgres_over.h"
+#include "gateway/store/over.h"
 #include "gateway/store/postgres_pipe.h"
 #include "gateway/store/row_decode.h"
 #include "gateway/store/store.h"
@@ -27,8 +27,20 @@
 
 extern const char schema_0001_postgres[];
 extern const char schema_0002_postgres[];
+extern const char schema_0003_postgres[];
+extern const char schema_0004_postgres[];
+extern const char schema_0005_postgres[];
+extern const char schema_0006_postgres[];
+extern const char schema_0007_postgres[];
 
-enum { SWEEP_EVENTS, SWEEP_TIMELINE, SWEEP_NOTIFICATIONS, SWEEP_COUNT };
+enum { SWEEP_EVENTS, SWEEP_TIMELINE, SWEEP_NOTIFICATIONS, SWEEP_QUARANTINE, SWEEP_COUNT };
+
+/* Ids that a batch takes: one writer counts them, so that they are seen in their order. */
+struct counters {
+    uint64_t next_event;
+    uint64_t next_timeline;
+    uint64_t next_quarantine;
+};
 
 struct writer;
 
@@ -44,10 +56,9 @@ struct postgres_store {
     int64_t renew_at_mono_ms;
     bool counters_known; /* what follows is as stored */
     int64_t batch;
-    uint64_t next_event;
-    uint64_t next_timeline;
+    struct counters next;
+    struct metric *quarantine_cut_total;
     struct over over;
-    uint64_t inbox_taken; /* up to here taken, not yet committed */
     int64_t idle_at_mono_ms;
     int64_t swept[SWEEP_COUNT]; /* up to here looked at by this walk */
     int64_t sweep_at_mono_ms[SWEEP_COUNT];
@@ -67,10 +78,9 @@ void params_ours(struct params *params, const struct postgres_store *store, uint
 
 struct writer *writer_create(void);
 void writer_destroy(struct writer *writer);
-/* Adds the statements of a batch to the pipe; ids of events and timeline entries are taken from the
- * store's counters. */
-void writer_send(struct writer *writer, const struct effects *effects, uint64_t *next_event,
-                 uint64_t *next_timeline, struct pipe *pipe);
+/* Adds the statements of a batch to the pipe and takes ids from the counters. */
+void writer_send(struct writer *writer, const struct effects *effects, struct counters *counters,
+                 struct pipe *pipe);
 
 int postgres_read_meta(void *self, struct store_meta *out_meta, struct err *err);
 int postgres_load(void *self, const struct store_sink *sink, struct err *err);
@@ -83,13 +93,23 @@ int postgres_find_alert(void *self, const char *source, const char *key, uint64_
                         struct err *err);
 /* After a commit: alerts of the incidents that have left memory with it are known to the filter. */
 void postgres_note_over(struct postgres_store *store, const struct effects *effects);
-int postgres_closed_at(void *self, uint64_t number, int64_t *out_resolved_at_ms, struct err *err);
+int postgres_last_alert(void *self, const char *source, const char *key, struct arena *arena,
+                        struct alert_row *out_row, struct err *err);
+int postgres_closed(void *self, uint64_t number, struct arena *arena, struct incident_row *out_row,
+                    bool *out_found, struct err *err);
+int postgres_last_told(void *self, const char *contact, struct store_told *out_told,
+                       struct err *err);
 int postgres_find_provider_id(void *self, const char *channel, const char *provider_id,
                               uint64_t *out_notification, struct err *err);
 
+void postgres_inbox_drop(const struct commit *commit, struct pipe *pipe);
+int postgres_give_mark(void *self, PGresult *result, struct err *err);
+int postgres_find_mark(void *self, enum mark_kind kind, const char *name, struct arena *arena,
+                       struct mark_row *out_row, struct err *err);
+
 int postgres_inbox_append(void *self, const struct store_inbox_item *items, size_t count,
                           struct err *err);
-int postgres_inbox_take(void *self, size_t max, struct arena *arena,
+int postgres_inbox_take(void *self, uint64_t after, size_t max, struct arena *arena,
                         struct store_inbox_item **out_items, size_t *out_count, struct err *err);
 
 int postgres_sweep_policies(struct postgres_store *store, struct err *err);

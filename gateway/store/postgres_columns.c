@@ -19,6 +19,9 @@
 
 #define ARRAY_HEADER_BYTES 20
 #define SQL_BYTES_MAX 4096
+#define QUOTED(number) #number
+#define TEXT_OF(number) QUOTED(number)
+#define CUT_TEXT TEXT_OF(DELIVERY_ROWS_MAX)
 
 #define INCIDENT_ALL INCIDENT_COLUMNS INCIDENT_OPEN ", group_hash"
 #define INCIDENT_TYPES "itttttttiiiiiitiiiiitiiiittit"
@@ -43,7 +46,8 @@ struct group_sql {
     const char *head;
     const char *types;
     const char *tail;
-    bool every_row; /* a row without effect is a bug of the caller */
+    bool every_row; /* a row without effect is a bug of the caller, unless `unmet` says otherwise */
+    enum store_verdict unmet; /* 0: broken */
 };
 
 static const struct group_sql group_sql[GROUP_COUNT] = {
@@ -173,11 +177,54 @@ static const struct group_sql group_sql[GROUP_COUNT] = {
                         .types = "iittttti",
                         .tail = "",
                         .every_row = true},
+    [GROUP_QUARANTINE] = {.what = "quarantine",
+                          .head = "INSERT INTO quarantine (" QUARANTINE_COLUMNS QUARANTINE_ID
+                                  ") SELECT * FROM ",
+                          .types = "titttbii",
+                          .tail = "",
+                          .every_row = true},
+    [GROUP_SESSION] = {.what = "session of a broker",
+                       .head = "INSERT INTO mqtt_sessions (broker, session, filters) "
+                               "SELECT * FROM ",
+                       .types = "ttt",
+                       .tail = " ON CONFLICT (broker) DO UPDATE SET session = excluded.session, "
+                               "filters = excluded.filters",
+                       .every_row = true},
+    [GROUP_DELIVERIES] =
+        {.what = "deliveries of a broker",
+         .head = "INSERT INTO mqtt_deliveries (broker, sequence, session, marks) "
+                 "SELECT n.broker, (SELECT coalesce(max(sequence), 0) + 1 FROM mqtt_deliveries "
+                 "AS o WHERE o.broker = n.broker), n.session, n.marks FROM ",
+         .types = "ttb",
+         .tail = " AS n (broker, session, marks)",
+         .every_row = true},
+    [GROUP_DELIVERIES_CUT] =
+        {.what = "old deliveries of a broker",
+         .head = "DELETE FROM mqtt_deliveries AS o USING ",
+         .types = "t",
+         .tail = " AS n (broker) WHERE o.broker = n.broker AND o.sequence <= (SELECT "
+                 "max(sequence) FROM mqtt_deliveries AS p WHERE p.broker = n.broker) - " CUT_TEXT},
+    [GROUP_MARK] = {.what = "mark",
+                    .head = "INSERT INTO marks (kind, name, value, at_ms) SELECT * FROM ",
+                    .types = "ttti",
+                    .tail = " ON CONFLICT (kind, name) DO UPDATE SET value = excluded.value, "
+                            "at_ms = excluded.at_ms",
+                    .every_row = true},
+    [GROUP_MARK_GONE] = {.what = "mark that has gone",
+                         .head = "DELETE FROM marks AS o USING ",
+                         .types = "tt",
+                         .tail = " AS n (kind, name) WHERE o.kind = n.kind AND o.name = n.name"},
     [GROUP_INBOX] = {.what = "inbox",
                      .head = "INSERT INTO inbox (sequence, uuid, bytes) SELECT * FROM ",
                      .types = "itb",
                      .tail = "",
                      .every_row = true},
+    [GROUP_INBOX_DROP] = {.what = "inbox: an item is not there any more",
+                          .head = "DELETE FROM inbox WHERE sequence IN (SELECT * FROM ",
+                          .types = "i",
+                          .tail = ")",
+                          .every_row = true,
+                          .unmet = STORE_BUSY},
 };
 
 _Static_assert(GROUP_COUNT <= LINK_STATEMENTS_MAX, "a statement for each group");
@@ -346,7 +393,7 @@ void columns_send(struct columns *columns, enum group group, struct pipe *pipe)
     pipe_send_prepared(pipe, (int)group, text, &params,
                        (struct pipe_step){.what = sql->what,
                                           .want_rows = sql->every_row ? (int64_t)columns->rows : -1,
-                                          .unmet = STORE_BROKEN});
+                                          .unmet = sql->unmet != 0 ? sql->unmet : STORE_BROKEN});
     for (int i = 0; i < count; i++) {
         columns->columns[i].count = 0;
     }

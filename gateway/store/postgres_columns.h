@@ -33,7 +33,14 @@ enum group {
     GROUP_INCIDENT_OVER,
     GROUP_EVENT,
     GROUP_TIMELINE,
-    GROUP_INBOX, /* only by an append, never in a round */
+    GROUP_QUARANTINE,
+    GROUP_MARK,
+    GROUP_MARK_GONE,
+    GROUP_SESSION,
+    GROUP_DELIVERIES,
+    GROUP_DELIVERIES_CUT,
+    GROUP_INBOX,      /* only by an append, never in a round */
+    GROUP_INBOX_DROP, /* only behind the rounds */
     GROUP_COUNT,
 };
 

@@ -39,15 +39,19 @@ static const struct sweep sweeps[SWEEP_COUNT] = {
         {.find = "SELECT coalesce(max(id), $1) FROM (SELECT id, at_ms FROM timeline WHERE "
                  "incident = 0 AND id > $1 ORDER BY id LIMIT $2) AS run WHERE at_ms < $3",
          .deletions = {"DELETE FROM timeline WHERE incident = 0 AND id > $1 AND id <= $2"}},
-    [SWEEP_NOTIFICATIONS] = {
-        .find =
-            "SELECT coalesce(max(id), $1) FROM (SELECT id, created_at_ms FROM notifications WHERE "
-            "incident = 0 AND id > $1 ORDER BY id LIMIT $2) AS run WHERE created_at_ms < $3",
-        .deletions = {
-            "DELETE FROM attempts WHERE notification IN (SELECT id FROM notifications WHERE "
-            "incident = 0 AND ended_at_ms <> 0 AND id > $1 AND id <= $2)",
-            "DELETE FROM notifications WHERE incident = 0 AND ended_at_ms <> 0 AND id > $1 AND "
-            "id <= $2"}}};
+    [SWEEP_NOTIFICATIONS] =
+        {.find =
+             "SELECT coalesce(max(id), $1) FROM (SELECT id, created_at_ms FROM notifications WHERE "
+             "incident = 0 AND id > $1 ORDER BY id LIMIT $2) AS run WHERE created_at_ms < $3",
+         .deletions =
+             {"DELETE FROM attempts WHERE notification IN (SELECT id FROM notifications WHERE "
+              "incident = 0 AND ended_at_ms <> 0 AND id > $1 AND id <= $2)",
+              "DELETE FROM notifications WHERE incident = 0 AND ended_at_ms <> 0 AND id > $1 AND "
+              "id <= $2"}},
+    [SWEEP_QUARANTINE] = {
+        .find = "SELECT coalesce(max(id), $1) FROM (SELECT id, at_ms FROM quarantine WHERE "
+                "id > $1 ORDER BY id LIMIT $2) AS run WHERE at_ms < $3",
+        .deletions = {"DELETE FROM quarantine WHERE id > $1 AND id <= $2"}}};
 
 static int delete_incidents(struct postgres_store *store, int64_t keep_before_ms, bool *out_any,
                             struct err *err)
@@ -135,6 +139,14 @@ static int retain(struct postgres_store *store, int64_t keep_before_ms, int64_t 
                        store->link.name);
     }
     if (delete_incidents(store, keep_before_ms, out_any, err) != 0) {
+        return -1;
+    }
+    struct params heard = {.count = 0};
+    params_number(&heard, STORE_HEARD_KEEP_MS);
+    if (link_ask(&store->link,
+                 "DELETE FROM marks WHERE kind = 'heard' AND at_ms < "
+                 "(SELECT max(at_ms) FROM marks WHERE kind = 'heard') - $1::bigint",
+                 &heard, NULL, err) != 0) {
         return -1;
     }
     for (int i = 0; i < SWEEP_COUNT; i++) {

@@ -85,6 +85,16 @@ int postgres_inbox_append(void *self, const struct store_inbox_item *items, size
                                store->link.name);
 }
 
+void postgres_inbox_drop(const struct commit *commit, struct pipe *pipe)
+{
+    struct columns columns = {.rows = 0};
+    for (size_t i = 0; i < commit->applied_count; i++) {
+        column_u64(columns_row(&columns), commit->applied[i]);
+    }
+    columns_send(&columns, GROUP_INBOX_DROP, pipe);
+    columns_clear(&columns);
+}
+
 static int keep_items(const PGresult *result, struct arena *arena, struct store_inbox_item *items,
                       struct err *err)
 {
@@ -103,13 +113,13 @@ static int keep_items(const PGresult *result, struct arena *arena, struct store_
     return 0;
 }
 
-int postgres_inbox_take(void *self, size_t max, struct arena *arena,
+int postgres_inbox_take(void *self, uint64_t after, size_t max, struct arena *arena,
                         struct store_inbox_item **out_items, size_t *out_count, struct err *err)
 {
     struct postgres_store *store = self;
     struct params params = {.count = 0};
     PGresult *result = NULL;
-    params_number(&params, (int64_t)store->inbox_taken);
+    params_number(&params, (int64_t)after);
     params_number(&params, number_bound(max));
     if (link_ask(&store->link,
                  "SELECT sequence, uuid, bytes FROM inbox WHERE sequence > $1 ORDER BY sequence "
@@ -123,9 +133,6 @@ int postgres_inbox_take(void *self, size_t max, struct arena *arena,
     PQclear(result);
     if (status != 0) {
         return -1;
-    }
-    if (count > 0) {
-        store->inbox_taken = items[count - 1].sequence;
     }
     *out_items = items;
     *out_count = count;

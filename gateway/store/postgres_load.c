@@ -76,6 +76,8 @@ static const struct load_part {
             "SELECT id FROM notifications WHERE ended_at_ms = 0 AND state IN ('pending', "
             "'claimed')) ORDER BY id",
      .give = give_notification},
+    {.sql = "SELECT kind, name, value, at_ms FROM marks WHERE kind <> 'heard' ORDER BY kind, name",
+     .give = postgres_give_mark},
 };
 
 int postgres_read_meta(void *self, struct store_meta *out_meta, struct err *err)
@@ -170,7 +172,6 @@ int postgres_load(void *self, const struct store_sink *sink, struct err *err)
 {
     struct postgres_store *store = self;
     char begin[128];
-    store->inbox_taken = 0; /* a reload means that what was taken was not applied */
     store->counters_known = false;
     int length =
         snprintf(begin, sizeof(begin), "BEGIN; SET LOCAL statement_timeout = %d", LINK_LONG_MS);
@@ -380,12 +381,88 @@ int postgres_find_alert(void *self, const char *source, const char *key, uint64_
     return 0;
 }
 
-int postgres_closed_at(void *self, uint64_t number, int64_t *out_resolved_at_ms, struct err *err)
+int postgres_last_alert(void *self, const char *source, const char *key, struct arena *arena,
+                        struct alert_row *out_row, struct err *err)
 {
+    struct postgres_store *store = self;
     struct params params = {.count = 0};
+    PGresult *result = NULL;
+    struct alert_row row = {.id = 0};
+    int status = 0;
+    if (over_may_have(&store->over, source, key)) {
+        params_text(&params, source);
+        params_text(&params, key);
+        if (link_ask(&store->link,
+                     "SELECT " ALERT_COLUMNS ALERT_LONG " FROM alerts WHERE over = 1 AND "
+                     "source = $1 AND key = $2 ORDER BY id DESC LIMIT 1",
+                     &params, &result, err) != 0) {
+            return -1;
+        }
+        struct result_row cells = {.result = result, .row = 0, .arena_or_null = arena};
+        struct cells c = {.ops = &postgres_cells_ops, .self = &cells};
+        status = PQntuples(result) > 0 ? cells_alert(&c, &row, err) : 0;
+    }
+    if (status == 0) {
+        row_keep(&alert_shape, &row, arena);
+        *out_row = row;
+    }
+    PQclear(result);
+    return status;
+}
+
+int postgres_closed(void *self, uint64_t number, struct arena *arena, struct incident_row *out_row,
+                    bool *out_found, struct err *err)
+{
+    struct postgres_store *store = self;
+    struct params params = {.count = 0};
+    PGresult *result = NULL;
+    struct incident_row row;
+    int status = 0;
     params_number(&params, number_bound(number));
-    return ask_found(self, "SELECT resolved_at_ms FROM incidents WHERE number = $1 AND live = 0",
-                     &params, out_resolved_at_ms, err);
+    if (link_ask(&store->link,
+                 "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE number = $1 AND live = 0",
+                 &params, &result, err) != 0) {
+        return -1;
+    }
+    bool found = PQntuples(result) == 1;
+    if (found) {
+        struct result_row cells = {.result = result, .arena_or_null = arena};
+        struct cells c = {.ops = &postgres_cells_ops, .self = &cells};
+        status = cells_incident(&c, &row, err);
+        found = status == 0;
+    }
+    if (found) {
+        row_keep(&incident_shape, &row, arena);
+        *out_row = row;
+    }
+    PQclear(result);
+    *out_found = found;
+    return status;
+}
+
+int postgres_last_told(void *self, const char *contact, struct store_told *out_told,
+                       struct err *err)
+{
+    struct postgres_store *store = self;
+    struct params params = {.count = 0};
+    PGresult *result = NULL;
+    struct store_told told = {.notification = 0};
+    params_text(&params, contact);
+    if (link_ask(
+            &store->link,
+            "SELECT id, incident, due_at_ms FROM notifications WHERE contact = $1 AND " STATE_TOLD
+            " ORDER BY id DESC LIMIT 1",
+            &params, &result, err) != 0) {
+        return -1;
+    }
+    if (PQntuples(result) == 1) {
+        told = (struct store_told){.notification = (uint64_t)result_number(result, 0, 0),
+                                   .incident = (uint64_t)result_number(result, 0, 1),
+                                   .due_at_ms = result_number(result, 0, 2)};
+    }
+    PQclear(result);
+    *out_told = told;
+    return 0;
 }
 
 int postgres_find_provider_id(void *self, const char *channel, const char *provider_id,

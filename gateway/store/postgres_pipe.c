@@ -92,6 +92,9 @@ static enum store_verdict judge(struct pipe *pipe, const struct pipe_sent *sent,
         return pipe->link->verdict;
     }
     int64_t rows = rows_of(result);
+    if (sent->step.out_rows != NULL) {
+        *sent->step.out_rows = rows;
+    }
     if (sent->step.want_rows < 0 || rows == sent->step.want_rows) {
         return STORE_COMMITTED;
     }

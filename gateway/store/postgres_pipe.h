@@ -18,6 +18,7 @@ struct pipe_step {
     const char *what;         /* for the message */
     int64_t want_rows;        /* -1: any number */
     enum store_verdict unmet; /* what another number means */
+    int64_t *out_rows;        /* NULL, or where the number goes */
 };
 
 struct pipe_sent {

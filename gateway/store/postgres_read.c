@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "gateway/base/arena.h"
+#include "gateway/base/text.h"
 #include "gateway/store/postgres.h"
 #include "gateway/store/reader.h"
 #include "gateway/store/row_shape.h"
@@ -59,6 +60,11 @@ static int decode_attempt(struct cells *c, void *out_row, struct err *err)
     return cells_attempt(c, out_row, err);
 }
 
+static int decode_quarantine(struct cells *c, void *out_row, struct err *err)
+{
+    return cells_quarantine(c, out_row, err);
+}
+
 static int ask(const struct question *question, const char *sql, const struct params *params,
                void **out_rows, size_t *out_count, struct err *err)
 {
@@ -97,8 +103,13 @@ static int read_incidents(struct store_reader *reader, const struct incident_fil
 {
 #define LIST(where) "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE " where "number < $1 "
 #define NEWEST " ORDER BY number DESC LIMIT $2"
+#define NUMBERS(where)                                                                             \
+    "(SELECT number FROM incidents WHERE " where " AND policy = $3 AND number < $1" NEWEST ")"
+/* What is over has an index by policy, what is live is walked. */
+#define OF_POLICY                                                                                  \
+    LIST("number IN (" NUMBERS("live = 0") " UNION ALL " NUMBERS("live = 1") ") AND ") NEWEST
     static const char *const sql[2][2] = {
-        {LIST("") NEWEST, LIST("") "AND policy = $3" NEWEST},
+        {LIST("") NEWEST, OF_POLICY},
         {LIST("live = 1 AND open = 1 AND ") NEWEST,
          LIST("live = 1 AND open = 1 AND ") "AND policy = $3" NEWEST},
     };
@@ -214,6 +225,68 @@ static int read_attempts(struct store_reader *reader, uint64_t notification, str
     return result;
 }
 
+static int read_quarantine(struct store_reader *reader, uint64_t before, size_t limit,
+                           struct arena *arena, struct quarantine_row **out_rows, size_t *out_count,
+                           struct err *err)
+{
+    const struct question question = {
+        .reader = reader, .arena = arena, .shape = &quarantine_shape, .decode = decode_quarantine};
+    struct params params = {.count = 0};
+    void *rows = NULL;
+    params_number(&params, before == 0 ? INT64_MAX : number_bound(before));
+    params_number(&params, (int64_t)reader_limit(limit));
+    int result = ask(&question,
+                     "SELECT " QUARANTINE_COLUMNS QUARANTINE_ID
+                     " FROM quarantine WHERE id < $1 ORDER BY id DESC LIMIT $2",
+                     &params, &rows, out_count, err);
+    if (result == 0) {
+        *out_rows = rows;
+    }
+    return result;
+}
+
+/* Sessions of brokers. */
+
+static void take_session_row(struct result_row *row, struct known_session *out,
+                             struct strbuf *marks)
+{
+    struct id id;
+    size_t count = 0;
+    if (!out->found) {
+        out->found = id_parse(postgres_cells_ops.text(row, 0), &id) == 0;
+        memcpy(out->id, id.bytes, sizeof(out->id));
+        out->filters = arena_strdup(row->arena_or_null, postgres_cells_ops.text(row, 1));
+    }
+    const void *bytes = postgres_cells_ops.bytes(row, 2, &count);
+    if (bytes != NULL) {
+        strbuf_add_bytes(marks, bytes, count - count % DELIVERY_MARK_BYTES);
+    }
+}
+
+static int read_session(struct store_reader *reader, const char *broker, struct arena *arena,
+                        struct known_session *out_session, struct err *err)
+{
+    struct known_session session = {.filters = ""};
+    struct params params = {.count = 0};
+    PGresult *result = NULL;
+    struct strbuf marks;
+    params_text(&params, broker);
+    if (link_ask(&postgres_of(reader)->link, SESSION_SQL("$1"), &params, &result, err) != 0) {
+        return -1;
+    }
+    strbuf_init(&marks, SESSION_MARK_BYTES_MAX);
+    for (int i = 0; i < PQntuples(result); i++) {
+        struct result_row row = {.result = result, .row = i, .arena_or_null = arena};
+        take_session_row(&row, &session, &marks);
+    }
+    PQclear(result);
+    session.mark_count = marks.length / DELIVERY_MARK_BYTES;
+    session.marks = arena_copy(arena, strbuf_text(&marks), marks.length);
+    strbuf_clear(&marks);
+    *out_session = session;
+    return 0;
+}
+
 /* Timeline. */
 
 static int read_timeline(struct store_reader *reader, uint64_t incident, size_t limit,
@@ -282,6 +355,8 @@ static const struct store_reader_ops reader_ops = {
     .notifications = read_notifications,
     .notification = read_notification,
     .attempts = read_attempts,
+    .quarantine = read_quarantine,
+    .session = read_session,
     .timeline_after = read_timeline_after,
     .timeline_last = read_timeline_last,
     .close = reader_close,

@@ -18,8 +18,7 @@ struct writer {
     uint64_t *touched; /* open addressing; 0: free */
     size_t touched_capacity;
     size_t touched_count;
-    uint64_t *next_event;
-    uint64_t *next_timeline;
+    struct counters *counters;
     struct pipe *pipe;
 };
 
@@ -138,9 +137,21 @@ static struct marks marks_of(const struct effect *effect)
                                           : effect->u.outcome->notification;
         marks.row = hash_of('n', &id, sizeof(id));
         break;
+    case EFFECT_SESSION:
+        marks.row = hash_of('s', effect->u.session->broker, strlen(effect->u.session->broker));
+        break;
+    case EFFECT_DELIVERIES:
+        marks.row =
+            hash_of('d', effect->u.deliveries->broker, strlen(effect->u.deliveries->broker));
+        break;
+    case EFFECT_MARK:
+        marks.row =
+            hash_of((char)effect->u.mark->kind, effect->u.mark->name, strlen(effect->u.mark->name));
+        break;
     case EFFECT_EVENT:
     case EFFECT_TIMELINE:
     case EFFECT_POLICY:
+    case EFFECT_QUARANTINE:
     case EFFECT_KIND_COUNT:
         break;
     }
@@ -160,7 +171,7 @@ static void add_uuid(struct columns *c, const unsigned char bytes[16])
 static void add_event(struct writer *writer, const struct event_row *row)
 {
     struct columns *c = columns_row(&writer->groups[GROUP_EVENT]);
-    column_u64(c, (*writer->next_event)++);
+    column_u64(c, writer->counters->next_event++);
     add_uuid(c, row->id);
     column_i64(c, row->at_ms);
     column_text(c, row->source);
@@ -337,7 +348,7 @@ static void add_timeline(struct writer *writer, const struct timeline_row *row)
     column_text(c, row->credential);
     column_text(c, row->text);
     column_text(c, row->data);
-    column_u64(c, (*writer->next_timeline)++);
+    column_u64(c, writer->counters->next_timeline++);
 }
 
 static void add_policy(struct writer *writer, const struct policy_row *row)
@@ -346,6 +357,47 @@ static void add_policy(struct writer *writer, const struct policy_row *row)
     column_text(c, row->hash);
     column_text(c, row->name);
     column_text(c, row->text);
+}
+
+static void add_mark(struct writer *writer, const struct mark_row *row)
+{
+    struct columns *c = columns_row(&writer->groups[row->gone ? GROUP_MARK_GONE : GROUP_MARK]);
+    column_text(c, mark_kind_name(row->kind));
+    column_text(c, row->name);
+    if (!row->gone) {
+        column_text(c, row->value);
+        column_i64(c, row->at_ms);
+    }
+}
+
+static void add_quarantine(struct writer *writer, const struct quarantine_row *row)
+{
+    struct columns *c = columns_row(&writer->groups[GROUP_QUARANTINE]);
+    add_uuid(c, row->uuid);
+    column_i64(c, row->at_ms);
+    column_text(c, row->source);
+    column_text(c, row->origin);
+    column_text(c, row->reason);
+    column_bytes(c, row->bytes, row->byte_count);
+    column_u64(c, row->size);
+    column_u64(c, writer->counters->next_quarantine++);
+}
+
+static void add_session(struct writer *writer, const struct session *session)
+{
+    struct columns *c = columns_row(&writer->groups[GROUP_SESSION]);
+    column_text(c, session->broker);
+    add_uuid(c, session->id);
+    column_text(c, session->filters);
+}
+
+static void add_deliveries(struct writer *writer, const struct deliveries_row *row)
+{
+    struct columns *c = columns_row(&writer->groups[GROUP_DELIVERIES]);
+    column_text(c, row->broker);
+    add_uuid(c, row->session);
+    column_bytes(c, row->marks, row->mark_bytes);
+    column_text(columns_row(&writer->groups[GROUP_DELIVERIES_CUT]), row->broker);
 }
 
 static void add_effect(struct writer *writer, const struct effect *effect)
@@ -375,18 +427,29 @@ static void add_effect(struct writer *writer, const struct effect *effect)
     case EFFECT_POLICY:
         add_policy(writer, effect->u.policy);
         return;
+    case EFFECT_QUARANTINE:
+        add_quarantine(writer, effect->u.quarantine);
+        return;
+    case EFFECT_SESSION:
+        add_session(writer, effect->u.session);
+        return;
+    case EFFECT_DELIVERIES:
+        add_deliveries(writer, effect->u.deliveries);
+        return;
+    case EFFECT_MARK:
+        add_mark(writer, effect->u.mark);
+        return;
     case EFFECT_KIND_COUNT:
         break;
     }
     ASSERT(effect->kind < EFFECT_KIND_COUNT);
 }
 
-void writer_send(struct writer *writer, const struct effects *effects, uint64_t *next_event,
-                 uint64_t *next_timeline, struct pipe *pipe)
+void writer_send(struct writer *writer, const struct effects *effects, struct counters *counters,
+                 struct pipe *pipe)
 {
     writer->pipe = pipe;
-    writer->next_event = next_event;
-    writer->next_timeline = next_timeline;
+    writer->counters = counters;
     touched_reserve(writer, effects->count);
     for (size_t i = 0; i < effects->count; i++) {
         const struct effect *effect = &effects->items[i];

@@ -28,6 +28,11 @@ struct store_reader_ops {
                         struct notification_row *out_row, struct err *err);
     int (*attempts)(struct store_reader *reader, uint64_t notification, struct arena *arena,
                     struct attempt_row **out_rows, size_t *out_count, struct err *err);
+    int (*quarantine)(struct store_reader *reader, uint64_t before, size_t limit,
+                      struct arena *arena, struct quarantine_row **out_rows, size_t *out_count,
+                      struct err *err);
+    int (*session)(struct store_reader *reader, const char *broker, struct arena *arena,
+                   struct known_session *out_session, struct err *err);
     int (*timeline_after)(struct store_reader *reader, uint64_t after, size_t limit,
                           struct arena *arena, struct timeline_row **out_rows, uint64_t **out_ids,
                           size_t *out_count, struct err *err);
@@ -42,6 +47,14 @@ struct store_reader {
 
 int store_sqlite_reader_open(const char *path, struct store_reader **out_reader, struct err *err);
 int store_postgres_reader_open(const char *url, struct store_reader **out_reader, struct err *err);
+
+/* Session, filters and marks, the oldest marks first; one row at least where there is a session. */
+#define SESSION_SQL(broker)                                                                        \
+    "SELECT s.session, s.filters, d.marks FROM mqtt_sessions AS s LEFT JOIN mqtt_deliveries AS d " \
+    "ON d.broker = s.broker AND d.session = s.session WHERE s.broker = " broker                    \
+    " ORDER BY d.sequence"
+/* A row holds a batch of the engine at most. */
+#define SESSION_MARK_BYTES_MAX ((size_t)DELIVERY_ROWS_MAX * 1024 * DELIVERY_MARK_BYTES)
 
 static inline size_t reader_limit(size_t limit)
 {

@@ -168,3 +168,23 @@ int cells_attempt(struct cells *c, struct attempt_row *out_row, struct err *err)
     *out_row = row;
     return 0;
 }
+
+int cells_quarantine(struct cells *c, struct quarantine_row *out_row, struct err *err)
+{
+    struct quarantine_row row = {.id = 0};
+    struct id uuid;
+    const char *uuid_text = next_text(c);
+    if (id_parse(uuid_text, &uuid) != 0) {
+        return bad_word(err, "quarantine", 0, "uuid", uuid_text);
+    }
+    memcpy(row.uuid, uuid.bytes, sizeof(row.uuid));
+    row.at_ms = next_i64(c);
+    row.source = next_text(c);
+    row.origin = next_text(c);
+    row.reason = next_text(c);
+    row.bytes = c->ops->bytes(c->self, c->place++, &row.byte_count);
+    row.size = next_u64(c);
+    row.id = next_u64(c);
+    *out_row = row;
+    return 0;
+}

@@ -37,9 +37,15 @@
 #define NOTIFICATION_LONG "snapshot, body"
 #define NOTIFICATION_SHORT "'', NULL"
 
+/* As the index notifications_told has it. */
+#define STATE_TOLD "state IN ('accepted', 'delivered')"
+
 #define TIMELINE_COLUMNS "incident, at_ms, kind, actor, credential, text, data, id"
 #define TIMELINE_ID_COLUMN 7
 #define ATTEMPT_COLUMNS "notification, attempt, started_at_ms, ended_at_ms, outcome, reason, detail"
+
+#define QUARANTINE_COLUMNS "uuid, at_ms, source, origin, reason, bytes, size"
+#define QUARANTINE_ID ", id" /* given by the store, read only */
 
 /* How one database gives the column `place` of its current row. */
 struct cells_ops {
@@ -60,5 +66,6 @@ int cells_alert(struct cells *c, struct alert_row *out_row, struct err *err);
 int cells_notification(struct cells *c, struct notification_row *out_row, struct err *err);
 int cells_timeline(struct cells *c, struct timeline_row *out_row, struct err *err);
 int cells_attempt(struct cells *c, struct attempt_row *out_row, struct err *err);
+int cells_quarantine(struct cells *c, struct quarantine_row *out_row, struct err *err);
 
 #endif

@@ -46,6 +46,12 @@ static const size_t policy_texts[] = {
     offsetof(struct policy_row, text),
 };
 
+static const size_t quarantine_texts[] = {
+    offsetof(struct quarantine_row, source),
+    offsetof(struct quarantine_row, origin),
+    offsetof(struct quarantine_row, reason),
+};
+
 #define SHAPE(type, offsets)                                                                       \
     {                                                                                              \
         .size = sizeof(struct type), .texts = (offsets), .text_count = COUNT_OF(offsets)           \
@@ -57,6 +63,14 @@ const struct row_shape notification_shape = SHAPE(notification_row, notification
 const struct row_shape timeline_shape = SHAPE(timeline_row, timeline_texts);
 const struct row_shape attempt_shape = SHAPE(attempt_row, attempt_texts);
 const struct row_shape policy_shape = SHAPE(policy_row, policy_texts);
+const struct row_shape quarantine_shape = {
+    .size = sizeof(struct quarantine_row),
+    .texts = quarantine_texts,
+    .text_count = COUNT_OF(quarantine_texts),
+    .has_bytes = true,
+    .bytes = offsetof(struct quarantine_row, bytes),
+    .byte_count = offsetof(struct quarantine_row, byte_count),
+};
 
 static const char *text_at(const void *row, size_t offset)
 {
@@ -89,8 +103,21 @@ void *row_copy_heap(const struct row_shape *shape, const void *row)
     return copy;
 }
 
+static void keep_bytes(const struct row_shape *shape, void *row, struct arena *arena)
+{
+    const void *bytes = NULL;
+    size_t count = 0;
+    memcpy(&bytes, (const char *)row + shape->bytes, sizeof(bytes));
+    memcpy(&count, (const char *)row + shape->byte_count, sizeof(count));
+    bytes = bytes == NULL ? NULL : arena_copy(arena, bytes, count);
+    memcpy((char *)row + shape->bytes, &bytes, sizeof(bytes));
+}
+
 void row_keep(const struct row_shape *shape, void *row, struct arena *arena)
 {
+    if (shape->has_bytes) {
+        keep_bytes(shape, row, arena);
+    }
     for (size_t i = 0; i < shape->text_count; i++) {
         size_t offset = shape->texts[i];
         set_text_at(row, offset, arena_strdup(arena, text_at(row, offset)));

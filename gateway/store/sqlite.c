@@ -11,6 +11,7 @@
 
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
+#include "gateway/system/metrics.h"
 
 #define PID_BYTES 24
 
@@ -90,14 +91,23 @@ static int write_meta(struct sqlite_store *store, const struct store_meta *meta)
     return binding_run(&b);
 }
 
-static int drop_taken_inbox(struct sqlite_store *store)
+static int drop_applied(struct sqlite_store *store, const struct commit *commit, struct err *err)
 {
-    if (store->inbox_taken == 0) {
-        return SQLITE_OK;
+    for (size_t i = 0; i < commit->applied_count; i++) {
+        struct binding b = binding_start(store, QUERY_INBOX_DROP);
+        bind_u64(&b, commit->applied[i]);
+        int rc = binding_run(&b);
+        if (rc != SQLITE_OK) {
+            (void)sqlite_fail(store->db, store->path, rc, "inbox", err); /* the code says it */
+            return rc;
+        }
+        if (sqlite3_changes(store->db) == 0) {
+            (void)err_set(err, ERR_BUSY, "store %s: inbox %llu is not there any more", store->path,
+                          (unsigned long long)commit->applied[i]); /* the code says it */
+            return SQLITE_BUSY;
+        }
     }
-    struct binding b = binding_start(store, QUERY_INBOX_DROP);
-    bind_u64(&b, store->inbox_taken);
-    return binding_run(&b);
+    return SQLITE_OK;
 }
 
 /* The transaction up to COMMIT; *out_fenced says that another engine has opened the store since. */
@@ -121,10 +131,11 @@ static int write_batch(struct sqlite_store *store, const struct commit *commit, 
     if (rc != SQLITE_OK) {
         return rc;
     }
-    rc = drop_taken_inbox(store);
-    if (rc == SQLITE_OK) {
-        rc = query_run(store, QUERY_COMMIT);
+    rc = drop_applied(store, commit, err);
+    if (rc != SQLITE_OK) {
+        return rc;
     }
+    rc = query_run(store, QUERY_COMMIT);
     if (rc != SQLITE_OK) {
         (void)sqlite_fail(store->db, store->path, rc, "commit", err); /* the code says it */
     }
@@ -152,6 +163,7 @@ static enum store_verdict sqlite_commit(void *self, const struct commit *commit,
         return STORE_BROKEN;
     }
     bool fenced = false;
+    store->quarantine_cut = 0;
     int rc = write_batch(store, commit, &fenced, err);
     enum store_verdict verdict = sqlite_verdict(store->db, rc, SQLITE_FCNTL_JOURNAL_POINTER);
     if (fenced) {
@@ -163,8 +175,8 @@ static enum store_verdict sqlite_commit(void *self, const struct commit *commit,
     if (verdict != STORE_COMMITTED && sqlite_rollback(store) != SQLITE_OK) {
         verdict = STORE_BROKEN;
     }
-    store->inbox_taken = 0;
     if (verdict == STORE_COMMITTED) {
+        metric_add(store->quarantine_cut_total, store->quarantine_cut);
         after_commit(store);
     } else if (verdict == STORE_FULL) {
         ballast_drop(&store->ballast);
@@ -277,11 +289,15 @@ static int raise_epoch(struct sqlite_store *store, struct err *err)
 
 static int database_open(struct sqlite_store *store, struct err *err)
 {
+    store->quarantine_cut_total = quarantine_cut_metric();
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
     if (create_file(store, err) != 0) {
         return -1;
     }
-    int rc = sqlite3_open_v2(store->path, &store->db, flags, NULL);
+    int rc = vfs_init(&store->vfs);
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_open_v2(store->path, &store->db, flags, store->vfs.name);
+    }
     if (rc != SQLITE_OK) {
         return sqlite_fail(store->db, store->path, rc, "open", err);
     }
@@ -303,6 +319,7 @@ static void database_close(struct sqlite_store *store)
     }
     (void)sqlite3_close(store->db); /* what is committed is in the log, whatever this answers */
     store->db = NULL;
+    vfs_clear(&store->vfs);
 }
 
 static void sqlite_close(void *self)
@@ -310,6 +327,7 @@ static void sqlite_close(void *self)
     struct sqlite_store *store = self;
     database_close(store);
     ballast_clear(&store->ballast);
+    over_clear(&store->over);
     if (store->lock_fd >= 0) {
         (void)close(store->lock_fd); /* the lock goes with it */
     }
@@ -329,7 +347,10 @@ static const struct store_ops sqlite_ops = {
     .notifications = sqlite_notifications,
     .find_provider_id = sqlite_find_provider_id,
     .find_alert = sqlite_find_alert,
-    .closed_at = sqlite_closed_at,
+    .last_alert = sqlite_last_alert,
+    .find_mark = sqlite_find_mark,
+    .closed = sqlite_closed,
+    .last_told = sqlite_last_told,
     .inbox_append = sqlite_inbox_append,
     .inbox_take = sqlite_inbox_take,
     .idle = sqlite_idle,

@@ -1,8 +1,9 @@
 /*
  * sqlite - what the files of the SQLite store share; nobody outside this folder includes it.
  *
- * Shape:   sqlite.c opens, commits and closes; sqlite_schema.c migrates; sqlite_statement.c holds the prepared statements;
- *          sqlite_write.c turns effects into them; sqlite_log.c keeps the log ahead of the commits;
+ * Shape:   sqlite.c opens, commits and closes; sqlite_schema.c migrates; sqlite_statement.c and sqlite_insert.c hold the prepared statements;
+ *          sqlite_write.c turns effects into them; sqlite_log.c keeps the log ahead of the commits and
+ *          sqlite_vfs.c writes it in large pieces;
  *          sqlite_load.c, sqlite_inbox.c and sqlite_idle.c do as named.
  * Threads: one at a time: the connection is opened without a mutex.
  * Fails:   functions that answer `int rc` give SQLite's extended result code, SQLITE_OK for success; SQLITE_NOTFOUND stands
@@ -18,6 +19,9 @@
 
 #include "gateway/base/err.h"
 #include "gateway/store/ballast.h"
+#include "gateway/store/over.h"
+#include "gateway/store/sqlite_statement.h"
+#include "gateway/store/sqlite_vfs.h"
 #include "gateway/store/store.h"
 
 #define SQLITE_STORE_BUSY_MS 200
@@ -29,82 +33,37 @@
 #define SQLITE_STORE_LOG_WRITE_BYTES (64 * 1024)
 #define SQLITE_STORE_DELETE_MAX 100   /* incidents in one call of idle */
 #define SQLITE_STORE_SWEEP_MAX 5000   /* other rows looked at in one call of idle */
-#define SQLITE_STORE_SWEEPS 3         /* tables swept by age */
+#define SQLITE_STORE_SWEEPS 4         /* tables swept by age */
 #define SQLITE_STORE_POLICIES_MAX 512 /* more versions than this are swept at open */
 
 extern const char schema_0001_sqlite[];
 extern const char schema_0002_sqlite[];
-
-enum query {
-    QUERY_BEGIN,
-    QUERY_COMMIT,
-    QUERY_ROLLBACK,
-    QUERY_META,
-    QUERY_EVENT,
-    QUERY_ALERT_INSERT,
-    QUERY_ALERT_COUNT,
-    QUERY_ALERT_STATE,
-    QUERY_ALERT_ALL,
-    QUERY_ALERT_OVER,
-    QUERY_ALERT_FIND,
-    QUERY_INCIDENT_INSERT,
-    QUERY_INCIDENT_UPDATE,
-    QUERY_INCIDENT_TURN,
-    QUERY_INCIDENT_MOVE,
-    QUERY_INCIDENT_CLOSED,
-    QUERY_NOTIFICATION,
-    QUERY_CLAIM,
-    QUERY_CLAIM_BODY,
-    QUERY_ATTEMPT_START,
-    QUERY_ATTEMPT_END,
-    QUERY_OUTCOME_AGAIN,
-    QUERY_OUTCOME_END,
-    QUERY_PROVIDER_ID,
-    QUERY_TIMELINE,
-    QUERY_POLICY,
-    QUERY_INBOX_APPEND,
-    QUERY_INBOX_DROP,
-    QUERY_READ,
-    QUERY_FIND_NOTIFICATION,
-    QUERY_FIND_DETAILS_FIRING,
-    QUERY_FIND_DETAILS_OLDEST,
-    QUERY_FIND_PROVIDER_ID,
-    QUERY_COUNT,
-};
+extern const char schema_0003_sqlite[];
+extern const char schema_0004_sqlite[];
+extern const char schema_0005_sqlite[];
+extern const char schema_0006_sqlite[];
+extern const char schema_0007_sqlite[];
 
 struct sqlite_store {
     struct store store;
     sqlite3 *db;
+    struct vfs vfs;
     char *path;
     int lock_fd;
     struct ballast ballast;
+    struct over over;
     sqlite3_stmt *queries[QUERY_COUNT];
+    sqlite3_stmt *inserts[INSERT_COUNT][SQLITE_STORE_ROW_SIZES];
     int wal_pages;                      /* in the log after the last commit */
     int checkpointed_pages;             /* of these, already in the database */
     int64_t log_bytes;                  /* of the log's file, written ahead */
-    uint64_t inbox_taken;               /* up to here taken, not yet committed */
     int64_t incidents_swept;            /* up to here looked at by this round of idle */
     int64_t swept[SQLITE_STORE_SWEEPS]; /* the same for each of its other tables */
-    bool sweep_again; /* incidents have left since the walk over the events began */
+    bool sweep_again;       /* incidents have left since the walk over the events began */
+    int64_t quarantine_cut; /* rows that this batch pushes out */
+    struct metric *quarantine_cut_total;
     bool broken;
 };
-
-/* One use of a prepared statement: bind in the order of its parameters, then run. Texts are borrowed until then. */
-struct binding {
-    sqlite3_stmt *statement;
-    int place;
-    int rc;
-};
-
-int queries_prepare(struct sqlite_store *store, struct err *err);
-void queries_finalize(struct sqlite_store *store);
-struct binding binding_start(struct sqlite_store *store, enum query query);
-void bind_text(struct binding *binding, const char *text); /* NULL is "" */
-void bind_i64(struct binding *binding, int64_t value);
-void bind_u64(struct binding *binding, uint64_t value);
-void bind_bytes(struct binding *binding, const void *bytes, size_t count); /* NULL is NULL */
-int binding_run(struct binding *binding);
-int query_run(struct sqlite_store *store, enum query query); /* one without parameters */
 
 /* Text of a failed call into *err, with the file and what was tried; returns -1. */
 int sqlite_fail(sqlite3 *db, const char *path, int rc, const char *what, struct err *err);
@@ -134,11 +93,20 @@ int sqlite_find_provider_id(void *self, const char *channel, const char *provide
 int sqlite_find_alert(void *self, const char *source, const char *key, uint64_t *out_incident,
                       struct err *err);
 
-int sqlite_closed_at(void *self, uint64_t number, int64_t *out_resolved_at_ms, struct err *err);
+int sqlite_last_alert(void *self, const char *source, const char *key, struct arena *arena,
+                      struct alert_row *out_row, struct err *err);
+int sqlite_closed(void *self, uint64_t number, struct arena *arena, struct incident_row *out_row,
+                  bool *out_found, struct err *err);
+int sqlite_last_told(void *self, const char *contact, struct store_told *out_told, struct err *err);
+
+int write_mark(struct sqlite_store *store, const struct mark_row *row);
+int sqlite_give_mark(sqlite3_stmt *statement, const struct store_sink *sink, struct err *err);
+int sqlite_find_mark(void *self, enum mark_kind kind, const char *name, struct arena *arena,
+                     struct mark_row *out_row, struct err *err);
 
 int sqlite_inbox_append(void *self, const struct store_inbox_item *items, size_t count,
                         struct err *err);
-int sqlite_inbox_take(void *self, size_t max, struct arena *arena,
+int sqlite_inbox_take(void *self, uint64_t after, size_t max, struct arena *arena,
                       struct store_inbox_item **out_items, size_t *out_count, struct err *err);
 
 void sqlite_checkpoint(struct sqlite_store *store);

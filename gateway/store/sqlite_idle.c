@@ -118,7 +118,7 @@ struct sweep {
     const char *deletions[2];
 };
 
-enum { SWEEP_EVENTS, SWEEP_TIMELINE, SWEEP_NOTIFICATIONS };
+enum { SWEEP_EVENTS, SWEEP_TIMELINE, SWEEP_NOTIFICATIONS, SWEEP_QUARANTINE };
 
 static const struct sweep sweeps[SQLITE_STORE_SWEEPS] = {
     [SWEEP_EVENTS] = {.find = "SELECT id, at_ms FROM events WHERE id > ?1 ORDER BY id LIMIT ?2",
@@ -136,6 +136,9 @@ static const struct sweep sweeps[SQLITE_STORE_SWEEPS] = {
               "incident = 0 AND ended_at_ms <> 0 AND id > ?1 AND id <= ?2)",
               "DELETE FROM notifications WHERE incident = 0 AND ended_at_ms <> 0 AND "
               "id > ?1 AND id <= ?2"}},
+    [SWEEP_QUARANTINE] = {.find =
+                              "SELECT id, at_ms FROM quarantine WHERE id > ?1 ORDER BY id LIMIT ?2",
+                          .deletions = {"DELETE FROM quarantine WHERE id > ?1 AND id <= ?2"}},
 };
 
 /* The last id of a run of old rows behind `after`; `after` itself when there is none. */
@@ -162,9 +165,30 @@ static int find_old_rows(struct sqlite_store *store, const char *sql, int64_t ke
     return rc == SQLITE_DONE || rc == SQLITE_ROW ? SQLITE_OK : rc;
 }
 
+/* Messages of providers that nobody will send again. */
+#define OLD_HEARD                                                                                  \
+    "kind = 'heard' AND at_ms < (SELECT max(at_ms) FROM marks WHERE kind = 'heard') - ?1"
+
+static int find_old_heard(struct sqlite_store *store, bool *out_any)
+{
+    sqlite3_stmt *statement = NULL;
+    int rc = sqlite3_prepare_v2(store->db, "SELECT 1 FROM marks WHERE " OLD_HEARD " LIMIT 1", -1,
+                                &statement, NULL);
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_bind_int64(statement, 1, STORE_HEARD_KEEP_MS);
+    }
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(statement);
+    }
+    *out_any = rc == SQLITE_ROW;
+    (void)sqlite3_finalize(statement); /* repeats the step's code */
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
 struct old_rows {
     struct old_incidents incidents;
     int64_t last[SQLITE_STORE_SWEEPS];
+    bool heard;
     bool any;
 };
 
@@ -177,6 +201,10 @@ static int find_old(struct sqlite_store *store, int64_t keep_before_ms, struct o
                            &out_old->last[i]);
         out_old->any = out_old->any || out_old->last[i] != store->swept[i];
     }
+    if (rc == SQLITE_OK) {
+        rc = find_old_heard(store, &out_old->heard);
+        out_old->any = out_old->any || out_old->heard;
+    }
     return rc;
 }
 
@@ -185,6 +213,9 @@ static int delete_old(struct sqlite_store *store, const struct old_rows *old)
     int rc = query_run(store, QUERY_BEGIN);
     if (rc == SQLITE_OK) {
         rc = delete_incidents(store, &old->incidents);
+    }
+    if (rc == SQLITE_OK && old->heard) {
+        rc = run_range(store->db, "DELETE FROM marks WHERE " OLD_HEARD, STORE_HEARD_KEEP_MS, 0);
     }
     for (int i = 0; i < SQLITE_STORE_SWEEPS && rc == SQLITE_OK; i++) {
         if (old->last[i] != store->swept[i]) {

@@ -61,7 +61,7 @@ static int take_rows(sqlite3_stmt *statement, size_t max, struct arena *arena,
     return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-int sqlite_inbox_take(void *self, size_t max, struct arena *arena,
+int sqlite_inbox_take(void *self, uint64_t after, size_t max, struct arena *arena,
                       struct store_inbox_item **out_items, size_t *out_count, struct err *err)
 {
     struct sqlite_store *store = self;
@@ -73,7 +73,7 @@ int sqlite_inbox_take(void *self, size_t max, struct arena *arena,
                                 "ORDER BY sequence",
                                 -1, &statement, NULL);
     if (rc == SQLITE_OK) {
-        rc = sqlite3_bind_int64(statement, 1, (int64_t)store->inbox_taken);
+        rc = sqlite3_bind_int64(statement, 1, (int64_t)after);
     }
     if (rc == SQLITE_OK) {
         rc = take_rows(statement, max, arena, items, &count);
@@ -81,9 +81,6 @@ int sqlite_inbox_take(void *self, size_t max, struct arena *arena,
     (void)sqlite3_finalize(statement); /* repeats the step's code */
     if (rc != SQLITE_OK) {
         return sqlite_fail(store->db, store->path, rc, "inbox", err);
-    }
-    if (count > 0) {
-        store->inbox_taken = items[count - 1].sequence;
     }
     *out_items = items;
     *out_count = count;

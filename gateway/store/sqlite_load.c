@@ -2,7 +2,10 @@
 #include "gateway/store/sqlite.h"
 #include "gateway/store/sqlite_row.h"
 
-#define LIVE_NUMBERS "(SELECT number FROM incidents WHERE live = 1)"
+/* Live incidents by the two indexes that lead to them: what is open is live. */
+#define LIVE_NUMBERS                                                                               \
+    "(SELECT number FROM incidents WHERE open = 1 UNION ALL "                                      \
+    "SELECT number FROM incidents WHERE live = 1 AND open = 0)"
 #define UNFINISHED "ended_at_ms = 0 AND state IN ('pending', 'claimed')"
 
 static int give_policy(sqlite3_stmt *statement, const struct store_sink *sink, struct err *err)
@@ -62,7 +65,10 @@ struct load_part {
 
 #define SELECT_POLICIES                                                                            \
     "SELECT hash, name, text FROM policies WHERE hash IN "                                         \
-    "(SELECT policy_hash FROM incidents WHERE live = 1) ORDER BY rowid"
+    "(SELECT policy_hash FROM incidents WHERE number IN " LIVE_NUMBERS ") ORDER BY rowid"
+
+#define SELECT_MARKS                                                                               \
+    "SELECT kind, name, value, at_ms FROM marks WHERE kind <> 'heard' ORDER BY kind, name"
 
 static const struct load_part load_parts[] = {
     {.what = "load policies",
@@ -70,8 +76,9 @@ static const struct load_part load_parts[] = {
      .sql_many = SELECT_POLICIES,
      .give = give_policy},
     {.what = "load incidents",
-     .sql_few = "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE live = 1 ORDER BY number",
-     .sql_many = "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE +live = 1 ORDER BY number",
+     .sql_few = "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE number IN " LIVE_NUMBERS
+                " ORDER BY number",
+     .sql_many = "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE live = 1 ORDER BY number",
      .give = give_incident},
     {.what = "load alerts",
      .sql_few = "SELECT " ALERT_COLUMNS ALERT_SHORT " FROM alerts WHERE id IN "
@@ -86,17 +93,23 @@ static const struct load_part load_parts[] = {
      .sql_many = "SELECT " NOTIFICATION_COLUMNS NOTIFICATION_SHORT " FROM notifications WHERE "
                  "(" UNFINISHED ") OR +incident IN " LIVE_NUMBERS " ORDER BY id",
      .give = give_notification},
+    {.what = "load marks",
+     .sql_few = SELECT_MARKS,
+     .sql_many = SELECT_MARKS,
+     .give = sqlite_give_mark},
 };
 
 static int read_many(struct sqlite_store *store, bool *out_many, struct err *err)
 {
     sqlite3_stmt *statement = NULL;
     int result = 0;
-    int rc = sqlite3_prepare_v2(store->db,
-                                "SELECT (SELECT count(*) FROM incidents WHERE live = 1) * 4 > "
-                                "(SELECT max(number) FROM incidents) - "
-                                "(SELECT min(number) FROM incidents)",
-                                -1, &statement, NULL);
+    int rc =
+        sqlite3_prepare_v2(store->db,
+                           "SELECT ((SELECT count(*) FROM incidents WHERE open = 1) + "
+                           "(SELECT count(*) FROM incidents WHERE live = 1 AND open = 0)) * 4 > "
+                           "(SELECT max(number) FROM incidents) - "
+                           "(SELECT min(number) FROM incidents)",
+                           -1, &statement, NULL);
     if (rc == SQLITE_OK) {
         rc = sqlite3_step(statement);
     }
@@ -157,6 +170,31 @@ int sqlite_read_meta(void *self, struct store_meta *out_meta, struct err *err)
     return result;
 }
 
+/* Once: this is the only writer, and a commit that was refused has put too much into it at most. */
+static int load_over(struct sqlite_store *store, struct err *err)
+{
+    if (store->over.known) {
+        return 0;
+    }
+    sqlite3_stmt *statement = NULL;
+    over_begin(&store->over);
+    int rc = sqlite3_prepare_v2(store->db, "SELECT source, key FROM alerts WHERE over = 1", -1,
+                                &statement, NULL);
+    while (rc == SQLITE_OK || rc == SQLITE_ROW) {
+        rc = sqlite3_step(statement);
+        if (rc == SQLITE_ROW) {
+            over_add(&store->over, (const char *)sqlite3_column_text(statement, 0),
+                     (const char *)sqlite3_column_text(statement, 1));
+        }
+    }
+    (void)sqlite3_finalize(statement); /* repeats the step's code */
+    if (rc != SQLITE_DONE) {
+        return sqlite_fail(store->db, store->path, rc, "load alerts that are over", err);
+    }
+    over_end(&store->over);
+    return 0;
+}
+
 static int load_all(struct sqlite_store *store, const struct store_sink *sink, struct err *err)
 {
     struct store_meta meta;
@@ -170,14 +208,13 @@ static int load_all(struct sqlite_store *store, const struct store_sink *sink, s
             return -1;
         }
     }
-    return 0;
+    return load_over(store, err);
 }
 
 /* In one transaction, so that somebody's hand in a SQL shell cannot come between two tables. */
 int sqlite_load(void *self, const struct store_sink *sink, struct err *err)
 {
     struct sqlite_store *store = self;
-    store->inbox_taken = 0; /* a reload means that what was taken was not applied */
     int rc = sqlite3_exec(store->db, "BEGIN", NULL, NULL, NULL);
     if (rc != SQLITE_OK) {
         return sqlite_fail(store->db, store->path, rc, "load", err);
@@ -330,6 +367,10 @@ int sqlite_find_alert(void *self, const char *source, const char *key, uint64_t 
     struct sqlite_store *store = self;
     struct binding b = binding_start(store, QUERY_ALERT_FIND);
     int64_t found = 0;
+    if (!over_may_have(&store->over, source, key)) {
+        *out_incident = 0;
+        return 0;
+    }
     bind_text(&b, source);
     bind_text(&b, key);
     if (read_found(store, &b, "alert by key", &found, err) != 0) {
@@ -339,10 +380,72 @@ int sqlite_find_alert(void *self, const char *source, const char *key, uint64_t 
     return 0;
 }
 
-int sqlite_closed_at(void *self, uint64_t number, int64_t *out_resolved_at_ms, struct err *err)
+int sqlite_last_alert(void *self, const char *source, const char *key, struct arena *arena,
+                      struct alert_row *out_row, struct err *err)
+{
+    struct sqlite_store *store = self;
+    struct binding b = binding_start(store, QUERY_ALERT_LAST);
+    bind_text(&b, source);
+    bind_text(&b, key);
+    int result = 0;
+    struct alert_row row = {.id = 0};
+    int rc = b.rc == SQLITE_OK ? sqlite3_step(b.statement) : b.rc;
+    if (rc == SQLITE_ROW) {
+        result = row_decode_alert(b.statement, &row, err);
+    } else if (rc != SQLITE_DONE) {
+        result = sqlite_fail(store->db, store->path, rc, "last alert", err);
+    }
+    if (result == 0) {
+        row_keep(&alert_shape, &row, arena);
+        *out_row = row;
+    }
+    (void)sqlite3_reset(b.statement); /* repeats the step's code */
+    return result;
+}
+
+int sqlite_closed(void *self, uint64_t number, struct arena *arena, struct incident_row *out_row,
+                  bool *out_found, struct err *err)
 {
     struct sqlite_store *store = self;
     struct binding b = binding_start(store, QUERY_INCIDENT_CLOSED);
+    struct incident_row row;
+    int result = 0;
+    bool found = false;
     bind_i64(&b, number <= INT64_MAX ? (int64_t)number : 0); /* 0 is no incident */
-    return read_found(store, &b, "closed incident", out_resolved_at_ms, err);
+    int rc = b.rc == SQLITE_OK ? sqlite3_step(b.statement) : b.rc;
+    if (rc == SQLITE_ROW) {
+        result = row_decode_incident(b.statement, &row, err);
+        found = result == 0;
+    } else if (rc != SQLITE_DONE) {
+        result = sqlite_fail(store->db, store->path, rc, "closed incident", err);
+    }
+    if (found) {
+        row_keep(&incident_shape, &row, arena);
+        *out_row = row;
+    }
+    (void)sqlite3_reset(b.statement); /* repeats the step's code */
+    *out_found = found;
+    return result;
+}
+
+int sqlite_last_told(void *self, const char *contact, struct store_told *out_told, struct err *err)
+{
+    struct sqlite_store *store = self;
+    struct binding b = binding_start(store, QUERY_LAST_TOLD);
+    struct store_told told = {.notification = 0};
+    bind_text(&b, contact);
+    int rc = b.rc == SQLITE_OK ? sqlite3_step(b.statement) : b.rc;
+    if (rc == SQLITE_ROW) {
+        told = (struct store_told){
+            .notification = (uint64_t)sqlite3_column_int64(b.statement, 0),
+            .incident = (uint64_t)sqlite3_column_int64(b.statement, 1),
+            .due_at_ms = sqlite3_column_int64(b.statement, 2),
+        };
+    }
+    (void)sqlite3_reset(b.statement); /* repeats the step's code */
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
+        return sqlite_fail(store->db, store->path, rc, "last notification", err);
+    }
+    *out_told = told;
+    return 0;
 }

@@ -25,16 +25,17 @@ static int64_t used_bytes(const struct sqlite_store *store)
     return HEADER_BYTES + (int64_t)store->wal_pages * FRAME_BYTES;
 }
 
-static int write_zeros(sqlite3_file *file, int64_t from, int64_t to)
+static int write_zeros(sqlite3_file *file, sqlite3_int64 from, sqlite3_int64 to)
 {
     static const char zeros[SQLITE_STORE_LOG_WRITE_BYTES];
     int rc = SQLITE_OK;
     while (from < to && rc == SQLITE_OK) {
-        int64_t count = to - from < (int64_t)sizeof(zeros) ? to - from : (int64_t)sizeof(zeros);
+        sqlite3_int64 count =
+            to - from < (sqlite3_int64)sizeof(zeros) ? to - from : (sqlite3_int64)sizeof(zeros);
         rc = file->pMethods->xWrite(file, zeros, (int)count, from);
         from += count;
     }
-    return rc;
+    return rc == SQLITE_OK ? file->pMethods->xFileSize(file, &from) : rc; /* which it waits for */
 }
 
 void sqlite_log_reserve(struct sqlite_store *store)

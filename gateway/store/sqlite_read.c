@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "gateway/base/text.h"
 #include "gateway/store/row_shape.h"
 #include "gateway/store/sqlite.h"
 #include "gateway/store/sqlite_row.h"
@@ -104,6 +105,11 @@ static int decode_attempt(sqlite3_stmt *statement, void *out_row, struct err *er
     return row_decode_attempt(statement, out_row, err);
 }
 
+static int decode_quarantine(sqlite3_stmt *statement, void *out_row, struct err *err)
+{
+    return row_decode_quarantine(statement, out_row, err);
+}
+
 static int prepare(const struct question *question, const char *sql, sqlite3_stmt **out_statement,
                    struct err *err)
 {
@@ -178,42 +184,72 @@ static int ask(const struct question *question, const char *sql, const uint64_t 
 
 /* Incidents. */
 
+/* The newest numbers that one of the indexes leads to. A row is open, or lingers (live, but not open), or is over. */
+#define NUMBERS(where)                                                                             \
+    "SELECT number FROM (SELECT number FROM incidents " where                                      \
+    " AND number < ?1 ORDER BY number DESC LIMIT ?3)"
+#define OVER "INDEXED BY incidents_over WHERE live = 0"
+#define OPEN "INDEXED BY incidents_open WHERE open = 1"
+#define LINGERING "INDEXED BY incidents_lingering WHERE live = 1 AND open = 0"
+#define OF_POLICY " AND policy = ?2"
+#define ROWS(numbers)                                                                              \
+    "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE number IN (" numbers ") ORDER BY number "    \
+    "DESC"
+#define AND_ALSO " UNION ALL "
+
+static const char incidents_all[] =
+    "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE number < ?1 ORDER BY number DESC";
+static const char incidents_of_policy[] = ROWS(
+    NUMBERS(OVER OF_POLICY) AND_ALSO NUMBERS(OPEN OF_POLICY) AND_ALSO NUMBERS(LINGERING OF_POLICY));
+static const char incidents_open_of_policy[] = ROWS(NUMBERS(OPEN OF_POLICY));
+static const char incidents_open[] = ROWS(NUMBERS(OPEN));
+/* In a storm nearly all of the newest are open, and walking those is quicker than to sort what the index gives. */
+static const char incidents_open_newest[] =
+    "SELECT " INCIDENT_COLUMNS " FROM (SELECT * FROM incidents WHERE number < ?1 "
+    "ORDER BY number DESC LIMIT 1000) WHERE open = 1 ORDER BY number DESC";
+
+static int ask_incidents(const struct question *question, const struct incident_filter *filter,
+                         const char *sql, void **out_rows, size_t *out_count, struct err *err)
+{
+    bool from_newest = filter->before == 0 || filter->before > INT64_MAX;
+    sqlite3_stmt *statement = NULL;
+    if (prepare(question, sql, &statement, err) != 0) {
+        return -1;
+    }
+    int rc = sqlite3_bind_int64(statement, 1, from_newest ? INT64_MAX : (int64_t)filter->before);
+    int parameter_count = sqlite3_bind_parameter_count(statement);
+    if (rc == SQLITE_OK && parameter_count > 1 && filter->policy_or_null != NULL) {
+        rc = sqlite3_bind_text(statement, 2, filter->policy_or_null, -1, SQLITE_STATIC);
+    }
+    if (rc == SQLITE_OK && parameter_count > 2) {
+        rc = sqlite3_bind_int64(statement, 3, (sqlite3_int64)question->limit);
+    }
+    if (rc != SQLITE_OK) {
+        (void)sqlite3_finalize(statement); /* nothing was stepped */
+        return sqlite_fail(question->reader->db, question->reader->path, rc, question->what, err);
+    }
+    return collect(question, statement, out_rows, out_count, err);
+}
+
 static int read_incidents(struct store_reader *reader, const struct incident_filter *filter,
                           struct arena *arena, struct incident_row **out_rows, size_t *out_count,
                           struct err *err)
 {
-    static const char *const sql[2][2] = {
-        {"SELECT " INCIDENT_COLUMNS " FROM incidents WHERE number < ?1 ORDER BY number DESC",
-         "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE number < ?1 AND policy = ?2 "
-         "ORDER BY number DESC"},
-        {"SELECT " INCIDENT_COLUMNS " FROM incidents WHERE live = 1 AND open = 1 AND "
-         "number < ?1 ORDER BY number DESC",
-         "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE live = 1 AND open = 1 AND "
-         "number < ?1 AND policy = ?2 ORDER BY number DESC"},
-    };
     const struct question question = {.reader = sqlite_of(reader),
                                       .arena = arena,
                                       .what = "read incidents",
                                       .shape = &incident_shape,
                                       .decode = decode_incident,
                                       .limit = reader_limit(filter->limit)};
-    bool by_policy = filter->policy_or_null != NULL;
-    bool from_newest = filter->before == 0 || filter->before > INT64_MAX;
-    int64_t before = from_newest ? INT64_MAX : (int64_t)filter->before;
-    sqlite3_stmt *statement = NULL;
-    if (prepare(&question, sql[filter->open_only][by_policy], &statement, err) != 0) {
-        return -1;
-    }
-    int rc = sqlite3_bind_int64(statement, 1, before);
-    if (rc == SQLITE_OK && by_policy) {
-        rc = sqlite3_bind_text(statement, 2, filter->policy_or_null, -1, SQLITE_STATIC);
-    }
-    if (rc != SQLITE_OK) {
-        (void)sqlite3_finalize(statement); /* nothing was stepped */
-        return sqlite_fail(question.reader->db, question.reader->path, rc, question.what, err);
-    }
     void *rows = NULL;
-    int result = collect(&question, statement, &rows, out_count, err);
+    const char *sql = filter->open_only ? incidents_open_newest : incidents_all;
+    if (filter->policy_or_null != NULL) {
+        sql = filter->open_only ? incidents_open_of_policy : incidents_of_policy;
+    }
+    int result = ask_incidents(&question, filter, sql, &rows, out_count, err);
+    if (result == 0 && sql == incidents_open_newest && *out_count < question.limit) {
+        result = ask_incidents(&question, filter, incidents_open, &rows, out_count, err);
+    }
     if (result == 0) {
         *out_rows = rows;
     }
@@ -330,6 +366,86 @@ static int read_attempts(struct store_reader *reader, uint64_t notification, str
     return result;
 }
 
+static int read_quarantine(struct store_reader *reader, uint64_t before, size_t limit,
+                           struct arena *arena, struct quarantine_row **out_rows, size_t *out_count,
+                           struct err *err)
+{
+    const struct question question = {.reader = sqlite_of(reader),
+                                      .arena = arena,
+                                      .what = "read quarantine",
+                                      .shape = &quarantine_shape,
+                                      .decode = decode_quarantine,
+                                      .limit = reader_limit(limit)};
+    void *rows = NULL;
+    int result = ask(&question,
+                     "SELECT " QUARANTINE_COLUMNS QUARANTINE_ID " FROM quarantine WHERE id < ?1 "
+                     "ORDER BY id DESC",
+                     (const uint64_t[3]){before == 0 ? INT64_MAX : before}, &rows, out_count, err);
+    if (result == 0) {
+        *out_rows = rows;
+    }
+    return result;
+}
+
+/* Sessions of brokers. */
+
+static int ask_broker(struct sqlite_reader *reader, const char *sql, const char *broker,
+                      sqlite3_stmt **out_statement, struct err *err)
+{
+    int rc = sqlite3_prepare_v2(reader->db, sql, -1, out_statement, NULL);
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_bind_text(*out_statement, 1, broker, -1, SQLITE_STATIC);
+    }
+    return rc == SQLITE_OK ? 0 : sqlite_fail(reader->db, reader->path, rc, "read session", err);
+}
+
+/* Whole marks only: a row that somebody has cut by hand gives what is whole in it. */
+static void add_marks(struct strbuf *marks, const void *bytes, int count)
+{
+    if (bytes != NULL && count > 0) {
+        strbuf_add_bytes(marks, bytes, (size_t)(count - count % DELIVERY_MARK_BYTES));
+    }
+}
+
+static int read_session_rows(struct sqlite_reader *reader, sqlite3_stmt *statement,
+                             struct arena *arena, struct known_session *out, struct err *err)
+{
+    struct strbuf marks;
+    struct id id;
+    int rc = SQLITE_ROW;
+    strbuf_init(&marks, SESSION_MARK_BYTES_MAX);
+    while ((rc = sqlite3_step(statement)) == SQLITE_ROW) {
+        if (!out->found) {
+            out->found = id_parse((const char *)sqlite3_column_text(statement, 0), &id) == 0;
+            memcpy(out->id, id.bytes, sizeof(out->id));
+            out->filters = arena_strdup(arena, (const char *)sqlite3_column_text(statement, 1));
+        }
+        const void *bytes = sqlite3_column_blob(statement, 2);
+        add_marks(&marks, bytes, sqlite3_column_bytes(statement, 2));
+    }
+    out->mark_count = marks.length / DELIVERY_MARK_BYTES;
+    out->marks = arena_copy(arena, strbuf_text(&marks), marks.length);
+    strbuf_clear(&marks);
+    return rc == SQLITE_DONE ? 0 : sqlite_fail(reader->db, reader->path, rc, "read session", err);
+}
+
+static int read_session(struct store_reader *base, const char *broker, struct arena *arena,
+                        struct known_session *out_session, struct err *err)
+{
+    struct sqlite_reader *reader = sqlite_of(base);
+    struct known_session session = {.filters = ""};
+    sqlite3_stmt *statement = NULL;
+    int result = ask_broker(reader, SESSION_SQL("?1"), broker, &statement, err);
+    if (result == 0) {
+        result = read_session_rows(reader, statement, arena, &session, err);
+    }
+    (void)sqlite3_finalize(statement); /* repeats the step's code */
+    if (result == 0) {
+        *out_session = session;
+    }
+    return result;
+}
+
 /* Timeline. */
 
 static int read_timeline(struct store_reader *reader, uint64_t incident, size_t limit,
@@ -405,6 +521,8 @@ static const struct store_reader_ops reader_ops = {
     .notifications = read_notifications,
     .notification = read_notification,
     .attempts = read_attempts,
+    .quarantine = read_quarantine,
+    .session = read_session,
     .timeline_after = read_timeline_after,
     .timeline_last = read_timeline_last,
     .close = reader_close,

@@ -55,3 +55,9 @@ int row_decode_attempt(sqlite3_stmt *statement, struct attempt_row *out_row, str
     struct cells cells = {.ops = &cells_ops, .self = statement};
     return cells_attempt(&cells, out_row, err);
 }
+
+int row_decode_quarantine(sqlite3_stmt *statement, struct quarantine_row *out_row, struct err *err)
+{
+    struct cells cells = {.ops = &cells_ops, .self = statement};
+    return cells_quarantine(&cells, out_row, err);
+}

@@ -18,10 +18,6 @@ static const char *const query_sql[QUERY_COUNT] = {
     [QUERY_ROLLBACK] = "ROLLBACK",
     [QUERY_META] = "UPDATE meta SET engine_time_ms = ?1, next_incident = ?2, "
                    "next_notification = ?3, next_alert = ?4 WHERE id = 1 AND epoch = ?5",
-    [QUERY_EVENT] = "INSERT INTO events (uuid, at_ms, source, key, action, severity, disposition, "
-                    "incident) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-    [QUERY_ALERT_INSERT] = "INSERT INTO alerts (" ALERT_COLUMNS ALERT_LONG
-                           ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     /* One more occurrence and nothing else: the columns of the index stay out of it. */
     [QUERY_ALERT_COUNT] = "UPDATE alerts SET last_at_ms = ?8, count = ?10 WHERE id = ?1 AND "
                           "incident = ?2 AND state = ?5 AND severity = ?6 AND first_at_ms = ?7 "
@@ -32,31 +28,28 @@ static const char *const query_sql[QUERY_COUNT] = {
     [QUERY_ALERT_ALL] = "UPDATE alerts SET incident = ?2, state = ?5, severity = ?6, "
                         "first_at_ms = ?7, last_at_ms = ?8, resolved_at_ms = ?9, count = ?10, "
                         "summary = ?11, labels = ?12, details = ?13, links = ?14 WHERE id = ?1",
-    [QUERY_ALERT_OVER] = "UPDATE alerts SET over = 1 WHERE incident = ?1 AND over = 0",
+    [QUERY_ALERT_OVER] = "UPDATE alerts SET over = 1 WHERE incident = ?1 AND over = 0 "
+                         "RETURNING source, key",
     [QUERY_ALERT_FIND] = "SELECT incident FROM alerts WHERE over = 1 AND source = ?1 AND key = ?2 "
                          "ORDER BY id DESC LIMIT 1",
-    [QUERY_INCIDENT_INSERT] =
-        "INSERT INTO incidents (" INCIDENT_COLUMNS INCIDENT_OPEN
-        ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
-        "?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28)",
+    [QUERY_ALERT_LAST] = "SELECT " ALERT_COLUMNS ALERT_LONG " FROM alerts WHERE over = 1 AND "
+                         "source = ?1 AND key = ?2 ORDER BY id DESC LIMIT 1",
     /* Nearly always open and live stay as they are, and no index has to be touched. */
     [QUERY_INCIDENT_UPDATE] =
         "UPDATE incidents SET " INCIDENT_SET " WHERE number = ?1 AND live = ?11 AND open = ?28",
     [QUERY_INCIDENT_TURN] =
         "UPDATE incidents SET " INCIDENT_SET ", live = ?11, open = ?28 WHERE number = ?1",
     [QUERY_INCIDENT_MOVE] = "UPDATE incidents SET policy = ?2, group_key = ?3 WHERE number = ?1",
-    [QUERY_INCIDENT_CLOSED] = "SELECT resolved_at_ms FROM incidents WHERE number = ?1 AND live = 0",
-    [QUERY_NOTIFICATION] = "INSERT INTO notifications (" NOTIFICATION_COLUMNS NOTIFICATION_LONG
-                           ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
-                           "?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)",
+    [QUERY_INCIDENT_CLOSED] =
+        "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE number = ?1 AND live = 0",
+    [QUERY_LAST_TOLD] = "SELECT id, incident, due_at_ms FROM notifications "
+                        "INDEXED BY notifications_told WHERE contact = ?1 AND " STATE_TOLD
+                        " ORDER BY id DESC LIMIT 1",
     [QUERY_CLAIM] = "UPDATE notifications SET state = 'claimed', attempt_count = ?2 WHERE id = ?1",
     [QUERY_CLAIM_BODY] =
         "UPDATE notifications SET state = 'claimed', attempt_count = ?2, "
         "body_hash = ?3, content_type = ?4, subject = ?5, body = ?6, snapshot = '' "
         "WHERE id = ?1",
-    /* History, not state: an attempt counted twice must not stop the engine. */
-    [QUERY_ATTEMPT_START] = "INSERT OR REPLACE INTO attempts VALUES (?1, ?2, ?3, ?4, ?5, 0, '', "
-                            "'', '')",
     [QUERY_ATTEMPT_END] = "UPDATE attempts SET ended_at_ms = ?3, outcome = ?4, reason = ?5, "
                           "detail = ?6 WHERE notification = ?1 AND attempt = ?2",
     [QUERY_OUTCOME_AGAIN] = "UPDATE notifications SET state = ?2, reason = ?3, next_at_ms = ?4 "
@@ -65,12 +58,20 @@ static const char *const query_sql[QUERY_COUNT] = {
         "UPDATE notifications SET state = ?2, reason = ?3, next_at_ms = ?4, ended_at_ms = ?5, "
         "body = NULL, snapshot = '' WHERE id = ?1",
     [QUERY_PROVIDER_ID] = "UPDATE notifications SET provider_id = ?2 WHERE id = ?1",
-    [QUERY_TIMELINE] = "INSERT INTO timeline (incident, at_ms, kind, actor, credential, text, "
-                       "data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [QUERY_POLICY] = "INSERT INTO policies (hash, name, text) VALUES (?1, ?2, ?3) "
                      "ON CONFLICT (hash) DO NOTHING",
+    [QUERY_QUARANTINE] =
+        "INSERT INTO quarantine (" QUARANTINE_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [QUERY_QUARANTINE_CUT] = "DELETE FROM quarantine WHERE id <= ?1",
+    [QUERY_SESSION] = "INSERT INTO mqtt_sessions (broker, session, filters) VALUES (?1, ?2, ?3) "
+                      "ON CONFLICT (broker) DO UPDATE SET session = ?2, filters = ?3",
+    [QUERY_DELIVERIES] = "INSERT INTO mqtt_deliveries (broker, sequence, session, marks) "
+                         "SELECT ?1, coalesce(max(sequence), 0) + 1, ?2, ?3 FROM mqtt_deliveries "
+                         "WHERE broker = ?1",
+    [QUERY_DELIVERIES_CUT] = "DELETE FROM mqtt_deliveries WHERE broker = ?1 AND sequence <= "
+                             "(SELECT max(sequence) FROM mqtt_deliveries WHERE broker = ?1) - ?2",
     [QUERY_INBOX_APPEND] = "INSERT INTO inbox (uuid, bytes) VALUES (?1, ?2)",
-    [QUERY_INBOX_DROP] = "DELETE FROM inbox WHERE sequence <= ?1",
+    [QUERY_INBOX_DROP] = "DELETE FROM inbox WHERE sequence = ?1",
     [QUERY_READ] = "BEGIN",
     [QUERY_FIND_NOTIFICATION] = SQLITE_FIND_NOTIFICATION,
     [QUERY_FIND_DETAILS_FIRING] = "SELECT details, links FROM alerts WHERE incident = ?1 "
@@ -79,6 +80,11 @@ static const char *const query_sql[QUERY_COUNT] = {
                                   "ORDER BY id LIMIT 1",
     [QUERY_FIND_PROVIDER_ID] = "SELECT id FROM notifications WHERE provider_id = ?1 AND "
                                "channel = ?2 AND provider_id <> '' ORDER BY id DESC LIMIT 1",
+    [QUERY_MARK] =
+        "INSERT INTO marks (kind, name, value, at_ms) VALUES (?1, ?2, ?3, ?4) ON CONFLICT "
+        "(kind, name) DO UPDATE SET value = excluded.value, at_ms = excluded.at_ms",
+    [QUERY_MARK_GONE] = "DELETE FROM marks WHERE kind = ?1 AND name = ?2",
+    [QUERY_MARK_FIND] = "SELECT value, at_ms FROM marks WHERE kind = ?1 AND name = ?2",
 };
 
 int queries_prepare(struct sqlite_store *store, struct err *err)
@@ -90,11 +96,12 @@ int queries_prepare(struct sqlite_store *store, struct err *err)
             return sqlite_fail(store->db, store->path, rc, query_sql[i], err);
         }
     }
-    return 0;
+    return inserts_prepare(store, err);
 }
 
 void queries_finalize(struct sqlite_store *store)
 {
+    inserts_finalize(store);
     for (int i = 0; i < QUERY_COUNT; i++) {
         (void)sqlite3_finalize(store->queries[i]); /* repeats the last step's code */
         store->queries[i] = NULL;

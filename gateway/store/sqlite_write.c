@@ -2,8 +2,7 @@
 #include "gateway/store/sqlite.h"
 #include "gateway/system/id.h"
 
-static void bind_uuid(struct binding *binding, const unsigned char bytes[16],
-                      char text[ID_TEXT_BYTES])
+void bind_uuid(struct binding *binding, const unsigned char bytes[16], char text[ID_TEXT_BYTES])
 {
     struct id id;
     for (size_t i = 0; i < sizeof(id.bytes); i++) {
@@ -19,23 +18,8 @@ static int update_run(struct sqlite_store *store, struct binding *binding)
     return rc == SQLITE_OK && sqlite3_changes(store->db) == 0 ? SQLITE_NOTFOUND : rc;
 }
 
-static int write_event(struct sqlite_store *store, const struct event_row *row)
-{
-    char uuid[ID_TEXT_BYTES];
-    struct binding b = binding_start(store, QUERY_EVENT);
-    bind_uuid(&b, row->id, uuid);
-    bind_i64(&b, row->at_ms);
-    bind_text(&b, row->source);
-    bind_text(&b, row->key);
-    bind_text(&b, event_action_name(row->action));
-    bind_text(&b, severity_name(row->severity));
-    bind_text(&b, disposition_name(row->disposition));
-    bind_u64(&b, row->incident);
-    return binding_run(&b);
-}
-
 /* The parameters of all alert queries; those without the texts use the first ten. */
-static void bind_alert(struct binding *b, const struct alert_row *row, bool with_texts)
+void bind_alert(struct binding *b, const struct alert_row *row, bool with_texts)
 {
     bind_u64(b, row->id);
     bind_u64(b, row->incident);
@@ -55,13 +39,8 @@ static void bind_alert(struct binding *b, const struct alert_row *row, bool with
     }
 }
 
-static int write_alert(struct sqlite_store *store, const struct alert_row *row, bool insert)
+static int update_alert(struct sqlite_store *store, const struct alert_row *row)
 {
-    if (insert) {
-        struct binding b = binding_start(store, QUERY_ALERT_INSERT);
-        bind_alert(&b, row, true);
-        return binding_run(&b);
-    }
     if (!row->text_unchanged) {
         struct binding b = binding_start(store, QUERY_ALERT_ALL);
         bind_alert(&b, row, true);
@@ -79,8 +58,7 @@ static int write_alert(struct sqlite_store *store, const struct alert_row *row, 
 }
 
 /* The parameters of all incident queries; `uuid` has to last until the run. */
-static void bind_incident(struct binding *b, const struct incident_row *row,
-                          char uuid[ID_TEXT_BYTES])
+void bind_incident(struct binding *b, const struct incident_row *row, char uuid[ID_TEXT_BYTES])
 {
     bind_u64(b, row->number);
     bind_uuid(b, row->uuid, uuid);
@@ -117,7 +95,16 @@ static int close_incident(struct sqlite_store *store, const struct incident_row 
 {
     struct binding b = binding_start(store, QUERY_ALERT_OVER);
     bind_u64(&b, row->number);
-    return binding_run(&b);
+    int rc = b.rc;
+    while (rc == SQLITE_OK || rc == SQLITE_ROW) {
+        rc = sqlite3_step(b.statement);
+        if (rc == SQLITE_ROW) {
+            over_add(&store->over, (const char *)sqlite3_column_text(b.statement, 0),
+                     (const char *)sqlite3_column_text(b.statement, 1));
+        }
+    }
+    (void)sqlite3_reset(b.statement); /* repeats the step's code */
+    return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
 static int move_incident(struct sqlite_store *store, const struct incident_row *row)
@@ -149,49 +136,6 @@ static int update_incident(struct sqlite_store *store, const struct incident_row
     return rc;
 }
 
-static int write_incident(struct sqlite_store *store, const struct incident_row *row, bool insert)
-{
-    if (!insert) {
-        return update_incident(store, row);
-    }
-    char uuid[ID_TEXT_BYTES];
-    struct binding b = binding_start(store, QUERY_INCIDENT_INSERT);
-    bind_incident(&b, row, uuid);
-    return binding_run(&b);
-}
-
-static int write_notification(struct sqlite_store *store, const struct notification_row *row)
-{
-    struct binding b = binding_start(store, QUERY_NOTIFICATION);
-    bind_u64(&b, row->id);
-    bind_u64(&b, row->incident);
-    bind_text(&b, notification_kind_name(row->kind));
-    bind_i64(&b, row->climb);
-    bind_text(&b, row->step);
-    bind_i64(&b, row->repetition);
-    bind_text(&b, row->contact);
-    bind_text(&b, row->channel);
-    bind_text(&b, row->address);
-    bind_text(&b, row->key);
-    bind_text(&b, severity_name(row->severity));
-    bind_text(&b, notification_state_name(row->state));
-    bind_text(&b, row->reason);
-    bind_i64(&b, row->created_at_ms);
-    bind_i64(&b, row->due_at_ms);
-    bind_i64(&b, row->next_at_ms);
-    bind_i64(&b, row->expires_at_ms);
-    bind_i64(&b, row->token_expires_at_ms);
-    bind_i64(&b, row->attempt_count);
-    bind_i64(&b, row->ended_at_ms);
-    bind_text(&b, row->provider_id);
-    bind_text(&b, row->body_hash);
-    bind_text(&b, row->content_type);
-    bind_text(&b, row->subject);
-    bind_text(&b, row->snapshot);
-    bind_bytes(&b, row->body, row->body_count);
-    return binding_run(&b);
-}
-
 static int write_claim(struct sqlite_store *store, const struct claim_row *row)
 {
     struct binding b = binding_start(store, row->body == NULL ? QUERY_CLAIM : QUERY_CLAIM_BODY);
@@ -203,17 +147,7 @@ static int write_claim(struct sqlite_store *store, const struct claim_row *row)
         bind_text(&b, row->subject);
         bind_bytes(&b, row->body, row->body_count);
     }
-    int rc = update_run(store, &b);
-    if (rc != SQLITE_OK) {
-        return rc;
-    }
-    b = binding_start(store, QUERY_ATTEMPT_START);
-    bind_u64(&b, row->notification);
-    bind_i64(&b, row->attempt);
-    bind_i64(&b, row->at_ms);
-    bind_i64(&b, row->deadline_mono_ms);
-    bind_text(&b, row->boot_id);
-    return binding_run(&b);
+    return update_run(store, &b);
 }
 
 static int write_state(struct sqlite_store *store, const struct outcome_row *row)
@@ -252,19 +186,6 @@ static int write_outcome(struct sqlite_store *store, const struct outcome_row *r
     return rc;
 }
 
-static int write_timeline(struct sqlite_store *store, const struct timeline_row *row)
-{
-    struct binding b = binding_start(store, QUERY_TIMELINE);
-    bind_u64(&b, row->incident);
-    bind_i64(&b, row->at_ms);
-    bind_text(&b, row->kind);
-    bind_text(&b, row->actor);
-    bind_text(&b, row->credential);
-    bind_text(&b, row->text);
-    bind_text(&b, row->data);
-    return binding_run(&b);
-}
-
 static int write_policy(struct sqlite_store *store, const struct policy_row *row)
 {
     struct binding b = binding_start(store, QUERY_POLICY);
@@ -274,25 +195,131 @@ static int write_policy(struct sqlite_store *store, const struct policy_row *row
     return binding_run(&b);
 }
 
-static int write_effect(struct sqlite_store *store, const struct effect *effect)
+static int write_quarantine(struct sqlite_store *store, const struct quarantine_row *row)
+{
+    char uuid[ID_TEXT_BYTES];
+    struct binding b = binding_start(store, QUERY_QUARANTINE);
+    bind_uuid(&b, row->uuid, uuid);
+    bind_i64(&b, row->at_ms);
+    bind_text(&b, row->source);
+    bind_text(&b, row->origin);
+    bind_text(&b, row->reason);
+    bind_bytes(&b, row->bytes, row->byte_count);
+    bind_u64(&b, row->size);
+    int rc = binding_run(&b);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    b = binding_start(store, QUERY_QUARANTINE_CUT);
+    bind_i64(&b, sqlite3_last_insert_rowid(store->db) - QUARANTINE_ROWS_MAX);
+    rc = binding_run(&b);
+    store->quarantine_cut += rc == SQLITE_OK ? sqlite3_changes(store->db) : 0;
+    return rc;
+}
+
+static int write_session(struct sqlite_store *store, const struct session *session)
+{
+    char uuid[ID_TEXT_BYTES];
+    struct binding b = binding_start(store, QUERY_SESSION);
+    bind_text(&b, session->broker);
+    bind_uuid(&b, session->id, uuid);
+    bind_text(&b, session->filters);
+    return binding_run(&b);
+}
+
+static int write_deliveries(struct sqlite_store *store, const struct deliveries_row *row)
+{
+    char uuid[ID_TEXT_BYTES];
+    struct binding b = binding_start(store, QUERY_DELIVERIES);
+    bind_text(&b, row->broker);
+    bind_uuid(&b, row->session, uuid);
+    bind_bytes(&b, row->marks, row->mark_bytes);
+    int rc = binding_run(&b);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    b = binding_start(store, QUERY_DELIVERIES_CUT);
+    bind_text(&b, row->broker);
+    bind_i64(&b, DELIVERY_ROWS_MAX);
+    return binding_run(&b);
+}
+
+/*
+ * Runs of new rows that wait to be written together. What an effect changes is flushed before it; entries of the timeline
+ * belong to nothing else and attempts only to outcomes, so these two gather over the whole batch, each in its order.
+ */
+struct pending {
+    struct rows rows;
+    struct rows attempts;
+    struct rows timeline;
+};
+
+static int add_claim(struct pending *pending, const struct claim_row *row)
+{
+    int rc = rows_flush(&pending->rows);
+    if (rc == SQLITE_OK) {
+        rc = write_claim(pending->rows.store, row);
+    }
+    return rc == SQLITE_OK ? rows_add(&pending->attempts, INSERT_ATTEMPT, row) : rc;
+}
+
+static int add_outcome(struct pending *pending, const struct outcome_row *row)
+{
+    int rc = rows_flush(&pending->rows);
+    for (size_t i = 0; i < pending->attempts.count && rc == SQLITE_OK; i++) {
+        const struct claim_row *claim = pending->attempts.items[i];
+        if (claim->notification == row->notification) {
+            rc = rows_flush(&pending->attempts);
+        }
+    }
+    return rc == SQLITE_OK ? write_outcome(pending->rows.store, row) : rc;
+}
+
+static int add_alert(struct pending *pending, const struct alert_row *row, bool insert)
+{
+    if (insert) {
+        return rows_add(&pending->rows, INSERT_ALERT, row);
+    }
+    int rc = rows_flush(&pending->rows);
+    return rc == SQLITE_OK ? update_alert(pending->rows.store, row) : rc;
+}
+
+static int add_incident(struct pending *pending, const struct incident_row *row, bool insert)
+{
+    if (insert) {
+        return rows_add(&pending->rows, INSERT_INCIDENT, row);
+    }
+    int rc = rows_flush(&pending->rows);
+    return rc == SQLITE_OK ? update_incident(pending->rows.store, row) : rc;
+}
+
+static int write_effect(struct pending *pending, const struct effect *effect)
 {
     switch (effect->kind) {
     case EFFECT_EVENT:
-        return write_event(store, effect->u.event);
+        return rows_add(&pending->rows, INSERT_EVENT, effect->u.event);
     case EFFECT_ALERT:
-        return write_alert(store, effect->u.alert, effect->insert);
+        return add_alert(pending, effect->u.alert, effect->insert);
     case EFFECT_INCIDENT:
-        return write_incident(store, effect->u.incident, effect->insert);
+        return add_incident(pending, effect->u.incident, effect->insert);
     case EFFECT_NOTIFICATION:
-        return write_notification(store, effect->u.notification);
+        return rows_add(&pending->rows, INSERT_NOTIFICATION, effect->u.notification);
     case EFFECT_CLAIM:
-        return write_claim(store, effect->u.claim);
+        return add_claim(pending, effect->u.claim);
     case EFFECT_OUTCOME:
-        return write_outcome(store, effect->u.outcome);
+        return add_outcome(pending, effect->u.outcome);
     case EFFECT_TIMELINE:
-        return write_timeline(store, effect->u.timeline);
+        return rows_add(&pending->timeline, INSERT_TIMELINE, effect->u.timeline);
     case EFFECT_POLICY:
-        return write_policy(store, effect->u.policy);
+        return write_policy(pending->rows.store, effect->u.policy);
+    case EFFECT_QUARANTINE:
+        return write_quarantine(pending->rows.store, effect->u.quarantine);
+    case EFFECT_SESSION:
+        return write_session(pending->rows.store, effect->u.session);
+    case EFFECT_DELIVERIES:
+        return write_deliveries(pending->rows.store, effect->u.deliveries);
+    case EFFECT_MARK:
+        return write_mark(pending->rows.store, effect->u.mark);
     case EFFECT_KIND_COUNT:
         break;
     }
@@ -300,54 +327,45 @@ static int write_effect(struct sqlite_store *store, const struct effect *effect)
     return SQLITE_MISUSE;
 }
 
-static uint64_t effect_id(const struct effect *effect)
+static int missing(const struct sqlite_store *store, const struct effect *effect, struct err *err)
 {
-    switch (effect->kind) {
-    case EFFECT_ALERT:
-        return effect->u.alert->id;
-    case EFFECT_INCIDENT:
-        return effect->u.incident->number;
-    case EFFECT_NOTIFICATION:
-        return effect->u.notification->id;
-    case EFFECT_CLAIM:
-        return effect->u.claim->notification;
-    case EFFECT_OUTCOME:
-        return effect->u.outcome->notification;
-    case EFFECT_TIMELINE:
-        return effect->u.timeline->incident;
-    case EFFECT_EVENT:
-    case EFFECT_POLICY:
-    case EFFECT_KIND_COUNT:
-        break;
+    const char *what = "notification";
+    uint64_t id = 0;
+    if (effect->kind == EFFECT_ALERT) {
+        what = "alert";
+        id = effect->u.alert->id;
+    } else if (effect->kind == EFFECT_INCIDENT) {
+        what = "incident";
+        id = effect->u.incident->number;
+    } else if (effect->kind == EFFECT_CLAIM) {
+        what = "claim of notification";
+        id = effect->u.claim->notification;
+    } else if (effect->kind == EFFECT_OUTCOME) {
+        what = "outcome of notification";
+        id = effect->u.outcome->notification;
     }
-    return 0;
+    (void)err_set(err, ERR_CORRUPT, "store %s: %s %llu: no such row to update", store->path, what,
+                  (unsigned long long)id); /* the code says it */
+    return SQLITE_NOTFOUND;
 }
 
 int write_effects(struct sqlite_store *store, const struct effects *effects, struct err *err)
 {
-    static const char *const names[EFFECT_KIND_COUNT] = {
-        [EFFECT_EVENT] = "event",
-        [EFFECT_ALERT] = "alert",
-        [EFFECT_INCIDENT] = "incident",
-        [EFFECT_NOTIFICATION] = "notification",
-        [EFFECT_CLAIM] = "claim of notification",
-        [EFFECT_OUTCOME] = "outcome of notification",
-        [EFFECT_TIMELINE] = "timeline of incident",
-        [EFFECT_POLICY] = "policy",
-    };
-    for (size_t i = 0; i < effects->count; i++) {
-        const struct effect *effect = &effects->items[i];
-        int rc = write_effect(store, effect);
+    struct pending pending = {
+        .rows = {.store = store}, .attempts = {.store = store}, .timeline = {.store = store}};
+    int rc = SQLITE_OK;
+    for (size_t i = 0; i < effects->count && rc == SQLITE_OK; i++) {
+        rc = write_effect(&pending, &effects->items[i]);
         if (rc == SQLITE_NOTFOUND) {
-            (void)err_set(err, ERR_CORRUPT, "store %s: %s %llu: no such row to update", store->path,
-                          names[effect->kind],
-                          (unsigned long long)effect_id(effect)); /* the code says it */
-        } else if (rc != SQLITE_OK) {
-            (void)sqlite_fail(store->db, store->path, rc, names[effect->kind], err);
-        }
-        if (rc != SQLITE_OK) {
-            return rc;
+            return missing(store, &effects->items[i], err);
         }
     }
-    return SQLITE_OK;
+    struct rows *const left[] = {&pending.rows, &pending.attempts, &pending.timeline};
+    for (size_t i = 0; i < sizeof(left) / sizeof(left[0]) && rc == SQLITE_OK; i++) {
+        rc = rows_flush(left[i]);
+    }
+    if (rc != SQLITE_OK) {
+        (void)sqlite_fail(store->db, store->path, rc, "write", err); /* the code says it */
+    }
+    return rc;
 }

@@ -5,6 +5,7 @@
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
 #include "gateway/store/store_url.h"
+#include "gateway/system/metrics.h"
 
 static const char *const verdict_names[STORE_VERDICT_COUNT] = {
     [STORE_COMMITTED] = "committed",   [STORE_BUSY] = "busy",       [STORE_FULL] = "full",
@@ -15,6 +16,13 @@ const char *store_verdict_name(enum store_verdict verdict)
 {
     ASSERT((unsigned)verdict < STORE_VERDICT_COUNT);
     return verdict_names[verdict];
+}
+
+struct metric *quarantine_cut_metric(void)
+{
+    return metric_counter("escalated_quarantine_cut_total",
+                          "Rows that left the quarantine because newer ones filled it.", NULL,
+                          NULL);
 }
 
 static bool is_postgres(const char *url)

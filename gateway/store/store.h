@@ -59,9 +59,16 @@ struct store_meta {
 struct commit {
     const struct effects *effects;
     struct store_meta meta; /* meta.epoch must be the epoch this engine holds */
+    /* Items of the inbox whose effects these are: they leave in this transaction, and only by it. One that is not there any
+     * more: busy, nothing was applied. */
+    const uint64_t *applied; /* sequences, each once */
+    size_t applied_count;
 };
 
-/* Rows in this order: meta, policies (still referenced), live incidents, their alerts, their notifications. */
+/* How long an idle store keeps a MARK_HEARD behind the newest of them. */
+#define STORE_HEARD_KEEP_MS (INT64_C(7) * 86400000)
+
+/* Rows in this order: meta, policies (still referenced), live incidents, their alerts, their notifications, marks. */
 struct store_sink {
     void *self;
     void (*meta)(void *self, const struct store_meta *meta);
@@ -72,6 +79,7 @@ struct store_sink {
         const struct alert_row *row); /* of live incidents, by id; details and links are "" */
     /* Of live incidents, by id, plus every one pending or claimed. body, snapshot are NULL/"". */
     void (*notification)(void *self, const struct notification_row *row);
+    void (*mark)(void *self, const struct mark_row *row); /* all kinds but MARK_HEARD */
 };
 
 /* An input taken in by a node that does not hold the engine: kept as bytes until the engine takes it. */
@@ -91,6 +99,13 @@ struct stored_notification {
     const char *links;
 };
 
+/* What a contact was notified of. */
+struct store_told {
+    uint64_t notification;
+    uint64_t incident;
+    int64_t due_at_ms;
+};
+
 struct store;
 
 struct store_ops {
@@ -108,13 +123,21 @@ struct store_ops {
      * Asked for every new incident, so it must stay cheap. */
     int (*find_alert)(void *self, const char *source, const char *key, uint64_t *out_incident,
                       struct err *err);
-    /* When an incident that is no longer live was resolved; 0 when there is none of that number. */
-    int (*closed_at)(void *self, uint64_t number, int64_t *out_resolved_at_ms, struct err *err);
+    /* That alert itself, its texts in the arena; out_row->id 0 when there is none. Not on the way of every event. */
+    int (*last_alert)(void *self, const char *source, const char *key, struct arena *arena,
+                      struct alert_row *out_row, struct err *err);
+    /* ERR_NOT_FOUND when there is none; its texts in the arena. */
+    int (*find_mark)(void *self, enum mark_kind kind, const char *name, struct arena *arena,
+                     struct mark_row *out_row, struct err *err);
+    /* An incident that is no longer live, its texts in the arena. */
+    int (*closed)(void *self, uint64_t number, struct arena *arena, struct incident_row *out_row,
+                  bool *out_found, struct err *err);
+    /* The newest notification of a contact that a provider has taken; its id is 0 when there is none. */
+    int (*last_told)(void *self, const char *contact, struct store_told *out_told, struct err *err);
     int (*inbox_append)(void *self, const struct store_inbox_item *items, size_t count,
                         struct err *err);
-    /* The oldest that were not taken yet. They leave the store in the transaction of the next commit that answers
-     * committed, so apply them in it; after any other verdict they are taken again. */
-    int (*inbox_take)(void *self, size_t max, struct arena *arena,
+    /* The oldest behind the sequence `after`. They stay in the store until a commit names them as applied. */
+    int (*inbox_take)(void *self, uint64_t after, size_t max, struct arena *arena,
                       struct store_inbox_item **out_items, size_t *out_count, struct err *err);
     /* Housekeeping while idle: a short passive checkpoint; deletion of what is older than `keep_before_ms`. */
     void (*idle)(void *self, int64_t keep_before_ms);
@@ -145,6 +168,9 @@ int store_url_check(const char *url, struct err *err);
 /* One of them; ERR_NOT_FOUND when it is not there. */
 int store_notification(const struct store *store, uint64_t id, struct arena *arena,
                        struct stored_notification *out_item, struct err *err);
+
+/* Counts the rows that left the quarantine before their time, one metric for every store. */
+struct metric *quarantine_cut_metric(void);
 
 /* The makers behind store_open, also for tests. */
 int store_sqlite_open(const char *path, struct store **out_store, struct err *err);

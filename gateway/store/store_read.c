@@ -81,6 +81,19 @@ int store_read_attempts(struct store_reader *reader, uint64_t notification, stru
     return reader->ops->attempts(reader, notification, arena, out_rows, out_count, err);
 }
 
+int store_read_quarantine(struct store_reader *reader, uint64_t before, size_t limit,
+                          struct arena *arena, struct quarantine_row **out_rows, size_t *out_count,
+                          struct err *err)
+{
+    return reader->ops->quarantine(reader, before, limit, arena, out_rows, out_count, err);
+}
+
+int store_read_session(struct store_reader *reader, const char *broker, struct arena *arena,
+                       struct known_session *out_session, struct err *err)
+{
+    return reader->ops->session(reader, broker, arena, out_session, err);
+}
+
 int store_read_timeline_after(struct store_reader *reader, uint64_t after, size_t limit,
                               struct arena *arena, struct timeline_row **out_rows,
                               uint64_t **out_ids, size_t *out_count, struct err *err)

@@ -53,6 +53,20 @@ int store_read_notification(struct store_reader *reader, uint64_t id, struct are
                             struct notification_row *out_row, struct err *err);
 int store_read_attempts(struct store_reader *reader, uint64_t notification, struct arena *arena,
                         struct attempt_row **out_rows, size_t *out_count, struct err *err);
+/* Newest first; before: as for incidents. */
+int store_read_quarantine(struct store_reader *reader, uint64_t before, size_t limit,
+                          struct arena *arena, struct quarantine_row **out_rows, size_t *out_count,
+                          struct err *err);
+/* What is known of a broker's session; `found` false: nothing. */
+struct known_session {
+    bool found;
+    unsigned char id[16];
+    const char *filters;
+    const unsigned char *marks; /* of the messages taken last in it, the oldest first */
+    size_t mark_count;
+};
+int store_read_session(struct store_reader *reader, const char *broker, struct arena *arena,
+                       struct known_session *out_session, struct err *err);
 /* Timeline rows of all incidents with an id above `after`, oldest first: what /v1/stream follows. Ids rise in the order of
  * the commits and are never given twice. */
 int store_read_timeline_after(struct store_reader *reader, uint64_t after, size_t limit,

@@ -81,6 +81,16 @@ void digest_hmac_sha256(const void *key, size_t key_count, const void *data, siz
     EVP_MAC_CTX_free(hmac);
 }
 
+void digest_hmac_sha1(const void *key, size_t key_count, const void *data, size_t count,
+                      unsigned char out[DIGEST_SHA1_BYTES])
+{
+    size_t written = 0;
+    const unsigned char *done = EVP_Q_mac(
+        NULL, "HMAC", NULL, "SHA1", NULL, key_count > 0 ? key : (const void *)"", key_count,
+        count > 0 ? data : (const void *)"", count, out, DIGEST_SHA1_BYTES, &written);
+    ASSERT(done != NULL && written == DIGEST_SHA1_BYTES);
+}
+
 bool digest_equal(const void *a, size_t a_count, const void *b, size_t b_count)
 {
     return a_count == b_count && (a_count == 0 || CRYPTO_memcmp(a, b, a_count) == 0);

@@ -16,11 +16,16 @@
 
 #define DIGEST_BYTES 32
 #define DIGEST_HEX_BYTES 65 /* with NUL */
+#define DIGEST_SHA1_BYTES 20
 
 void digest_sha256(const void *data, size_t count, unsigned char out[DIGEST_BYTES]);
 const char *digest_sha256_hex(const void *data, size_t count, char out[DIGEST_HEX_BYTES]);
 void digest_hmac_sha256(const void *key, size_t key_count, const void *data, size_t count,
                         unsigned char out[DIGEST_BYTES]);
+
+/* For a provider that signs with nothing newer; as a MAC it holds. */
+void digest_hmac_sha1(const void *key, size_t key_count, const void *data, size_t count,
+                      unsigned char out[DIGEST_SHA1_BYTES]);
 
 /* True when both are the same bytes; time depends on the lengths only. */
 bool digest_equal(const void *a, size_t a_count, const void *b, size_t b_count);

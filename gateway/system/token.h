@@ -29,6 +29,17 @@ bool token_read(const char *text, uint64_t *out_notification);
 bool token_verify(const struct secret *key, const char *text, uint64_t notification,
                   const char *contact, int64_t expires_at_ms);
 
+/*
+ * A short code for media in which nobody types a token: TOKEN_CODE_BYTES - 1 characters, the first a letter, without
+ * vowels and without digits that look like letters, so that it is neither a word nor a number. Whoever checks one limits the
+ * tries: there are ten million.
+ */
+#define TOKEN_CODE_BYTES 6 /* with NUL */
+void token_code(const struct secret *key, uint64_t notification, const char *contact,
+                char out[TOKEN_CODE_BYTES]);
+/* Does the word of `count` bytes look like a code? The code in lower case. */
+bool token_code_read(const char *word, size_t count, char out[TOKEN_CODE_BYTES]);
+
 /* Read `path`, or make it (32 random bytes, 0600) when `may_create`. */
 int token_key_load(const char *path, bool may_create, struct secret *out_key, struct err *err);
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Us against a baseline in the same run: interleaved, medians, ratios, CPU per operation. Asserts no time.
 
-usage: bench.py BUILD_DIR [--smoke] [NAME...]     (names: intake batch connections peer wire delivery memory)
+usage: bench.py BUILD_DIR [--smoke] [NAME...]     (names: intake batch connections peer wire delivery smtp memory mqtt)
 """
 
 import http.client
@@ -23,6 +23,7 @@ sys.path.insert(0, str(HERE.parent / "support"))
 BUILD = pathlib.Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else pathlib.Path("build")
 os.environ["ESCALATED_BUILD"] = str(BUILD)
 from daemon import Daemon, wait_for  # noqa: E402
+from mosquitto import Mosquitto  # noqa: E402
 
 SMOKE = "--smoke" in sys.argv
 ROUNDS = 1 if SMOKE else 5
@@ -243,6 +244,68 @@ def bench_batch():
                f"{median(cpu):.1f} us CPU an event;", median(ours) / median(bare), 0.60)
 
 
+def queue_up(broker, keys, count):
+    """Leaves so many messages with the broker, for whoever has a session there."""
+    lines = "".join(json.dumps({"action": "trigger", "key": keys(i), "severity": "error",
+                                "summary": "Checkout fails for one customer in three",
+                                "labels": {"service": "storefront", "region": "eu", "host": "web-17", "team": "shop",
+                                           "env": "prod"}}) + "\n" for i in range(count))
+    subprocess.run([*broker.client("mosquitto_pub"), "-t", "plant/1/alarm", "-q", "1", "-l"], input=lines.encode(),
+                   check=True, timeout=300)
+
+
+def consume_durably(folder, broker, keys, count):
+    """Messages a second, and microseconds of CPU a message of the whole daemon."""
+    config = CONFIG.format(token=TOKEN, url="http://127.0.0.1:9/none", rung=HELD) + \
+        f"\n[mqtt plant]\nurl = {broker.url}\n[source press]\nbroker = plant\ntopic = plant/+/alarm\nincidents_max = 1000000\n"
+    d = Daemon(folder, config).start()
+
+    def taken():
+        text = d.request("GET", "/metrics").body.decode()
+        return int(re.search(r'^escalated_events_total\{action="trigger"\} (\d+)', text, re.M).group(1))
+    wait_for(lambda: "connected to the broker" in d.log_text(), "the session")
+    assert d.stop() == 0
+    queue_up(broker, keys, count)
+    d.start()
+    wait_for(lambda: taken() > 0, "the first message")
+    begin, already, cpu = time.monotonic(), taken(), cpu_seconds(d.process.pid)
+    wait_for(lambda: taken() >= count, "all messages", 120)
+    seconds, cpu = time.monotonic() - begin, cpu_seconds(d.process.pid) - cpu
+    assert d.stop() == 0
+    return (count - already) / seconds, cpu / (count - already) * 1e6
+
+
+def consume_barely(broker, keys, count):
+    command = [BUILD / "tests" / "bench_bare_mqtt", str(broker.port), "plant/+/alarm"]
+    subprocess.run([*command, "0"], check=True, timeout=60, stdout=subprocess.DEVNULL)
+    queue_up(broker, keys, count)
+    begin = time.monotonic()
+    cpu = subprocess.run([*command, str(count)], check=True, timeout=300, capture_output=True, text=True).stdout.split()[-1]
+    return count / (time.monotonic() - begin), float(cpu)
+
+
+def bench_mqtt():
+    """A queue at the broker, taken in one go: what a store costs a consumer."""
+    count = 5000 if SMOKE else 40000
+    for what, keys in (("known keys", lambda i: f"key-{i % 1000}"), ("every event a new incident", lambda i: f"key-{i}")):
+        ours, bare = [], []
+        for _ in range(ROUNDS):
+            broker = Mosquitto(settings={"autosave_on_changes": "false", "log_type": "error"}).start()
+            with Temp() as folder:
+                try:
+                    ours.append(consume_durably(folder, broker, keys, count))
+                finally:
+                    broker.remove()
+            broker = Mosquitto(settings={"autosave_on_changes": "false", "log_type": "error"}).start()
+            try:
+                bare.append(consume_barely(broker, keys, count))
+            finally:
+                broker.remove()
+        (rate, cpu), (bare_rate, bare_cpu) = ([median(column) for column in zip(*rows)] for rows in (ours, bare))
+        report("MQTT intake", f"{what}: {rate:.0f}/s durable, without a store {bare_rate:.0f}/s;", rate / bare_rate, 0.80)
+        report("MQTT intake", f"{what}: {cpu:.1f} us CPU a message (without a store {bare_cpu:.1f}), target <= 12")
+
+
 def bench_connections():
     for connections in (128, 129, 256, 1024):
         with Temp() as folder:
@@ -333,6 +396,48 @@ def bench_delivery():
             sink.stop()
     report("webhook deliveries", f"{median(ours):.0f}/s with durable outcomes, bare libcurl {median(bare):.0f}/s;",
            median(ours) / median(bare), 0.40)
+
+
+class SmtpSink:
+    """Postfix's own: it takes everything and keeps nothing."""
+
+    def __init__(self):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.address = f"127.0.0.1:{self.port}"
+        user = ["-u", "nobody"] if os.getuid() == 0 else []
+        self.process = subprocess.Popen(["/usr/sbin/smtp-sink", *user, self.address, "256"])
+
+        def ready():
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                return True
+            except OSError:
+                return False
+        wait_for(ready, "smtp-sink")
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(30)
+
+
+def bench_smtp():
+    """The mail channel with its helper programs against bare libesmtp loops, as many sessions of as many messages."""
+    count = 2000 if SMOKE else 20000
+    for sessions, per_session in ((1, 20), (2, 20)):
+        ours, bare = [], []
+        for _ in range(ROUNDS):
+            sink = SmtpSink()
+            shape = [sink.address, str(count), str(per_session), str(sessions), "2000"]
+            for rates, command in ((ours, ["bench_own_smtp", BUILD / "lib" / "escalated" / "email.so"]),
+                                   (bare, ["bench_bare_smtp"])):
+                line = subprocess.run([BUILD / "tests" / command[0], *command[1:], *shape], capture_output=True, text=True,
+                                      check=True, timeout=300).stdout
+                rates.append(count / float(line.split()[0]))
+            sink.stop()
+        report("mail", f"{sessions} session(s) of {per_session}: {median(ours):.0f}/s, bare libesmtp {median(bare):.0f}/s;",
+               median(ours) / median(bare), 0.70)
 
 
 def bench_memory():

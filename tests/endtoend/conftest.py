@@ -9,6 +9,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from daemon import Daemon  # noqa: E402
 from postgres import Postgres  # noqa: E402
 from receiver import Receiver  # noqa: E402
+from smtp import SmtpServer  # noqa: E402
 from twilio import Twilio  # noqa: E402
 
 
@@ -54,6 +55,19 @@ def receiver():
 
     def make(script=None, tls=None):
         made.append(Receiver(script, tls))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.stop()
+
+
+@pytest.fixture
+def smtp():
+    made = []
+
+    def make(**options):
+        made.append(SmtpServer(**options))
         return made[-1]
 
     yield make

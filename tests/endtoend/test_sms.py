@@ -90,7 +90,7 @@ def test_what_is_sent(daemon, twilio):
     wait_state(d, number, "accepted")
     [message] = peer.messages
     assert message["to"] == ANN and message["from"] == NUMBER
-    assert message["status_callback"] == f"{PUBLIC_URL}/receipt/sms"
+    assert message["status_callback"] == f"{PUBLIC_URL}/receipt/sms?n=1"
     assert 1700 <= message["validity"] <= 1800, "the notification's horizon"
     head, verb, link = message["body"].split("\n")
     assert head == f'CRITICAL p1 #{number}: Größe - "voll" [97 %]'

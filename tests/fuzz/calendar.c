@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "gateway/base/assert.h"
-#include "gateway/calendar/calendar.h"
+#include "gateway/calendar/reader.h"
 #include "tests/fuzz/fuzz.h"
 
 static const struct zone *find_zone(void *self, const char *name)
@@ -23,8 +23,8 @@ int fuzz_one(const uint8_t *data, size_t count)
                                              .from_ms = INT64_C(1767225600000),   /* 2026 */
                                              .until_ms = INT64_C(1798761600000)}; /* 2027 */
     arena_init(&arena);
-    if (calendar_read((const char *)data, count, &options, &arena, &shifts, &shift_count, &err) !=
-        0)
+    if (calendar_reader_read((const char *)data, count, &options, &arena, &shifts, &shift_count,
+                             &err) != 0)
         ASSERT(err.text[0] != '\0');
     for (size_t i = 0; i < shift_count; i++) {
         ASSERT(shifts[i].from_ms < shifts[i].until_ms && shifts[i].until_ms > options.from_ms);

@@ -15,7 +15,7 @@ int fuzz_one(const uint8_t *data, size_t count)
     struct reply reply = {0};
     char *text = fuzz_text(data + 1, count - 1);
     arena_init(&arena);
-    grammar_parse(text, (enum grammar_context)(data[0] % (GRAMMAR_OTHER + 1)), &arena, &reply);
+    grammar_parse(text, (enum grammar_context)(data[0] % (GRAMMAR_ADDRESSED + 1)), &arena, &reply);
     ASSERT(reply.command_count <= REPLY_COMMANDS_MAX);
     ASSERT(reply.raw != NULL && strlen(reply.raw) <= strlen(text));
     for (size_t i = 0; i < reply.command_count; i++) {

@@ -19,7 +19,7 @@ static const char *const mood_names[MOOD_COUNT] = {
 };
 
 struct held { /* what delivery holds for one notification */
-    bool offered, ready, started;
+    bool offered, ready, started, vouched;
     int64_t attempt;
     char body[BODY_BYTES];
     char key[NOTIFICATION_KEY_BYTES];
@@ -318,4 +318,14 @@ void channels_die(struct channels *channels)
 int channels_sent_count(const struct channels *channels, uint64_t notification)
 {
     return notification < channels->held_count ? channels->held[notification].sent : 0;
+}
+
+void channels_vouch(struct channels *channels, uint64_t notification)
+{
+    held_of(channels, notification)->vouched = true;
+}
+
+bool channels_was_vouched(const struct channels *channels, uint64_t notification)
+{
+    return notification < channels->held_count && channels->held[notification].vouched;
 }

@@ -51,5 +51,8 @@ void channels_die(struct channels *channels);
 
 /* How often the message really went out. */
 int channels_sent_count(const struct channels *channels, uint64_t notification);
+/* A receipt said that it was delivered, whether it was sent or not. */
+void channels_vouch(struct channels *channels, uint64_t notification);
+bool channels_was_vouched(const struct channels *channels, uint64_t notification);
 
 #endif

@@ -304,7 +304,7 @@ static void observe(struct oracle *oracle, const struct effects *effects, bool t
         const struct effect *effect = &effects->items[i];
         struct o_incident *whose = NULL;
         const char *line = NULL;
-        switch (effect->kind) {
+        switch ((int)effect->kind) {
         case EFFECT_CLAIM:
             apply_claim(oracle, effect->u.claim);
             break;
@@ -328,11 +328,7 @@ static void observe(struct oracle *oracle, const struct effects *effects, bool t
             observe_sent(oracle, effect->u.notification);
             line = oracle->observed.items[oracle->observed.count - 1];
             break;
-        case EFFECT_EVENT:
-        case EFFECT_ALERT:
-        case EFFECT_INCIDENT:
-        case EFFECT_POLICY:
-        case EFFECT_KIND_COUNT:
+        default:
             break;
         }
         if (timed && line != NULL && whose != NULL &&

@@ -6,6 +6,7 @@
 
 struct tape {
     struct store store;
+    struct store_ops ops; /* those of the real store, but for two */
     struct store *inner;
     struct store *mirror;
     const char *path;
@@ -18,17 +19,8 @@ struct tape {
     struct commit commit; /* the last one, while its fate is unknown */
 };
 
-#define INNER(self) (((struct tape *)(self))->inner)
-
-static int tape_read_meta(void *self, struct store_meta *out_meta, struct err *err)
-{
-    return INNER(self)->ops->read_meta(INNER(self)->self, out_meta, err);
-}
-
-static int tape_load(void *self, const struct store_sink *sink, struct err *err)
-{
-    return INNER(self)->ops->load(INNER(self)->self, sink, err);
-}
+/* The real store's own operations are called with its own self: only the commit must find its way back here. */
+static struct tape *current;
 
 static void write_mirror(struct tape *tape, const struct commit *commit)
 {
@@ -51,7 +43,7 @@ static void note_applied(struct tape *tape, const struct commit *commit)
 
 static enum store_verdict tape_commit(void *self, const struct commit *commit, struct err *err)
 {
-    struct tape *tape = self;
+    struct tape *tape = current;
     bool fails = tape->commits_left == 1;
     tape->commits_left -= tape->commits_left > 0 ? 1 : 0;
     tape->asked = true;
@@ -60,53 +52,14 @@ static enum store_verdict tape_commit(void *self, const struct commit *commit, s
         (void)err_set(err, ERR_SYSTEM, "made to fail");
         return tape->verdict;
     }
-    enum store_verdict verdict = tape->inner->ops->commit(tape->inner->self, commit, err);
+    enum store_verdict verdict = tape->inner->ops->commit(self, commit, err);
     tape->applied = verdict == STORE_COMMITTED;
     tape->doubtful = verdict == STORE_BROKEN || verdict == STORE_UNKNOWN;
     if (tape->applied)
         note_applied(tape, commit);
+    if (fails && tape->applied)
+        (void)err_set(err, ERR_SYSTEM, "made to fail afterwards");
     return fails && tape->applied ? tape->verdict : verdict;
-}
-
-static int tape_notifications(void *self, const uint64_t *ids, size_t count, struct arena *arena,
-                              struct stored_notification *out_items, struct err *err)
-{
-    return INNER(self)->ops->notifications(INNER(self)->self, ids, count, arena, out_items, err);
-}
-
-static int tape_find_provider_id(void *self, const char *channel, const char *provider_id,
-                                 uint64_t *out_notification, struct err *err)
-{
-    return INNER(self)->ops->find_provider_id(INNER(self)->self, channel, provider_id,
-                                              out_notification, err);
-}
-
-static int tape_find_alert(void *self, const char *source, const char *key, uint64_t *out_incident,
-                           struct err *err)
-{
-    return INNER(self)->ops->find_alert(INNER(self)->self, source, key, out_incident, err);
-}
-
-static int tape_closed_at(void *self, uint64_t number, int64_t *out_resolved_at_ms, struct err *err)
-{
-    return INNER(self)->ops->closed_at(INNER(self)->self, number, out_resolved_at_ms, err);
-}
-
-static int tape_inbox_append(void *self, const struct store_inbox_item *items, size_t count,
-                             struct err *err)
-{
-    return INNER(self)->ops->inbox_append(INNER(self)->self, items, count, err);
-}
-
-static int tape_inbox_take(void *self, size_t max, struct arena *arena,
-                           struct store_inbox_item **out_items, size_t *out_count, struct err *err)
-{
-    return INNER(self)->ops->inbox_take(INNER(self)->self, max, arena, out_items, out_count, err);
-}
-
-static void tape_idle(void *self, int64_t keep_before_ms)
-{
-    INNER(self)->ops->idle(INNER(self)->self, keep_before_ms);
 }
 
 static void tape_close_op(void *self)
@@ -114,39 +67,31 @@ static void tape_close_op(void *self)
     (void)self; /* tape_close does it */
 }
 
-static bool tape_has_room(void *self)
+static int open_inner(struct tape *tape, struct err *err)
 {
-    return store_has_room(INNER(self));
+    int verdict = tape->path != NULL ? store_sqlite_open(tape->path, &tape->inner, err)
+                                     : store_memory_open(&tape->inner, err);
+    if (verdict != 0)
+        return -1;
+    tape->ops = *tape->inner->ops;
+    tape->ops.commit = tape_commit;
+    tape->ops.close = tape_close_op;
+    tape->store = (struct store){.ops = &tape->ops, .self = tape->inner->self};
+    return 0;
 }
-
-static const struct store_ops tape_ops = {
-    .read_meta = tape_read_meta,
-    .load = tape_load,
-    .commit = tape_commit,
-    .notifications = tape_notifications,
-    .find_provider_id = tape_find_provider_id,
-    .find_alert = tape_find_alert,
-    .closed_at = tape_closed_at,
-    .inbox_append = tape_inbox_append,
-    .inbox_take = tape_inbox_take,
-    .idle = tape_idle,
-    .close = tape_close_op,
-    .has_room = tape_has_room,
-};
 
 int tape_open(const char *path_or_null, struct tape **out_tape, struct err *err)
 {
     struct tape *tape = heap_alloc(sizeof(*tape));
-    tape->store = (struct store){.ops = &tape_ops, .self = tape};
     tape->path = path_or_null;
-    int verdict = path_or_null != NULL ? store_sqlite_open(path_or_null, &tape->inner, err)
-                                       : store_memory_open(&tape->inner, err);
+    int verdict = open_inner(tape, err);
     if (verdict == 0 && path_or_null != NULL)
         verdict = store_memory_open(&tape->mirror, err);
     if (verdict != 0) {
         tape_close(tape);
         return -1;
     }
+    current = tape;
     *out_tape = tape;
     return 0;
 }
@@ -200,7 +145,7 @@ int tape_reopen(struct tape *tape, bool *out_applied, struct err *err)
     if (tape->inner != NULL)
         store_close(tape->inner);
     tape->inner = NULL;
-    if (store_sqlite_open(tape->path, &tape->inner, err) != 0)
+    if (open_inner(tape, err) != 0)
         return -1;
     if (tape->doubtful && is_there(tape, err)) {
         *out_applied = true;

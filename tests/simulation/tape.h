@@ -3,6 +3,7 @@
  *
  * Shape:   tape_open -> tape_store for the engine; before a step tape_rewind, in it tape_watch's function.
  * Owns:    the stores behind it.
+ * Threads: one tape at a time in a process.
  * Fails:   a planned failure happens at one commit, before or after it was applied.
  */
 #ifndef ESCALATED_SIMULATION_TAPE_H

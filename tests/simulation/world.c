@@ -76,7 +76,7 @@ static void trace_effects(struct world *world, const struct effects *effects)
     for (size_t i = 0; i < effects->count; i++) {
         const struct effect *effect = &effects->items[i];
         char line[512] = "";
-        switch (effect->kind) {
+        switch ((int)effect->kind) {
         case EFFECT_TIMELINE:
             (void)snprintf(line, sizeof(line), "#%llu %s: %.300s",
                            (unsigned long long)effect->u.timeline->incident,
@@ -103,10 +103,7 @@ static void trace_effects(struct world *world, const struct effects *effects)
         case EFFECT_INCIDENT:
             hash = text_hash(hash, effect->u.incident->ladder, strlen(effect->u.incident->ladder));
             continue;
-        case EFFECT_EVENT:
-        case EFFECT_ALERT:
-        case EFFECT_POLICY:
-        case EFFECT_KIND_COUNT:
+        default:
             continue;
         }
         hash = text_hash(hash, line, strlen(line));

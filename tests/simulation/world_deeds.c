@@ -130,6 +130,8 @@ static void do_receipt(struct world *world, struct rng *dice)
                                         .delivered = rng_chance(dice, 50),
                                         .reason = "receipt"}};
     world_number_input(world, &input, "delivery");
+    if (input.u.receipt.delivered)
+        channels_vouch(world->channels, input.u.receipt.notification);
     world_tell(world, "  receipt for %llu: %s", (unsigned long long)input.u.receipt.notification,
                input.u.receipt.delivered ? "delivered" : "failed");
     (void)world_step(world, &input, 1);

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "gateway/delivery/helpers.h"
+
 #define OPTIONS_MAX 32
 
 struct channel_ticket {
@@ -63,6 +65,33 @@ static void on_log(void *self, enum channel_log_level level, const char *text)
     (void)fprintf(stderr, "plugin (%d): %s\n", (int)level, text);
 }
 
+static int on_helper_open(void *self, const char *program, uint32_t process_max,
+                          struct channel_helper **out_helper, char *why, size_t why_size)
+{
+    (void)self;
+    return helper_open(HELPERS, program, process_max, out_helper, why, why_size);
+}
+
+static enum channel_helped on_helper_ask(void *self, struct channel_helper *helper,
+                                         const struct channel_exchange *exchange, char *why,
+                                         size_t why_size)
+{
+    (void)self;
+    return helper_ask(helper, exchange, why, why_size);
+}
+
+static void on_helper_stop(void *self, struct channel_helper *helper)
+{
+    (void)self;
+    helper_stop(helper);
+}
+
+static void on_helper_close(void *self, struct channel_helper *helper)
+{
+    (void)self;
+    helper_close(helper);
+}
+
 static void on_finish(void *self, struct channel_ticket *ticket,
                       const struct channel_result *result)
 {
@@ -72,6 +101,7 @@ static void on_finish(void *self, struct channel_ticket *ticket,
     out->count++;
     out->outcome = result->outcome;
     out->retry_after_ms = result->retry_after_ms;
+    out->peer_is_well = result->peer_is_well != 0;
     (void)snprintf(out->reason, sizeof out->reason, "%s",
                    result->reason == NULL ? "" : result->reason);
     (void)snprintf(out->detail, sizeof out->detail, "%s",
@@ -127,6 +157,10 @@ struct channel_host_fake *host_open(const struct channel_ops *ops, const char *n
         .state_dir = state_dir,
         .finish = on_finish,
         .receipt_url = "",
+        .helper_open = on_helper_open,
+        .helper_ask = on_helper_ask,
+        .helper_stop = on_helper_stop,
+        .helper_close = on_helper_close,
     };
     CHECK(pthread_mutex_init(&host->lock, NULL) == 0);
     CHECK(pthread_condattr_init(&attributes) == 0);

@@ -21,6 +21,7 @@ struct host_result {
     char detail[512];
     char provider_id[256];
     int64_t retry_after_ms;
+    bool peer_is_well;
 };
 
 struct channel_host_fake;

@@ -219,6 +219,7 @@ void batch_begin(struct batch *batch, struct store *store)
     struct err err = {0};
     arena_init(&batch->arena);
     effects_init(&batch->effects, &batch->arena);
+    batch->applied_count = 0;
     assert_int_equal(store->ops->read_meta(store->self, &batch->meta, &err), 0);
 }
 
@@ -265,15 +266,28 @@ void batch_timeline(struct batch *batch, struct timeline_row row)
     BATCH_ADD(batch, EFFECT_TIMELINE, true, timeline, row);
 }
 
+void batch_quarantine(struct batch *batch, struct quarantine_row row)
+{
+    BATCH_ADD(batch, EFFECT_QUARANTINE, true, quarantine, row);
+}
+
 void batch_policy(struct batch *batch, struct policy_row row)
 {
     BATCH_ADD(batch, EFFECT_POLICY, true, policy, row);
 }
 
+void batch_mark(struct batch *batch, struct mark_row row)
+{
+    BATCH_ADD(batch, EFFECT_MARK, true, mark, row);
+}
+
 enum store_verdict batch_commit(struct batch *batch, struct store *store)
 {
     struct err err = {0};
-    const struct commit commit = {.effects = &batch->effects, .meta = batch->meta};
+    const struct commit commit = {.effects = &batch->effects,
+                                  .meta = batch->meta,
+                                  .applied = batch->applied,
+                                  .applied_count = batch->applied_count};
     enum store_verdict verdict = store->ops->commit(store->self, &commit, &err);
     /* A verdict that refuses says why. */
     assert_int_equal(verdict == STORE_COMMITTED, err.text[0] == '\0');
@@ -370,6 +384,12 @@ static void note_notification(void *self, const struct notification_row *row)
     dump_notification(self, row);
 }
 
+static void note_mark(void *self, const struct mark_row *row)
+{
+    strbuf_printf(self, "mark %s %s=%s at=%lld\n", mark_kind_name(row->kind), row->name, row->value,
+                  (long long)row->at_ms);
+}
+
 char *world_text(struct store *store)
 {
     struct strbuf text;
@@ -382,6 +402,7 @@ char *world_text(struct store *store)
         .incident = note_incident,
         .alert = note_alert,
         .notification = note_notification,
+        .mark = note_mark,
     };
     int result = store->ops->load(store->self, &sink, &err);
     if (result != 0) {

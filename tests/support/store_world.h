@@ -31,6 +31,8 @@ struct batch {
     struct arena arena;
     struct effects effects;
     struct store_meta meta;
+    const uint64_t *applied; /* items of the inbox; the caller's */
+    size_t applied_count;
 };
 
 void batch_begin(struct batch *batch, struct store *store); /* meta as the store has it */
@@ -41,7 +43,9 @@ void batch_notification(struct batch *batch, struct notification_row row);
 void batch_claim(struct batch *batch, struct claim_row row);
 void batch_outcome(struct batch *batch, struct outcome_row row);
 void batch_timeline(struct batch *batch, struct timeline_row row);
+void batch_quarantine(struct batch *batch, struct quarantine_row row);
 void batch_policy(struct batch *batch, struct policy_row row);
+void batch_mark(struct batch *batch, struct mark_row row);
 enum store_verdict batch_commit(struct batch *batch, struct store *store); /* and ends it */
 void batch_end(struct batch *batch);
 

@@ -112,11 +112,52 @@ static const struct channel_ops file_ops = {
     .in_flight_max = 1024,
 };
 
+/* As much of plugin mqtt as the shipped folders use. */
+static const struct channel_option mqtt_options[] = {
+    {.key = "url", .type = CHANNEL_OPTION_TEXT, .max = 300, .default_text = NULL, .help = "."},
+    {.key = "topic", .type = CHANNEL_OPTION_TEXT, .max = 300, .default_text = "", .help = "."},
+    {.key = "reply_topic",
+     .type = CHANNEL_OPTION_TEXT,
+     .max = 300,
+     .default_text = "",
+     .help = "."},
+    {.key = NULL},
+};
+
+static const struct channel_ops mqtt_ops = {
+    .abi = CHANNEL_ABI,
+    .size = sizeof(struct channel_ops),
+    .name = "mqtt",
+    .format = "webhook",
+    .options = mqtt_options,
+    .in_flight_max = 64,
+};
+
+static const struct channel_option mail_options[] = {
+    {.key = "from", .type = CHANNEL_OPTION_TEXT, .help = "Sender."},
+    {.key = "reply_to", .type = CHANNEL_OPTION_TEXT, .default_text = "", .help = "Answers."},
+    {.key = NULL}};
+
+static const struct channel_ops letter_ops = {
+    .abi = CHANNEL_ABI,
+    .size = sizeof(struct channel_ops),
+    .name = "letter",
+    .format = "email",
+    .options = mail_options,
+    .in_flight_max = 8,
+};
+
 static const struct channel_ops *find(void *self, const char *plugin, struct err *err)
 {
     (void)self;
     if (text_equal(plugin, "probe")) {
         return &probe_ops;
+    }
+    if (text_equal(plugin, "mqtt")) {
+        return &mqtt_ops;
+    }
+    if (text_equal(plugin, "letter")) {
+        return &letter_ops;
     }
     if (text_equal(plugin, "file") || text_equal(plugin, "email")) {
         return &file_ops;

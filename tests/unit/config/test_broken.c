@@ -54,8 +54,44 @@ static const struct broken sections[] = {
                          "together there)\n"},
     {"[http]\n[http]\n", "a.ini:2: [http] stands twice (first in a.ini:1; put its keys together "
                          "there)\n"},
-    {"[mqtt plant]\nurl = x\n",
-     "a.ini:1: [mqtt plant]: this version has no MQTT brokers (remove the section)\n"},
+    {"[mqtt m]\nurl = x\n",
+     "a.ini:2: [mqtt m] url: got 'x', want mqtt://HOST:PORT or mqtts://HOST:PORT\n"},
+    {"[mqtt m]\n", "a.ini:1: [mqtt m]: url is missing (want url = ..., or remove the section)\n"},
+    {"[mqtt m]\nurl = mqtt://u:p@h\n", "a.ini:2: [mqtt m] url: got 'mqtt://u:p@h', want "
+                                       "mqtt://HOST:PORT (user and password have keys "
+                                       "of their own)\n"},
+    {"[mqtt m]\nurl = mqtt://h:0\n", "a.ini:2: [mqtt m] url: got port '0', want 1 to 65535\n"},
+    {"[mqtt m]\nurl = mqtt://h\nca_file = a.ini\n",
+     "a.ini:3: [mqtt m] ca_file: has a meaning over TLS only (want url = mqtts://...)\n"},
+    {"[mqtt m]\nurl = mqtts://h\ntls_cert_file = a.ini\n",
+     "a.ini:3: [mqtt m] tls_cert_file: tls_key_file is missing (want both or none)\n"},
+    {"[mqtt m]\nurl = mqtt://h\nprefix = a/#\n",
+     "a.ini:3: [mqtt m] prefix: got 'a/#', want a topic without wildcards that does not begin with "
+     "$\n"},
+    {"[mqtt m]\nurl = mqtt://h\n[mqtt n]\nurl = mqtt://h:1883\nclient_id = escalated-m\n",
+     "a.ini:3: [mqtt n]: is the same client of the same broker as [mqtt m] (want another "
+     "client_id: each would throw the other out)\n"},
+    {"[mqtt m]\nurl = mqtt://h\n[source s]\nbroker = m\n",
+     "a.ini:4: [source s] broker: topic is missing, so nothing would come in (want topic = "
+     "FILTER)\n"},
+    {"[source s]\ntopic = a\n",
+     "a.ini:2: [source s] topic: broker is missing (want broker = NAME of an [mqtt NAME] "
+     "section)\n"},
+    {"[mqtt plant]\nurl = mqtt://h\n[source s]\nbroker = plnt\ntopic = a\n",
+     "a.ini:4: [source s] broker: there is no [mqtt] section plnt (did you mean plant?)\n"},
+    {"[mqtt m]\nurl = mqtt://h\n[source s]\nbroker = m\ntopic = a\n[source t]\nbroker = m\n"
+     "topic = b\ntopic = a\n",
+     "a.ini:9: [source t] topic: 'a' of broker m is a topic of [source s] already (want one source "
+     "for each)\n"},
+    {"[mqtt m]\nurl = mqtt://h\n[source s]\nbroker = m\ntopic = a+/b\n",
+     "a.ini:5: [source s] topic: 'a+/b' has a wildcard beside other characters (want + or # alone "
+     "in its level)\n"},
+    {"[mqtt m]\nurl = mqtt://h\n[source s]\nbroker = m\ntopic = #/b\n",
+     "a.ini:5: [source s] topic: '#/b' goes on behind # (want # as the last level)\n"},
+    {"[mqtt m]\nurl = mqtt://h\n[source s]\nbroker = m\ntopic = $share/g/a\n",
+     "a.ini:5: [source s] topic: '$share/g/a' is a shared subscription, which deals messages out "
+     "to "
+     "several clients (want the filter behind the group)\n"},
     {"[mailbox m]\n",
      "a.ini:1: [mailbox m]: this version reads no mailboxes (remove the section)\n"},
     {"[inhibit i]\n",
@@ -103,6 +139,17 @@ static const struct broken people[] = {
     {"[contact bob]\nsmss = 1\n", "a.ini:2: [contact bob] smss: unknown key (did you mean sms?)\n"},
     {"[contact bob]\nemail = bob\n", "a.ini:2: [contact bob] email: got 'bob', " WANT_MAIL},
     {"[contact bob]\nemail = a@b@c\n", "a.ini:2: [contact bob] email: got 'a@b@c', " WANT_MAIL},
+    {"[contact bob]\nemail = b(x)@c\n", "a.ini:2: [contact bob] email: got 'b(x)@c', " WANT_MAIL},
+    {"[contact bob]\nemail = Bob <bob@c>\n", "a.ini:2: [contact bob] email: got 'Bob <bob@c>', "},
+    {"[contact bob]\nemail = b\xe2\x80\xae@c\n",
+     "a.ini:2: [contact bob] email: got 'b\xe2\x80\xae@c', want an address without control "
+     "characters\n"},
+    {"[channel post]\nplugin = letter\nfrom = acme\nreply_to = \"A\" <b c@d>\n",
+     "a.ini:3: [channel post] from: got 'acme', " WANT_MAIL
+     "a.ini:4: [channel post] reply_to: got 'b c@d', " WANT_MAIL},
+    {"[channel post]\nplugin = letter\nfrom = Acme <a@b>, c@d\n",
+     "a.ini:3: [channel post] from: got 'Acme <a@b>, c@d', want ann@example.com or \"Ann Lee\" "
+     "<ann@example.com>\n"},
     {"[contact bob]\nemail = a b@c\n", "a.ini:2: [contact bob] email: got 'a b@c', " WANT_MAIL},
     {"[contact bob]\nsms = 1\tX\n",
      "a.ini:2: [contact bob] sms: got '1?X', want an address without "

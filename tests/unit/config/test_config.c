@@ -173,6 +173,7 @@ static void test_people(void **state)
     assert_string_equal(c->public_url, "https://x.example/alerts");
     assert_true(c->log_json);
     assert_int_equal(config_find_channel(c, "post")->attempt_timeout_ms, 60000);
+    assert_int_equal(config_find_channel(c, "post")->per_target, 32);
     check_contacts(&c->rulebook);
     check_lists(&c->rulebook);
     /* default is last wherever it stands */
@@ -180,6 +181,47 @@ static void test_people(void **state)
     assert_string_equal(c->rulebook.policies[0].name, "late");
     assert_ptr_equal(c->rulebook.default_policy, &c->rulebook.policies[1]);
     assert_int_equal(c->rulebook.default_policy->steps[0].targets[0].kind, TARGET_TEAM);
+    config_release(c);
+    test_folder_remove(&folder);
+}
+
+static void test_brokers(void **state)
+{
+    static const char text[] =
+        "[gateway]\nname = Acme operations, Berlin!\n"
+        "[mqtt plant]\nurl = mqtts://[::1]:8884\nusername = u\npassword = p\nversion = 3.1.1\n"
+        "prefix = acme/alerts\nkeepalive = 30s\nin_flight = 20\n"
+        "[mqtt office]\nurl = mqtt://broker.example.com\nclient_id = me\n"
+        "[source press]\nbroker = plant\ntopic = plant/+/alarm\ntopic = a, b/#\n"
+        "[source desk]\nbroker = office\ntopic = plant/+/alarm\n";
+    (void)state;
+    struct test_folder folder;
+    test_folder_make(&folder);
+    test_folder_text(&folder, "a.ini", text);
+    test_folder_text(&folder, "b.ini", smallest);
+    struct config *c = test_folder_load(&folder, test_plugins());
+    const struct config_broker *plant = config_find_broker(c, "plant");
+    const struct config_broker *office = config_find_broker(c, "office");
+    assert_int_equal(c->broker_count, 2);
+    assert_string_equal(plant->host, "::1");
+    assert_int_equal(plant->port, 8884);
+    assert_true(plant->is_tls);
+    assert_false(plant->is_v5);
+    assert_string_equal(plant->password, "p");
+    assert_string_equal(plant->client_id, "acme-operations-berlin-plant");
+    assert_string_equal(plant->prefix, "acme/alerts");
+    assert_int_equal(plant->keepalive_ms, 30000);
+    assert_int_equal(plant->in_flight, 20);
+    assert_string_equal(office->host, "broker.example.com");
+    assert_int_equal(office->port, 1883);
+    assert_true(office->is_v5);
+    assert_string_equal(office->client_id, "me");
+    assert_string_equal(office->prefix, "escalated");
+    const struct config_source *press = config_find_source(c, "press");
+    assert_string_equal(press->broker, "plant");
+    assert_int_equal(press->topic_count, 2);
+    assert_string_equal(press->topics[1], "a, b/#");
+    assert_int_equal(config_find_source(c, "desk")->topic_count, 1);
     config_release(c);
     test_folder_remove(&folder);
 }
@@ -423,11 +465,11 @@ static void test_print_defaults(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),       cmocka_unit_test(test_listen),
-        cmocka_unit_test(test_people),         cmocka_unit_test(test_csv_problems),
-        cmocka_unit_test(test_phone_numbers),  cmocka_unit_test(test_plugin_values),
-        cmocka_unit_test(test_secrets),        cmocka_unit_test(test_sharing),
-        cmocka_unit_test(test_print_defaults),
+        cmocka_unit_test(test_defaults),      cmocka_unit_test(test_listen),
+        cmocka_unit_test(test_people),        cmocka_unit_test(test_csv_problems),
+        cmocka_unit_test(test_brokers),       cmocka_unit_test(test_phone_numbers),
+        cmocka_unit_test(test_plugin_values), cmocka_unit_test(test_secrets),
+        cmocka_unit_test(test_sharing),       cmocka_unit_test(test_print_defaults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

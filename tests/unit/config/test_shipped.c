@@ -51,9 +51,13 @@ static void test_demo(void **state)
     assert_int_equal(policy->steps[2].wait_ms, 0);
     assert_int_equal(rulebook_audience(book, "shop-customers")->address_count, 2);
     assert_int_equal(book->contact_count, 3);
+    /* Nothing leaves the machine: files, and the broker that config/try starts. */
     for (size_t i = 0; i < config->channel_count; i++) {
-        assert_string_equal(config->channels[i].plugin, "file");
+        bool is_mqtt = text_equal(config->channels[i].name, "mqtt");
+        assert_string_equal(config->channels[i].plugin, is_mqtt ? "mqtt" : "file");
     }
+    assert_string_equal(config_find_broker(config, "plant")->host, "127.0.0.1");
+    assert_string_equal(config_find_source(config, "press-line")->broker, "plant");
     config_release(config);
 }
 

@@ -28,7 +28,8 @@ void stage_finish(size_t index, enum channel_outcome outcome, const char *reason
     const struct channel_result result = {.size = sizeof result,
                                           .outcome = outcome,
                                           .reason = reason,
-                                          .retry_after_ms = retry_after_ms};
+                                          .retry_after_ms = retry_after_ms,
+                                          .peer_is_well = text_equal(reason, STAGE_WELL) ? 1 : 0};
     const struct fake_send *sent = &fake.sends[index];
     sent->host->finish(sent->host->self, sent->ticket, &result);
 }
@@ -92,8 +93,8 @@ struct channel_set *stage_make_set(struct stage *stage, struct config *config)
 {
     struct channel_set *set = NULL;
     struct err err = {0};
-    assert_int_equal(channel_set_create(config, stage->world.state_dir, NULL, no_wake, &set, &err),
-                     0);
+    assert_int_equal(
+        channel_set_create(config, stage->world.state_dir, NULL, NULL, no_wake, &set, &err), 0);
     return set;
 }
 

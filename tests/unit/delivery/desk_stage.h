@@ -39,6 +39,9 @@ struct stage {
     int64_t now_ms;
 };
 
+/* The reason with which the fake plugin says that the destination is well. */
+#define STAGE_WELL "greylisted"
+
 void stage_finish(size_t index, enum channel_outcome outcome, const char *reason,
                   int64_t retry_after_ms);
 struct channel_set *stage_make_set(struct stage *stage, struct config *config);

@@ -246,6 +246,15 @@ static void test_rejections_open_no_breaker(void **state)
     }
 }
 
+/* Nor is one that lets this message wait: those to others go on, and at once. */
+static void test_a_message_that_waits_holds_up_no_other(void **state)
+{
+    struct stage *stage = *state;
+    for (uint64_t i = 1; i <= 20; i++) {
+        stage_attempt(stage, i, "mail", CHANNEL_RETRY, STAGE_WELL, 7000);
+    }
+}
+
 static void test_a_wish_to_wait_holds_for_the_destination(void **state)
 {
     struct stage *stage = *state;
@@ -275,6 +284,7 @@ int main(void)
         CASE(test_a_dead_destination_holds_few_credits),
         CASE(test_breaker),
         CASE(test_rejections_open_no_breaker),
+        CASE(test_a_message_that_waits_holds_up_no_other),
         CASE(test_a_wish_to_wait_holds_for_the_destination),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

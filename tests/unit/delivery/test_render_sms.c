@@ -501,9 +501,52 @@ static void test_the_words_are_understood(void **state)
     }
 }
 
+struct code_case {
+    enum channel_code rule;
+    enum notification_kind kind;
+    enum severity severity;
+    const char *snapshot;
+    bool want;
+};
+
+static const struct code_case code_cases[] = {
+    {CHANNEL_CODE_OFF, KIND_PAGE, SEVERITY_CRITICAL, "{\"title\":\"x\",\"priority\":1}", false},
+    {CHANNEL_CODE_ALWAYS, KIND_PAGE, SEVERITY_INFO, "{\"title\":\"x\",\"priority\":4}", true},
+    {CHANNEL_CODE_ALWAYS, KIND_REMINDER, SEVERITY_INFO, "{\"title\":\"x\"}", true},
+    {CHANNEL_CODE_ALWAYS, KIND_NOTICE, SEVERITY_INFO, "{\"title\":\"x\"}", false},
+    {CHANNEL_CODE_CRITICAL, KIND_PAGE, SEVERITY_CRITICAL, "{\"title\":\"x\",\"priority\":3}", true},
+    {CHANNEL_CODE_CRITICAL, KIND_PAGE, SEVERITY_ERROR, "{\"title\":\"x\",\"priority\":1}", true},
+    {CHANNEL_CODE_CRITICAL, KIND_PAGE, SEVERITY_ERROR, "{\"title\":\"x\",\"priority\":2}", false},
+};
+
+/* Where the channel asks for it the words to answer carry the code that the engine will know the message by. */
+static void test_codes_stand_in_the_words_to_answer(void **state)
+{
+    char code[TOKEN_CODE_BYTES];
+    (void)state;
+    token_code(&token_key, 77, "ann", code);
+    for (size_t i = 0; i < sizeof(code_cases) / sizeof(code_cases[0]); i++) {
+        struct render_context context = context_of(1);
+        struct order order = order_of(code_cases[i].kind, code_cases[i].snapshot);
+        struct rendered rendered;
+        char with[64];
+        context.code = code_cases[i].rule;
+        order.severity = code_cases[i].severity;
+        make(&context, &order, &rendered);
+        (void)snprintf(with, sizeof with, "\nReply 142 %s ack\n", code);
+        bool has = strstr(strbuf_text(&rendered.body), with) != NULL;
+        bool mentions = strstr(strbuf_text(&rendered.body), code) != NULL;
+        if (has != code_cases[i].want || mentions != code_cases[i].want) {
+            fail_msg("%zu: %s", i, strbuf_text(&rendered.body));
+        }
+        render_clear(&rendered);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_codes_stand_in_the_words_to_answer),
         cmocka_unit_test(test_kinds),
         cmocka_unit_test(test_without_a_public_url),
         cmocka_unit_test(test_lengths),

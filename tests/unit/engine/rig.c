@@ -232,6 +232,7 @@ static void start_engine(struct rig *rig)
     const struct engine_options options = {.store = rig->store,
                                            .rulebook = rig->current,
                                            .boot_id = "rig",
+                                           .token_key_or_null = &rig->token_key,
                                            .parse_policy = parse_policy};
     if (engine_create(&options, rig->now_ms, &rig->engine, &err) != 0)
         fail_msg("engine: %s", err.text);
@@ -240,7 +241,9 @@ static void start_engine(struct rig *rig)
 void rig_init(struct rig *rig)
 {
     struct store *memory = NULL;
+    static unsigned char key[] = "a key of the rig, 32 bytes long ";
     *rig = (struct rig){.now_ms = RIG_START_MS, .checks_reload = true};
+    rig->token_key = (struct secret){.bytes = key, .count = sizeof(key) - 1};
     make_book(rig);
     rig->current = &rig->book;
     arena_init(&rig->arena);
@@ -574,6 +577,40 @@ void rig_receipt(struct rig *rig, uint64_t notification, bool delivered)
     number_input(rig, &input);
     rig_apply(rig, &input, 1);
     rig_settle(rig);
+}
+
+struct input rig_sms_input(struct rig *rig, const char *from, const char *address, const char *id,
+                           enum verb verb)
+{
+    struct input input = {.kind = INPUT_REPLY, .actor = from, .ticket = &the_ticket};
+    input.u.reply = (struct reply){.from = from,
+                                   .via = "sms",
+                                   .raw = "text",
+                                   .address_or_null = address,
+                                   .message_id_or_null = id,
+                                   .code_or_null = "",
+                                   .command_count = verb != VERB_NONE};
+    input.u.reply.commands[0] =
+        (struct reply_command){.verb = verb, .text = "", .clock_minute = -1};
+    number_input(rig, &input);
+    return input;
+}
+
+void rig_sms(struct rig *rig, const char *from, const char *address, const char *id, enum verb verb)
+{
+    struct input input = rig_sms_input(rig, from, address, id, verb);
+    rig_apply(rig, &input, 1);
+    if (rig->verdict == STORE_COMMITTED)
+        rig_settle(rig);
+}
+
+void rig_receipt_input(struct rig *rig, struct receipt receipt)
+{
+    struct input input = {.kind = INPUT_RECEIPT, .ticket = &the_ticket, .u.receipt = receipt};
+    number_input(rig, &input);
+    rig_apply(rig, &input, 1);
+    if (rig->verdict == STORE_COMMITTED)
+        rig_settle(rig);
 }
 
 const char *rig_log(struct rig *rig)

@@ -56,6 +56,8 @@ struct rig {
     size_t key_count;
     uint64_t start_count;
     enum store_verdict verdict; /* of the last step */
+    struct secret token_key;
+    struct channel_rule rules[4]; /* of the channels; give the rulebook channel_rules to use them */
 };
 
 void rig_init(struct rig *rig);
@@ -85,6 +87,12 @@ void rig_reload(struct rig *rig, bool again);
 /* As an operator over the API. */
 void rig_command(struct rig *rig, uint64_t incident, enum verb verb);
 void rig_receipt(struct rig *rig, uint64_t notification, bool delivered);
+/* A message by `sms` from an address, as the edge makes it: "" has no code; id NULL names none. */
+struct input rig_sms_input(struct rig *rig, const char *from, const char *address, const char *id,
+                           enum verb verb);
+void rig_sms(struct rig *rig, const char *from, const char *address, const char *id,
+             enum verb verb);
+void rig_receipt_input(struct rig *rig, struct receipt receipt);
 
 /* The log since the last call, emptied. */
 const char *rig_log(struct rig *rig);

@@ -242,8 +242,33 @@ static void whoever_is_next_hears_what_was_promised(void **state)
         if (act->kind == ACT_SEND && act->u.message.kind == KIND_PAGE)
             told = act->u.message.text;
     }
-    assert_string_equal(told, "ann promised Thu 1970-01-01 00:36 (UTC), at first Thu 1970-01-01 "
-                              "00:26 (UTC), and it has passed (2 slips)");
+    assert_string_equal(told, "ann promised Thu 1970-01-01 00:36 (UTC), before that 00:26, "
+                              "and it has passed (2 slips)");
+    place_clear(&place);
+}
+
+/* A day further on, and more of them than are kept. */
+static void every_promise_is_heard_up_to_a_bound(void **state)
+{
+    (void)state;
+    struct place place;
+    place_init(&place);
+    apply(&place, (struct move){.kind = MOVE_OPEN});
+    apply(&place, (struct move){.kind = MOVE_ESCALATE});
+    for (int64_t i = 1; i <= LADDER_PROMISES_MAX + 1; i++)
+        apply(&place, (struct move){.kind = MOVE_ACK, .eta_at_ms = NOW + i * 85 * MINUTE});
+    place.moment.now_ms = NOW + (LADDER_PROMISES_MAX + 1) * 85 * MINUTE + 5 * MINUTE;
+    apply(&place, (struct move){.kind = MOVE_TIME, .by = ""});
+    const char *told = "";
+    for (size_t i = 0; i < place.moment.act_count; i++) {
+        const struct act *act = &place.moment.acts[i];
+        if (act->kind == ACT_SEND && act->u.message.kind == KIND_PAGE)
+            told = act->u.message.text;
+    }
+    assert_string_equal(
+        told, "ann promised Fri 1970-01-02 00:16 (UTC), before that 1 earlier, Thu 1970-01-01 "
+              "03:06 (UTC), 04:31, 05:56, 07:21, 08:46, 10:11, 11:36, 13:01, 14:26, 15:51, 17:16, "
+              "18:41, 20:06, 21:31, 22:56, and it has passed (17 slips)");
     place_clear(&place);
 }
 
@@ -276,6 +301,7 @@ int main(void)
         cmocka_unit_test(results_never_change_an_answer),
         cmocka_unit_test(an_eta_is_a_promise_with_a_limit),
         cmocka_unit_test(whoever_is_next_hears_what_was_promised),
+        cmocka_unit_test(every_promise_is_heard_up_to_a_bound),
         cmocka_unit_test(a_bare_ack_renews_only_after_the_reminder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -242,6 +242,31 @@ static void bad_text_is_refused(void **state)
     }
 }
 
+static void the_last_promises_are_kept_and_the_others_counted(void **state)
+{
+    struct ladder ladder = {.climb = 1};
+    struct ladder again;
+    struct strbuf text;
+    struct err err;
+    (void)state;
+    assert_int_equal(ladder_promise_count(&ladder), 0);
+    for (int64_t minute = 1; minute <= LADDER_PROMISES_MAX + 2; minute++) {
+        ladder_promise(&ladder, minute * 60000);
+        ladder_promise(&ladder, minute * 60000 + 30000); /* the same minute: no new promise */
+    }
+    assert_int_equal(ladder_promise_count(&ladder), LADDER_PROMISES_MAX);
+    assert_int_equal(ladder.promise_drops, 2);
+    assert_int_equal(ladder_promise_ms(&ladder, 0), 3 * 60000);
+    assert_int_equal(ladder_promise_ms(&ladder, LADDER_PROMISES_MAX - 1),
+                     (LADDER_PROMISES_MAX + 2) * 60000);
+    strbuf_init(&text, 4096);
+    ladder_write(&ladder, &text);
+    assert_int_equal(ladder_read(strbuf_text(&text), &again, &err), 0);
+    assert_memory_equal(again.promises, ladder.promises, sizeof(ladder.promises));
+    assert_int_equal(again.promise_drops, 2);
+    strbuf_clear(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -255,6 +280,7 @@ int main(void)
         cmocka_unit_test(text_reads_back),
         cmocka_unit_test(other_forms_read_the_same),
         cmocka_unit_test(bad_text_is_refused),
+        cmocka_unit_test(the_last_promises_are_kept_and_the_others_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

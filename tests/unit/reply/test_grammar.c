@@ -26,6 +26,9 @@ static const char *describe(const struct reply *reply, char *out, size_t size)
                                    c->clock_minute % 60);
         if (c->priority != 0)
             at += (size_t)snprintf(out + at, size - at, "=%d", c->priority);
+        if (c->answers_page)
+            at += (size_t)snprintf(out + at, size - at, "?%llu",
+                                   (unsigned long long)reply->incident_else);
         if (c->text[0] != '\0')
             at += (size_t)snprintf(out + at, size - at, "='%s'", c->text);
         at += (size_t)snprintf(out + at, size - at, " ");
@@ -53,6 +56,18 @@ static const struct grammar_case cases[] = {
     {"ok", GRAMMAR_PAGE, "ack"},
     {"ok", GRAMMAR_UNBOUND, ""},
     {"ok", GRAMMAR_OTHER, ""},
+    /* Only the sender is known: the engine knows what was sent last. */
+    {"ack", GRAMMAR_ADDRESSED, "ack"},
+    {"4", GRAMMAR_ADDRESSED, "ack?4"},
+    {"6", GRAMMAR_ADDRESSED, "resolve?6"},
+    {"#4", GRAMMAR_ADDRESSED, "#4"},
+    {"5", GRAMMAR_ADDRESSED, "#5"},
+    {"ok", GRAMMAR_ADDRESSED, "ack?0"},
+    {"yes p2", GRAMMAR_ADDRESSED, "ack?0 priority=2?0"},
+    {"12 done", GRAMMAR_ADDRESSED, "#12 resolve?0"},
+    {"ok\neta 30m", GRAMMAR_ADDRESSED, "ack?0 eta=1800000ms"},
+    {"4\n5", GRAMMAR_ADDRESSED, "#4"},
+    {"ok then", GRAMMAR_ADDRESSED, ""},
     {"On it", GRAMMAR_PAGE, "ack"},
     {"on it", GRAMMAR_UNBOUND, ""},
     {"yes", GRAMMAR_PAGE, "ack"},

@@ -11,58 +11,7 @@
 #include <string.h>
 
 #include "tests/support/postgres_world.h"
-#include "tests/support/store_world.h"
-
-struct kind {
-    const char *name;
-    const char *url; /* NULL: made for each test */
-};
-
-static const struct kind kinds[] = {
-    {.name = "memory", .url = "memory:"},
-    {.name = "sqlite", .url = "sqlite:test.db"},
-    {.name = "postgres", .url = NULL},
-};
-enum { KIND_COUNT_TESTED = sizeof(kinds) / sizeof(kinds[0]) };
-
-struct fixture {
-    const struct kind *kind;
-    char *folder;
-    char *url;
-    struct store *store;
-};
-
-static int setup(void **state)
-{
-    const struct kind *kind = *state;
-    struct fixture *fixture = heap_alloc(sizeof(*fixture));
-    fixture->kind = kind;
-    fixture->folder = test_folder_make();
-    fixture->url = kind->url == NULL ? postgres_world_url(0) : heap_strdup(kind->url);
-    fixture->store = store_open_held(fixture->url, fixture->folder);
-    *state = fixture;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *fixture = *state;
-    store_close(fixture->store);
-    test_folder_remove(fixture->folder);
-    free(fixture->url);
-    free(fixture);
-    return 0;
-}
-
-static struct store *store_of(void **state)
-{
-    return ((struct fixture *)*state)->store;
-}
-
-static void commit_ok(struct batch *batch, struct store *store)
-{
-    assert_int_equal(batch_commit(batch, store), STORE_COMMITTED);
-}
+#include "tests/support/store_kinds.h"
 
 /* Incident 1 with alert 1 and notification 1. */
 static void fill(struct store *store)
@@ -181,6 +130,7 @@ static void test_absent_text_may_be_null(void **state)
     batch_notification(&batch, (struct notification_row){.id = 1, .incident = 1, .key = ""});
     batch_timeline(&batch, (struct timeline_row){.incident = 1});
     batch_event(&batch, (struct event_row){.incident = 1});
+    batch_quarantine(&batch, (struct quarantine_row){.at_ms = 1}); /* no part of the world */
     commit_ok(&batch, store);
     free(world_text(store));
 }
@@ -277,8 +227,20 @@ static uint64_t found_alert(struct store *store, const char *source, const char 
 static int64_t closed_at(struct store *store, uint64_t number)
 {
     struct err err = {0};
-    int64_t at_ms = 99;
-    assert_int_equal(store->ops->closed_at(store->self, number, &at_ms, &err), 0);
+    struct arena arena;
+    struct incident_row row;
+    bool found = false;
+    int64_t at_ms = 0;
+    arena_init(&arena);
+    assert_int_equal(store->ops->closed(store->self, number, &arena, &row, &found, &err), 0);
+    if (found) {
+        assert_int_equal(row.number, number);
+        assert_false(row.live);
+        assert_string_equal(row.title, sample_incident(number).title);
+        assert_string_equal(row.owner, sample_incident(number).owner);
+        at_ms = row.resolved_at_ms;
+    }
+    arena_clear(&arena);
     return at_ms;
 }
 
@@ -708,7 +670,7 @@ static void add_impossible(struct batch *batch, size_t which)
 static void test_a_row_that_cannot_be_is_broken(void **state)
 {
     enum { IMPOSSIBLE = 10 };
-    struct fixture *fixture = *state;
+    struct store_kinds_fixture *fixture = *state;
     for (size_t i = 0; i < IMPOSSIBLE; i++) {
         char file[32];
         (void)snprintf(file, sizeof(file), "sqlite:%zu.db", i);
@@ -780,7 +742,7 @@ static void test_an_empty_body_is_a_body(void **state)
 
 static void test_a_store_made_to_fail_gives_every_verdict(void **state)
 {
-    struct fixture *fixture = *state;
+    struct store_kinds_fixture *fixture = *state;
     struct err err = {0};
     struct store *store = NULL;
     assert_int_equal(store_faulty_wrap(fixture->store, &store, &err), 0);
@@ -809,71 +771,6 @@ static void test_a_store_made_to_fail_gives_every_verdict(void **state)
     assert_int_equal(store->ops->read_meta(store->self, &meta, &err), 0);
     assert_true(store_has_room(store));
     assert_string_equal(store_verdict_name(STORE_LEASE_LOST), "lease lost");
-}
-
-/* Inbox. */
-
-static size_t take(struct store *store, size_t max, char out[16])
-{
-    struct arena arena;
-    struct err err = {0};
-    struct store_inbox_item *items = NULL;
-    size_t count = 0;
-    arena_init(&arena);
-    assert_int_equal(store->ops->inbox_take(store->self, max, &arena, &items, &count, &err), 0);
-    for (size_t i = 0; i < count; i++) {
-        assert_int_equal(items[i].count, 1);
-        assert_int_equal(items[i].id[15], *(const char *)items[i].bytes);
-        assert_true(i == 0 || items[i].sequence > items[i - 1].sequence);
-        out[i] = *(const char *)items[i].bytes;
-    }
-    out[count] = '\0';
-    arena_clear(&arena);
-    return count;
-}
-
-static void append(struct store *store, const char *letters)
-{
-    struct err err = {0};
-    struct store_inbox_item items[16] = {{0}};
-    size_t count = strlen(letters);
-    for (size_t i = 0; i < count; i++) {
-        items[i].id[15] = (unsigned char)letters[i];
-        items[i].bytes = &letters[i];
-        items[i].count = 1;
-    }
-    assert_int_equal(store->ops->inbox_append(store->self, items, count, &err), 0);
-}
-
-static void test_inbox_items_leave_with_the_commit(void **state)
-{
-    struct store *store = store_of(state);
-    char got[16];
-    struct batch batch;
-    assert_int_equal(take(store, 5, got), 0);
-    append(store, "abcde");
-    (void)take(store, 2, got); /* seen in the text */
-    assert_string_equal(got, "ab");
-    (void)take(store, 2, got); /* seen in the text */
-    assert_string_equal(got, "cd");
-    batch_begin(&batch, store);
-    batch.meta.epoch++;
-    assert_int_equal(batch_commit(&batch, store), STORE_LEASE_LOST);
-    (void)take(store, 3, got); /* they come again */
-    assert_string_equal(got, "abc");
-    free(world_text(store));   /* a reload, too, means that they were not applied */
-    (void)take(store, 3, got); /* seen in the text */
-    assert_string_equal(got, "abc");
-    append(store, "f");
-    batch_begin(&batch, store);
-    commit_ok(&batch, store);
-    (void)take(store, 9, got); /* seen in the text */
-    assert_string_equal(got, "def");
-    batch_begin(&batch, store);
-    commit_ok(&batch, store);
-    assert_int_equal(take(store, 9, got), 0);
-    append(store, "g"); /* its sequence is new although the table was empty */
-    assert_int_equal(take(store, 9, got), 1);
 }
 
 static void test_idle_deletes_what_is_old(void **state)
@@ -924,7 +821,7 @@ static void test_urls(void **state)
         {"postgresql://u:secret@127.0.0.1:1/db", ""},
         {"sqlite:no/such/folder/x.db", "no/such/folder/x.db"},
     };
-    struct fixture *fixture = *state;
+    struct store_kinds_fixture *fixture = *state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct store *store = NULL;
         struct err err = {0};
@@ -935,58 +832,33 @@ static void test_urls(void **state)
     }
 }
 
-static const struct {
-    const char *name;
-    CMUnitTestFunction run;
-} cases[] = {
-#define CASE(function)                                                                             \
-    {                                                                                              \
-#function, function                                                                        \
-    }
-    CASE(test_new_store_counts_from_one),
-    CASE(test_every_field_comes_back),
-    CASE(test_absent_text_may_be_null),
-    CASE(test_incident_update_keeps_its_identity),
-    CASE(test_alert_updates),
-    CASE(test_only_live_or_unfinished_is_loaded),
-    CASE(test_same_group_may_open_again),
-    CASE(test_claims),
-    CASE(test_outcomes),
-    CASE(test_receipt_finds_its_notification),
-    CASE(test_details_come_from_the_oldest_firing_alert),
-    CASE(test_unknown_notification_is_not_found),
-    CASE(test_many_are_read_in_the_order_asked_for),
-    CASE(test_policy_is_stored_once),
-    CASE(test_old_epoch_changes_nothing),
-    CASE(test_a_row_that_cannot_be_is_broken),
-    CASE(test_keys_are_free_again_at_the_end),
-    CASE(test_an_empty_body_is_a_body),
-    CASE(test_a_store_made_to_fail_gives_every_verdict),
-    CASE(test_inbox_items_leave_with_the_commit),
-    CASE(test_incident_moves_to_another_group),
-    CASE(test_alerts_of_closed_incidents_are_found_by_key),
-    CASE(test_idle_deletes_what_is_old),
-    CASE(test_urls),
+static const struct store_case cases[] = {
+    STORE_CASE(test_new_store_counts_from_one),
+    STORE_CASE(test_every_field_comes_back),
+    STORE_CASE(test_absent_text_may_be_null),
+    STORE_CASE(test_incident_update_keeps_its_identity),
+    STORE_CASE(test_alert_updates),
+    STORE_CASE(test_only_live_or_unfinished_is_loaded),
+    STORE_CASE(test_same_group_may_open_again),
+    STORE_CASE(test_claims),
+    STORE_CASE(test_outcomes),
+    STORE_CASE(test_receipt_finds_its_notification),
+    STORE_CASE(test_details_come_from_the_oldest_firing_alert),
+    STORE_CASE(test_unknown_notification_is_not_found),
+    STORE_CASE(test_many_are_read_in_the_order_asked_for),
+    STORE_CASE(test_policy_is_stored_once),
+    STORE_CASE(test_old_epoch_changes_nothing),
+    STORE_CASE(test_a_row_that_cannot_be_is_broken),
+    STORE_CASE(test_keys_are_free_again_at_the_end),
+    STORE_CASE(test_an_empty_body_is_a_body),
+    STORE_CASE(test_a_store_made_to_fail_gives_every_verdict),
+    STORE_CASE(test_incident_moves_to_another_group),
+    STORE_CASE(test_alerts_of_closed_incidents_are_found_by_key),
+    STORE_CASE(test_idle_deletes_what_is_old),
+    STORE_CASE(test_urls),
 };
-enum { CASE_COUNT = sizeof(cases) / sizeof(cases[0]) };
 
 int main(void)
 {
-    static struct CMUnitTest tests[KIND_COUNT_TESTED * CASE_COUNT];
-    static char names[KIND_COUNT_TESTED * CASE_COUNT][96];
-    /* PostgreSQL is the last kind, and may not be built in. */
-    size_t kind_count = KIND_COUNT_TESTED - (store_url_check("postgresql://db", NULL) != 0);
-    for (size_t i = 0; i < kind_count * CASE_COUNT; i++) {
-        const struct kind *kind = &kinds[i / CASE_COUNT];
-        (void)snprintf(names[i], sizeof(names[i]), "%s: %s", kind->name,
-                       cases[i % CASE_COUNT].name);
-        tests[i] = (struct CMUnitTest){
-            .name = names[i],
-            .test_func = cases[i % CASE_COUNT].run,
-            .setup_func = setup,
-            .teardown_func = teardown,
-            .initial_state = (void *)(uintptr_t)kind,
-        };
-    }
-    return _cmocka_run_group_tests("conformance", tests, kind_count * CASE_COUNT, NULL, NULL);
+    return store_kinds_run("conformance", cases, sizeof(cases) / sizeof(cases[0]));
 }

@@ -456,9 +456,9 @@ static void test_items_of_several_nodes_are_taken_once(void **state)
         struct store_inbox_item *items = NULL;
         size_t count = 0;
         arena_init(&arena);
-        assert_int_equal(
-            fixture->store->ops->inbox_take(fixture->store->self, 7, &arena, &items, &count, &err),
-            0);
+        assert_int_equal(fixture->store->ops->inbox_take(fixture->store->self, 0, 7, &arena, &items,
+                                                         &count, &err),
+                         0);
         for (size_t i = 0; i < count; i++) {
             bool *one = &seen[items[i].id[0]][items[i].id[14]][items[i].id[15]];
             assert_false(*one);
@@ -468,6 +468,12 @@ static void test_items_of_several_nodes_are_taken_once(void **state)
         more = !is_last || count > 0;
         struct batch batch;
         batch_begin(&batch, fixture->store);
+        uint64_t applied[7];
+        for (size_t i = 0; i < count; i++) {
+            applied[i] = items[i].sequence;
+        }
+        batch.applied = applied;
+        batch.applied_count = count;
         assert_int_equal(batch_commit(&batch, fixture->store), STORE_COMMITTED);
         arena_clear(&arena);
     }

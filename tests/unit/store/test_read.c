@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "gateway/store/store_read.h"
+#include "gateway/system/metrics.h"
 #include "tests/support/postgres_world.h"
 #include "tests/support/store_world.h"
 
@@ -95,6 +96,13 @@ static void test_lists_of_incidents(void **state)
     static const struct list_case cases[] = {
         {"all", {.limit = 100}, "654321"},
         {"open", {.limit = 100, .open_only = true}, "631"},
+        {"open, first page", {.limit = 2, .open_only = true}, "63"},
+        {"open of a policy, first page",
+         {.limit = 1, .policy_or_null = "storefront", .open_only = true},
+         "3"},
+        {"of a policy, from 5 down",
+         {.limit = 9, .before = 5, .policy_or_null = "storefront"},
+         "4321"},
         {"first page", {.limit = 2}, "65"},
         {"second page", {.limit = 2, .before = 5}, "43"},
         {"past the end", {.limit = 2, .before = 1}, ""},
@@ -312,6 +320,162 @@ static void test_readers_that_cannot_be(void **state)
     store_reader_close(NULL);
 }
 
+static struct quarantine_row *read_quarantine(struct fixture *fixture, uint64_t before,
+                                              size_t limit, size_t *out_count)
+{
+    struct quarantine_row *rows = NULL;
+    struct err err = {0};
+    if (store_read_quarantine(fixture->reader, before, limit, &fixture->arena, &rows, out_count,
+                              &err) != 0) {
+        fail_msg("%s", err.text);
+    }
+    return rows;
+}
+
+static void test_quarantine(void **state)
+{
+    static const char bytes[] = "a\0b\xff";
+    struct fixture *fixture = *state;
+    struct batch batch;
+    size_t count = 0;
+    (void)read_quarantine(fixture, 0, 10, &count); /* counted only */
+    assert_int_equal(count, 0);
+    batch_begin(&batch, fixture->store);
+    batch_quarantine(&batch, (struct quarantine_row){.uuid = {1, [15] = 7},
+                                                     .at_ms = 50,
+                                                     .source = "press-line",
+                                                     .origin = "topic plant/7/alarm",
+                                                     .reason = "not JSON",
+                                                     .bytes = bytes,
+                                                     .byte_count = sizeof(bytes) - 1,
+                                                     .size = 9000});
+    batch_quarantine(&batch, (struct quarantine_row){.at_ms = 60, .reason = "empty", .bytes = ""});
+    batch_quarantine(&batch, (struct quarantine_row){.at_ms = 70});
+    commit_ok(&batch, fixture->store);
+    const struct quarantine_row *rows = read_quarantine(fixture, 0, 10, &count);
+    assert_int_equal(count, 3);
+    assert_int_equal(rows[2].id, 1);
+    assert_int_equal(rows[2].uuid[15], 7);
+    assert_int_equal(rows[2].at_ms, 50);
+    assert_string_equal(rows[2].source, "press-line");
+    assert_string_equal(rows[2].origin, "topic plant/7/alarm");
+    assert_string_equal(rows[2].reason, "not JSON");
+    assert_int_equal(rows[2].byte_count, sizeof(bytes) - 1);
+    assert_memory_equal(rows[2].bytes, bytes, sizeof(bytes) - 1);
+    assert_int_equal(rows[2].size, 9000);
+    assert_non_null(rows[1].bytes);
+    assert_int_equal(rows[1].byte_count, 0);
+    assert_null(rows[0].bytes);
+    assert_string_equal(rows[0].source, "");
+    rows = read_quarantine(fixture, 3, 1, &count);
+    assert_int_equal(count, 1);
+    assert_int_equal(rows[0].id, 2);
+    fixture->store->ops->idle(fixture->store->self, 65);
+    rows = read_quarantine(fixture, 0, 10, &count);
+    assert_int_equal(count, 1);
+    assert_int_equal(rows[0].id, 3);
+}
+
+static void test_quarantine_keeps_the_newest(void **state)
+{
+    enum { EACH = 500, BEYOND = 3 };
+    struct fixture *fixture = *state;
+    struct metric *cut = quarantine_cut_metric();
+    int64_t before = metric_value(cut);
+    for (int left = QUARANTINE_ROWS_MAX + BEYOND; left > 0; left -= EACH) {
+        struct batch batch;
+        batch_begin(&batch, fixture->store);
+        for (int i = 0; i < EACH && i < left; i++) {
+            batch_quarantine(&batch, (struct quarantine_row){.at_ms = 1, .bytes = "x"});
+        }
+        commit_ok(&batch, fixture->store);
+    }
+    size_t count = 0;
+    const struct quarantine_row *rows = read_quarantine(fixture, 0, 1, &count);
+    assert_int_equal(rows[0].id, QUARANTINE_ROWS_MAX + BEYOND);
+    rows = read_quarantine(fixture, 10, 100, &count);
+    assert_int_equal(count, 9 - BEYOND);
+    assert_int_equal(rows[count - 1].id, BEYOND + 1);
+    assert_int_equal(metric_value(cut) - before, BEYOND);
+}
+
+static void take_marks(struct store *store, const char *broker, unsigned char session,
+                       const char *marks)
+{
+    struct batch batch;
+    struct deliveries_row row = {
+        .broker = broker, .session = {session}, .marks = marks, .mark_bytes = strlen(marks)};
+    batch_begin(&batch, store);
+    effects_add(&batch.effects, (struct effect){.kind = EFFECT_DELIVERIES, .u.deliveries = &row});
+    commit_ok(&batch, store);
+}
+
+static void begin_session(struct store *store, const char *broker, unsigned char id,
+                          const char *filters)
+{
+    struct batch batch;
+    struct session session = {.broker = broker, .id = {id}, .filters = filters};
+    batch_begin(&batch, store);
+    effects_add(&batch.effects, (struct effect){.kind = EFFECT_SESSION, .u.session = &session});
+    commit_ok(&batch, store);
+}
+
+static struct known_session read_session(struct fixture *fixture, const char *broker)
+{
+    struct known_session known = {.found = false};
+    struct err err = {0};
+    if (store_read_session(fixture->reader, broker, &fixture->arena, &known, &err) != 0) {
+        fail_msg("%s", err.text);
+    }
+    return known;
+}
+
+static void test_sessions_of_brokers(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_false(read_session(fixture, "plant").found);
+    begin_session(fixture->store, "plant", 1, "a/#\nb");
+    struct known_session known = read_session(fixture, "plant");
+    assert_true(known.found);
+    assert_int_equal(known.id[0], 1);
+    assert_string_equal(known.filters, "a/#\nb");
+    assert_int_equal(known.mark_count, 0);
+    take_marks(fixture->store, "plant", 1, "0123456789");
+    take_marks(fixture->store, "office", 9, "other-brok");
+    take_marks(fixture->store, "plant", 1, "abcdefghijABCDEFGHIJ");
+    known = read_session(fixture, "plant");
+    assert_int_equal(known.mark_count, 3);
+    assert_memory_equal(known.marks, "0123456789abcdefghijABCDEFGHIJ", 30);
+    begin_session(fixture->store, "plant", 2, "c"); /* what was before it means nothing any more */
+    known = read_session(fixture, "plant");
+    assert_int_equal(known.id[0], 2);
+    assert_string_equal(known.filters, "c");
+    assert_int_equal(known.mark_count, 0);
+}
+
+static void test_old_deliveries_leave(void **state)
+{
+    struct fixture *fixture = *state;
+    begin_session(fixture->store, "plant", 1, "");
+    take_marks(fixture->store, "plant", 1, "the-oldest");
+    take_marks(fixture->store, "office", 1, "is-another");
+    enum { EACH = 256 };
+    const struct deliveries_row row = {
+        .broker = "plant", .session = {1}, .marks = "0123456789", .mark_bytes = 10};
+    for (int i = 0; i < DELIVERY_ROWS_MAX; i += EACH) {
+        struct batch batch;
+        batch_begin(&batch, fixture->store);
+        for (int j = 0; j < EACH; j++) {
+            effects_add(&batch.effects,
+                        (struct effect){.kind = EFFECT_DELIVERIES, .u.deliveries = &row});
+        }
+        commit_ok(&batch, fixture->store);
+    }
+    struct known_session known = read_session(fixture, "plant");
+    assert_int_equal(known.mark_count, DELIVERY_ROWS_MAX);
+    assert_memory_equal(known.marks, "0123456789", 10);
+}
+
 /* A reader beside the writer: every answer is a whole number of batches, and no fewer than before.
  */
 
@@ -346,6 +510,68 @@ static void *write_twins(void *self)
     }
     atomic_store(&writer->is_done, true);
     return works ? self : NULL;
+}
+
+/* More rows of each kind than one statement takes, and neither a multiple of that nor of its parts. */
+enum { MANY = 16 + 4 + 3 };
+
+static void fill_many(struct store *store)
+{
+    struct batch batch;
+    batch_begin(&batch, store);
+    for (uint64_t i = 1; i <= MANY; i++) {
+        struct timeline_row entry = sample_timeline(i);
+        batch_event(&batch, sample_event(i));
+        batch_incident(&batch, true, sample_incident(i));
+        batch_alert(&batch, true, sample_alert(i, i));
+        for (int64_t j = 0; j < 2; j++) {
+            entry.at_ms = (int64_t)i * 2 + j;
+            batch_timeline(&batch, entry);
+        }
+        batch_notification(&batch, sample_notification(i, i));
+    }
+    commit_ok(&batch, store);
+    batch_begin(&batch, store);
+    for (uint64_t i = 1; i <= MANY; i++) {
+        batch_claim(&batch, sample_claim(i, 1));
+        if (i % 3 == 0) {
+            batch_outcome(&batch, sample_outcome(i, NOTIFICATION_ACCEPTED));
+        }
+    }
+    commit_ok(&batch, store);
+}
+
+static void test_many_rows_of_one_batch(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = {0};
+    struct timeline_row *entries = NULL;
+    uint64_t *ids = NULL;
+    size_t count = 0;
+    fill_many(f->store);
+    assert_int_equal(
+        store_read_timeline_after(f->reader, 0, 100, &f->arena, &entries, &ids, &count, &err), 0);
+    assert_int_equal(count, 2 * MANY);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(entries[i].at_ms, i + 2); /* in the order given */
+    }
+    for (uint64_t i = 1; i <= MANY; i++) {
+        struct incident_row incident;
+        struct alert_row *alerts = NULL;
+        struct notification_row notification;
+        struct attempt_row *attempts = NULL;
+        assert_int_equal(store_read_incident(f->reader, i, &f->arena, &incident, &err), 0);
+        assert_int_equal(incident.uuid[0], i);
+        assert_int_equal(store_read_alerts(f->reader, i, 5, &f->arena, &alerts, &count, &err), 0);
+        assert_int_equal(count, 1);
+        assert_int_equal(alerts[0].id, i);
+        assert_int_equal(store_read_notification(f->reader, i, &f->arena, &notification, &err), 0);
+        assert_int_equal(notification.state,
+                         i % 3 == 0 ? NOTIFICATION_ACCEPTED : NOTIFICATION_CLAIMED);
+        assert_int_equal(store_read_attempts(f->reader, i, &f->arena, &attempts, &count, &err), 0);
+        assert_int_equal(count, 1);
+        assert_int_equal(attempts[0].ended_at_ms != 0, i % 3 == 0);
+    }
 }
 
 static void test_reading_while_writing(void **state)
@@ -393,7 +619,12 @@ static const struct {
     CASE(test_timeline),
     CASE(test_following_the_timeline),
     CASE(test_limits_are_cut),
+    CASE(test_quarantine),
+    CASE(test_sessions_of_brokers),
+    CASE(test_old_deliveries_leave),
+    CASE(test_quarantine_keeps_the_newest),
     CASE(test_readers_that_cannot_be),
+    CASE(test_many_rows_of_one_batch),
     CASE(test_reading_while_writing),
 };
 enum { CASE_COUNT = sizeof(cases) / sizeof(cases[0]) };

@@ -216,18 +216,26 @@ static void test_older_database_is_brought_up(void **state)
     assert_int_equal(store->ops->find_alert(store->self, "shop", "k", &incident, NULL), 0);
     assert_int_equal(incident, 0);
     store_close(store);
+    db = open_raw(*state);
+    assert_int_equal(number_of(db, "SELECT sum(number) FROM incidents INDEXED BY incidents_over "
+                                   "WHERE live = 0 AND policy = 'shop'"),
+                     3);
+    assert_int_equal(number_of(db, "SELECT sum(number) FROM incidents INDEXED BY incidents_open "
+                                   "WHERE open = 1 AND policy = 'shop'"),
+                     1 + 2);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
 static void test_newer_database_is_refused(void **state)
 {
     store_close(open_ok(*state));
     sqlite3 *db = open_raw(*state);
-    execute(db, "INSERT INTO schema_version (version) VALUES (3)");
+    execute(db, "INSERT INTO schema_version (version) VALUES (99)");
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
-    assert_refused(*state, ERR_INVALID, "schema version 3 is newer than this program");
+    assert_refused(*state, ERR_INVALID, "schema version 99 is newer than this program");
     db = open_raw(*state);
     assert_int_equal(number_of(db, "SELECT epoch FROM meta"), 1); /* left as it was */
-    execute(db, "DELETE FROM schema_version WHERE version = 3");
+    execute(db, "DELETE FROM schema_version WHERE version = 99");
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
     store_close(open_ok(*state));
 }
@@ -276,6 +284,12 @@ static void ignore_alert(void *self, const struct alert_row *row)
     (void)row;
 }
 
+static void ignore_mark(void *self, const struct mark_row *row)
+{
+    (void)self;
+    (void)row;
+}
+
 static void ignore_notification(void *self, const struct notification_row *row)
 {
     (void)self;
@@ -311,7 +325,8 @@ static void test_unknown_word_is_corrupt(void **state)
                                            .policy = ignore_policy,
                                            .incident = ignore_incident,
                                            .alert = ignore_alert,
-                                           .notification = ignore_notification};
+                                           .notification = ignore_notification,
+                                           .mark = ignore_mark};
     struct store *store = open_ok(*state);
     struct batch batch;
     batch_begin(&batch, store);

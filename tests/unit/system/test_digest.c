@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 
 static void hex_write(const unsigned char *bytes, size_t count, char *out)
 {
@@ -200,14 +201,34 @@ static void test_decoders_refuse(void **state)
     }
 }
 
+/* RFC 2202, cases 1 and 2. */
+static void test_hmac_sha1(void **state)
+{
+    static const struct {
+        const char *key, *data, *want;
+    } cases[] = {
+        {"\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b",
+         "Hi There", "b617318655057264e28bc0b6fb378c8ef146be00"},
+        {"Jefe", "what do ya want for nothing?", "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        unsigned char mac[DIGEST_SHA1_BYTES];
+        char hex[2 * DIGEST_SHA1_BYTES + 1];
+        digest_hmac_sha1(cases[i].key, strlen(cases[i].key), cases[i].data, strlen(cases[i].data),
+                         mac);
+        for (size_t k = 0; k < sizeof(mac); k++)
+            (void)snprintf(hex + 2 * k, 3, "%02x", mac[k]);
+        assert_string_equal(hex, cases[i].want);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sha256),
-        cmocka_unit_test(test_hmac_sha256),
-        cmocka_unit_test(test_equal),
-        cmocka_unit_test(test_text_vectors),
-        cmocka_unit_test(test_every_byte_survives),
+        cmocka_unit_test(test_hmac_sha1),       cmocka_unit_test(test_sha256),
+        cmocka_unit_test(test_hmac_sha256),     cmocka_unit_test(test_equal),
+        cmocka_unit_test(test_text_vectors),    cmocka_unit_test(test_every_byte_survives),
         cmocka_unit_test(test_decoders_refuse),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

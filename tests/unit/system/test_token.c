@@ -211,9 +211,49 @@ static void test_key_files(void **state)
     }
 }
 
+static void test_short_codes(void **state)
+{
+    enum { COUNT = 20000 };
+    static unsigned char bytes[] = "a key of 32 bytes for the tests.";
+    static unsigned char others[] = "another of 32 bytes for the test";
+    const struct secret ours = {.bytes = bytes, .count = 32};
+    const struct secret other = {.bytes = others, .count = 32};
+    char code[TOKEN_CODE_BYTES], again[TOKEN_CODE_BYTES], read[TOKEN_CODE_BYTES];
+    size_t by_letter[256] = {0};
+    (void)state;
+    for (uint64_t id = 1; id <= COUNT; id++) {
+        token_code(&ours, id, "ann", code);
+        assert_int_equal(strlen(code), TOKEN_CODE_BYTES - 1);
+        assert_int_equal(strcspn(code, "aeiouyl01"), TOKEN_CODE_BYTES - 1);
+        assert_true(code[0] > '9');
+        assert_true(token_code_read(code, strlen(code), read));
+        assert_string_equal(read, code);
+        by_letter[(unsigned char)code[0]]++;
+    }
+    for (const char *c = "bcdfghjkmnpqrstvwxz"; *c != '\0'; c++)
+        assert_in_range(by_letter[(unsigned char)*c], COUNT / 19 - COUNT / 100,
+                        COUNT / 19 + COUNT / 100);
+    token_code(&ours, 7, "ann", code);
+    token_code(&ours, 7, "ann", again);
+    assert_string_equal(code, again);
+    token_code(&ours, 8, "ann", again);
+    assert_string_not_equal(code, again);
+    token_code(&ours, 7, "bob", again);
+    assert_string_not_equal(code, again);
+    token_code(&other, 7, "ann", again);
+    assert_string_not_equal(code, again);
+    static const char *const no_codes[] = {"",      "k7qf",  "k7qf55",  "7k7qf",
+                                           "k7qfa", "k7 f5", "k7qf\xc3"};
+    for (size_t i = 0; i < sizeof(no_codes) / sizeof(no_codes[0]); i++)
+        assert_false(token_code_read(no_codes[i], strlen(no_codes[i]), read));
+    assert_true(token_code_read("K7QF5x", 5, read));
+    assert_string_equal(read, "k7qf5");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_short_codes),
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_known_token),
         cmocka_unit_test(test_every_mutation_is_refused),

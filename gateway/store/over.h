@@ -1,13 +1,13 @@
 /*
- * postgres_over - which alerts may be over: what find_alert need not ask the server for.
+ * over - which alerts may be over: what find_alert need not ask the database for.
  *
  * Shape:   over_begin -> over_add for all there are -> over_end; over_add for each that follows; over_may_have.
  * Owns:    a set of bits (a Bloom filter): "no" is certain, "yes" is worth a question.
  * Threads: one at a time.
  * Limits:  OVER_BITS bits; with four million keys in it two of three questions are still saved.
  */
-#ifndef ESCALATED_STORE_POSTGRES_OVER_H
-#define ESCALATED_STORE_POSTGRES_OVER_H
+#ifndef ESCALATED_STORE_OVER_H
+#define ESCALATED_STORE_OVER_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-#include "gateway/store/postgres_over.h"
+#include "gateway/store/over.h"
 
 #include <stdlib.h>
 #include <string.h>

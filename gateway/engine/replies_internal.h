@@ -1,0 +1,38 @@
+/*
+ * replies_internal - what the two files about replies share: replies.c finds the incident and applies what was said,
+ * replies_answers.c says it back where no ticket does, also about incidents that have left memory.
+ *
+ * Owns:    texts lie in the batch's arena.
+ * Threads: the engine's.
+ */
+#ifndef ESCALATED_ENGINE_REPLIES_INTERNAL_H
+#define ESCALATED_ENGINE_REPLIES_INTERNAL_H
+
+#include "gateway/engine/engine_state.h"
+
+/* One reply being applied. */
+struct saying {
+    struct engine *engine;
+    const struct input *input;
+    const struct reply *reply;
+    const char *by;
+    struct incident *incident;
+    const struct notification
+        *answers; /* the notification replied to, when it is still in memory */
+    bool acks;    /* ack, known, eta or snooze is among the commands */
+    bool known;
+    bool takes;
+    bool code_fits; /* the reply carried the code of `answers` */
+    int64_t eta_at_ms;
+    bool refused;
+    const char *text; /* the answer so far */
+};
+
+/* All that acknowledges in one message is one acknowledgement. */
+void replies_gather(struct saying *saying);
+void replies_note_unheard(struct saying *saying, uint64_t number);
+void replies_answer_by_message(struct saying *saying);
+/* False: an incident of this number is no longer kept at all. */
+bool replies_note_on_closed(struct saying *saying, uint64_t number);
+
+#endif

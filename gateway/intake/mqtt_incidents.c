@@ -1,0 +1,525 @@
+#include "gateway/intake/mqtt_incidents.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define uthash_fatal(message) assert_out_of_memory(0)
+#include <uthash.h>
+
+#include "gateway/base/assert.h"
+#include "gateway/base/json.h"
+#include "gateway/base/parse.h"
+#include "gateway/store/store_read.h"
+#include "gateway/system/id.h"
+#include "gateway/system/log.h"
+#include "gateway/system/queue.h"
+
+enum {
+    ARRIVALS_MAX = 8192,
+    TAKE_MAX = 64,
+    PAGE_ROWS = 1000,
+    LOOK_MS = 1000, /* a commit that nobody nudged for, and clearing */
+    AGAIN_MS = 100, /* a store or broker that had no room */
+    PAYLOAD_BYTES_MAX = 64 * 1024,
+    TOPIC_BYTES = 64,
+};
+
+/* From a broker's thread. */
+struct news {
+    bool is_connection;
+    uint64_t number; /* stands there */
+    char broker[];
+};
+
+/* One topic. */
+struct standing {
+    uint64_t number;
+    uint64_t hash; /* of what was published last; 0: nothing by this connection */
+    int64_t clear_at_ms;
+    bool is_due;
+    struct standing *next_due;
+    UT_hash_handle hh;
+};
+
+/* One broker that has let us in at least once. */
+struct board {
+    struct board *next;
+    char *broker;
+    bool is_connected;
+    bool must_fill;
+    uint64_t fill_before; /* where the next page of open incidents begins */
+    struct standing *table;
+    struct standing *due_first, *due_last;
+    int64_t clear_at_ms; /* the first of the table's; INT64_MAX: none */
+};
+
+struct mqtt_incidents {
+    struct mqtt_incidents_options options;
+    struct store_reader *reader;
+    struct queue *arrivals;
+    pthread_t thread;
+    bool runs;
+    pthread_mutex_t config_lock;
+    struct config *config; /* config_lock */
+    /* The thread's own from here on. */
+    struct board *boards;
+    uint64_t after; /* of the timeline: up to here it has been looked at */
+    bool knows_after;
+    struct log_burst failures;
+};
+
+/* --- what stands at a broker --- */
+
+static struct standing *board_find(struct board *board, uint64_t number)
+{
+    struct standing *found;
+    HASH_FIND(hh, board->table, &number, sizeof(number), found);
+    return found;
+}
+
+static void board_touch(struct board *board, uint64_t number)
+{
+    struct standing *item = board_find(board, number);
+    if (item == NULL) {
+        item = heap_alloc(sizeof(*item));
+        item->number = number;
+        HASH_ADD(hh, board->table, number, sizeof(item->number), item);
+    }
+    if (item->is_due)
+        return;
+    item->is_due = true;
+    item->next_due = NULL;
+    *(board->due_last != NULL ? &board->due_last->next_due : &board->due_first) = item;
+    board->due_last = item;
+}
+
+static void board_forget(struct board *board, struct standing *item)
+{
+    HASH_DEL(board->table, item);
+    free(item);
+}
+
+static struct standing *board_pop(struct board *board)
+{
+    struct standing *item = board->due_first;
+    board->due_first = item->next_due;
+    board->due_last = board->due_first == NULL ? NULL : board->due_last;
+    item->is_due = false;
+    return item;
+}
+
+static void board_drop(struct mqtt_incidents *incidents, struct board *board)
+{
+    struct board **link = &incidents->boards;
+    while (*link != board)
+        link = &(*link)->next;
+    struct standing *item, *other;
+    *link = board->next;
+    HASH_ITER (hh, board->table, item, other) {
+        board_forget(board, item);
+    }
+    free(board->broker);
+    free(board);
+}
+
+static struct board *board_of(struct mqtt_incidents *incidents, const char *broker)
+{
+    struct board *board = incidents->boards;
+    while (board != NULL && !text_equal(board->broker, broker))
+        board = board->next;
+    return board;
+}
+
+static void board_connected(struct mqtt_incidents *incidents, const char *broker)
+{
+    struct board *board = board_of(incidents, broker);
+    if (board == NULL) {
+        board = heap_alloc(sizeof(*board));
+        board->broker = heap_strdup(broker);
+        board->next = incidents->boards;
+        incidents->boards = board;
+    }
+    /* What we have put there before stands there perhaps, as it was then. */
+    struct standing *item, *other;
+    HASH_ITER (hh, board->table, item, other) {
+        item->hash = 0;
+        board_touch(board, item->number);
+    }
+    board->clear_at_ms = INT64_MAX; /* what is due says it anew */
+    board->is_connected = true;
+    board->must_fill = true;
+    board->fill_before = 0;
+}
+
+/* What becomes due at its time is what has to be cleared. */
+static void board_look_for_old(struct board *board, int64_t now_ms)
+{
+    struct standing *item, *next;
+    if (board->clear_at_ms > now_ms)
+        return;
+    board->clear_at_ms = INT64_MAX;
+    HASH_ITER (hh, board->table, item, next) {
+        if (item->clear_at_ms == 0)
+            continue;
+        if (item->clear_at_ms <= now_ms)
+            board_touch(board, item->number);
+        else if (item->clear_at_ms < board->clear_at_ms)
+            board->clear_at_ms = item->clear_at_ms;
+    }
+}
+
+/* --- publishing --- */
+
+static enum mqtt_verdict publish(struct mqtt_incidents *incidents, const struct board *board,
+                                 const char *topic, const char *payload, size_t count)
+{
+    const struct mqtt_publication publication = {.broker = board->broker,
+                                                 .topic = topic,
+                                                 .payload = payload,
+                                                 .count = count,
+                                                 .qos = 1,
+                                                 .retain = true};
+    return incidents->options.publish(incidents->options.self, &publication);
+}
+
+static void add_time_or_null(struct json_out *out, const char *key, int64_t at_ms)
+{
+    if (at_ms == 0)
+        json_add_null(out, key);
+    else
+        json_add_time(out, key, at_ms);
+}
+
+/* Returns the hash of what is said but for the time of saying it; never 0. */
+static uint64_t write_row(const struct incident_row *row, struct strbuf *text)
+{
+    struct json_out out;
+    struct id id;
+    char uuid[ID_TEXT_BYTES];
+    const char priority[] = {'p', (char)('0' + row->priority % 10), '\0'};
+    memcpy(id.bytes, row->uuid, sizeof(id.bytes));
+    json_out_begin(&out, text);
+    json_add_object_begin(&out, NULL);
+    json_add_integer(&out, "number", (int64_t)row->number);
+    json_add_string(&out, "uuid", id_text(&id, uuid));
+    json_add_string(&out, "state", incident_state_name(row->state));
+    json_add_string(&out, "severity", severity_name(row->severity));
+    json_add_string(&out, "priority", priority);
+    json_add_string(&out, "policy", row->policy);
+    json_add_string(&out, "title", row->title);
+    json_add_string(&out, "owner", row->owner);
+    add_time_or_null(&out, "eta", row->eta_at_ms);
+    json_add_time(&out, "opened_at", row->opened_at_ms);
+    add_time_or_null(&out, "resolved_at", row->resolved_at_ms);
+    uint64_t hash = text_hash(0, strbuf_text(text), text->length);
+    json_add_time(&out, "updated_at", row->updated_at_ms);
+    json_add_object_end(&out);
+    return hash != 0 ? hash : 1;
+}
+
+static int64_t show_resolved_ms(struct mqtt_incidents *incidents, const char *broker)
+{
+    pthread_mutex_lock(&incidents->config_lock);
+    const struct config_broker *found = config_find_broker(incidents->config, broker);
+    int64_t show_ms = found != NULL ? found->show_resolved_ms : 0;
+    pthread_mutex_unlock(&incidents->config_lock);
+    return show_ms;
+}
+
+enum progress { PROGRESS_DONE, PROGRESS_LATER, PROGRESS_LOST, PROGRESS_GONE };
+
+static enum progress progress_of(enum mqtt_verdict verdict)
+{
+    switch (verdict) {
+    case MQTT_TAKEN:
+        return PROGRESS_DONE;
+    case MQTT_IS_FULL:
+        return PROGRESS_LATER;
+    case MQTT_NOT_CONNECTED:
+        return PROGRESS_LOST;
+    case MQTT_UNKNOWN:
+        break;
+    }
+    return PROGRESS_GONE; /* no longer configured */
+}
+
+/* The row as it is now; a resolved one of long ago, and one that nobody knows, as nothing. */
+static enum progress say_row(struct mqtt_incidents *incidents, struct board *board,
+                             struct standing *item, const struct incident_row *row_or_null)
+{
+    struct strbuf text;
+    char topic[TOPIC_BYTES];
+    uint64_t hash = 0;
+    int64_t clear_at_ms = 0;
+    strbuf_init(&text, PAYLOAD_BYTES_MAX);
+    if (row_or_null != NULL && row_or_null->state == INCIDENT_RESOLVED)
+        clear_at_ms = row_or_null->resolved_at_ms + show_resolved_ms(incidents, board->broker);
+    bool stands = row_or_null != NULL &&
+                  (clear_at_ms == 0 || clear_at_ms > clock_engine_ms(incidents->options.clock));
+    if (stands)
+        hash = write_row(row_or_null, &text);
+    enum progress progress = PROGRESS_DONE;
+    if (!stands || hash != item->hash) {
+        (void)snprintf(topic, sizeof(topic), "incidents/%llu", (unsigned long long)item->number);
+        progress = progress_of(publish(incidents, board, topic, strbuf_text(&text), text.length));
+    }
+    strbuf_clear(&text);
+    if (progress != PROGRESS_DONE)
+        return progress;
+    (void)board_pop(board);
+    item->hash = hash;
+    item->clear_at_ms = clear_at_ms;
+    if (!stands)
+        board_forget(board, item);
+    else if (clear_at_ms != 0 && clear_at_ms < board->clear_at_ms)
+        board->clear_at_ms = clear_at_ms;
+    return PROGRESS_DONE;
+}
+
+static void note_failure(struct mqtt_incidents *incidents, const struct err *err)
+{
+    if (log_burst_due(&incidents->failures, clock_mono_ms()))
+        log_line(LOG_WARNING, "incidents for MQTT cannot be read, trying again", "error", err->text,
+                 "count", log_i64((int64_t)incidents->failures.count), NULL);
+}
+
+static enum progress say_next(struct mqtt_incidents *incidents, struct board *board)
+{
+    struct arena arena;
+    struct incident_row row;
+    struct err err = {0};
+    enum progress progress;
+    struct standing *item = board->due_first;
+    arena_init(&arena);
+    if (store_read_incident(incidents->reader, item->number, &arena, &row, &err) == 0) {
+        progress = say_row(incidents, board, item, &row);
+    } else if (err.code == ERR_NOT_FOUND) {
+        progress = say_row(incidents, board, item, NULL);
+    } else {
+        note_failure(incidents, &err);
+        progress = PROGRESS_LATER;
+    }
+    arena_clear(&arena);
+    return progress;
+}
+
+/* --- following --- */
+
+static bool fill_page(struct mqtt_incidents *incidents, struct board *board)
+{
+    struct arena arena;
+    struct incident_row *rows;
+    size_t count;
+    struct err err = {0};
+    const struct incident_filter filter = {
+        .open_only = true, .before = board->fill_before, .limit = PAGE_ROWS};
+    arena_init(&arena);
+    bool read = store_read_incidents(incidents->reader, &filter, &arena, &rows, &count, &err) == 0;
+    if (read) {
+        for (size_t i = 0; i < count; i++)
+            board_touch(board, rows[i].number);
+        board->must_fill = count == PAGE_ROWS;
+        board->fill_before = count > 0 ? rows[count - 1].number : 0;
+    } else {
+        note_failure(incidents, &err);
+    }
+    arena_clear(&arena);
+    return read;
+}
+
+/* What has changed since the last look. False: the store did not answer. */
+static bool follow(struct mqtt_incidents *incidents)
+{
+    struct err err = {0};
+    size_t count = PAGE_ROWS;
+    if (!incidents->knows_after &&
+        store_read_timeline_last(incidents->reader, &incidents->after, &err) != 0) {
+        note_failure(incidents, &err);
+        return false;
+    }
+    incidents->knows_after = true;
+    while (count == PAGE_ROWS) {
+        struct arena arena;
+        struct timeline_row *rows;
+        uint64_t *ids;
+        arena_init(&arena);
+        int failed = store_read_timeline_after(incidents->reader, incidents->after, PAGE_ROWS,
+                                               &arena, &rows, &ids, &count, &err);
+        for (size_t i = 0; failed == 0 && i < count; i++) {
+            for (struct board *board = incidents->boards; board != NULL; board = board->next) {
+                if (rows[i].incident != 0)
+                    board_touch(board, rows[i].incident);
+            }
+            incidents->after = ids[i];
+        }
+        arena_clear(&arena);
+        if (failed != 0) {
+            note_failure(incidents, &err);
+            return false;
+        }
+    }
+    incidents->failures = (struct log_burst){0};
+    return true;
+}
+
+/* Until all is said, or the store or the broker has no room: PROGRESS_LATER. */
+static enum progress board_serve(struct mqtt_incidents *incidents, struct board *board)
+{
+    enum progress progress = PROGRESS_DONE;
+    while (progress == PROGRESS_DONE && board->must_fill)
+        progress = fill_page(incidents, board) ? PROGRESS_DONE : PROGRESS_LATER;
+    board_look_for_old(board, clock_engine_ms(incidents->options.clock));
+    while (progress == PROGRESS_DONE && board->due_first != NULL)
+        progress = say_next(incidents, board);
+    return progress;
+}
+
+/* How long there is nothing to do. */
+static int64_t serve(struct mqtt_incidents *incidents)
+{
+    int64_t wait_ms = incidents->boards != NULL ? LOOK_MS : -1;
+    struct board *next;
+    if (incidents->boards == NULL) {
+        incidents->knows_after = false; /* with the next broker everything is read anew */
+        return wait_ms;
+    }
+    if (!follow(incidents))
+        wait_ms = AGAIN_MS;
+    for (struct board *board = incidents->boards; board != NULL; board = next) {
+        next = board->next;
+        enum progress progress =
+            board->is_connected ? board_serve(incidents, board) : PROGRESS_LOST;
+        board->is_connected = progress != PROGRESS_LOST;
+        if (progress == PROGRESS_GONE)
+            board_drop(incidents, board);
+        else if (progress == PROGRESS_LATER)
+            wait_ms = AGAIN_MS;
+    }
+    return wait_ms;
+}
+
+static void take_news(struct mqtt_incidents *incidents, struct news *news)
+{
+    struct board *board;
+    if (news->is_connection)
+        board_connected(incidents, news->broker);
+    else if ((board = board_of(incidents, news->broker)) != NULL)
+        board_touch(board, news->number);
+    free(news);
+}
+
+static void *run(void *self)
+{
+    struct mqtt_incidents *incidents = self;
+    int64_t wait_ms = 0;
+    for (;;) {
+        void *items[TAKE_MAX];
+        size_t count = queue_take(incidents->arrivals, items, TAKE_MAX, wait_ms);
+        for (size_t i = 0; i < count; i++)
+            take_news(incidents, items[i]);
+        if (count == 0 && queue_is_stopped(incidents->arrivals))
+            break;
+        wait_ms = serve(incidents);
+    }
+    while (incidents->boards != NULL)
+        board_drop(incidents, incidents->boards);
+    return NULL;
+}
+
+/* --- from other threads --- */
+
+static void arrive(struct mqtt_incidents *incidents, const char *broker, bool is_connection,
+                   uint64_t number)
+{
+    size_t bytes = strlen(broker) + 1;
+    struct news *news = heap_alloc(sizeof(*news) + bytes);
+    news->is_connection = is_connection;
+    news->number = number;
+    memcpy(news->broker, broker, bytes);
+    /* There are few brokers, so a connection always finds room; of what stands there each connection clears a part. */
+    bool taken = is_connection ? queue_put_owed(incidents->arrivals, news)
+                               : queue_put(incidents->arrivals, news);
+    if (!taken)
+        free(news);
+}
+
+void mqtt_incidents_connected(struct mqtt_incidents *incidents, const char *broker)
+{
+    arrive(incidents, broker, true, 0);
+}
+
+void mqtt_incidents_found(struct mqtt_incidents *incidents, const char *broker, const char *name)
+{
+    uint64_t number;
+    if (parse_u64(name, 1, INT64_MAX, &number, NULL) == 0)
+        arrive(incidents, broker, false, number);
+}
+
+void mqtt_incidents_committed(struct mqtt_incidents *incidents)
+{
+    if (incidents != NULL)
+        queue_nudge(incidents->arrivals);
+}
+
+void mqtt_incidents_reload(struct mqtt_incidents *incidents, struct config *config)
+{
+    pthread_mutex_lock(&incidents->config_lock);
+    struct config *old = incidents->config;
+    incidents->config = config_retain(config);
+    pthread_mutex_unlock(&incidents->config_lock);
+    config_release(old);
+}
+
+int mqtt_incidents_create(const struct mqtt_incidents_options *options,
+                          struct mqtt_incidents **out_incidents, struct err *err)
+{
+    struct mqtt_incidents *incidents = heap_alloc(sizeof(*incidents));
+    incidents->options = *options;
+    incidents->config = config_retain(options->config);
+    ASSERT(pthread_mutex_init(&incidents->config_lock, NULL) == 0);
+    if (queue_create(ARRIVALS_MAX, &incidents->arrivals, err) != 0 ||
+        store_reader_open(options->config->store_url, options->state_dir, &incidents->reader,
+                          err) != 0) {
+        mqtt_incidents_destroy(incidents);
+        return -1;
+    }
+    *out_incidents = incidents;
+    return 0;
+}
+
+int mqtt_incidents_start(struct mqtt_incidents *incidents, struct err *err)
+{
+    int code = pthread_create(&incidents->thread, NULL, run, incidents);
+    if (code != 0)
+        return err_set_errno(err, code, "incidents thread");
+    incidents->runs = true;
+    return 0;
+}
+
+void mqtt_incidents_stop(struct mqtt_incidents *incidents)
+{
+    if (incidents == NULL || incidents->arrivals == NULL)
+        return;
+    queue_stop(incidents->arrivals);
+    if (incidents->runs)
+        (void)pthread_join(incidents->thread, NULL);
+    incidents->runs = false;
+}
+
+void mqtt_incidents_destroy(struct mqtt_incidents *incidents)
+{
+    void *item;
+    if (incidents == NULL)
+        return;
+    mqtt_incidents_stop(incidents);
+    while (incidents->arrivals != NULL && queue_take(incidents->arrivals, &item, 1, 0) > 0)
+        free(item);
+    queue_destroy(incidents->arrivals);
+    store_reader_close(incidents->reader);
+    config_release(incidents->config);
+    (void)pthread_mutex_destroy(&incidents->config_lock);
+    free(incidents);
+}

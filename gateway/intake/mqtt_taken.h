@@ -1,0 +1,36 @@
+/*
+ * mqtt_taken - which messages of a broker's session were taken last, to know those that it delivers
+ * again because a PUBACK got lost.
+ *
+ * Shape:   taken_begin with what the store knows, or nothing; taken_resume when a connection goes on
+ *          with the session; taken_is_again for each message of QoS 1 in its order, taken_add after
+ *          its commit.
+ *          A broker repeats what was in flight first, in the order in which it sent it: a run of
+ *          messages, with their packet ids, which ends what we have taken. So a message is a
+ *          repetition only in such a run at the beginning of a connection; the first one that is not
+ *          ends it, and a packet id that is given out again later means nothing.
+ * Threads: one.
+ * Limits:  the last TAKEN_MAX messages, more than [mqtt] in_flight.
+ * Source:  MQTT 5.0, 4.4 and 4.6.
+ */
+#ifndef ESCALATED_INTAKE_MQTT_TAKEN_H
+#define ESCALATED_INTAKE_MQTT_TAKEN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define TAKEN_MAX 4096
+
+struct taken;
+
+struct taken *taken_create(void);
+void taken_destroy(struct taken *taken);
+
+/* marks as store_read_session gives them; count 0: a new session. */
+void taken_begin(struct taken *taken, const unsigned char *marks, size_t count);
+void taken_resume(struct taken *taken);
+bool taken_is_again(struct taken *taken, uint16_t packet_id, uint64_t hash);
+void taken_add(struct taken *taken, uint16_t packet_id, uint64_t hash);
+
+#endif
