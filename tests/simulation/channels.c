@@ -209,14 +209,17 @@ static void answer_attempt(struct channels *channels, const struct order *order,
         input.u.result.outcome = (enum outcome)rng_below(dice, OUTCOME_COUNT);
         say(channels, world->now_ms + (int64_t)rng_below(dice, 2) * 1000, input);
     }
-    if (mood == MOOD_LIES && outcome == OUTCOME_ACCEPTED)
-        say(channels, world->now_ms + (int64_t)rng_below(dice, 600000),
-            (struct input){.kind = INPUT_RECEIPT,
-                           .u.receipt = {.notification = order->notification,
-                                         .channel = "",
-                                         .provider_id = "",
-                                         .delivered = rng_chance(dice, 30),
-                                         .reason = "receipt"}});
+    if (mood != MOOD_LIES || outcome != OUTCOME_ACCEPTED)
+        return;
+    int64_t later_ms = (int64_t)rng_below(dice, 600000);
+    bool delivered = rng_chance(dice, 30);
+    say(channels, world->now_ms + later_ms,
+        (struct input){.kind = INPUT_RECEIPT,
+                       .u.receipt = {.notification = order->notification,
+                                     .channel = "",
+                                     .provider_id = "",
+                                     .delivered = delivered,
+                                     .reason = "receipt"}});
 }
 
 static void take_start(struct channels *channels, const struct order *order)

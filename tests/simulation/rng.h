@@ -2,7 +2,7 @@
  * rng - chance that can be repeated: one stream for each part of a run, all from one seed.
  *
  * Shape:   rng_stream(seed, part) -> rng_next, rng_below, rng_chance.
- * Limits:  not for secrets.
+ * Limits:  not for secrets. Two draws never stand in one expression or initialiser: compilers order those as they like.
  * Source:  splitmix64.
  */
 #ifndef ESCALATED_SIMULATION_RNG_H

@@ -24,10 +24,13 @@ static struct input make_event(struct world *world, struct rng *dice)
     struct label *labels = arena_alloc_array(&world->arena, 2, sizeof(*labels));
     labels[0] = (struct label){.name = "region", .value = regions[rng_below(dice, 2)]};
     labels[1] = (struct label){.name = "service", .value = services[rng_below(dice, 5)]};
+    enum event_action action = actions[rng_below(dice, 12)];
+    enum severity severity = (enum severity)rng_below(dice, SEVERITY_COUNT);
+    const char *source = rng_chance(dice, 75) ? "monitor" : "other";
     struct input input = {.kind = INPUT_EVENT};
-    input.u.event = (struct event){.action = actions[rng_below(dice, 12)],
-                                   .severity = (enum severity)rng_below(dice, SEVERITY_COUNT),
-                                   .source = rng_chance(dice, 75) ? "monitor" : "other",
+    input.u.event = (struct event){.action = action,
+                                   .severity = severity,
+                                   .source = source,
                                    .key = keys[rng_below(dice, 6)],
                                    .summary = "something broke",
                                    .labels = labels,
@@ -52,9 +55,10 @@ static struct reply_command make_command(struct rng *dice)
                                       VERB_RESTORED, VERB_STATUS, VERB_LOSS,     VERB_HELP};
     static const int64_t minutes[] = {0, 1, 5, 20, 60, 600};
     enum verb verb = verbs[rng_below(dice, sizeof(verbs) / sizeof(verbs[0]))];
+    int64_t duration_ms = minutes[rng_below(dice, 6)] * 60000;
     return (struct reply_command){.verb = verb,
                                   .text = verb == VERB_NOTE || verb == VERB_CAUSE ? "words" : "",
-                                  .duration_ms = minutes[rng_below(dice, 6)] * 60000,
+                                  .duration_ms = duration_ms,
                                   .clock_minute = -1,
                                   .priority = 1 + (int)rng_below(dice, 5)};
 }
@@ -67,7 +71,8 @@ static struct input make_reply(struct world *world, struct rng *dice, const char
     bool command = rng_chance(dice, 10);
     struct input input = {.kind = command ? INPUT_COMMAND : INPUT_REPLY};
     struct reply reply = {.from = command ? "" : from, .via = "sms", .raw = "free text"};
-    uint64_t back = rng_below(dice, 1 + rng_below(dice, 6));
+    uint64_t most = 1 + rng_below(dice, 6);
+    uint64_t back = rng_below(dice, most);
     if (!command && messages > back && rng_chance(dice, 50))
         reply.notification = messages - back;
     else
@@ -123,8 +128,9 @@ static void do_stranger(struct world *world, struct rng *dice)
 static void do_receipt(struct world *world, struct rng *dice)
 {
     uint64_t messages = checker_last_notification(world->checker);
+    uint64_t id = 1 + rng_below(dice, messages + 2);
     struct input input = {.kind = INPUT_RECEIPT,
-                          .u.receipt = {.notification = 1 + rng_below(dice, messages + 2),
+                          .u.receipt = {.notification = id,
                                         .channel = "",
                                         .provider_id = "",
                                         .delivered = rng_chance(dice, 50),
@@ -153,14 +159,16 @@ static void do_mood(struct world *world, struct rng *dice)
 static void do_outage(struct world *world, struct rng *dice)
 {
     static const int64_t most_ms[] = {1, 31000, 600000, 3 * HOUR_MS, 30 * HOUR_MS};
-    int64_t down_ms = (int64_t)rng_below(dice, (uint64_t)most_ms[rng_below(dice, 5)]);
+    uint64_t most = (uint64_t)most_ms[rng_below(dice, 5)];
+    int64_t down_ms = (int64_t)rng_below(dice, most);
     world_tell(world, "  the process dies and is down for %lld s", (long long)down_ms / 1000);
     world_restart(world, down_ms);
 }
 
 static void do_stall(struct world *world, struct rng *dice)
 {
-    int64_t late_ms = (int64_t)rng_below(dice, rng_chance(dice, 50) ? 40000 : 4000000);
+    uint64_t most = rng_chance(dice, 50) ? 40000 : 4000000;
+    int64_t late_ms = (int64_t)rng_below(dice, most);
     world_tell(world, "  the process is held up for %lld s", (long long)late_ms / 1000);
     checker_excuse(world->checker);
     world->now_ms += late_ms;
