@@ -125,8 +125,8 @@ void plan_make(uint64_t seed, enum profile profile, struct plan *out_plan)
     int64_t at_ms = 0;
     for (size_t i = 0; i < count; i++) {
         at_ms += draw_pause_ms(&rng);
-        plan.deeds[i] =
-            (struct deed){.at_ms = at_ms, .kind = draw_kind(&rng, profile), .dice = rng_next(&rng)};
+        enum deed_kind kind = draw_kind(&rng, profile);
+        plan.deeds[i] = (struct deed){.at_ms = at_ms, .kind = kind, .dice = rng_next(&rng)};
     }
     plan.deeds[0].kind = DEED_EVENTS; /* without an alert there is nothing to see */
     *out_plan = plan;
