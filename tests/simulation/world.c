@@ -324,7 +324,7 @@ static void begin(struct world *world, char *path)
 
 static void remove_database(const char *path)
 {
-    static const char *const ends[] = {"", "-wal", "-shm", "-journal", ".ballast"};
+    static const char *const ends[] = {"", "-wal", "-shm", "-journal", ".lock", ".ballast"};
     char name[PATH_BYTES + 16];
     for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
         (void)snprintf(name, sizeof(name), "%s%s", path, ends[i]);
