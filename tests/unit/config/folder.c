@@ -149,6 +149,7 @@ static const struct channel_ops letter_ops = {
 
 static const struct channel_option webhook_options[] = {
     {.key = "url", .type = CHANNEL_OPTION_TEXT, .max = 300, .default_text = "", .help = "."},
+    {.key = "ca_file", .type = CHANNEL_OPTION_FILE, .max = 4096, .default_text = "", .help = "."},
     {.key = NULL}};
 
 static const struct channel_ops webhook_ops = {
