@@ -4,6 +4,7 @@
 #include "gateway/base/mailbox.h"
 #include "gateway/base/parse.h"
 #include "gateway/config/build.h"
+#include "gateway/system/certificate.h"
 
 #define MAIL_ATTEMPT_TIMEOUT_MS 60000
 #define PLUGIN_TEXT_BYTES_MAX DOCUMENT_VALUE_BYTES_MAX
@@ -236,6 +237,18 @@ static void check_mailboxes(struct build *build, const struct ini_section *secti
     }
 }
 
+/* Whom a plugin's connections trust is read anew for each; a file that is not there would be noticed by the first page. */
+static void check_trust(struct build *build, const struct ini_section *section,
+                        const struct config_channel *channel)
+{
+    static const char key[] = "ca_file";
+    struct err err = {.code = ERR_NONE};
+    const char *path = config_channel_value(channel, key);
+    if (path[0] != '\0' && certificate_check_trust(path, &err) != 0) {
+        build_problem(build, section, section_entry(section, key), "%s", err.text);
+    }
+}
+
 /* The plugin may take less at once than the daemon would offer. */
 static void fit_in_flight(struct build *build, const struct ini_section *section,
                           struct config_channel *channel)
@@ -304,6 +317,7 @@ static void build_channel(struct build *build, const struct ini_section *section
     }
     build_values(build, section, channel);
     check_mailboxes(build, section, channel);
+    check_trust(build, section, channel);
     if (build->problems->count == problem_count) {
         check_values(build, section, channel);
     }

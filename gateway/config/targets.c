@@ -134,10 +134,39 @@ static bool target_find(struct build *build, const struct ini_section *section,
     return false;
 }
 
+/* Why the channel itself cannot be a destination: mail and text messages go to somebody's address. NULL where it can. */
+static const char *wanted_instead(const struct config_channel *channel)
+{
+    if (text_equal(channel->plugin, "email") || text_equal(channel->plugin, "sms")) {
+        return "";
+    }
+    bool is_open = text_equal(channel->plugin, "webhook") && channel->ops != NULL &&
+                   config_channel_value(channel, "url")[0] == '\0';
+    return is_open ? ", or a url in its section" : NULL;
+}
+
+static bool channel_fits(struct build *build, const struct ini_section *section,
+                         const struct ini_entry *entry, const char *name)
+{
+    const struct config_channel *channel = config_find_channel(build->config, name);
+    const char *wanted =
+        channel != NULL && channel->plugin != NULL ? wanted_instead(channel) : NULL;
+    if (wanted == NULL) {
+        return true;
+    }
+    build_problem(build, section, entry,
+                  "channel:%s has no address of its own (want a contact with %s = ADDRESS%s)", name,
+                  name, wanted);
+    return false;
+}
+
 static bool target_fits(struct build *build, const struct ini_section *section,
                         const struct ini_entry *entry, const struct target *target,
                         enum target_use use)
 {
+    if (target->kind == TARGET_CHANNEL && build->config != NULL) {
+        return channel_fits(build, section, entry, target->name);
+    }
     if (use == TARGETS_INFORM || target->kind != TARGET_AUDIENCE) {
         return true;
     }

@@ -14,6 +14,8 @@
 
 #define DESK_SOON_MS 1000
 #define DESK_OFFERS_LOOK_MS 100
+/* More than it takes from an engine's timer to an offer here. */
+#define DESK_STAND_BACK_MS 50
 
 enum offer_state { OFFER_WAITING, OFFER_READY };
 

@@ -117,6 +117,15 @@ static void ready_offer(struct desk *desk, struct offer *offer, bool is_probe, i
     }
 }
 
+/* One probe goes to a destination that rests, and all who want it would be back at the same moment: the most severe are
+ * a little earlier, of those the pages. */
+static int64_t stand_back_ms(const struct order *order)
+{
+    int64_t rank = 2 * (SEVERITY_COUNT - 1 - (int64_t)order->severity) +
+                   (order->notification_kind == KIND_PAGE ? 0 : 1);
+    return rank * DESK_STAND_BACK_MS;
+}
+
 /* Ask for a slot and do what the limits say. `waits`: the offer has a waiting place. */
 static void ask_for_offer(struct desk *desk, struct offer *offer, bool waits, int64_t now_mono_ms)
 {
@@ -130,6 +139,9 @@ static void ask_for_offer(struct desk *desk, struct offer *offer, bool waits, in
     case LIMITS_WAIT:
         return;
     case LIMITS_LATER:
+        if (answer.waits_for_probe) {
+            answer.retry_mono_ms += stand_back_ms(offer->order);
+        }
         say_later(desk, offer->notification, answer.reason, answer.retry_mono_ms, now_mono_ms);
         offers_remove(desk, offer);
         return;

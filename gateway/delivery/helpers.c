@@ -2,9 +2,11 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "gateway/base/arena.h"
 #include "gateway/base/text.h"
+#include "gateway/system/log.h"
 #include "gateway/worker/crew.h"
 
 #define PATH_BYTES 4096
@@ -31,6 +33,11 @@ int helper_open(const char *folder_or_null, const char *program, uint32_t proces
     if (length < 0 || (size_t)length >= sizeof path) {
         (void)snprintf(why, why_size, "the path of the helper programs is too long");
         return -1;
+    }
+    /* It may still come, and other channels work without it: so it is said, and nothing more. */
+    if (access(path, X_OK) != 0) {
+        log_line(LOG_ERROR, "helper program cannot be run, what needs it fails until it can",
+                 "program", path, NULL);
     }
     const struct crew_options options = {.program = path,
                                          .process_max = process_max,

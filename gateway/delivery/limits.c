@@ -122,7 +122,11 @@ static struct limits_answer ask_for_rest(const struct destination *destination, 
         int64_t retry =
             breaker->probing ? now_mono_ms + LIMITS_PROBING_RETRY_MS : breaker->probe_mono_ms;
         return (struct limits_answer){
-            .word = LIMITS_LATER, .retry_mono_ms = retry, .reason = "breaker-open"};
+            .word = LIMITS_LATER,
+            .retry_mono_ms = retry,
+            .reason = "breaker-open",
+            .waits_for_probe = true,
+        };
     }
     return (struct limits_answer){.word = LIMITS_NOW};
 }

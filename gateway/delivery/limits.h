@@ -69,6 +69,7 @@ struct limits_answer {
     enum limits_word word;
     int64_t retry_mono_ms; /* LATER */
     const char *reason;    /* LATER: "breaker-open", "asked-to-wait", "busy" */
+    bool waits_for_probe;  /* LATER: then only one of all who come will be let through */
 };
 
 /* How one attempt ended, as far as its destination is concerned. */

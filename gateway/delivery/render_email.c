@@ -264,9 +264,6 @@ static void add_text_part(struct strbuf *out, const struct render_view *view)
 {
     struct strbuf text;
     strbuf_init(&text, RENDER_BODY_MAX);
-    if (view->token[0] != '\0') {
-        strbuf_add(&text, RENDER_EMAIL_MARKER "\n\n");
-    }
     render_text(view, &text);
     add_part(out, "text/plain", strbuf_text(&text));
     out->overflowed = out->overflowed || text.overflowed;

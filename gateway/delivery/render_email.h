@@ -13,8 +13,8 @@
 
 #include "gateway/delivery/render.h"
 
-/* What stands above it in an answer is the answer. */
-#define RENDER_EMAIL_MARKER "##- Please type your reply above this line -##"
+/* No mailbox is read in this version: who writes "ack" back must not believe that it was heard. */
+#define RENDER_EMAIL_NO_REPLY "What is sent back to this mail acknowledges nothing."
 
 int render_email_check(const struct render_view *view, struct err *err);
 void render_email(const struct render_view *view, struct strbuf *out);

@@ -164,13 +164,8 @@ static void add_answers(struct strbuf *out, const struct render_view *view)
         add_button(out, strbuf_text(&text), render_is_page(view) ? "Acknowledge" : "Answer",
                    view->order->incident);
     }
-    strbuf_reset(&text);
-    if (render_add_reply_hint(&text, view)) {
-        strbuf_add(out, "<p style=\"margin:0 0 20px\">Or reply to this mail: <b>");
-        strbuf_add_html(out, strbuf_text(&text));
-        strbuf_add(out, "</b></p>\n");
-    } else if (view->token[0] != '\0') {
-        strbuf_add(out, "<p style=\"margin:0 0 20px\">Or reply to this mail.</p>\n");
+    if (view->token[0] != '\0') {
+        strbuf_add(out, "<p style=\"margin:0 0 20px\">" RENDER_EMAIL_NO_REPLY "</p>\n");
     }
     strbuf_clear(&text);
 }
@@ -197,11 +192,6 @@ void render_email_html(const struct render_view *view, struct strbuf *out)
     add_preview(out, view);
     strbuf_add(out, "<div style=\"max-width:600px;margin:0 auto;padding:16px;font-size:16px;"
                     "line-height:1.5;" FONT "\">\n");
-    if (view->token[0] != '\0') {
-        strbuf_add(out,
-                   "<p style=\"margin:0 0 16px;font-size:13px;opacity:.75\">" RENDER_EMAIL_MARKER
-                   "</p>\n");
-    }
     add_badges(out, view);
     add_heading(out, view);
     add_text(out, view);

@@ -1,6 +1,6 @@
 /* The plain text of a notification: what is wanted first, then what is known, then how to answer.
  */
-#include "gateway/delivery/render.h"
+#include "gateway/delivery/render_email.h"
 
 static void add_fact(void *self, const struct render_fact *fact)
 {
@@ -28,7 +28,9 @@ static void add_answers(struct strbuf *out, const struct render_view *view)
                       strbuf_text(&text));
     }
     strbuf_reset(&text);
-    if (render_add_reply_hint(&text, view)) {
+    if (text_equal(view->context->format, "email")) {
+        strbuf_add(out, view->token[0] != '\0' ? RENDER_EMAIL_NO_REPLY "\n" : "");
+    } else if (render_add_reply_hint(&text, view)) {
         strbuf_printf(out, "Or reply: %s\n", strbuf_text(&text));
     }
     strbuf_clear(&text);

@@ -128,8 +128,9 @@ static int authorize_local(struct intake_http *intake, struct http_request *requ
         return refuse(
             intake, REFUSED_SOURCE,
             http_early_error(request, 400,
-                             "source: missing, want the name of a [source] section in the header "
-                             "X-Escalated-Source or as ?source="));
+                             "source: missing, want the name of a [source] section (escalate "
+                             "send --source NAME; else the header X-Escalated-Source, or "
+                             "?source=)"));
     }
     if (!sources_has(intake->sources, name)) {
         return refuse(intake, REFUSED_SOURCE,

@@ -118,6 +118,29 @@ static bool is_punctuation(char c)
     return strchr(".,!?:\"'()<>*", c) != NULL && c != '\0';
 }
 
+/* What telephones make of quotation marks, dots and the blank before an exclamation mark, in UTF-8. */
+static const char *const typographic[] = {
+    "\xC2\xA0",     /* a blank that does not break */
+    "\xE2\x80\xAF", /* the same, narrow */
+    "\xE2\x80\x98", "\xE2\x80\x99", "\xE2\x80\x9A", "\xE2\x80\x9C",
+    "\xE2\x80\x9D", "\xE2\x80\x9E", "\xC2\xAB",     "\xC2\xBB", /* quotation marks */
+    "\xE2\x80\xA6",                                             /* three dots in one */
+};
+
+/* Bytes of the punctuation mark at the begin, or the end; 0: there is none. A word keeps at least one byte. */
+static size_t mark_bytes(const char *start, size_t length, bool at_end)
+{
+    if (length > 1 && is_punctuation(at_end ? start[length - 1] : *start))
+        return 1;
+    for (size_t i = 0; i < sizeof(typographic) / sizeof(typographic[0]); i++) {
+        size_t bytes = strlen(typographic[i]);
+        if (length > bytes &&
+            memcmp(at_end ? start + length - bytes : start, typographic[i], bytes) == 0)
+            return bytes;
+    }
+    return 0;
+}
+
 static void word_set(struct word *word, const char *start, size_t length)
 {
     *word = (struct word){.start = start};
@@ -125,12 +148,10 @@ static void word_set(struct word *word, const char *start, size_t length)
         word->ends_phrase = true;
         length--;
     }
-    while (length > 1 && is_punctuation(start[length - 1]))
-        length--;
-    while (length > 1 && is_punctuation(*start)) {
-        start++;
-        length--;
-    }
+    for (size_t mark = 1; mark > 0; length -= mark)
+        mark = mark_bytes(start, length, true);
+    for (size_t mark = 1; mark > 0; start += mark, length -= mark)
+        mark = mark_bytes(start, length, false);
     if (length > 1 && *start == '#') {
         word->has_hash = true;
         start++;

@@ -9,7 +9,7 @@
 #define BEFORE_END (EVERYWHERE & ~AT(SMTP_END))
 #define ENVELOPE (AT(SMTP_MAIL) | AT(SMTP_RCPT) | AT(SMTP_DATA))
 #define LETTER (ENVELOPE | AT(SMTP_BODY) | AT(SMTP_END))
-#define CODE_MAX 999
+#define CODE_MAX 599
 
 struct row {
     unsigned stages;

@@ -10,7 +10,7 @@ import postfix
 from certificates import Authority
 from configs import TOKEN
 from daemon import DEADLINE, ESCALATED, wait_for
-from mails import MARKER, Dom, part, read
+from mails import NO_REPLY, Dom, part, read
 from postfix import Postfix
 
 CONFIG = """
@@ -153,7 +153,7 @@ def test_one_incident_is_one_thread(daemon, mail):
     assert token in page["Message-ID"] and page["Message-ID"].endswith("@example.com>")
     assert page["To"].addresses[0].display_name == "Ann Lee"
     assert page["Auto-Submitted"] == "auto-generated" and page["Importance"] == "high"
-    assert part(page, "plain").startswith(MARKER) and f"Acknowledge #{number}" in Dom(part(page, "html")).text
+    assert NO_REPLY in part(page, "plain") and f"Acknowledge #{number}" in Dom(part(page, "html")).text
 
     for to in ("ann", "bob", "&customers"):
         wait_state(d, number, to, "accepted")

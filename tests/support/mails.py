@@ -9,7 +9,7 @@ import subprocess
 
 from daemon import BUILD, DEADLINE
 
-MARKER = "##- Please type your reply above this line -##"
+NO_REPLY = "What is sent back to this mail acknowledges nothing."
 SNAPSHOT = {
     "incident": 142, "uuid": "0196f3a0-0000-7000-8000-000000000001", "title": "Disk /srv full", "summary": "97 % used",
     "severity": "critical", "priority": 1, "state": "acknowledged", "policy": "storefront", "step": "tech-lead",

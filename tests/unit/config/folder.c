@@ -147,6 +147,20 @@ static const struct channel_ops letter_ops = {
     .in_flight_max = 8,
 };
 
+static const struct channel_option webhook_options[] = {
+    {.key = "url", .type = CHANNEL_OPTION_TEXT, .max = 300, .default_text = "", .help = "."},
+    {.key = "ca_file", .type = CHANNEL_OPTION_FILE, .max = 4096, .default_text = "", .help = "."},
+    {.key = NULL}};
+
+static const struct channel_ops webhook_ops = {
+    .abi = CHANNEL_ABI,
+    .size = sizeof(struct channel_ops),
+    .name = "webhook",
+    .format = "webhook",
+    .options = webhook_options,
+    .in_flight_max = 8,
+};
+
 static const struct channel_ops *find(void *self, const char *plugin, struct err *err)
 {
     (void)self;
@@ -159,7 +173,10 @@ static const struct channel_ops *find(void *self, const char *plugin, struct err
     if (text_equal(plugin, "letter")) {
         return &letter_ops;
     }
-    if (text_equal(plugin, "file") || text_equal(plugin, "email")) {
+    if (text_equal(plugin, "webhook")) {
+        return &webhook_ops;
+    }
+    if (text_equal(plugin, "file") || text_equal(plugin, "email") || text_equal(plugin, "sms")) {
         return &file_ops;
     }
     (void)err_set(err, ERR_NOT_FOUND, "there is no plugin %s", plugin);

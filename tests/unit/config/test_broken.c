@@ -226,6 +226,10 @@ static const struct broken others[] = {
      "a.ini:3: [channel x] fallback: this version has no fallback channels (remove the line)\n"},
     {"[channel x]\nplugin = file\nin_fligt = 3\n",
      "a.ini:3: [channel x] in_fligt: unknown key (did you mean in_flight?)\n"},
+    {"[channel x]\nplugin = webhook\nca_file = /dev/null\n",
+     "a.ini:3: [channel x] ca_file: /dev/null: "},
+    {"[channel x]\nplugin = webhook\nca_file = /none/ca.pem\n",
+     "a.ini:3: [channel x] ca_file: /none/ca.pem: cannot open: No such file or directory\n"},
     {"[channel x]\nplugin = probe\n", "a.ini:1: [channel x]: url is missing (want url = ...)\n"},
     {"[channel x]\nplugin = probe\nurl = abc\n",
      "a.ini:3: [channel x] url: got 3 bytes, want 4..30\n"},
@@ -316,6 +320,15 @@ static const struct broken policies[] = {
      "a.ini:4: [step p/s] page: there is no schedule crew (did you mean crew?)\n"},
     {STEP("page = channel:smss\n"),
      "a.ini:4: [step p/s] page: there is no channel smss (did you mean sms?)\n"},
+    {"[channel post]\nplugin = email\n" STEP("inform = channel:post\n"),
+     "a.ini:6: [step p/s] inform: channel:post has no address of its own (want a contact with post "
+     "= ADDRESS)\n"},
+    {"[channel text]\nplugin = sms\n" POLICY("fallback = ann, channel:text\n"),
+     "a.ini:6: [policy p] fallback: channel:text has no address of its own (want a contact with "
+     "text = ADDRESS)\n"},
+    {"[channel hook]\nplugin = webhook\n" STEP("page = channel:hook\n"),
+     "a.ini:6: [step p/s] page: channel:hook has no address of its own (want a contact with hook "
+     "= ADDRESS, or a url in its section)\n"},
     {STEP("page = Ann!\n"), "a.ini:4: [step p/s] page: got 'Ann!', " WANT_TARGET},
     {STEP("page = ann, ann\n"), "a.ini:4: [step p/s] page: ann stands twice\n"},
     {STEP("page = &shop\n"), "a.ini:4: [step p/s] page: &shop cannot be paged: nobody there can "

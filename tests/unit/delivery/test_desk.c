@@ -237,6 +237,34 @@ static void test_breaker(void **state)
     stage_attempt(stage, 17, "dead", CHANNEL_SENT, "ok", 0);
 }
 
+/* The most severe come back first, so that the probe is theirs; of equals the page. */
+static void test_the_probe_is_for_the_most_severe(void **state)
+{
+    static const struct {
+        enum severity severity;
+        enum notification_kind kind;
+    } rows[] = {
+        {SEVERITY_CRITICAL, KIND_PAGE}, {SEVERITY_CRITICAL, KIND_INFORM},
+        {SEVERITY_ERROR, KIND_PAGE},    {SEVERITY_WARNING, KIND_REMINDER},
+        {SEVERITY_INFO, KIND_PAGE},     {SEVERITY_INFO, KIND_NOTICE},
+    };
+    struct stage *stage = *state;
+    int64_t before_ms = 0;
+    for (uint64_t i = 1; i <= BREAKER_FAILURES; i++) {
+        stage_attempt(stage, i, "dead", CHANNEL_RETRY, "timeout", 0);
+    }
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct order order = world_offer(20 + i, "hook", "dead");
+        order.severity = rows[i].severity;
+        order.notification_kind = rows[i].kind;
+        stage_give(stage, order);
+        int64_t wait_ms = stage_expect_prepared(stage, 20 + i, "breaker-open");
+        /* More than what clocks and rounding of two waits can differ by. */
+        assert_true(i == 0 ? wait_ms <= BREAKER_OPEN_FIRST_MS : wait_ms - before_ms > 25);
+        before_ms = wait_ms;
+    }
+}
+
 /* A peer that refuses messages answers: it is not dead. */
 static void test_rejections_open_no_breaker(void **state)
 {
@@ -283,6 +311,7 @@ int main(void)
         CASE(test_a_dropped_waiting_offer_is_answered_once),
         CASE(test_a_dead_destination_holds_few_credits),
         CASE(test_breaker),
+        CASE(test_the_probe_is_for_the_most_severe),
         CASE(test_rejections_open_no_breaker),
         CASE(test_a_message_that_waits_holds_up_no_other),
         CASE(test_a_wish_to_wait_holds_for_the_destination),

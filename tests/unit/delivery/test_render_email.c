@@ -176,7 +176,7 @@ static void test_audiences_get_no_token(void **state)
     token_make(&token_key, 77, "&customers", 1, token);
     assert_null(strstr(mail, token));
     assert_null(strstr(mail, "/a/"));
-    assert_null(strstr(mail, RENDER_EMAIL_MARKER));
+    assert_null(strstr(mail, RENDER_EMAIL_NO_REPLY));
     assert_string_equal(header(mail, "Reply-To"), "");
     assert_string_equal(header(mail, "Importance"), "");
     assert_string_equal(header(mail, "To"), "<someone@example.org>");

@@ -48,6 +48,18 @@ static const struct grammar_case cases[] = {
     {"ack", GRAMMAR_UNBOUND, "ack"},
     {"ACK!", GRAMMAR_PAGE, "ack"},
     {"  \"Ack\".  ", GRAMMAR_PAGE, "ack"},
+    {"\xE2\x80\x9C"
+     "Ack"
+     "\xE2\x80\x9D",
+     GRAMMAR_PAGE, "ack"},
+    {"\xC2\xAB\xC2\xA0"
+     "ack"
+     "\xC2\xA0\xC2\xBB",
+     GRAMMAR_PAGE, "ack"},
+    {"ok\xE2\x80\xAF!", GRAMMAR_PAGE, "ack"},
+    {"\xE2\x80\x98on it\xE2\x80\x99\xE2\x80\xA6", GRAMMAR_PAGE, "ack"},
+    {"\xE2\x80\x9C", GRAMMAR_PAGE, ""},
+    {"\xC2\xA0\xC2\xA0", GRAMMAR_PAGE, ""},
     {"a", GRAMMAR_PAGE, "ack"},
     {"4", GRAMMAR_PAGE, "ack"},
     {"6", GRAMMAR_PAGE, "resolve"},
