@@ -234,6 +234,19 @@ def test_unusable_messages_are_kept_and_told(daemon, broker):
     dead.close()
 
 
+def test_an_odd_topic_does_not_spoil_the_table_of_the_quarantine(daemon, broker):
+    b = broker()
+    d = daemon(config(b, topic="plant/#")).start()
+    wait_connected(d)
+    for topic in ("plant/" + "x" * 60000, "plant/\u202emrala"):
+        b.publish(topic, "no JSON")
+    wait_for(lambda: metric(d, "escalated_quarantined_total") == 2, "the quarantine")
+    lines = d.escalate("quarantine").stdout.splitlines()
+    assert len(lines) == 3 and max(map(len, lines)) < 300
+    assert "plant/?mrala" in lines[1] and all("invalid token" in line for line in lines[1:])
+    assert {len(row["origin"]) for row in json.loads(d.escalate("quarantine", "--json").stdout)} == {60012, 18}
+
+
 def test_our_own_topics_are_not_read(daemon, broker):
     b = broker()
     d = daemon(config(b, topic="#")).start()
