@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <mosquitto.h>
 #include <mqtt_protocol.h>
+#include <openssl/x509.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -155,11 +156,13 @@ static int set_tls(struct link *link)
         return MOSQ_ERR_SUCCESS;
     if (b->ca_file[0] == '\0') {
         int code = mosquitto_int_option(link->client, MOSQ_OPT_TLS_USE_OS_CERTS, 1);
-        if (code != MOSQ_ERR_SUCCESS)
+        /* The call below wants a place of authorities in any case; without our own certificate it is not needed. */
+        if (code != MOSQ_ERR_SUCCESS || b->cert_file[0] == '\0')
             return code;
     }
+    const char *folder = b->ca_file[0] == '\0' ? X509_get_default_cert_dir() : NULL;
     /* Without a version it is 1.2 or newer; the host's name is checked. */
-    return mosquitto_tls_set(link->client, file_or_null(b->ca_file), NULL,
+    return mosquitto_tls_set(link->client, file_or_null(b->ca_file), folder,
                              file_or_null(b->cert_file), file_or_null(b->key_file), NULL);
 }
 

@@ -380,3 +380,19 @@ def test_a_broker_that_is_frozen_does_not_hold_the_stop(daemon, broker):
         assert d.stop() == 0
     finally:
         b.thaw()
+
+
+@pytest.mark.parametrize("with_own", [False, True])
+def test_without_a_file_the_authorities_of_the_system_hold(daemon, broker, tmp_path, with_own):
+    authority = Authority(tmp_path / "ca")
+    b = broker(tls=authority.issue("broker"))
+    own = authority.issue("client")
+    lines = [f"tls_cert_file = {own.cert}", f"tls_key_file = {own.key}"] if with_own else []
+    stranger = daemon(config(b, *lines)).start()
+    wait_for(lambda: "the broker cannot be reached" in stranger.log_text(), "the refusal")
+    wait_for(lambda: "certificate verify failed" in b.log() or "unknown ca" in b.log(), "its reason")
+    d = daemon(config(b, "client_id = second", *lines), env={"SSL_CERT_FILE": str(authority.cert)}).start()
+    wait_connected(d)
+    b.publish("plant/1/alarm", event("tls"), ca=authority.cert)
+    wait_events(d, 1)
+    assert "connected to the broker" not in stranger.log_text()
