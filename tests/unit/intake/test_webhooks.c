@@ -28,8 +28,11 @@ static const struct channel_option options[] = {
     {.key = "account", .max = 64, .default_text = ""},
     {.key = "token", .type = CHANNEL_OPTION_SECRET, .max = 64, .default_text = ""},
     {.key = NULL}};
-static const struct channel_ops ops = {
-    .abi = CHANNEL_ABI, .size = sizeof(ops), .options = options, .in_flight_max = 32};
+static const struct channel_ops ops = {.abi = CHANNEL_ABI,
+                                       .size = sizeof(ops),
+                                       .format = "text",
+                                       .options = options,
+                                       .in_flight_max = 32};
 
 static const char ini[] = "[gateway]\npublic_url = " HOST "\n"
                           "[channel sms]\nplugin = sms\naccount = AC1\ntoken = secret\n"
