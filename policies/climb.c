@@ -412,6 +412,10 @@ static void remind(struct incident *incident, struct moment *moment)
 {
     struct ladder *ladder = &incident->ladder;
     ladder->reminder_at_ms = 0;
+    /* We were down: the acknowledgement ends in this very moment, so there is nothing left to renew. */
+    if (incident->ack_until_ms <= moment->now_ms ||
+        (ladder->answer_until_ms != 0 && ladder->answer_until_ms <= moment->now_ms))
+        return;
     ladder->reminded = true;
     bool is_person = rulebook_contact(moment->book, incident->owner) != NULL;
     const char *whom = is_person ? incident->owner : last_paged(incident);

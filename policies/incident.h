@@ -70,7 +70,8 @@ struct notification {
     uint8_t severity;
     bool offered : 1;
     bool refused : 1; /* the last offer was answered "not now" */
-    uint32_t lane;    /* where it waits for delivery: the engine's */
+    bool expiry_timed : 1;
+    uint32_t lane; /* where it waits for delivery: the engine's */
 };
 
 /* Somebody who replied without having been told: what makes them one of `everyone`. */

@@ -74,6 +74,11 @@ static void add_everyone(struct receivers *receivers, const struct incident *inc
         add_people(receivers, &policy->fallback[t], moment);
     for (const struct notification *n = incident->notifications; n != NULL; n = n->next)
         add_contact(receivers, moment->book, n->contact);
+    /* Whom this very moment tells is notified as well. */
+    for (size_t i = 0; i < moment->act_count; i++) {
+        if (moment->acts[i].kind == ACT_SEND)
+            add_contact(receivers, moment->book, moment->acts[i].u.message.contact);
+    }
     for (const struct replier *r = incident->repliers; r != NULL; r = r->next)
         add_contact(receivers, moment->book, r->contact);
 }

@@ -15,20 +15,33 @@ int64_t attempts_expiry_ms(const struct engine *engine, const struct notificatio
     return fair_ms > notification->expires_at_ms ? fair_ms : notification->expires_at_ms;
 }
 
+/* Its expiry has one timer for good, however often it waits in between: thousands of refusals must not leave thousands of
+ * timers behind. */
+static void look_again(struct engine *engine, const struct notification *notification,
+                       int64_t at_ms)
+{
+    if (at_ms < attempts_expiry_ms(engine, notification))
+        heap_push(&engine->timers, (struct heap_entry){.key = at_ms,
+                                                       .id = notification->id,
+                                                       .mark = notification->queue_mark,
+                                                       .kind = TIMER_NOTIFICATION});
+}
+
 void attempts_queue(struct engine *engine, struct notification *notification)
 {
     notification->queue_mark++;
     if (notification->state != NOTIFICATION_PENDING)
         return;
-    int64_t look_at_ms = attempts_expiry_ms(engine, notification);
+    int64_t expiry_ms = attempts_expiry_ms(engine, notification);
+    if (!notification->expiry_timed)
+        heap_push(
+            &engine->timers,
+            (struct heap_entry){.key = expiry_ms, .id = notification->id, .kind = TIMER_EXPIRY});
+    notification->expiry_timed = true;
     if (notification->next_at_ms > engine->now_ms)
-        look_at_ms = notification->next_at_ms < look_at_ms ? notification->next_at_ms : look_at_ms;
+        look_again(engine, notification, notification->next_at_ms);
     else if (!notification->offered)
         offers_ready(engine, notification);
-    heap_push(&engine->timers, (struct heap_entry){.key = look_at_ms,
-                                                   .id = notification->id,
-                                                   .mark = notification->queue_mark,
-                                                   .kind = TIMER_NOTIFICATION});
 }
 
 static struct notification_row *add_row(struct engine *engine, const struct incident *incident,
@@ -310,12 +323,7 @@ static void defer(struct engine *engine, struct notification *n, int64_t retry_a
     n->queue_mark++;
     if (retry_at_ms <= engine->now_ms)
         retry_at_ms = engine->now_ms + 1;
-    int64_t expires_at_ms = attempts_expiry_ms(engine, n);
-    heap_push(&engine->timers,
-              (struct heap_entry){.key = retry_at_ms < expires_at_ms ? retry_at_ms : expires_at_ms,
-                                  .id = n->id,
-                                  .mark = n->queue_mark,
-                                  .kind = TIMER_NOTIFICATION});
+    look_again(engine, n, retry_at_ms);
 }
 
 static void start_or_drop(struct engine *engine, struct notification *n_or_null,
@@ -504,11 +512,12 @@ void attempts_due(struct engine *engine, const struct heap_entry *entry)
             lose_claim(engine, n, "silent");
         return;
     }
-    if (n->queue_mark != entry->mark || n->state != NOTIFICATION_PENDING)
+    if (n->state != NOTIFICATION_PENDING)
         return;
-    if (attempts_expiry_ms(engine, n) <= engine->now_ms)
+    /* Only its own timer ends it: after a standstill what was due before that runs before it. */
+    if (entry->kind == TIMER_EXPIRY)
         end_as_failed(engine, n, NOTIFICATION_EXPIRED, "its time was over");
-    else
+    else if (n->queue_mark == entry->mark && attempts_expiry_ms(engine, n) > engine->now_ms)
         attempts_queue(engine, n);
 }
 

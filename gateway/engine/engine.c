@@ -82,6 +82,7 @@ static void run_timer(struct engine *engine, const struct heap_entry *entry)
     }
     case TIMER_NOTIFICATION:
     case TIMER_CLAIM:
+    case TIMER_EXPIRY:
         attempts_due(engine, entry);
         break;
     }

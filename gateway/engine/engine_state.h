@@ -24,7 +24,7 @@
 #define ENGINE_RETRY_AFTER_MAX_MS INT64_C(300000)
 #define ENGINE_TOKEN_LIFE_MS (INT64_C(7) * 86400000)
 
-enum timer_kind { TIMER_INCIDENT, TIMER_NOTIFICATION, TIMER_CLAIM };
+enum timer_kind { TIMER_INCIDENT, TIMER_NOTIFICATION, TIMER_CLAIM, TIMER_EXPIRY };
 
 /* Offers and claims outlive a reload of the world: they mirror what delivery has been told. */
 struct offer {

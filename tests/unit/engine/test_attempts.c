@@ -240,6 +240,34 @@ static void credits_bound_the_offers_and_the_worst_go_first(void **state)
     assert_int_equal(rig->orders[OUTBOX_CREDITS_PER_LANE].notification, MANY + 1);
 }
 
+static void refusals_leave_no_timers_behind(void **state)
+{
+    struct rig *rig = *state;
+    struct engine_counts before, after;
+    rig->checks_reload = false;
+    rig->holds_offers = true;
+    rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_INFO, "blog");
+    engine_counts(rig->engine, &before);
+    for (int i = 0; i < 500; i++) {
+        struct input busy = {.kind = INPUT_PREPARED,
+                             .actor = "delivery",
+                             .u.prepared = {.notification = 1,
+                                            .retry_at_ms = rig->now_ms + 1000,
+                                            .reason = "",
+                                            .content_type = "",
+                                            .subject = ""}};
+        rig->orders[0].offered = false;
+        rig_apply(rig, &busy, 1);
+        rig->now_ms += 1000;
+        rig_settle(rig);
+        assert_true(rig->orders[0].offered);
+    }
+    engine_counts(rig->engine, &after);
+    assert_in_range(after.timers, 1, before.timers + 2);
+    rig_run(rig, 1800);
+    assert_int_equal(row_of(rig, 1).state, NOTIFICATION_EXPIRED);
+}
+
 static void refused_commits_change_nothing(void **state)
 {
     struct rig *rig = *state;
@@ -332,6 +360,7 @@ int main(void)
         RIG_TEST(claims_of_an_earlier_process_are_unknown),
         RIG_TEST(a_silent_claim_is_given_up),
         RIG_TEST(credits_bound_the_offers_and_the_worst_go_first),
+        RIG_TEST(refusals_leave_no_timers_behind),
         RIG_TEST(refused_commits_change_nothing),
         RIG_TEST(an_unknown_commit_and_its_retry_converge),
         RIG_TEST(unknown_claims_and_results_converge),

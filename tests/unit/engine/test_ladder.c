@@ -334,6 +334,21 @@ static void an_outage_skips_nobody(void **state)
     expect(rig, "3841 step\n3841 page vp carol sms\n");
 }
 
+/* The time of the reminder and that of the lapse both passed while down: nobody is asked for what no longer counts. */
+static void an_outage_past_the_end_of_an_ack_reminds_nobody(void **state)
+{
+    struct rig *rig = *state;
+    rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_CRITICAL, "shop");
+    rig_run(rig, 61);
+    rig_say(rig, "ann", 1, VERB_ACK);
+    rig_run(rig, 1000);
+    (void)rig_log(rig);
+    rig->now_ms += 3600000;
+    rig_restart(rig);
+    rig_settle(rig);
+    expect(rig, "4661 ack-timeout\n4661 triggered\n4661 step\n4661 page vp carol sms\n");
+}
+
 static void a_rising_severity_pages_the_owner(void **state)
 {
     struct rig *rig = *state;
@@ -416,6 +431,7 @@ int main(void)
         RIG_TEST(a_policy_without_pages_stays_exhausted),
         RIG_TEST(an_outage_does_not_become_a_burst),
         RIG_TEST(an_outage_skips_nobody),
+        RIG_TEST(an_outage_past_the_end_of_an_ack_reminds_nobody),
         RIG_TEST(a_rising_severity_pages_the_owner),
         RIG_TEST(too_many_incidents_open_one_more),
         RIG_TEST(unknown_keys_create_nothing),

@@ -1,0 +1,46 @@
+/*
+ * checker_state - what the checker remembers of everything committed.
+ */
+#ifndef ESCALATED_SIMULATION_CHECKER_STATE_H
+#define ESCALATED_SIMULATION_CHECKER_STATE_H
+
+#include "tests/simulation/checker.h"
+
+struct sending { /* one notification */
+    bool known;
+    bool step_page; /* a page of a step; not one to the fallback or an owner */
+    enum notification_kind kind;
+    enum notification_state state;
+    uint64_t incident;
+    int64_t climb;
+    int unknown_count; /* attempts that may have gone out or not */
+    int rank;          /* of its step within the climb, from 1 */
+    int64_t created_at_ms, due_at_ms, next_at_ms, horizon_ms, attempts;
+    const char *key;
+};
+
+struct incident_case {
+    bool known, live, moved, may_move;
+    enum incident_state state; /* at the end of the last batch */
+    enum incident_state walk;  /* as the timeline goes */
+    const char *policy, *group, *hash;
+    int64_t ack_until_ms;
+    int64_t page_rank, claimed_rank;
+};
+
+struct checker {
+    struct world *world;
+    struct sending *sendings;
+    size_t sending_count, sending_capacity;
+    struct incident_case *cases;
+    size_t case_count, case_capacity;
+    uint64_t event_count, answered_count, highest_incident;
+    int64_t started_at_ms;
+    bool in_time;
+    bool doubted;
+};
+
+struct sending *checker_sending(struct checker *checker, uint64_t id);
+struct incident_case *checker_case(struct checker *checker, uint64_t number);
+
+#endif

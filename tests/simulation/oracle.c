@@ -1,0 +1,581 @@
+#include "tests/simulation/oracle.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/base/assert.h"
+#include "gateway/base/parse.h"
+#include "tests/simulation/oracle_events.h"
+#include "tests/simulation/oracle_state.h"
+
+enum { LINE_BYTES = 600, COMPLAINT_BYTES = 1 << 14 };
+
+struct oracle *oracle_create(const struct rulebook *book)
+{
+    struct oracle *oracle = heap_alloc(sizeof(*oracle));
+    arena_init(&oracle->arena);
+    strbuf_init(&oracle->complaint, COMPLAINT_BYTES);
+    oracle->book = book;
+    oracle->next_number = 1;
+    return oracle;
+}
+
+void oracle_destroy(struct oracle *oracle)
+{
+    if (oracle == NULL)
+        return;
+    free(oracle->expected.items);
+    free(oracle->expected.whose);
+    free(oracle->observed.items);
+    free(oracle->observed.whose);
+    strbuf_clear(&oracle->complaint);
+    arena_clear(&oracle->arena);
+    free(oracle);
+}
+
+static void add_line(struct o_lines *lines, const struct o_incident *whose, const char *line)
+{
+    if (lines->count == lines->capacity) {
+        lines->capacity = lines->capacity == 0 ? 64 : lines->capacity * 2;
+        lines->items = heap_realloc(lines->items, lines->capacity * sizeof(*lines->items));
+        lines->whose = heap_realloc(lines->whose, lines->capacity * sizeof(*lines->whose));
+    }
+    lines->whose[lines->count] = whose;
+    lines->items[lines->count++] = line;
+}
+
+void oracle_expect(struct oracle *oracle, const struct o_incident *incident, const char *line)
+{
+    if (incident->watched)
+        add_line(&oracle->expected, incident, line);
+}
+
+void oracle_expectf(struct oracle *oracle, const struct o_incident *incident, const char *format,
+                    ...)
+{
+    char text[LINE_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    ASSERT(length > 0 && (size_t)length < sizeof(text));
+    oracle_expect(oracle, incident, arena_strdup(&oracle->arena, text));
+}
+
+/* Steps and the fallback: every word. What follows somebody (notices, reminders, the page to an owner): to whom. */
+static const char *send_line(struct oracle *oracle, enum notification_kind kind, const char *step,
+                             int64_t climb, const char *contact, const char *channel,
+                             const char *address, int64_t due_ms)
+{
+    const char *name = notification_kind_name(kind);
+    if (step == NULL)
+        return arena_printf(&oracle->arena, "send %s %s", name, contact);
+    return arena_printf(&oracle->arena, "send %s %s %lld %s %s %s +%lld", name, step,
+                        (long long)climb, contact, channel, address,
+                        (long long)(due_ms - oracle->now_ms));
+}
+
+/* `message->line` comes in as the step's name, or NULL for what follows somebody. */
+struct o_message *oracle_send(struct oracle *oracle, struct o_incident *incident,
+                              const struct o_message *message)
+{
+    struct o_message *m = arena_alloc(&oracle->arena, sizeof(*m));
+    *m = *message;
+    m->line = send_line(oracle, m->kind, message->line, m->climb, m->contact, m->channel,
+                        m->address, m->due_ms);
+    *incident->last_message = m;
+    incident->last_message = &m->next;
+    oracle_expect(oracle, incident, m->line);
+    return m;
+}
+
+static struct o_incident *find_incident(const struct oracle *oracle, uint64_t number)
+{
+    struct o_incident *o = oracle->incidents;
+    while (o != NULL && o->number != number)
+        o = o->next;
+    return o;
+}
+
+struct found {
+    struct o_incident *incident;
+    struct o_message *message;
+};
+
+static struct found find_message(const struct oracle *oracle, uint64_t id)
+{
+    for (struct o_incident *o = oracle->incidents; o != NULL; o = o->next) {
+        for (struct o_message *m = o->messages; m != NULL; m = m->next) {
+            if (m->id == id)
+                return (struct found){o, m};
+        }
+    }
+    return (struct found){NULL, NULL};
+}
+
+/* The value of one member of a timeline entry's flat facts, "" when it is not there. */
+static const char *fact(struct oracle *oracle, const char *data, const char *key)
+{
+    const char *mark = arena_printf(&oracle->arena, "\"%s\":", key);
+    const char *at = strstr(data, mark);
+    if (at == NULL)
+        return "";
+    at += strlen(mark);
+    if (*at == '"')
+        return arena_strndup(&oracle->arena, at + 1, strcspn(at + 1, "\""));
+    return arena_strndup(&oracle->arena, at, strcspn(at, ",}"));
+}
+
+static int64_t instant(const char *text)
+{
+    int64_t at_ms = 0;
+    if (text[0] != '\0' && parse_rfc3339(text, &at_ms, NULL) != 0)
+        return -1;
+    return at_ms;
+}
+
+static const char *note_line(struct oracle *oracle, const struct timeline_row *row)
+{
+    static const char *const with_step[] = {"step", "nobody", "unreached"};
+    static const char *const with_climb[] = {"climb", "exhausted", "fallback"};
+    static const char *const with_by[] = {"ack-timeout", "ack-again", "second-ack", "known",
+                                          "note",        "escalate",  "pass",       "ack-ended",
+                                          "no-answer",   "reminder",  "resolved"};
+    struct arena *arena = &oracle->arena;
+    for (size_t i = 0; i < sizeof(with_step) / sizeof(with_step[0]); i++) {
+        if (text_equal(row->kind, with_step[i]) && row->data[0] != '\0')
+            return arena_printf(arena, "note %s %s %s", row->kind, fact(oracle, row->data, "step"),
+                                fact(oracle, row->data, "climb"));
+    }
+    for (size_t i = 0; i < sizeof(with_climb) / sizeof(with_climb[0]); i++) {
+        if (text_equal(row->kind, with_climb[i]))
+            return arena_printf(arena, "note %s %s", row->kind, fact(oracle, row->data, "climb"));
+    }
+    for (size_t i = 0; i < sizeof(with_by) / sizeof(with_by[0]); i++) {
+        const char *by = fact(oracle, row->data, "by");
+        if (text_equal(row->kind, with_by[i]) && by[0] != '\0')
+            return arena_printf(arena, "note %s %s", row->kind, by);
+    }
+    if (text_equal(row->kind, "eta-missed") || text_equal(row->kind, "eta-slipped"))
+        return arena_printf(arena, "note %s %s %s", row->kind, fact(oracle, row->data, "by"),
+                            fact(oracle, row->data, "slips"));
+    if (text_equal(row->kind, "ack") || text_equal(row->kind, "take"))
+        return arena_printf(arena, "note %s %s %lld %lld", row->kind, fact(oracle, row->data, "by"),
+                            (long long)instant(fact(oracle, row->data, "eta")),
+                            (long long)instant(fact(oracle, row->data, "until")));
+    return arena_printf(arena, "note %s", row->kind);
+}
+
+/* What channels and housekeeping do is taken as it comes. */
+static bool is_given_note(const struct timeline_row *row)
+{
+    return text_equal(row->kind, "not-sent") || text_equal(row->kind, "linked") ||
+           text_equal(row->kind, "forgotten");
+}
+
+static bool is_decided(const struct outcome_row *row)
+{
+    static const char *const reasons[] = {"acknowledged", "resolved", "answered", "passed",
+                                          "the acknowledgement has ended"};
+    if (row->attempt != 0)
+        return false;
+    if (row->state == NOTIFICATION_PENDING)
+        return true;
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+        if (row->state == NOTIFICATION_CANCELLED && text_equal(row->reason, reasons[i]))
+            return true;
+    }
+    return false;
+}
+
+static const char *outcome_line(struct oracle *oracle, const struct outcome_row *row,
+                                const struct effects *effects, struct o_incident **out_whose)
+{
+    struct found found = find_message(oracle, row->notification);
+    *out_whose = found.incident;
+    const char *contact = "";
+    uint64_t id = row->notification;
+    for (size_t i = 0; found.message == NULL && i < effects->count; i++) {
+        const struct effect *effect = &effects->items[i];
+        if (effect->kind != EFFECT_NOTIFICATION || effect->u.notification->id != id)
+            continue;
+        *out_whose = find_incident(oracle, effect->u.notification->incident);
+        contact = effect->u.notification->contact;
+        id = 0;
+        break;
+    }
+    if (row->state == NOTIFICATION_PENDING)
+        return arena_printf(&oracle->arena, "hasten %llu", (unsigned long long)id);
+    return arena_printf(&oracle->arena, "cancel %llu %s", (unsigned long long)id, contact);
+}
+
+static size_t count_lines(const struct o_lines *lines, const struct o_incident *whose,
+                          const char *line)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < lines->count; i++)
+        count += lines->whose[i] == whose && text_equal(lines->items[i], line);
+    return count;
+}
+
+static void observe_sent(struct oracle *oracle, const struct notification_row *row)
+{
+    struct o_incident *whose = find_incident(oracle, row->incident);
+    const char *to_owner = send_line(oracle, KIND_PAGE, NULL, 0, row->contact, "", "", 0);
+    bool follows =
+        row->kind == KIND_NOTICE || row->kind == KIND_REMINDER || row->kind == KIND_ANSWER;
+    /* A page to an owner whom the fallback had reached carries its name as well. */
+    if (row->kind == KIND_PAGE && row->repetition > 0)
+        follows = !text_equal(row->step, "fallback") ||
+                  count_lines(&oracle->expected, whose, to_owner) >
+                      count_lines(&oracle->observed, whose, to_owner);
+    add_line(&oracle->observed, whose,
+             send_line(oracle, row->kind, follows ? NULL : row->step, row->climb,
+                       arena_strdup(&oracle->arena, row->contact), row->channel, row->address,
+                       row->due_at_ms));
+}
+
+/* One message's own channel and number are known once the engine has made it. */
+static void bind_message(struct oracle *oracle, const struct notification_row *row,
+                         const char *line)
+{
+    struct o_incident *o = find_incident(oracle, row->incident);
+    for (struct o_message *m = o != NULL ? o->messages : NULL; m != NULL; m = m->next) {
+        if (m->id == 0 && text_equal(m->line, line)) {
+            m->id = row->id;
+            m->horizon_ms = row->expires_at_ms - row->due_at_ms;
+            return;
+        }
+    }
+}
+
+static void apply_claim(struct oracle *oracle, const struct claim_row *row)
+{
+    struct found found = find_message(oracle, row->notification);
+    if (found.message == NULL)
+        return;
+    found.message->state = NOTIFICATION_CLAIMED;
+    found.message->attempts = (int)row->attempt;
+    found.message->claimed_at_ms = oracle->now_ms;
+}
+
+/* When a message ended by time itself: what was due before that ran before it. */
+static int64_t ended_at_ms(const struct oracle *oracle, const struct o_message *m,
+                           const struct outcome_row *row)
+{
+    enum { SILENT_MS = 90000 };
+    int64_t base_ms = m->due_ms > oracle->started_at_ms ? m->due_ms : oracle->started_at_ms;
+    if (text_equal(row->reason, "silent"))
+        return m->claimed_at_ms + SILENT_MS;
+    return text_equal(row->reason, "its time was over") ? base_ms + m->horizon_ms : 0;
+}
+
+static void apply_given(struct oracle *oracle, const struct outcome_row *row, bool timed)
+{
+    struct found found = find_message(oracle, row->notification);
+    if (found.message == NULL)
+        return;
+    struct o_message *m = found.message;
+    if (timed && found.incident->live &&
+        ladder_next_ms(found.incident) < ended_at_ms(oracle, m, row))
+        ladder_time(oracle, found.incident);
+    m->state = row->state;
+    if (!found.incident->live)
+        return;
+    if (row->state == NOTIFICATION_ACCEPTED && m->kind == KIND_PAGE)
+        ladder_accepted(oracle, found.incident, m);
+    else if (row->state == NOTIFICATION_FAILED || row->state == NOTIFICATION_EXPIRED)
+        ladder_failed(oracle, found.incident, m);
+}
+
+static void run_due(struct oracle *oracle, struct o_incident *o)
+{
+    if (o != NULL && o->watched && o->live)
+        ladder_time(oracle, o);
+}
+
+/* The effects in the order in which they were decided. Where time moves the incidents, an entry that nobody expects yet
+ * says that its incident's due things ran before the outcomes behind it. */
+static void observe(struct oracle *oracle, const struct effects *effects, bool timed)
+{
+    for (size_t i = 0; i < effects->count; i++) {
+        const struct effect *effect = &effects->items[i];
+        struct o_incident *whose = NULL;
+        const char *line = NULL;
+        switch ((int)effect->kind) {
+        case EFFECT_CLAIM:
+            apply_claim(oracle, effect->u.claim);
+            break;
+        case EFFECT_OUTCOME:
+            if (!is_decided(effect->u.outcome)) {
+                apply_given(oracle, effect->u.outcome, timed);
+                break;
+            }
+            line = outcome_line(oracle, effect->u.outcome, effects, &whose);
+            add_line(&oracle->observed, whose, line);
+            break;
+        case EFFECT_TIMELINE:
+            if (is_given_note(effect->u.timeline))
+                break;
+            whose = find_incident(oracle, effect->u.timeline->incident);
+            line = note_line(oracle, effect->u.timeline);
+            add_line(&oracle->observed, whose, line);
+            break;
+        case EFFECT_NOTIFICATION:
+            whose = find_incident(oracle, effect->u.notification->incident);
+            observe_sent(oracle, effect->u.notification);
+            line = oracle->observed.items[oracle->observed.count - 1];
+            break;
+        default:
+            break;
+        }
+        if (timed && line != NULL && whose != NULL &&
+            count_lines(&oracle->expected, whose, line) == 0)
+            run_due(oracle, whose);
+    }
+}
+
+static int compare_lines(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static size_t lines_of(struct oracle *oracle, const struct o_lines *lines,
+                       const struct o_incident *whose, const char ***out)
+{
+    const char **items = arena_alloc_array(&oracle->arena, lines->count + 1, sizeof(*items));
+    size_t count = 0;
+    for (size_t i = 0; i < lines->count; i++) {
+        if (lines->whose[i] == whose)
+            items[count++] = lines->items[i];
+    }
+    qsort(items, count, sizeof(*items), compare_lines);
+    *out = items;
+    return count;
+}
+
+static bool compare_incident(struct oracle *oracle, const struct o_incident *o)
+{
+    const char **want = NULL, **got = NULL;
+    size_t want_count = lines_of(oracle, &oracle->expected, o, &want);
+    size_t got_count = lines_of(oracle, &oracle->observed, o, &got);
+    size_t i = 0;
+    while (i < want_count && i < got_count && text_equal(want[i], got[i]))
+        i++;
+    if (i == want_count && i == got_count)
+        return true;
+    strbuf_printf(&oracle->complaint, "incident %llu: the rules want \"%s\", the engine did \"%s\"",
+                  (unsigned long long)o->number, i < want_count ? want[i] : "nothing more",
+                  i < got_count ? got[i] : "nothing more");
+    for (size_t k = 0; k < want_count; k++)
+        strbuf_printf(&oracle->complaint, "\n    want %s", want[k]);
+    for (size_t k = 0; k < got_count; k++)
+        strbuf_printf(&oracle->complaint, "\n    got  %s", got[k]);
+    return false;
+}
+
+static bool compare_row(struct oracle *oracle, const struct incident_row *row)
+{
+    struct o_incident *o = find_incident(oracle, row->number);
+    if (o == NULL || !o->watched) {
+        if (o == NULL)
+            strbuf_printf(&oracle->complaint, "incident %llu: the rules open none",
+                          (unsigned long long)row->number);
+        else if (!row->live)
+            o->live = false;
+        return o != NULL;
+    }
+    bool same = o->state == row->state && o->severity == row->severity &&
+                text_equal(o->owner, row->owner) && o->acked_at_ms == row->acked_at_ms &&
+                o->resolved_at_ms == row->resolved_at_ms && o->eta_ms == row->eta_at_ms &&
+                o->slips == row->slip_count && o->ack_until_ms == row->ack_until_ms &&
+                text_equal(o->policy->name, row->policy);
+    if (!same)
+        strbuf_printf(
+            &oracle->complaint,
+            "incident %llu: the rules have it %s, %s, owner \"%s\" until %lld eta %lld slips %lld; "
+            "the engine %s, %s, \"%s\" until %lld eta %lld slips %lld",
+            (unsigned long long)o->number, incident_state_name(o->state),
+            severity_name(o->severity), o->owner, (long long)o->ack_until_ms, (long long)o->eta_ms,
+            (long long)o->slips, incident_state_name(row->state), severity_name(row->severity),
+            row->owner, (long long)row->ack_until_ms, (long long)row->eta_at_ms,
+            (long long)row->slip_count);
+    if (!row->live)
+        o->live = false;
+    return same;
+}
+
+static bool compare(struct oracle *oracle, const struct effects *effects_or_null)
+{
+    for (struct o_incident *o = oracle->incidents; o != NULL; o = o->next) {
+        if (o->watched && !compare_incident(oracle, o))
+            return false;
+    }
+    for (size_t i = 0; i < oracle->observed.count; i++) {
+        if (oracle->observed.whose[i] == NULL) {
+            strbuf_printf(&oracle->complaint, "the engine did \"%s\" to an incident of no rule",
+                          oracle->observed.items[i]);
+            return false;
+        }
+    }
+    for (size_t i = 0; effects_or_null != NULL && i < effects_or_null->count; i++) {
+        const struct effect *effect = &effects_or_null->items[i];
+        if (effect->kind == EFFECT_INCIDENT && !compare_row(oracle, effect->u.incident))
+            return false;
+    }
+    return true;
+}
+
+static void bind_all(struct oracle *oracle, const struct effects *effects)
+{
+    size_t line = 0;
+    for (size_t i = 0; i < effects->count; i++) {
+        if (effects->items[i].kind != EFFECT_NOTIFICATION)
+            continue;
+        while (!text_starts_with(oracle->observed.items[line], "send "))
+            line++;
+        bind_message(oracle, effects->items[i].u.notification, oracle->observed.items[line++]);
+    }
+}
+
+static struct o_reply read_reply(struct oracle *oracle, const struct input *input)
+{
+    const struct reply *reply = &input->u.reply;
+    struct o_reply read = {
+        .by = arena_strdup(&oracle->arena, reply->from[0] != '\0' ? reply->from : input->actor)};
+    if (reply->notification != 0)
+        read.answers = find_message(oracle, reply->notification).message;
+    for (size_t i = 0; i < reply->command_count; i++) {
+        const struct reply_command *command = &reply->commands[i];
+        if (command->verb == VERB_KNOWN)
+            read.known = true;
+        if (command->verb == VERB_ETA || command->verb == VERB_SNOOZE)
+            read.eta_ms = command->at_ms != 0 ? command->at_ms - oracle->wall_offset_ms
+                                              : oracle->now_ms + command->duration_ms;
+    }
+    return read;
+}
+
+static bool reply_has(const struct reply *reply, enum verb verb)
+{
+    for (size_t i = 0; i < reply->command_count; i++) {
+        if (reply->commands[i].verb == verb)
+            return true;
+    }
+    return false;
+}
+
+static void take_command(struct oracle *oracle, struct o_incident *o, const struct o_reply *reply,
+                         const struct reply_command *command)
+{
+    switch ((int)command->verb) {
+    case VERB_ESCALATE:
+        ladder_escalate(oracle, o, reply);
+        return;
+    case VERB_PASS:
+        ladder_pass(oracle, o, reply);
+        return;
+    case VERB_RESOLVE:
+        ladder_resolve(oracle, o, reply->by, true);
+        return;
+    case VERB_REPOLICY:
+        if (o->state == INCIDENT_RESOLVED)
+            oracle_expectf(oracle, o, "note note %s", reply->by);
+        break;
+    case VERB_NOTE:
+        oracle_expectf(oracle, o, "note note %s", reply->by);
+        break;
+    case VERB_PRIORITY:
+    case VERB_CAUSE:
+    case VERB_LOSS:
+    case VERB_RESTORED:
+        oracle_expectf(oracle, o, "note %s", verb_name(command->verb));
+        break;
+    default:
+        return;
+    }
+    ladder_time(oracle, o);
+}
+
+static void take_reply(struct oracle *oracle, const struct input *input)
+{
+    const struct reply *reply = &input->u.reply;
+    if (input->kind == INPUT_REPLY && rulebook_contact(oracle->book, reply->from) == NULL)
+        return;
+    struct o_reply said = read_reply(oracle, input);
+    struct o_incident *o = reply->incident != 0
+                               ? find_incident(oracle, reply->incident)
+                               : find_message(oracle, reply->notification).incident;
+    if (o == NULL || !o->watched)
+        return;
+    if (!o->live) {
+        o->watched = false; /* what is said about one that is closed is only noted */
+        return;
+    }
+    if (rulebook_contact(oracle->book, said.by) != NULL)
+        names_add(oracle, &o->repliers, said.by);
+    if (o->state == INCIDENT_ACKNOWLEDGED && text_equal(o->owner, said.by))
+        o->answer_until_ms = 0; /* rule 11: any reply of the owner counts */
+    bool acks = reply_has(reply, VERB_ACK) || reply_has(reply, VERB_KNOWN) ||
+                reply_has(reply, VERB_ETA) || reply_has(reply, VERB_SNOOZE);
+    if (reply_has(reply, VERB_TAKE) && (!acks || o->state == INCIDENT_ACKNOWLEDGED)) {
+        if (o->state == INCIDENT_RESOLVED)
+            oracle_expectf(oracle, o, "note note %s", said.by);
+        else
+            ladder_take(oracle, o, &(struct o_reply){.by = said.by});
+    }
+    if (acks)
+        ladder_ack(oracle, o, &said);
+    for (size_t i = 0; i < reply->command_count; i++)
+        take_command(oracle, o, &said, &reply->commands[i]);
+    if (reply->command_count == 0)
+        oracle_expectf(oracle, o, "note note %s", said.by);
+}
+
+static void take_input(struct oracle *oracle, const struct input *input)
+{
+    if (input->kind == INPUT_EVENT)
+        oracle_event(oracle, &input->u.event);
+    else if (input->kind == INPUT_REPLY || input->kind == INPUT_COMMAND)
+        take_reply(oracle, input);
+    else if (input->kind == INPUT_CLOCK)
+        oracle->wall_offset_ms = input->u.wall_offset_ms;
+    else if (input->kind == INPUT_CONFIG)
+        oracle->book = input->u.rulebook;
+}
+
+/* Where an incident goes on under another version, this oracle has nothing to say. */
+static bool has_repolicy(const struct effects *effects_or_null)
+{
+    for (size_t i = 0; effects_or_null != NULL && i < effects_or_null->count; i++) {
+        const struct effect *effect = &effects_or_null->items[i];
+        if (effect->kind == EFFECT_TIMELINE && text_equal(effect->u.timeline->kind, "repolicy"))
+            return true;
+    }
+    return false;
+}
+
+const char *oracle_judge(struct oracle *oracle, const struct oracle_step *step)
+{
+    bool timed = step->count == 0;
+    oracle->now_ms = step->now_ms;
+    oracle->started_at_ms = step->started_at_ms;
+    oracle->is_off = oracle->is_off || has_repolicy(step->effects_or_null);
+    if (oracle->is_off)
+        return NULL;
+    oracle->expected.count = oracle->observed.count = 0;
+    strbuf_reset(&oracle->complaint);
+    for (size_t i = 0; i < step->count; i++)
+        take_input(oracle, step->inputs[i]);
+    if (step->effects_or_null != NULL)
+        observe(oracle, step->effects_or_null, timed);
+    for (struct o_incident *o = oracle->incidents; timed && o != NULL; o = o->next)
+        run_due(oracle, o);
+    if (!compare(oracle, step->effects_or_null))
+        return strbuf_text(&oracle->complaint);
+    if (step->effects_or_null != NULL)
+        bind_all(oracle, step->effects_or_null);
+    return NULL;
+}

@@ -1,0 +1,254 @@
+#include "tests/simulation/oracle_events.h"
+
+#include "gateway/base/assert.h"
+#include "tests/simulation/oracle_state.h"
+
+static const char *value_of(const struct event *event, const char *key, const char *name)
+{
+    for (size_t i = 0; i < event->label_count; i++) {
+        if (text_equal(event->labels[i].name, name))
+            return event->labels[i].value;
+    }
+    if (text_equal(name, "source"))
+        return event->source;
+    if (text_equal(name, "key"))
+        return key;
+    return text_equal(name, "severity") ? severity_name(event->severity) : "";
+}
+
+static bool matches(const struct policy *policy, const struct event *event, const char *key)
+{
+    for (size_t l = 0; l < policy->match_count; l++) {
+        bool all = true;
+        for (size_t m = 0; m < policy->match[l].matcher_count; m++) {
+            const struct matcher *matcher = &policy->match[l].matchers[m];
+            ASSERT(matcher->op == MATCH_EQUAL); /* scene.c writes no other */
+            all = all && text_equal(value_of(event, key, matcher->label), matcher->value);
+        }
+        if (all)
+            return true;
+    }
+    return false;
+}
+
+static const struct policy *choose(const struct oracle *oracle, const struct event *event,
+                                   const char *key)
+{
+    for (size_t i = 0; i < oracle->book->policy_count; i++) {
+        if (matches(&oracle->book->policies[i], event, key))
+            return &oracle->book->policies[i];
+    }
+    return oracle->book->default_policy;
+}
+
+static const char *group_of(struct oracle *oracle, const struct policy *policy,
+                            const struct event *event, const char *key)
+{
+    const char *group = "";
+    if (policy->group_by_count == 0)
+        return arena_printf(&oracle->arena, "alert %s/%s", event->source, key);
+    for (size_t i = 0; i < policy->group_by_count; i++)
+        group =
+            arena_printf(&oracle->arena, "%s/%s", group, value_of(event, key, policy->group_by[i]));
+    return group;
+}
+
+static struct o_incident *open_in_group(const struct oracle *oracle, const char *policy,
+                                        const char *group)
+{
+    for (struct o_incident *o = oracle->incidents; o != NULL; o = o->next) {
+        if (o->live && o->state != INCIDENT_RESOLVED && text_equal(o->policy->name, policy) &&
+            text_equal(o->group, group))
+            return o;
+    }
+    return NULL;
+}
+
+/* The worst of what fires; it stays where nothing does. True: it rose. */
+static bool find_severity(const struct oracle *oracle, struct o_incident *o)
+{
+    enum severity before = o->severity;
+    bool fires = false;
+    enum severity worst = SEVERITY_INFO;
+    for (const struct o_alert *a = oracle->alerts; a != NULL; a = a->next) {
+        if (a->incident == o && a->firing) {
+            fires = true;
+            worst = a->severity > worst ? a->severity : worst;
+        }
+    }
+    o->severity = fires ? worst : before;
+    return o->severity > before;
+}
+
+static bool is_about(const struct o_alert *alert, const struct event *event, const char *key)
+{
+    return alert->incident->live && text_equal(alert->source, event->source) &&
+           text_equal(alert->key, key);
+}
+
+static void fire(struct o_alert *alert, const struct event *event)
+{
+    alert->firing = true;
+    alert->severity = event->severity;
+}
+
+static struct o_alert *add_alert(struct oracle *oracle, struct o_incident *o,
+                                 const struct event *event, const char *key)
+{
+    struct o_alert *alert = arena_alloc(&oracle->arena, sizeof(*alert));
+    *alert = (struct o_alert){.next = oracle->alerts,
+                              .source = arena_strdup(&oracle->arena, event->source),
+                              .key = key,
+                              .incident = o};
+    oracle->alerts = alert;
+    fire(alert, event);
+    return alert;
+}
+
+static void open_new(struct oracle *oracle, const struct policy *policy, const char *group,
+                     const struct event *event, const char *key)
+{
+    ASSERT(policy->step_count <= STEPS_MAX);
+    struct o_incident *o = arena_alloc(&oracle->arena, sizeof(*o));
+    *o = (struct o_incident){.next = oracle->incidents,
+                             .number = oracle->next_number++,
+                             .policy = policy,
+                             .group = group,
+                             .source = arena_strdup(&oracle->arena, event->source),
+                             .watched = true,
+                             .live = true,
+                             .owner = "",
+                             .last_message = NULL};
+    o->last_message = &o->messages;
+    oracle->incidents = o;
+    (void)add_alert(oracle, o, event, key);
+    o->severity = event->severity;
+    ladder_begin(oracle, o, false);
+}
+
+static bool is_full(const struct oracle *oracle, const char *source)
+{
+    const struct source_rule *rule = rulebook_source(oracle->book, source);
+    int64_t count = 0;
+    for (const struct o_incident *o = oracle->incidents; o != NULL; o = o->next)
+        count += o->live && o->state != INCIDENT_RESOLVED && text_equal(o->source, source);
+    return rule != NULL && count >= rule->incidents_max;
+}
+
+static bool is_recent(const struct oracle *oracle, const struct o_incident *o)
+{
+    return oracle->now_ms - o->resolved_at_ms <= o->policy->reopen_within_ms;
+}
+
+/* Already firing, or still under a person's resolve: only counted, unless it gets worse. */
+static bool count_known(struct oracle *oracle, const struct event *event, const char *key)
+{
+    bool found = false;
+    for (struct o_alert *a = oracle->alerts; a != NULL; a = a->next) {
+        struct o_incident *o = a->incident;
+        if (!is_about(a, event, key))
+            continue;
+        bool open = o->state != INCIDENT_RESOLVED;
+        if (!(open && a->firing) && !(!open && o->by_person && is_recent(oracle, o)))
+            continue;
+        found = true;
+        fire(a, event);
+        if (find_severity(oracle, o))
+            ladder_worse(oracle, o);
+    }
+    return found;
+}
+
+static bool reopen_known(struct oracle *oracle, const struct event *event, const char *key)
+{
+    for (struct o_alert *a = oracle->alerts; a != NULL; a = a->next) {
+        struct o_incident *o = a->incident;
+        if (!is_about(a, event, key) || o->state != INCIDENT_RESOLVED || o->by_person ||
+            !is_recent(oracle, o) || open_in_group(oracle, o->policy->name, o->group) != NULL)
+            continue;
+        fire(a, event);
+        (void)find_severity(oracle, o);
+        ladder_begin(oracle, o, true);
+        return true;
+    }
+    return false;
+}
+
+static void join(struct oracle *oracle, struct o_incident *o, const struct event *event,
+                 const char *key)
+{
+    struct o_alert *alert = oracle->alerts;
+    while (alert != NULL && (alert->incident != o || !is_about(alert, event, key)))
+        alert = alert->next;
+    if (alert == NULL)
+        alert = add_alert(oracle, o, event, key);
+    fire(alert, event);
+    ladder_alert(oracle, o);
+    if (find_severity(oracle, o))
+        ladder_worse(oracle, o);
+}
+
+static void trigger(struct oracle *oracle, const struct event *event, const char *key,
+                    bool overflows)
+{
+    if (count_known(oracle, event, key) || reopen_known(oracle, event, key))
+        return;
+    const struct policy *policy =
+        overflows ? oracle->book->default_policy : choose(oracle, event, key);
+    const char *group = overflows ? arena_printf(&oracle->arena, "overflow %s", key)
+                                  : group_of(oracle, policy, event, key);
+    struct o_incident *o = open_in_group(oracle, policy->name, group);
+    if (o != NULL) {
+        join(oracle, o, event, key);
+    } else if (!overflows && is_full(oracle, event->source)) {
+        struct event ours = {
+            .action = EVENT_TRIGGER, .severity = SEVERITY_CRITICAL, .source = "escalated"};
+        ours.key = arena_printf(&oracle->arena, "overflow %s", event->source);
+        trigger(oracle, &ours, ours.key, true);
+    } else {
+        open_new(oracle, policy, group, event, key);
+    }
+}
+
+static void clear(struct oracle *oracle, const struct event *event, const char *key)
+{
+    for (struct o_alert *a = oracle->alerts; a != NULL; a = a->next) {
+        if (!is_about(a, event, key) || !a->firing)
+            continue;
+        struct o_incident *o = a->incident;
+        bool fires = false;
+        a->firing = false;
+        for (const struct o_alert *other = oracle->alerts; other != NULL; other = other->next)
+            fires = fires || (other->incident == o && other->firing);
+        (void)find_severity(oracle, o);
+        if (!fires && o->state != INCIDENT_RESOLVED)
+            ladder_quiet(oracle, o, arena_printf(&oracle->arena, "source %s", event->source));
+    }
+}
+
+static void acknowledge(struct oracle *oracle, const struct event *event, const char *key)
+{
+    for (struct o_alert *a = oracle->alerts; a != NULL; a = a->next) {
+        if (!is_about(a, event, key) || !a->firing || a->incident->state == INCIDENT_RESOLVED)
+            continue;
+        struct o_reply reply = {.by = arena_printf(&oracle->arena, "source %s", event->source)};
+        ladder_ack(oracle, a->incident, &reply);
+    }
+}
+
+void oracle_event(struct oracle *oracle, const struct event *event)
+{
+    char derived[EVENT_DERIVED_KEY_BYTES];
+    const char *key = event->key;
+    if (key[0] == '\0') {
+        event_derive_key(event->labels, event->label_count, derived);
+        key = derived;
+    }
+    key = arena_strdup(&oracle->arena, key);
+    if (event->action == EVENT_TRIGGER)
+        trigger(oracle, event, key, false);
+    else if (event->action == EVENT_RESOLVE)
+        clear(oracle, event, key);
+    else if (event->action == EVENT_ACKNOWLEDGE)
+        acknowledge(oracle, event, key);
+}

@@ -1,0 +1,594 @@
+/* The rules of policies/README.md, each as it is written there: slow, plain, and without a look at how the engine does it. */
+#include <string.h>
+
+#include "gateway/base/assert.h"
+#include "tests/simulation/oracle_state.h"
+
+#define LATE_MS 30000
+#define NEVER_MS INT64_MAX
+
+static int64_t at_least(int64_t value, int64_t least)
+{
+    return value > least ? value : least;
+}
+
+static bool is_under_way(const struct o_message *m)
+{
+    return m->state == NOTIFICATION_PENDING || m->state == NOTIFICATION_CLAIMED;
+}
+
+static bool was_taken(const struct o_message *m)
+{
+    return m->state == NOTIFICATION_ACCEPTED || m->state == NOTIFICATION_DELIVERED;
+}
+
+static bool was_handed_over(const struct o_message *m)
+{
+    return was_taken(m) || m->state == NOTIFICATION_CLAIMED ||
+           (m->attempts > 0 && m->state != NOTIFICATION_FAILED);
+}
+
+/* Rule 4: absolute times, for every page step of every climb, and what follows the last one. */
+static void write_plan(struct o_incident *o, int64_t anchor_ms, int64_t climbs)
+{
+    const struct policy *policy = o->policy;
+    int64_t first_ms = -1;
+    int64_t start_ms = anchor_ms;
+    o->plan_count = 0;
+    for (int64_t c = 0; c < climbs; c++) {
+        int64_t at_ms = anchor_ms;
+        int64_t end_ms = 0;
+        for (size_t i = 0; i < policy->step_count; i++) {
+            if (policy->steps[i].kind == STEP_PAGE) {
+                first_ms = first_ms < 0 ? at_ms - anchor_ms : first_ms;
+                int64_t run_ms = start_ms + (at_ms - anchor_ms) - (c > 0 ? first_ms : 0);
+                ASSERT(o->plan_count < PLAN_MAX - 1);
+                o->plan[o->plan_count++] =
+                    (struct o_planned){run_ms, (int)i, o->climb + (int32_t)c};
+                end_ms = run_ms + at_least(policy->steps[i].wait_ms, 1000);
+            }
+            at_ms += policy->steps[i].wait_ms;
+        }
+        start_ms = end_ms;
+    }
+    o->plan[o->plan_count++] = (struct o_planned){start_ms, OPEN_END, 0};
+}
+
+static void move_plan(struct o_incident *o, int64_t by_ms)
+{
+    for (size_t i = 0; i < o->plan_count; i++)
+        o->plan[i].at_ms += by_ms;
+}
+
+static void drop_first(struct o_incident *o)
+{
+    ASSERT(o->plan_count > 0);
+    o->plan_count--;
+    memmove(o->plan, o->plan + 1, o->plan_count * sizeof(o->plan[0]));
+}
+
+void ladder_begin(struct oracle *oracle, struct o_incident *o, bool again)
+{
+    int64_t anchor_ms = oracle->now_ms + o->policy->hold_ms;
+    o->state = INCIDENT_HELD;
+    o->owner = "";
+    o->acked_at_ms = o->resolved_at_ms = o->ack_until_ms = o->eta_ms = o->slips = 0;
+    o->by_person = o->left_held = o->reminded = o->exhausted = false;
+    o->reach_until_ms = o->fallback_at_ms = o->reminder_at_ms = o->answer_until_ms = 0;
+    o->acked_severity = SEVERITY_INFO;
+    o->hold_until_ms = anchor_ms;
+    o->climb = o->first_climb = o->climb + 1;
+    o->paging = 0;
+    o->passed = NULL;
+    write_plan(o, anchor_ms, o->policy->repeat + 1);
+    int64_t at_ms = anchor_ms;
+    for (size_t i = 0; i < o->policy->step_count; i++) {
+        o->told_at_ms[i] = at_ms;
+        o->told[i] = o->policy->steps[i].kind == STEP_PAGE;
+        at_ms += o->policy->steps[i].wait_ms;
+    }
+    oracle_expect(oracle, o, again ? "note reopened" : "note opened");
+    ladder_time(oracle, o);
+}
+
+/* Rule 6: each contact by its own rules; audiences and channels at once. */
+static int64_t send_all(struct oracle *oracle, struct o_incident *o, const struct o_people *people,
+                        enum notification_kind kind, const char *step)
+{
+    int64_t first_ms = NEVER_MS;
+    struct o_message m = {
+        .kind = kind, .climb = o->climb, .paging = kind == KIND_PAGE ? o->paging : 0};
+    for (size_t i = 0; i < people->contact_count; i++) {
+        const struct contact *contact = people->contacts[i];
+        bool page = kind == KIND_PAGE;
+        size_t count = page ? contact->page_count : contact->inform_count;
+        for (size_t r = 0; r < count; r++) {
+            const struct reach_rule *rule = page ? &contact->page[r] : &contact->inform[r];
+            m.contact = contact->name;
+            m.channel = contact->methods[rule->method].channel;
+            m.address = contact->methods[rule->method].address;
+            m.due_ms = oracle->now_ms + (page ? rule->after_ms : 0);
+            first_ms = m.due_ms < first_ms ? m.due_ms : first_ms;
+            m.line = step;
+            (void)oracle_send(oracle, o, &m);
+        }
+    }
+    m.due_ms = oracle->now_ms;
+    m.line = step;
+    for (size_t i = 0; i < people->audience_count; i++) {
+        m.contact = arena_printf(&oracle->arena, "&%s", people->audiences[i]->name);
+        m.channel = people->audiences[i]->channel;
+        for (size_t a = 0; a < people->audiences[i]->address_count; a++) {
+            m.address = people->audiences[i]->addresses[a];
+            (void)oracle_send(oracle, o, &m);
+            first_ms = oracle->now_ms;
+        }
+    }
+    for (size_t i = 0; i < people->channel_count; i++) {
+        m.contact = arena_printf(&oracle->arena, "channel:%s", people->channels[i]);
+        m.channel = people->channels[i];
+        m.address = "";
+        (void)oracle_send(oracle, o, &m);
+        first_ms = oracle->now_ms;
+    }
+    return first_ms;
+}
+
+/* A message of its own to one receiver, by whatever way that receiver was reached. */
+static void tell(struct oracle *oracle, struct o_incident *o, enum notification_kind kind,
+                 const char *receiver)
+{
+    struct o_message m = {.kind = kind,
+                          .climb = o->climb,
+                          .contact = receiver,
+                          .channel = "",
+                          .address = "",
+                          .due_ms = oracle->now_ms};
+    const struct audience *audience =
+        receiver[0] == '&' ? rulebook_audience(oracle->book, receiver + 1) : NULL;
+    if (audience != NULL) {
+        for (size_t a = 0; a < audience->address_count; a++)
+            (void)oracle_send(oracle, o, &m);
+    } else if (text_starts_with(receiver, "channel:") ||
+               rulebook_contact(oracle->book, receiver) != NULL) {
+        (void)oracle_send(oracle, o, &m);
+    }
+}
+
+static void start_paging(struct oracle *oracle, struct o_incident *o, const struct o_people *people,
+                         const char *step, int level)
+{
+    o->paging = ++oracle->pagings;
+    o->passed = NULL;
+    o->latest_level = level;
+    int64_t first_ms = send_all(oracle, o, people, KIND_PAGE, step);
+    o->reach_until_ms = first_ms + o->policy->reach_within_ms;
+}
+
+/* Rule 5: the policy's own fallback, the default's, the default's page targets. */
+static void page_fallback(struct oracle *oracle, struct o_incident *o, int from)
+{
+    const struct policy *last = oracle->book->default_policy;
+    o->reach_until_ms = 0;
+    for (int level = from; level < 3; level++) {
+        struct o_people people = {0};
+        if (level == 0)
+            people_find(oracle, o, o->policy->fallback, o->policy->fallback_count, &people);
+        if (level == 1 && !text_equal(o->policy->name, last->name))
+            people_find(oracle, o, last->fallback, last->fallback_count, &people);
+        for (size_t i = 0; level == 2 && i < last->step_count; i++) {
+            if (last->steps[i].kind == STEP_PAGE)
+                people_find(oracle, o, last->steps[i].targets, last->steps[i].target_count,
+                            &people);
+        }
+        if (people_is_empty(&people))
+            continue;
+        oracle_expectf(oracle, o, "note fallback %d", o->climb);
+        start_paging(oracle, o, &people, "fallback", level);
+        return;
+    }
+    oracle_expect(oracle, o, "note fallback-unreachable");
+}
+
+static bool next_is_in_climb(const struct o_incident *o)
+{
+    return o->plan_count > 0 && o->plan[0].step != OPEN_END && o->plan[0].climb == o->climb;
+}
+
+/* The first planned page step runs now; where it names nobody the fallback hears of it, and the ladder moves on at once. */
+static void run_page(struct oracle *oracle, struct o_incident *o)
+{
+    bool fallback_knows = false;
+    for (;;) {
+        struct o_planned planned = o->plan[0];
+        const struct step *step = &o->policy->steps[planned.step];
+        struct o_people people = {0};
+        drop_first(o);
+        o->reach_until_ms = 0;
+        people_find(oracle, o, step->targets, step->target_count, &people);
+        if (!people_is_empty(&people)) {
+            oracle_expectf(oracle, o, "note step %s %d", step->name, o->climb);
+            o->latest_step = planned.step;
+            start_paging(oracle, o, &people, step->name, -1);
+            return;
+        }
+        oracle_expectf(oracle, o, "note nobody %s %d", step->name, o->climb);
+        if (!fallback_knows)
+            page_fallback(oracle, o, 0);
+        fallback_knows = true;
+        if (!next_is_in_climb(o))
+            return;
+        move_plan(o, oracle->now_ms - o->plan[0].at_ms);
+    }
+}
+
+static void exhaust(struct oracle *oracle, struct o_incident *o)
+{
+    o->plan_count = 0;
+    o->exhausted = true;
+    o->fallback_at_ms = oracle->now_ms + at_least(o->policy->fallback_every_ms, 1000);
+    oracle_expectf(oracle, o, "note exhausted %d", o->climb);
+    page_fallback(oracle, o, 0);
+}
+
+static void start_climb(struct oracle *oracle, struct o_incident *o)
+{
+    o->climb = o->plan[0].climb;
+    oracle_expectf(oracle, o, "note climb %d", o->climb);
+}
+
+/* Rules 8 to 10: the next page step now, in this climb or the next; else exhaustion. */
+void ladder_advance(struct oracle *oracle, struct o_incident *o)
+{
+    if (o->plan_count == 0 || o->plan[0].step == OPEN_END) {
+        exhaust(oracle, o);
+        return;
+    }
+    if (!next_is_in_climb(o))
+        start_climb(oracle, o);
+    move_plan(o, oracle->now_ms - o->plan[0].at_ms);
+    run_page(oracle, o);
+}
+
+static void run_unreached(struct oracle *oracle, struct o_incident *o)
+{
+    o->reach_until_ms = 0;
+    if (o->latest_level >= 0) {
+        page_fallback(oracle, o, o->latest_level + 1);
+        return;
+    }
+    oracle_expectf(oracle, o, "note unreached %s %d", o->policy->steps[o->latest_step].name,
+                   o->climb);
+    if (!next_is_in_climb(o)) {
+        page_fallback(oracle, o, 0);
+        return;
+    }
+    move_plan(o, oracle->now_ms - o->plan[0].at_ms);
+    run_page(oracle, o);
+}
+
+void ladder_cancel(struct oracle *oracle, struct o_incident *o, enum notification_kind kind,
+                   const char *contact_or_null)
+{
+    for (struct o_message *m = o->messages; m != NULL; m = m->next) {
+        if (m->kind != kind || m->state != NOTIFICATION_PENDING ||
+            (contact_or_null != NULL && !text_equal(m->contact, contact_or_null)))
+            continue;
+        m->state = NOTIFICATION_CANCELLED;
+        oracle_expectf(oracle, o, "cancel %llu %s", (unsigned long long)m->id,
+                       m->id == 0 ? m->contact : "");
+    }
+}
+
+/* Rules 7 and 12: everybody who was paged (or informed) is told once. */
+void ladder_tell_all(struct oracle *oracle, struct o_incident *o, bool informed,
+                     const char *but_not)
+{
+    struct o_name *done = NULL;
+    const struct o_message *end = NULL;
+    for (const struct o_message *m = o->messages; m != NULL; m = m->next)
+        end = m;
+    for (struct o_message *m = o->messages; m != NULL; m = m->next) {
+        bool informs = m->kind == KIND_INFORM || m->kind == KIND_ASK;
+        bool paged = m->kind == KIND_PAGE && was_handed_over(m);
+        bool is_told =
+            informed && informs && (was_handed_over(m) || m->state == NOTIFICATION_PENDING);
+        if (m->climb >= o->first_climb && (paged || is_told) && !text_equal(m->contact, but_not) &&
+            !names_have(done, m->contact)) {
+            names_add(oracle, &done, m->contact);
+            tell(oracle, o, KIND_NOTICE, m->contact);
+        }
+        if (m == end)
+            break;
+    }
+}
+
+void ladder_stop_pages(struct oracle *oracle, struct o_incident *o)
+{
+    ladder_cancel(oracle, o, KIND_PAGE, NULL);
+    ladder_cancel(oracle, o, KIND_REMINDER, NULL);
+    o->reach_until_ms = 0;
+    o->fallback_at_ms = 0;
+}
+
+void ladder_end_ack(struct oracle *oracle, struct o_incident *o)
+{
+    o->state = INCIDENT_TRIGGERED;
+    o->owner = "";
+    o->ack_until_ms = o->eta_ms = o->reminder_at_ms = o->answer_until_ms = 0;
+    o->reminded = false;
+    ladder_cancel(oracle, o, KIND_REMINDER, NULL);
+    oracle_expect(oracle, o, "note triggered");
+}
+
+static void remind(struct oracle *oracle, struct o_incident *o)
+{
+    const char *whom = o->owner;
+    o->reminder_at_ms = 0;
+    /* Nobody is asked to renew what ends in the same moment. */
+    if (o->ack_until_ms <= oracle->now_ms ||
+        (o->answer_until_ms != 0 && o->answer_until_ms <= oracle->now_ms))
+        return;
+    o->reminded = true;
+    if (rulebook_contact(oracle->book, whom) == NULL) {
+        whom = "";
+        for (const struct o_message *m = o->messages; m != NULL; m = m->next)
+            whom = m->kind == KIND_PAGE && was_handed_over(m) ? m->contact : whom;
+    }
+    if (whom[0] == '\0') {
+        oracle_expect(oracle, o, "note nobody");
+        return;
+    }
+    oracle_expectf(oracle, o, "note reminder %s", whom);
+    tell(oracle, o, KIND_REMINDER, whom);
+}
+
+static void lapse(struct oracle *oracle, struct o_incident *o)
+{
+    if (o->eta_ms != 0)
+        oracle_expectf(oracle, o, "note eta-missed %s %lld", o->owner, (long long)++o->slips);
+    else
+        oracle_expectf(oracle, o, "note ack-timeout %s", o->owner);
+    ladder_end_ack(oracle, o);
+    ladder_advance(oracle, o);
+}
+
+enum thing { NOTHING, HOLD_OVER, PAGE, TOLD, UNREACHED, FALLBACK, ANSWER, LAPSE, REMINDER };
+
+struct next {
+    enum thing thing;
+    int64_t at_ms;
+    size_t step;
+};
+
+static void consider(struct next *next, enum thing thing, int64_t at_ms, size_t step)
+{
+    if (at_ms < next->at_ms)
+        *next = (struct next){thing, at_ms, step};
+}
+
+static int64_t told_ms(const struct o_incident *o, size_t i)
+{
+    bool resolved = o->state == INCIDENT_RESOLVED;
+    if (o->told[i] || o->state == INCIDENT_HELD)
+        return NEVER_MS;
+    switch (o->policy->steps[i].when) {
+    case WHEN_UNACKED:
+        return NEVER_MS; /* the configuration lets no inform step be so */
+    case WHEN_UNRESOLVED:
+        return resolved ? NEVER_MS : o->told_at_ms[i];
+    case WHEN_ACKED:
+        return resolved || o->acked_at_ms == 0 ? NEVER_MS
+                                               : at_least(o->told_at_ms[i], o->acked_at_ms);
+    case WHEN_RESOLVED:
+        return !resolved || !o->left_held
+                   ? NEVER_MS
+                   : at_least(o->told_at_ms[i], o->resolved_at_ms + o->policy->reopen_within_ms);
+    }
+    return NEVER_MS;
+}
+
+static struct next find_next(const struct o_incident *o)
+{
+    struct next next = {NOTHING, NEVER_MS, 0};
+    bool triggered = o->state == INCIDENT_TRIGGERED;
+    bool acked = o->state == INCIDENT_ACKNOWLEDGED;
+    if (o->state == INCIDENT_HELD)
+        consider(&next, HOLD_OVER, o->hold_until_ms, 0);
+    if (acked && o->answer_until_ms != 0)
+        consider(&next, ANSWER, o->answer_until_ms, 0);
+    if (acked)
+        consider(&next, LAPSE, o->ack_until_ms, 0);
+    if (acked && o->reminder_at_ms != 0)
+        consider(&next, REMINDER, o->reminder_at_ms, 0);
+    for (size_t i = 0; i < o->policy->step_count; i++) {
+        bool is_next = triggered && next_is_in_climb(o) && o->plan[0].step == (int)i;
+        consider(&next, is_next ? PAGE : TOLD, is_next ? o->plan[0].at_ms : told_ms(o, i), i);
+    }
+    if (triggered && !next_is_in_climb(o) && o->plan_count > 0)
+        consider(&next, PAGE, o->plan[0].at_ms, 0);
+    if (triggered && o->reach_until_ms != 0)
+        consider(&next, UNREACHED, o->reach_until_ms, 0);
+    if (triggered && o->exhausted && o->fallback_at_ms != 0)
+        consider(&next, FALLBACK, o->fallback_at_ms, 0);
+    return next;
+}
+
+/* Rule 4: only downtime shifts everything. */
+static void shift_all(struct oracle *oracle, struct o_incident *o, int64_t due_ms)
+{
+    int64_t late_ms = oracle->now_ms - due_ms;
+    if (late_ms <= LATE_MS)
+        return;
+    move_plan(o, late_ms);
+    for (size_t i = 0; i < o->policy->step_count; i++)
+        o->told_at_ms[i] += late_ms;
+}
+
+static void run_planned(struct oracle *oracle, struct o_incident *o, int64_t due_ms)
+{
+    if (o->plan[0].step == OPEN_END) {
+        exhaust(oracle, o);
+        return;
+    }
+    shift_all(oracle, o, due_ms);
+    if (!next_is_in_climb(o))
+        start_climb(oracle, o);
+    run_page(oracle, o);
+}
+
+static void run_told(struct oracle *oracle, struct o_incident *o, size_t index)
+{
+    const struct step *step = &o->policy->steps[index];
+    struct o_people people = {0};
+    o->told[index] = true;
+    people_find(oracle, o, step->targets, step->target_count, &people);
+    bool empty = people_is_empty(&people);
+    oracle_expectf(oracle, o, "note %s %s %d", empty ? "nobody" : "step", step->name, o->climb);
+    if (!empty)
+        (void)send_all(oracle, o, &people, step->kind == STEP_ASK ? KIND_ASK : KIND_INFORM,
+                       step->name);
+}
+
+static bool paging_is_open(const struct o_incident *o)
+{
+    bool open = false;
+    for (const struct o_message *m = o->messages; m != NULL; m = m->next) {
+        if (m->paging != o->paging || o->paging == 0)
+            continue;
+        if (was_taken(m))
+            return false;
+        open = open || is_under_way(m);
+    }
+    return open;
+}
+
+static void run_one(struct oracle *oracle, struct o_incident *o, struct next next)
+{
+    bool late = oracle->now_ms - next.at_ms > LATE_MS;
+    switch (next.thing) {
+    case NOTHING:
+        break;
+    case HOLD_OVER:
+        shift_all(oracle, o, next.at_ms);
+        o->state = INCIDENT_TRIGGERED;
+        o->left_held = true;
+        oracle_expect(oracle, o, "note triggered");
+        break;
+    case PAGE:
+        run_planned(oracle, o, next.at_ms);
+        break;
+    case TOLD:
+        shift_all(oracle, o, next.at_ms);
+        run_told(oracle, o, next.step);
+        break;
+    case UNREACHED:
+        if (late && paging_is_open(o)) {
+            shift_all(oracle, o, next.at_ms);
+            o->reach_until_ms = oracle->now_ms + o->policy->reach_within_ms;
+        } else {
+            run_unreached(oracle, o);
+        }
+        break;
+    case FALLBACK:
+        o->fallback_at_ms =
+            (late ? oracle->now_ms : next.at_ms) + at_least(o->policy->fallback_every_ms, 1000);
+        page_fallback(oracle, o, 0);
+        break;
+    case ANSWER:
+        oracle_expectf(oracle, o, "note no-answer %s", o->owner);
+        ladder_end_ack(oracle, o);
+        ladder_advance(oracle, o);
+        break;
+    case LAPSE:
+        lapse(oracle, o);
+        break;
+    case REMINDER:
+        remind(oracle, o);
+        break;
+    }
+}
+
+int64_t ladder_next_ms(const struct o_incident *o)
+{
+    return find_next(o).at_ms;
+}
+
+void ladder_time(struct oracle *oracle, struct o_incident *o)
+{
+    for (int i = 0; i < 1000; i++) {
+        struct next next = find_next(o);
+        if (next.at_ms > oracle->now_ms)
+            return;
+        run_one(oracle, o, next);
+    }
+    ASSERT(o == NULL); /* the rules go in circles */
+}
+
+void ladder_alert(struct oracle *oracle, struct o_incident *o)
+{
+    oracle_expect(oracle, o, "note alert");
+    if (o->state == INCIDENT_TRIGGERED && o->exhausted) {
+        o->exhausted = false;
+        o->fallback_at_ms = 0;
+        o->climb++;
+        int64_t first_ms = 0;
+        for (size_t i = 0; o->policy->steps[i].kind != STEP_PAGE; i++)
+            first_ms += o->policy->steps[i].wait_ms;
+        write_plan(o, oracle->now_ms - first_ms, 1);
+        oracle_expectf(oracle, o, "note climb %d", o->climb);
+    }
+    ladder_time(oracle, o);
+}
+
+void ladder_worse(struct oracle *oracle, struct o_incident *o)
+{
+    if (o->state == INCIDENT_RESOLVED)
+        return;
+    oracle_expect(oracle, o, "note severity");
+    if (o->state == INCIDENT_ACKNOWLEDGED && o->severity > o->acked_severity) {
+        size_t first = 0;
+        while (o->policy->steps[first].kind != STEP_PAGE)
+            first++;
+        o->acked_severity = o->severity;
+        o->answer_until_ms = oracle->now_ms + o->policy->steps[first].wait_ms;
+        tell(oracle, o, KIND_PAGE, o->owner);
+    }
+    ladder_time(oracle, o);
+}
+
+void ladder_failed(struct oracle *oracle, struct o_incident *o, struct o_message *failed)
+{
+    if (failed->kind != KIND_PAGE || o->state != INCIDENT_TRIGGERED) {
+        ladder_time(oracle, o);
+        return;
+    }
+    struct o_message *next = NULL;
+    bool taken = false;
+    for (struct o_message *m = o->messages; m != NULL; m = m->next) {
+        if (m->paging == 0 || m->paging != failed->paging)
+            continue;
+        taken = taken || was_taken(m);
+        if (text_equal(m->contact, failed->contact) && m->state == NOTIFICATION_PENDING &&
+            m->attempts == 0 && (next == NULL || m->due_ms < next->due_ms))
+            next = m;
+    }
+    if (next != NULL && !next->hastened && next->due_ms > oracle->now_ms) {
+        next->hastened = true;
+        oracle_expectf(oracle, o, "hasten %llu", (unsigned long long)next->id);
+    }
+    if (failed->paging == o->paging && o->paging != 0 && !taken) {
+        if (!paging_is_open(o))
+            run_unreached(oracle, o);
+        else if (o->reach_until_ms == 0)
+            o->reach_until_ms = oracle->now_ms + o->policy->reach_within_ms;
+    }
+    ladder_time(oracle, o);
+}
+
+void ladder_accepted(struct oracle *oracle, struct o_incident *o, const struct o_message *m)
+{
+    if (o->state == INCIDENT_TRIGGERED && m->paging != 0 && m->paging == o->paging)
+        o->reach_until_ms = 0;
+    ladder_time(oracle, o);
+}

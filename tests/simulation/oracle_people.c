@@ -1,0 +1,103 @@
+#include <string.h>
+
+#include "gateway/base/assert.h"
+#include "policies/schedule.h"
+#include "tests/simulation/oracle_state.h"
+
+bool names_have(const struct o_name *names, const char *name)
+{
+    for (; names != NULL; names = names->next) {
+        if (text_equal(names->name, name))
+            return true;
+    }
+    return false;
+}
+
+void names_add(struct oracle *oracle, struct o_name **names, const char *name)
+{
+    if (names_have(*names, name))
+        return;
+    struct o_name *added = arena_alloc(&oracle->arena, sizeof(*added));
+    *added = (struct o_name){.next = *names, .name = name};
+    *names = added;
+}
+
+static void add_contact(const struct oracle *oracle, struct o_people *people, const char *name)
+{
+    const struct contact *contact = rulebook_contact(oracle->book, name);
+    for (size_t i = 0; i < people->contact_count; i++) {
+        if (people->contacts[i] == contact)
+            return;
+    }
+    ASSERT(people->contact_count < 32);
+    if (contact != NULL)
+        people->contacts[people->contact_count++] = contact;
+}
+
+static void add_one(const struct oracle *oracle, struct o_people *people,
+                    const struct target *target)
+{
+    if (target->kind == TARGET_CONTACT)
+        add_contact(oracle, people, target->name);
+    const struct team *team =
+        target->kind == TARGET_TEAM ? rulebook_team(oracle->book, target->name) : NULL;
+    for (size_t i = 0; team != NULL && i < team->member_count; i++)
+        add_contact(oracle, people, team->members[i]);
+    const struct schedule *schedule =
+        target->kind == TARGET_SCHEDULE ? rulebook_schedule(oracle->book, target->name) : NULL;
+    if (schedule == NULL)
+        return;
+    struct duty duty = schedule_on_call(schedule, oracle->now_ms + oracle->wall_offset_ms);
+    for (size_t i = 0; i < duty.count; i++)
+        add_contact(oracle, people, duty.names[i]);
+}
+
+/* Rule 5: those whom the policy and its fallback name, who was notified, who replied. */
+static void add_everyone(const struct oracle *oracle, const struct o_incident *incident,
+                         struct o_people *people)
+{
+    for (size_t s = 0; s < incident->policy->step_count; s++) {
+        for (size_t t = 0; t < incident->policy->steps[s].target_count; t++)
+            add_one(oracle, people, &incident->policy->steps[s].targets[t]);
+    }
+    for (size_t t = 0; t < incident->policy->fallback_count; t++)
+        add_one(oracle, people, &incident->policy->fallback[t]);
+    for (const struct o_message *m = incident->messages; m != NULL; m = m->next)
+        add_contact(oracle, people, m->contact);
+    for (const struct o_name *n = incident->repliers; n != NULL; n = n->next)
+        add_contact(oracle, people, n->name);
+}
+
+void people_find(struct oracle *oracle, const struct o_incident *incident,
+                 const struct target *targets, size_t count, struct o_people *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct audience *audience = NULL;
+        switch (targets[i].kind) {
+        case TARGET_CONTACT:
+        case TARGET_TEAM:
+        case TARGET_SCHEDULE:
+            add_one(oracle, out, &targets[i]);
+            break;
+        case TARGET_EVERYONE:
+            add_everyone(oracle, incident, out);
+            break;
+        case TARGET_AUDIENCE:
+            audience = rulebook_audience(oracle->book, targets[i].name);
+            ASSERT(out->audience_count < 8);
+            if (audience != NULL)
+                out->audiences[out->audience_count++] = audience;
+            break;
+        case TARGET_CHANNEL:
+            ASSERT(out->channel_count < 8);
+            if (rulebook_has_channel(oracle->book, targets[i].name))
+                out->channels[out->channel_count++] = targets[i].name;
+            break;
+        }
+    }
+}
+
+bool people_is_empty(const struct o_people *people)
+{
+    return people->contact_count + people->audience_count + people->channel_count == 0;
+}

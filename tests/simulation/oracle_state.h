@@ -1,0 +1,155 @@
+/*
+ * oracle_state - the inside of the oracle, shared by its own files only.
+ *
+ * Shape:   oracle.c reads inputs and effects, oracle_ladder.c knows the ladder, oracle_people.c who is meant by a step.
+ *          Where the engine keeps a base and adds waits, this one writes down a plan: every page step of every climb with
+ *          its absolute time, and moves the entries as the rules say.
+ */
+#ifndef ESCALATED_SIMULATION_ORACLE_STATE_H
+#define ESCALATED_SIMULATION_ORACLE_STATE_H
+
+#include <stdbool.h>
+
+#include "gateway/base/arena.h"
+#include "gateway/base/text.h"
+#include "tests/simulation/oracle.h"
+
+#define PLAN_MAX 64
+#define STEPS_MAX 16
+#define OPEN_END (-1) /* a planned entry: the ladder is exhausted */
+
+struct o_message {
+    struct o_message *next;
+    uint64_t id; /* 0: made in this step, not yet seen among the effects */
+    enum notification_kind kind;
+    int32_t climb;
+    int64_t paging; /* which paging it belongs to; 0: none */
+    const char *contact, *channel, *address;
+    int64_t due_ms, horizon_ms, claimed_at_ms;
+    enum notification_state state;
+    int attempts;
+    bool hastened;
+    const char *line; /* as it is expected among the effects */
+};
+
+struct o_planned {
+    int64_t at_ms;
+    int step; /* or OPEN_END */
+    int32_t climb;
+};
+
+struct o_name {
+    struct o_name *next;
+    const char *name;
+};
+
+struct o_incident {
+    struct o_incident *next;
+    uint64_t number;
+    const struct policy *policy;
+    const char *group, *source;
+    bool watched, live;
+    enum incident_state state;
+    enum severity severity, acked_severity;
+    const char *owner; /* "" nobody */
+    int64_t acked_at_ms, resolved_at_ms, ack_until_ms, eta_ms;
+    int64_t slips;
+    bool by_person, left_held, reminded, exhausted;
+    int64_t reach_until_ms, fallback_at_ms, reminder_at_ms, answer_until_ms;
+    struct o_planned plan[PLAN_MAX]; /* pages to come, the next first */
+    size_t plan_count;
+    int64_t told_at_ms[STEPS_MAX];
+    bool told[STEPS_MAX];
+    int64_t hold_until_ms;
+    int32_t climb, first_climb;
+    int64_t paging; /* the latest; 0: none since the opening */
+    int latest_step;
+    int latest_level; /* -1: a step's; else of the fallback chain */
+    struct o_message *messages, **last_message;
+    struct o_name *passed;   /* of the latest paging */
+    struct o_name *repliers; /* since ever */
+};
+
+struct o_alert {
+    struct o_alert *next;
+    const char *source, *key;
+    struct o_incident *incident;
+    bool firing;
+    enum severity severity;
+};
+
+struct o_lines {
+    const char **items;
+    const struct o_incident **whose;
+    size_t count, capacity;
+};
+
+struct oracle {
+    struct arena arena;
+    const struct rulebook *book;
+    int64_t now_ms, started_at_ms;
+    int64_t wall_offset_ms;
+    struct o_incident *incidents; /* newest first */
+    struct o_alert *alerts;       /* newest first */
+    uint64_t next_number;
+    int64_t pagings;
+    bool is_off;
+    struct o_lines expected, observed;
+    struct strbuf complaint;
+};
+
+/* oracle.c */
+void oracle_expect(struct oracle *oracle, const struct o_incident *incident, const char *line);
+void oracle_expectf(struct oracle *oracle, const struct o_incident *incident, const char *format,
+                    ...) __attribute__((format(printf, 3, 4)));
+struct o_message *oracle_send(struct oracle *oracle, struct o_incident *incident,
+                              const struct o_message *message);
+
+/* oracle_people.c */
+struct o_people {
+    const struct contact *contacts[32];
+    size_t contact_count;
+    const struct audience *audiences[8];
+    size_t audience_count;
+    const char *channels[8];
+    size_t channel_count;
+};
+void people_find(struct oracle *oracle, const struct o_incident *incident,
+                 const struct target *targets, size_t count, struct o_people *out);
+bool people_is_empty(const struct o_people *people);
+bool names_have(const struct o_name *names, const char *name);
+void names_add(struct oracle *oracle, struct o_name **names, const char *name);
+
+/* oracle_ladder.c: what time and alerts do to one incident; oracle_replies.c: what people do. */
+void ladder_advance(struct oracle *oracle, struct o_incident *incident);
+void ladder_end_ack(struct oracle *oracle, struct o_incident *incident);
+void ladder_cancel(struct oracle *oracle, struct o_incident *incident, enum notification_kind kind,
+                   const char *contact_or_null);
+void ladder_stop_pages(struct oracle *oracle, struct o_incident *incident);
+void ladder_tell_all(struct oracle *oracle, struct o_incident *incident, bool informed,
+                     const char *but_not);
+
+struct o_reply {
+    const char *by;
+    bool known;
+    int64_t eta_ms; /* 0: none */
+    const struct o_message *answers;
+};
+void ladder_begin(struct oracle *oracle, struct o_incident *incident, bool again);
+void ladder_time(struct oracle *oracle, struct o_incident *incident); /* what is due by now */
+int64_t ladder_next_ms(const struct o_incident *incident);
+void ladder_alert(struct oracle *oracle, struct o_incident *incident);
+void ladder_worse(struct oracle *oracle, struct o_incident *incident);
+void ladder_quiet(struct oracle *oracle, struct o_incident *incident, const char *by);
+void ladder_resolve(struct oracle *oracle, struct o_incident *incident, const char *by,
+                    bool by_person);
+void ladder_ack(struct oracle *oracle, struct o_incident *incident, const struct o_reply *reply);
+void ladder_take(struct oracle *oracle, struct o_incident *incident, const struct o_reply *reply);
+void ladder_escalate(struct oracle *oracle, struct o_incident *incident,
+                     const struct o_reply *reply);
+void ladder_pass(struct oracle *oracle, struct o_incident *incident, const struct o_reply *reply);
+void ladder_failed(struct oracle *oracle, struct o_incident *incident, struct o_message *message);
+void ladder_accepted(struct oracle *oracle, struct o_incident *incident,
+                     const struct o_message *message);
+
+#endif

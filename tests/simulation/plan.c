@@ -1,0 +1,139 @@
+#include "tests/simulation/plan.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "gateway/base/arena.h"
+#include "gateway/base/text.h"
+#include "tests/simulation/rng.h"
+
+enum { DEEDS_MIN = 10, DEEDS_MORE = 50 };
+
+static const char *const profile_names[PROFILE_COUNT] = {
+    [PROFILE_CALM] = "calm",       [PROFILE_CHANNELS] = "channels", [PROFILE_OUTAGES] = "outages",
+    [PROFILE_COMMITS] = "commits", [PROFILE_CONFIGS] = "configs",   [PROFILE_ALL] = "all",
+    [PROFILE_DISK] = "disk",
+};
+
+static const char *const deed_names[DEED_KIND_COUNT] = {
+    [DEED_EVENTS] = "events",   [DEED_REPLY] = "reply",   [DEED_STRANGER] = "stranger",
+    [DEED_RECEIPT] = "receipt", [DEED_MOOD] = "mood",     [DEED_OUTAGE] = "outage",
+    [DEED_STALL] = "stall",     [DEED_CRASH] = "crash",   [DEED_REFUSE] = "refuse",
+    [DEED_DISK] = "disk",       [DEED_CONFIG] = "config", [DEED_REPOLICY] = "repolicy",
+    [DEED_CLOCK] = "clock",
+};
+
+/* Out of so many, how often each kind is drawn. */
+static const unsigned weights[PROFILE_COUNT][DEED_KIND_COUNT] = {
+    [PROFILE_CALM] = {[DEED_EVENTS] = 50, [DEED_REPLY] = 45, [DEED_STRANGER] = 3, [DEED_CLOCK] = 2},
+    [PROFILE_CHANNELS] =
+        {[DEED_EVENTS] = 40, [DEED_REPLY] = 25, [DEED_RECEIPT] = 15, [DEED_MOOD] = 20},
+    [PROFILE_OUTAGES] = {[DEED_EVENTS] = 40,
+                         [DEED_REPLY] = 30,
+                         [DEED_MOOD] = 8,
+                         [DEED_OUTAGE] = 14,
+                         [DEED_STALL] = 8},
+    [PROFILE_COMMITS] = {[DEED_EVENTS] = 35,
+                         [DEED_REPLY] = 25,
+                         [DEED_MOOD] = 8,
+                         [DEED_CRASH] = 14,
+                         [DEED_REFUSE] = 18},
+    [PROFILE_CONFIGS] =
+        {[DEED_EVENTS] = 45, [DEED_REPLY] = 30, [DEED_CONFIG] = 15, [DEED_REPOLICY] = 10},
+    [PROFILE_ALL] = {[DEED_EVENTS] = 35,
+                     [DEED_REPLY] = 22,
+                     [DEED_STRANGER] = 2,
+                     [DEED_RECEIPT] = 5,
+                     [DEED_MOOD] = 10,
+                     [DEED_OUTAGE] = 5,
+                     [DEED_STALL] = 3,
+                     [DEED_CRASH] = 5,
+                     [DEED_REFUSE] = 5,
+                     [DEED_CONFIG] = 4,
+                     [DEED_REPOLICY] = 2,
+                     [DEED_CLOCK] = 2},
+    [PROFILE_DISK] = {[DEED_EVENTS] = 40,
+                      [DEED_REPLY] = 22,
+                      [DEED_MOOD] = 8,
+                      [DEED_OUTAGE] = 6,
+                      [DEED_CRASH] = 8,
+                      [DEED_DISK] = 16},
+};
+
+const char *profile_name(enum profile profile)
+{
+    return profile_names[profile];
+}
+
+int profile_parse(const char *name, enum profile *out_profile)
+{
+    for (int i = 0; i < PROFILE_COUNT; i++) {
+        if (text_equal(profile_names[i], name)) {
+            *out_profile = (enum profile)i;
+            return 0;
+        }
+    }
+    return -1;
+}
+
+const char *deed_kind_name(enum deed_kind kind)
+{
+    return deed_names[kind];
+}
+
+static enum deed_kind draw_kind(struct rng *rng, enum profile profile)
+{
+    unsigned total = 0;
+    for (int i = 0; i < DEED_KIND_COUNT; i++)
+        total += weights[profile][i];
+    uint64_t left = rng_below(rng, total);
+    int kind = 0;
+    while (left >= weights[profile][kind])
+        left -= weights[profile][kind++];
+    return (enum deed_kind)kind;
+}
+
+/* Bursts at one instant, seconds, minutes, an hour: so that deeds meet due times, and each other. */
+static int64_t draw_pause_ms(struct rng *rng)
+{
+    switch (rng_below(rng, 10)) {
+    case 0:
+    case 1:
+        return 0;
+    case 2:
+        return (int64_t)rng_below(rng, 1000);
+    case 3:
+    case 4:
+        return (int64_t)rng_below(rng, 30) * 1000;
+    case 5:
+    case 6:
+        return (int64_t)rng_below(rng, 20) * 60000; /* on the minute, as waits are */
+    case 7:
+    case 8:
+        return (int64_t)rng_below(rng, 600000);
+    default:
+        return (int64_t)rng_below(rng, 7200000);
+    }
+}
+
+void plan_make(uint64_t seed, enum profile profile, struct plan *out_plan)
+{
+    struct rng rng = rng_stream(seed, "plan");
+    size_t count = DEEDS_MIN + (size_t)rng_below(&rng, DEEDS_MORE);
+    struct plan plan = {.seed = seed, .profile = profile, .count = count};
+    plan.deeds = heap_alloc(count * sizeof(*plan.deeds));
+    int64_t at_ms = 0;
+    for (size_t i = 0; i < count; i++) {
+        at_ms += draw_pause_ms(&rng);
+        enum deed_kind kind = draw_kind(&rng, profile);
+        plan.deeds[i] = (struct deed){.at_ms = at_ms, .kind = kind, .dice = rng_next(&rng)};
+    }
+    plan.deeds[0].kind = DEED_EVENTS; /* without an alert there is nothing to see */
+    *out_plan = plan;
+}
+
+void plan_clear(struct plan *plan)
+{
+    free(plan->deeds);
+    *plan = (struct plan){.deeds = NULL};
+}

@@ -1,0 +1,64 @@
+/*
+ * plan - what happens in one run, decided from its seed before it begins: deeds with their times.
+ *
+ * Shape:   seed + profile -> plan_make -> deeds in order of time; a deed's own dice decide its details when it is done, so
+ *          that a plan with some deeds left out is still a plan (shrink.h).
+ * Units:   at_ms since the start of the run.
+ * Owns:    the plan its deeds; plan_clear.
+ */
+#ifndef ESCALATED_SIMULATION_PLAN_H
+#define ESCALATED_SIMULATION_PLAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum profile {
+    PROFILE_CALM,     /* events and people only; every channel works */
+    PROFILE_CHANNELS, /* failing, slow, silent, lying and repeating channels */
+    PROFILE_OUTAGES,  /* the process dies or is held up, at any moment, for up to hours */
+    PROFILE_COMMITS,  /* the store refuses, is full, loses its answer; crashes around commits */
+    PROFILE_CONFIGS,  /* other configurations, running incidents moved to other versions */
+    PROFILE_ALL,      /* all of these at once */
+    PROFILE_DISK,     /* the same over SQLite on a file layer that fails and tears writes */
+    PROFILE_COUNT,
+};
+
+const char *profile_name(enum profile profile);
+int profile_parse(const char *name, enum profile *out_profile);
+
+enum deed_kind {
+    DEED_EVENTS, /* one batch of them */
+    DEED_REPLY,
+    DEED_STRANGER,
+    DEED_RECEIPT,
+    DEED_MOOD,   /* of one channel, from now on */
+    DEED_OUTAGE, /* the process dies and comes back later */
+    DEED_STALL,  /* it is held up, but lives */
+    DEED_CRASH,  /* around one of the next commits */
+    DEED_REFUSE, /* one of the next commits answers busy, full or nothing */
+    DEED_DISK,   /* one of the next changes to a file fails */
+    DEED_CONFIG,
+    DEED_REPOLICY,
+    DEED_CLOCK,
+    DEED_KIND_COUNT,
+};
+
+const char *deed_kind_name(enum deed_kind kind);
+
+struct deed {
+    int64_t at_ms;
+    enum deed_kind kind;
+    uint64_t dice;
+};
+
+struct plan {
+    uint64_t seed;
+    enum profile profile;
+    struct deed *deeds;
+    size_t count;
+};
+
+void plan_make(uint64_t seed, enum profile profile, struct plan *out_plan);
+void plan_clear(struct plan *plan);
+
+#endif

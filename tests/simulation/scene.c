@@ -1,0 +1,179 @@
+#include "tests/simulation/scene.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/simulation/rng.h"
+
+enum { TEXT_BYTES_MAX = 1 << 16, PATH_BYTES = 300 };
+
+static char folder[PATH_BYTES];
+
+const char *scene_folder(void)
+{
+    if (folder[0] != '\0')
+        return folder;
+    const char *base = getenv("TMPDIR");
+    int length = snprintf(folder, sizeof(folder), "%s/simulation-XXXXXX", base ? base : "/tmp");
+    if (length < 0 || (size_t)length >= sizeof(folder) || mkdtemp(folder) == NULL) {
+        perror("simulation: no temporary folder");
+        exit(1);
+    }
+    return folder;
+}
+
+static void file_path(const char *name, char out[PATH_BYTES + 40])
+{
+    (void)snprintf(out, PATH_BYTES + 40, "%s/%s", scene_folder(), name);
+}
+
+void scene_folder_remove(void)
+{
+    char path[PATH_BYTES + 40];
+    if (folder[0] == '\0')
+        return;
+    file_path("escalated.ini", path);
+    (void)unlink(path); /* what is left then, rmdir cannot remove, and tests/run sees */
+    (void)rmdir(folder);
+    folder[0] = '\0';
+}
+
+static const char *one_of(struct rng *rng, const char *const *items, size_t count)
+{
+    return items[rng_below(rng, count)];
+}
+#define ONE_OF(rng, items) one_of(rng, items, sizeof(items) / sizeof((items)[0]))
+
+static const char *const short_times[] = {"0s", "30s", "1m", "2m", "5m", "10m"};
+static const char *const some_times[] = {"1m", "5m", "10m", "30m", "1h"};
+static const char *const long_times[] = {"10m", "30m", "1h", "2h"};
+
+static void add_people(struct strbuf *out, struct rng *rng, bool all)
+{
+    static const char *const ann_ways[] = {"sms, voice after 3m", "voice, email after 1m",
+                                           "sms, voice, email", "email after 2m, sms after 5m",
+                                           "sms"};
+    strbuf_add(out,
+               "[channel sms]\nplugin = file\n[channel voice]\nplugin = file\n[channel email]\n"
+               "plugin = file\n[channel room]\nplugin = file\n[source monitor]\n[source other]\n"
+               "incidents_max = 6\n");
+    strbuf_printf(out,
+                  "[contact ann]\nsms = +15550100\nvoice = +15550100\nemail = ann@example.com\n"
+                  "page = %s\n",
+                  ONE_OF(rng, ann_ways));
+    strbuf_add(out, "[contact bob]\nsms = +15550101\n");
+    if (all)
+        strbuf_add(out, "[contact carol]\nsms = +15550102\nemail = carol@example.com\n");
+    strbuf_add(out, "[contact dave]\nvoice = +15550103\nemail = dave@example.com\npage = voice "
+                    "after 30s, email\n"
+                    "[contact olga]\nsms = +15550104\n");
+    strbuf_printf(out, "[team crew]\nmembers = ann, bob%s\n", all ? ", carol" : "");
+    strbuf_add(out, "[schedule duty]\nmembers = bob, dave\nrotate = daily 03:00 UTC\n"
+                    "[schedule office]\nmembers = dave\nduring = mon-fri 09:00-17:00 UTC\n"
+                    "[audience fans]\naddresses = x@example.com, z@example.com\n");
+}
+
+static void add_step(struct strbuf *out, struct rng *rng, const char *policy, size_t index,
+                     bool page)
+{
+    static const char *const paged[] = {"ann",  "bob",     "crew",         "@duty",
+                                        "dave", "@office", "channel:room", "ann, @duty"};
+    static const char *const told[] = {"&fans",        "everyone", "ann",
+                                       "channel:room", "crew",     "@office"};
+    static const char *const whens[] = {"unresolved", "acked", "resolved"};
+    strbuf_printf(out, "[step %s/s%zu]\n", policy, index);
+    if (page) {
+        strbuf_printf(out, "page = %s\n", ONE_OF(rng, paged));
+    } else {
+        strbuf_printf(out, "inform = %s\n", ONE_OF(rng, told));
+        strbuf_printf(out, "when = %s\n", ONE_OF(rng, whens));
+    }
+    if (rng_chance(rng, 70))
+        strbuf_printf(out, "wait = %s\n", ONE_OF(rng, short_times));
+}
+
+static void maybe(struct strbuf *out, struct rng *rng, const char *key, const char *value)
+{
+    if (rng_chance(rng, 50))
+        strbuf_printf(out, "%s = %s\n", key, value);
+}
+
+static void add_policy(struct strbuf *out, struct rng *rng, const char *name, const char *match)
+{
+    static const char *const counts[] = {"1", "2", "3"};
+    static const char *const groups[] = {"service", "service, region", "region"};
+    static const char *const fallbacks[] = {"bob", "@office", "dave", "@duty", "crew"};
+    strbuf_printf(out, "[policy %s]\n%s", name, match);
+    maybe(out, rng, "hold", ONE_OF(rng, short_times));
+    maybe(out, rng, "repeat", ONE_OF(rng, counts));
+    maybe(out, rng, "ack_timeout", ONE_OF(rng, some_times));
+    maybe(out, rng, "eta_grace", ONE_OF(rng, short_times));
+    maybe(out, rng, "eta_max", ONE_OF(rng, some_times));
+    maybe(out, rng, "reach_within", ONE_OF(rng, some_times));
+    maybe(out, rng, "reopen_within", ONE_OF(rng, short_times));
+    maybe(out, rng, "fallback_every", ONE_OF(rng, long_times));
+    maybe(out, rng, "group_by", ONE_OF(rng, groups));
+    maybe(out, rng, "fallback", ONE_OF(rng, fallbacks));
+    if (rng_chance(rng, 20))
+        strbuf_add(out, "resolve = manual\n");
+    size_t count = 1 + (size_t)rng_below(rng, 4);
+    size_t page = (size_t)rng_below(rng, count);
+    for (size_t i = 0; i < count; i++)
+        add_step(out, rng, name, i, i == page || rng_chance(rng, 60));
+}
+
+static void write_text(struct strbuf *out, uint64_t seed, size_t version)
+{
+    static const char *const defaults[] = {"olga", "olga", "crew", "ann, olga"};
+    struct rng people = rng_stream(seed, "people");
+    struct rng policies = rng_stream(seed + version * UINT64_C(1000003), "policies");
+    add_people(out, &people, version == 0);
+    add_policy(out, &policies, "shop", "match = service=\"shop\"\n");
+    if (rng_chance(&policies, 70))
+        add_policy(out, &policies, "grave",
+                   "match = service=\"blog\", severity=\"critical\"\nmatch = service=\"bank\"\n");
+    strbuf_printf(out, "[policy default]\npage = %s\n", ONE_OF(&policies, defaults));
+    if (rng_chance(&policies, 30))
+        strbuf_add(out, "fallback = @office\n");
+}
+
+static struct config *load(const char *text)
+{
+    char path[PATH_BYTES + 40];
+    struct strbuf problems;
+    struct config *config = NULL;
+    file_path("escalated.ini", path);
+    FILE *file = fopen(path, "w");
+    if (file == NULL || fputs(text, file) < 0 || fclose(file) != 0) {
+        perror(path);
+        exit(1);
+    }
+    strbuf_init(&problems, TEXT_BYTES_MAX);
+    if (config_load(scene_folder(), NULL, &config, &problems) != 0) {
+        (void)fprintf(stderr, "%s\n%s\n", text, strbuf_text(&problems));
+        exit(1);
+    }
+    strbuf_clear(&problems);
+    return config;
+}
+
+void scene_make(uint64_t seed, struct scene *out_scene)
+{
+    for (size_t i = 0; i < 2; i++) {
+        struct strbuf text;
+        strbuf_init(&text, TEXT_BYTES_MAX);
+        write_text(&text, seed, i);
+        out_scene->texts[i] = strbuf_steal(&text);
+        out_scene->configs[i] = load(out_scene->texts[i]);
+    }
+}
+
+void scene_clear(struct scene *scene)
+{
+    for (size_t i = 0; i < 2; i++) {
+        config_release(scene->configs[i]);
+        free(scene->texts[i]);
+    }
+}

@@ -1,0 +1,344 @@
+/* What the plan says, done: monitors, people, operators, and what goes wrong. */
+#include <stdio.h>
+#include <string.h>
+
+#include "gateway/base/text.h"
+#include "tests/simulation/world_state.h"
+#include "tests/support/faulty_vfs.h"
+
+enum { EVENTS_MAX = 4, COMMANDS_MAX = 3, REST_HOURS = 20 };
+
+#define HOUR_MS INT64_C(3600000)
+
+static const char *const people[] = {"ann", "bob", "carol", "dave", "olga"};
+
+static struct input make_event(struct world *world, struct rng *dice)
+{
+    static const enum event_action actions[] = {EVENT_TRIGGER,     EVENT_TRIGGER,   EVENT_TRIGGER,
+                                                EVENT_TRIGGER,     EVENT_TRIGGER,   EVENT_RESOLVE,
+                                                EVENT_RESOLVE,     EVENT_RESOLVE,   EVENT_RESOLVE,
+                                                EVENT_ACKNOWLEDGE, EVENT_HEARTBEAT, EVENT_CHANGE};
+    static const char *const keys[] = {"a", "b", "c", "d", "e", ""};
+    static const char *const services[] = {"shop", "shop", "blog", "bank", "none"};
+    static const char *const regions[] = {"east", "west"};
+    struct label *labels = arena_alloc_array(&world->arena, 2, sizeof(*labels));
+    labels[0] = (struct label){.name = "region", .value = regions[rng_below(dice, 2)]};
+    labels[1] = (struct label){.name = "service", .value = services[rng_below(dice, 5)]};
+    enum event_action action = actions[rng_below(dice, 12)];
+    enum severity severity = (enum severity)rng_below(dice, SEVERITY_COUNT);
+    const char *source = rng_chance(dice, 75) ? "monitor" : "other";
+    struct input input = {.kind = INPUT_EVENT};
+    input.u.event = (struct event){.action = action,
+                                   .severity = severity,
+                                   .source = source,
+                                   .key = keys[rng_below(dice, 6)],
+                                   .summary = "something broke",
+                                   .labels = labels,
+                                   .label_count = 2,
+                                   .details = "",
+                                   .links = ""};
+    world_number_input(world, &input,
+                       arena_printf(&world->arena, "source %s", input.u.event.source));
+    const struct event *event = &input.u.event;
+    world_tell(world, "  %s %s/%s %s service=%s region=%s", event_action_name(event->action),
+               event->source, event->key, severity_name(event->severity), labels[1].value,
+               labels[0].value);
+    return input;
+}
+
+static struct reply_command make_command(struct rng *dice)
+{
+    static const enum verb verbs[] = {VERB_ACK,      VERB_ACK,    VERB_ACK,      VERB_KNOWN,
+                                      VERB_ETA,      VERB_ETA,    VERB_ESCALATE, VERB_ESCALATE,
+                                      VERB_PASS,     VERB_PASS,   VERB_TAKE,     VERB_SNOOZE,
+                                      VERB_RESOLVE,  VERB_NOTE,   VERB_CAUSE,    VERB_PRIORITY,
+                                      VERB_RESTORED, VERB_STATUS, VERB_LOSS,     VERB_HELP};
+    static const int64_t minutes[] = {0, 1, 5, 20, 60, 600};
+    enum verb verb = verbs[rng_below(dice, sizeof(verbs) / sizeof(verbs[0]))];
+    int64_t duration_ms = minutes[rng_below(dice, 6)] * 60000;
+    return (struct reply_command){.verb = verb,
+                                  .text = verb == VERB_NOTE || verb == VERB_CAUSE ? "words" : "",
+                                  .duration_ms = duration_ms,
+                                  .clock_minute = -1,
+                                  .priority = 1 + (int)rng_below(dice, 5)};
+}
+
+/* Mostly about what is newest, to a message or by number. */
+static struct input make_reply(struct world *world, struct rng *dice, const char *from)
+{
+    uint64_t incidents = checker_last_incident(world->checker);
+    uint64_t messages = checker_last_notification(world->checker);
+    bool command = rng_chance(dice, 10);
+    struct input input = {.kind = command ? INPUT_COMMAND : INPUT_REPLY};
+    struct reply reply = {.from = command ? "" : from, .via = "sms", .raw = "free text"};
+    uint64_t most = 1 + rng_below(dice, 6);
+    uint64_t back = rng_below(dice, most);
+    if (!command && messages > back && rng_chance(dice, 50))
+        reply.notification = messages - back;
+    else
+        reply.incident = incidents > back ? incidents - back : 1 + rng_below(dice, 3);
+    reply.command_count = command ? 1 : (size_t)rng_below(dice, COMMANDS_MAX);
+    if (reply.command_count == 0 && rng_chance(dice, 80))
+        reply.command_count = 1;
+    for (size_t i = 0; i < reply.command_count; i++)
+        reply.commands[i] = make_command(dice);
+    input.u.reply = reply;
+    world_number_input(world, &input, command ? "user root" : from);
+    world_tell(world, "  %s says to #%llu or message %llu:", input.actor,
+               (unsigned long long)reply.incident, (unsigned long long)reply.notification);
+    for (size_t i = 0; i < reply.command_count; i++)
+        world_tell(world, "    \"%s\" %lld min", verb_name(reply.commands[i].verb),
+                   (long long)reply.commands[i].duration_ms / 60000);
+    return input;
+}
+
+/* Events, with a reply among them now and then: one commit for all. */
+static void do_events(struct world *world, struct rng *dice)
+{
+    struct input inputs[EVENTS_MAX + 1];
+    size_t count = 1 + (size_t)rng_below(dice, EVENTS_MAX);
+    for (size_t i = 0; i < count; i++)
+        inputs[i] = make_event(world, dice);
+    if (rng_chance(dice, 15))
+        inputs[count++] = make_reply(world, dice, people[rng_below(dice, 5)]);
+    (void)world_step(world, inputs, count);
+}
+
+static void do_reply(struct world *world, struct rng *dice)
+{
+    struct input input = make_reply(world, dice, people[rng_below(dice, 5)]);
+    (void)world_step(world, &input, 1);
+}
+
+/* I24: who is no contact changes nothing. */
+static void do_stranger(struct world *world, struct rng *dice)
+{
+    unsigned char before[32], after[32];
+    struct input input = make_reply(world, dice, "mallory");
+    if (input.kind == INPUT_COMMAND)
+        return;
+    engine_hash(world->engine, before);
+    if (!world_step(world, &input, 1))
+        return;
+    engine_hash(world->engine, after);
+    if (memcmp(before, after, sizeof(before)) != 0)
+        world_breach(world, "I24", "a stranger changed something");
+}
+
+static void do_receipt(struct world *world, struct rng *dice)
+{
+    uint64_t messages = checker_last_notification(world->checker);
+    uint64_t id = 1 + rng_below(dice, messages + 2);
+    struct input input = {.kind = INPUT_RECEIPT,
+                          .u.receipt = {.notification = id,
+                                        .channel = "",
+                                        .provider_id = "",
+                                        .delivered = rng_chance(dice, 50),
+                                        .reason = "receipt"}};
+    world_number_input(world, &input, "delivery");
+    if (input.u.receipt.delivered)
+        channels_vouch(world->channels, input.u.receipt.notification);
+    world_tell(world, "  receipt for %llu: %s", (unsigned long long)input.u.receipt.notification,
+               input.u.receipt.delivered ? "delivered" : "failed");
+    (void)world_step(world, &input, 1);
+}
+
+static void do_mood(struct world *world, struct rng *dice)
+{
+    static const char *const names[] = {"sms", "voice", "email", "room"};
+    const char *channel = names[rng_below(dice, 4)];
+    enum mood mood = (enum mood)rng_below(dice, MOOD_COUNT);
+    if (rng_chance(dice, 25))
+        mood = MOOD_MIXED;
+    world_tell(world, "  channel %s: %s", channel, mood_name(mood));
+    if (mood != MOOD_WORKS)
+        checker_excuse(world->checker);
+    channels_set_mood(world->channels, channel, mood);
+}
+
+static void do_outage(struct world *world, struct rng *dice)
+{
+    static const int64_t most_ms[] = {1, 31000, 600000, 3 * HOUR_MS, 30 * HOUR_MS};
+    uint64_t most = (uint64_t)most_ms[rng_below(dice, 5)];
+    int64_t down_ms = (int64_t)rng_below(dice, most);
+    world_tell(world, "  the process dies and is down for %lld s", (long long)down_ms / 1000);
+    world_restart(world, down_ms);
+}
+
+static void do_stall(struct world *world, struct rng *dice)
+{
+    uint64_t most = rng_chance(dice, 50) ? 40000 : 4000000;
+    int64_t late_ms = (int64_t)rng_below(dice, most);
+    world_tell(world, "  the process is held up for %lld s", (long long)late_ms / 1000);
+    checker_excuse(world->checker);
+    world->now_ms += late_ms;
+}
+
+static void do_crash(struct world *world, struct rng *dice)
+{
+    int64_t nth = 1 + (int64_t)rng_below(dice, 4);
+    bool applied = rng_chance(dice, 50);
+    world_tell(world, "  the process will die %s commit %lld from now",
+               applied ? "after" : "before", (long long)nth);
+    tape_fail(world->tape, nth, STORE_BROKEN, applied);
+}
+
+static void do_refuse(struct world *world, struct rng *dice)
+{
+    static const enum store_verdict verdicts[] = {STORE_BUSY, STORE_FULL, STORE_UNKNOWN};
+    enum store_verdict verdict = verdicts[rng_below(dice, 3)];
+    int64_t nth = 1 + (int64_t)rng_below(dice, 4);
+    bool applied = verdict == STORE_UNKNOWN && rng_chance(dice, 50);
+    world_tell(world, "  commit %lld from now will answer %s%s", (long long)nth,
+               store_verdict_name(verdict), applied ? ", and be there" : "");
+    tape_fail(world->tape, nth, verdict, applied);
+}
+
+static void do_disk(struct world *world, struct rng *dice)
+{
+    int64_t nth = 1 + (int64_t)rng_below(dice, 12);
+    enum fault fault = rng_chance(dice, 60) ? FAULT_IO : FAULT_FULL;
+    world_tell(world, "  the %lldth change to a file will fail: %s", (long long)nth,
+               fault == FAULT_IO ? "I/O" : "no space");
+    faulty_vfs_arm(nth, fault, false);
+}
+
+/* I12: a new configuration changes nothing of what runs. */
+static void do_config(struct world *world)
+{
+    unsigned char before[32], after[32];
+    bool second = world->book == &world->scene.configs[0]->rulebook;
+    struct input input = {.kind = INPUT_CONFIG};
+    input.u.rulebook = &world->scene.configs[second ? 1 : 0]->rulebook;
+    world_number_input(world, &input, "engine");
+    world_tell(world, "  the %s configuration", second ? "second" : "first");
+    engine_hash(world->engine, before);
+    if (!world_step(world, &input, 1))
+        return;
+    world->book = input.u.rulebook;
+    engine_hash(world->engine, after);
+    if (memcmp(before, after, sizeof(before)) != 0)
+        world_breach(world, "I12", "a reload changed running incidents");
+}
+
+static void do_repolicy(struct world *world, struct rng *dice)
+{
+    uint64_t incidents = checker_last_incident(world->checker);
+    struct input input = {.kind = INPUT_COMMAND};
+    input.u.reply = (struct reply){.from = "",
+                                   .via = "cli",
+                                   .incident = 1 + rng_below(dice, incidents + 1),
+                                   .raw = "",
+                                   .command_count = 1};
+    input.u.reply.commands[0] =
+        (struct reply_command){.verb = VERB_REPOLICY, .text = "", .clock_minute = -1};
+    world_number_input(world, &input, "user root");
+    world_tell(world, "  repolicy #%llu", (unsigned long long)input.u.reply.incident);
+    (void)world_step(world, &input, 1);
+}
+
+/* I30: waits are immune to steps of the wall clock. */
+static void do_clock(struct world *world, struct rng *dice)
+{
+    int64_t before_ms = engine_next_due_ms(world->engine);
+    struct input input = {.kind = INPUT_CLOCK};
+    input.u.wall_offset_ms = (int64_t)rng_below(dice, 20 * 86400000ULL) - 10 * 86400000LL;
+    world_number_input(world, &input, "engine");
+    world_tell(world, "  the wall clock is off by %lld s",
+               (long long)input.u.wall_offset_ms / 1000);
+    if (!world_step(world, &input, 1))
+        return;
+    world->wall_offset_ms = input.u.wall_offset_ms;
+    if (engine_next_due_ms(world->engine) != before_ms)
+        world_breach(world, "I30", "a step of the wall clock moved what is due");
+}
+
+void world_do(struct world *world, const struct deed *deed)
+{
+    struct rng dice = {.state = deed->dice};
+    world_tell(world, "%s", deed_kind_name(deed->kind));
+    switch (deed->kind) {
+    case DEED_EVENTS:
+        do_events(world, &dice);
+        break;
+    case DEED_REPLY:
+        do_reply(world, &dice);
+        break;
+    case DEED_STRANGER:
+        do_stranger(world, &dice);
+        break;
+    case DEED_RECEIPT:
+        do_receipt(world, &dice);
+        break;
+    case DEED_MOOD:
+        do_mood(world, &dice);
+        break;
+    case DEED_OUTAGE:
+        do_outage(world, &dice);
+        break;
+    case DEED_STALL:
+        do_stall(world, &dice);
+        break;
+    case DEED_CRASH:
+        do_crash(world, &dice);
+        break;
+    case DEED_REFUSE:
+        do_refuse(world, &dice);
+        break;
+    case DEED_DISK:
+        do_disk(world, &dice);
+        break;
+    case DEED_CONFIG:
+        do_config(world);
+        break;
+    case DEED_REPOLICY:
+        do_repolicy(world, &dice);
+        break;
+    case DEED_CLOCK:
+        do_clock(world, &dice);
+        break;
+    case DEED_KIND_COUNT:
+        break;
+    }
+    if (!world_is_broken(world))
+        world_settle(world);
+}
+
+static void resolve_all(struct world *world)
+{
+    uint64_t incidents = checker_last_incident(world->checker);
+    for (uint64_t number = 1; number <= incidents && !world_is_broken(world); number++) {
+        struct input input = {.kind = INPUT_REPLY};
+        input.u.reply = (struct reply){
+            .from = "ann", .via = "sms", .incident = number, .raw = "", .command_count = 1};
+        input.u.reply.commands[0] =
+            (struct reply_command){.verb = VERB_RESOLVE, .text = "", .clock_minute = -1};
+        world_number_input(world, &input, "ann");
+        (void)world_step(world, &input, 1);
+        world_settle(world);
+    }
+}
+
+/* I13: the faults have stopped; everything comes to rest. */
+void world_end_well(struct world *world)
+{
+    struct engine_counts counts;
+    world_tell(world, "the faults stop");
+    tape_calm(world->tape);
+    (void)faulty_vfs_disarm();
+    channels_work_again(world->channels);
+    world_settle(world);
+    resolve_all(world);
+    world_pass_time(world, world->now_ms + REST_HOURS * HOUR_MS);
+    if (world_is_broken(world))
+        return;
+    engine_counts(world->engine, &counts);
+    if (counts.open_incidents + counts.live_incidents + counts.pending_notifications +
+            counts.claimed_notifications !=
+        0)
+        world_breach(world, "I13", "%llu incidents are open, %llu live, %llu notifications pending",
+                     (unsigned long long)counts.open_incidents,
+                     (unsigned long long)counts.live_incidents,
+                     (unsigned long long)counts.pending_notifications);
+    checker_rest(world->checker);
+}
