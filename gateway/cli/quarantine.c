@@ -4,6 +4,7 @@
 
 #include "gateway/base/json.h"
 #include "gateway/base/parse.h"
+#include "gateway/base/text.h"
 #include "gateway/cli/cli.h"
 #include "gateway/cli/look.h"
 #include "gateway/cli/table.h"
@@ -54,9 +55,13 @@ static int print_rows(const struct json *rows)
         char size[32];
         (void)snprintf(id, sizeof(id), "%lld", (long long)json_integer(json_get(row, "id")));
         (void)snprintf(size, sizeof(size), "%lld", (long long)json_integer(json_get(row, "size")));
-        const char *cells[] = {
-            id,   member(row, "at"),    member(row, "source"), member(row, "origin"),
-            size, member(row, "reason")};
+        char origin[TEXT_EXCERPT_BYTES]; /* a topic may have 64 KB; --json has the whole of it */
+        const char *cells[] = {id,
+                               member(row, "at"),
+                               member(row, "source"),
+                               text_excerpt(member(row, "origin"), origin),
+                               size,
+                               member(row, "reason")};
         failed = table_row(table, cells) != 0;
     }
     if (!failed)

@@ -1,5 +1,6 @@
 /*
- * table - columns that fit the terminal (libsmartcols behind it); control characters never reach the screen.
+ * table - columns that fit the terminal (libsmartcols behind it); control characters and what turns the direction of writing
+ *         never reach the screen, a "?" does.
  *
  * Shape:   table_create(headings) -> table_row(cells) … -> table_print.
  * Limits:  8 columns.

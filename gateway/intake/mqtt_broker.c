@@ -123,9 +123,9 @@ static void on_message(void *self, const struct link_message *message)
         message_take(broker, message);
 }
 
-static void on_subscribed(void *self, int number, bool is_granted)
+static void on_subscribed(void *self, int number, int granted_qos)
 {
-    session_subscribed(self, number, is_granted);
+    session_subscribed(self, number, granted_qos);
 }
 
 static void on_published(void *self)
@@ -185,6 +185,7 @@ static void drop_link(struct mqtt_broker *broker)
     broker->is_lost = false;
     broker->unpublished = 0;
     /* What was read and is not committed comes again. */
+    message_give_up(broker);
     letters_reset(broker->letters);
 }
 

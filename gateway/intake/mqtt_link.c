@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <mosquitto.h>
 #include <mqtt_protocol.h>
+#include <openssl/x509.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 
 #define KEEPALIVE_REFUSED 1 /* seconds: the library takes none below 5 */
 #define SECOND_MS 1000
+#define DUP_LINE_BYTES 64 /* without the client's id */
 #define EXPIRY_NEVER UINT32_MAX
 
 struct link {
@@ -21,7 +23,9 @@ struct link {
     struct link_events events;
     struct mosquitto *client;
     size_t unsettled;
-    bool is_down; /* said so already, or going down by ourselves */
+    char *dup_line; /* how the library's log begins that tells the DUP flag of a message */
+    bool is_dup;    /* of the message that comes next */
+    bool is_down;   /* said so already, or going down by ourselves */
 };
 
 void link_library_begin(void)
@@ -77,6 +81,16 @@ static void on_disconnect(struct mosquitto *client, void *self, int code,
     go_down(link, is_reason ? mosquitto_reason_string(code) : mosquitto_strerror(code), false);
 }
 
+/* The library shows the DUP flag in its log only, right before the message itself. Where it does not any more, nothing is
+ * taken for a repetition: messages that come again then count again, and none is lost. */
+static void on_log(struct mosquitto *client, void *self, int level, const char *text)
+{
+    struct link *link = self;
+    (void)client;
+    if (level == MOSQ_LOG_DEBUG && text_starts_with(text, link->dup_line))
+        link->is_dup = text[strlen(link->dup_line)] == '1';
+}
+
 static void on_message(struct mosquitto *client, void *self, const struct mosquitto_message *from,
                        const mosquitto_property *properties)
 {
@@ -95,10 +109,12 @@ static void on_message(struct mosquitto *client, void *self, const struct mosqui
         .count = from->payloadlen > 0 ? (size_t)from->payloadlen : 0,
         .packet_id = from->qos > 0 ? (uint16_t)from->mid : 0,
         .is_retained = from->retain,
+        .is_dup = link->is_dup,
         .response_topic = response_topic != NULL ? response_topic : "",
         .correlation = correlation,
         .correlation_count = correlation_count,
     };
+    link->is_dup = false;
     link->unsettled += from->qos > 0;
     link->events.message(link->events.self, &message);
     free(response_topic);
@@ -111,7 +127,8 @@ static void on_subscribe(struct mosquitto *client, void *self, int number, int c
     struct link *link = self;
     (void)client;
     (void)properties;
-    link->events.subscribed(link->events.self, number, count > 0 && granted[0] < 0x80);
+    bool is_granted = count > 0 && granted[0] >= 0 && granted[0] < 0x80;
+    link->events.subscribed(link->events.self, number, is_granted ? granted[0] : -1);
 }
 
 static void on_publish(struct mosquitto *client, void *self, int number, int code,
@@ -139,11 +156,13 @@ static int set_tls(struct link *link)
         return MOSQ_ERR_SUCCESS;
     if (b->ca_file[0] == '\0') {
         int code = mosquitto_int_option(link->client, MOSQ_OPT_TLS_USE_OS_CERTS, 1);
-        if (code != MOSQ_ERR_SUCCESS)
+        /* The call below wants a place of authorities in any case; without our own certificate it is not needed. */
+        if (code != MOSQ_ERR_SUCCESS || b->cert_file[0] == '\0')
             return code;
     }
+    const char *folder = b->ca_file[0] == '\0' ? X509_get_default_cert_dir() : NULL;
     /* Without a version it is 1.2 or newer; the host's name is checked. */
-    return mosquitto_tls_set(link->client, file_or_null(b->ca_file), NULL,
+    return mosquitto_tls_set(link->client, file_or_null(b->ca_file), folder,
                              file_or_null(b->cert_file), file_or_null(b->key_file), NULL);
 }
 
@@ -169,6 +188,14 @@ static int configure(struct link *link, const struct link_will *will)
     return code;
 }
 
+static char *dup_line_of(const struct config_broker *broker)
+{
+    struct strbuf text;
+    strbuf_init(&text, strlen(broker->client_id) + DUP_LINE_BYTES);
+    strbuf_printf(&text, "Client %s received PUBLISH (d", broker->client_id);
+    return strbuf_steal(&text);
+}
+
 int link_create(const struct config_broker *broker, const struct link_will *will,
                 const struct link_events *events, struct link **out_link, struct err *err)
 {
@@ -181,6 +208,7 @@ int link_create(const struct config_broker *broker, const struct link_will *will
         free(link);
         return err_set_errno(err, errno, "mqtt %s", broker->name);
     }
+    link->dup_line = dup_line_of(broker);
     int code = configure(link, will);
     if (code != MOSQ_ERR_SUCCESS) {
         link_destroy(link);
@@ -188,6 +216,7 @@ int link_create(const struct config_broker *broker, const struct link_will *will
     }
     mosquitto_connect_v5_callback_set(link->client, on_connect);
     mosquitto_disconnect_v5_callback_set(link->client, on_disconnect);
+    mosquitto_log_callback_set(link->client, on_log);
     mosquitto_message_v5_callback_set(link->client, on_message);
     mosquitto_subscribe_v5_callback_set(link->client, on_subscribe);
     mosquitto_publish_v5_callback_set(link->client, on_publish);
@@ -201,6 +230,7 @@ void link_destroy(struct link *link)
         return;
     link->is_down = true;
     mosquitto_destroy(link->client); /* closes the socket */
+    free(link->dup_line);
     free(link);
 }
 

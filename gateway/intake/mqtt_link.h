@@ -32,6 +32,7 @@ struct link_message {
     size_t count;
     uint16_t packet_id; /* 0 at QoS 0 */
     bool is_retained;
+    bool is_dup;                /* the broker says that it has sent it before */
     const char *response_topic; /* "": none */
     const void *correlation;
     size_t correlation_count;
@@ -45,8 +46,8 @@ struct link_events {
      * by itself. */
     void (*down)(void *self, const char *why, bool is_refused);
     void (*message)(void *self, const struct link_message *message);
-    /* The broker's word about one filter of link_subscribe, by its number. */
-    void (*subscribed)(void *self, int number, bool is_granted);
+    /* The broker's word about one filter of link_subscribe, by its number: the QoS, or -1: refused. */
+    void (*subscribed)(void *self, int number, int granted_qos);
     void (*published)(void *self); /* one of link_publish has arrived or, at QoS 0, left */
 };
 

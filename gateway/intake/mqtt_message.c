@@ -150,8 +150,8 @@ void message_take(struct mqtt_broker *broker, const struct link_message *message
     struct arrival arrival = {
         .broker = broker->name, .packet_id = message->packet_id, .hash = hash_of(message)};
     memcpy(arrival.session, broker->session, sizeof(arrival.session));
-    bool is_known =
-        message->packet_id != 0 && taken_is_again(broker->taken, arrival.packet_id, arrival.hash);
+    bool is_known = message->packet_id != 0 &&
+                    taken_is_again(broker->taken, arrival.packet_id, arrival.hash, message->is_dup);
     if (is_known)
         metric_add(broker->metrics.repeated, 1);
     else
@@ -214,6 +214,16 @@ static void tell_reply(struct mqtt_broker *broker, const struct letter *letter)
     letters_answer(broker->letters, letter, &answer);
     if (broker->options.hooks.replied != NULL)
         broker->options.hooks.replied(broker->options.hooks.self, &message, &answer);
+}
+
+/* Their packet ids were free, so what was taken under them before has been confirmed for good. */
+void message_give_up(struct mqtt_broker *broker)
+{
+    for (size_t i = 0; i < letters_letter_count(broker->letters); i++) {
+        const struct letter *letter = letters_at(broker->letters, i);
+        if (letter->arrival != NULL)
+            taken_forget(broker->taken, letter->arrival->packet_id);
+    }
 }
 
 void message_settle(struct mqtt_broker *broker)

@@ -109,12 +109,13 @@ int session_up(struct mqtt_broker *broker, bool has_session, struct err *err);
 void session_record(struct mqtt_broker *broker);
 void session_recorded(struct mqtt_broker *broker);
 void session_subscribe(struct mqtt_broker *broker);
-void session_subscribed(struct mqtt_broker *broker, int number, bool is_granted);
+void session_subscribed(struct mqtt_broker *broker, int number, int granted_qos);
 
 /* mqtt_message.c */
 void message_take(struct mqtt_broker *broker, const struct link_message *message);
 /* The batch is committed: dead letters, answers, what is remembered. */
 void message_settle(struct mqtt_broker *broker);
+void message_give_up(struct mqtt_broker *broker); /* nothing of the batch is confirmed */
 /* PREFIX/state, retained. */
 #define BROKER_ONLINE "{\"state\":\"online\"}"
 #define BROKER_OFFLINE "{\"state\":\"offline\"}"

@@ -179,8 +179,9 @@ void session_subscribe(struct mqtt_broker *broker)
     announce(broker);
 }
 
-void session_subscribed(struct mqtt_broker *broker, int number, bool is_granted)
+void session_subscribed(struct mqtt_broker *broker, int number, int granted_qos)
 {
+    bool is_granted = granted_qos >= 0;
     int64_t refused = 0;
     for (size_t i = 0; i < broker->filter_count; i++) {
         struct broker_filter *filter = &broker->filters[i];
@@ -189,6 +190,10 @@ void session_subscribed(struct mqtt_broker *broker, int number, bool is_granted)
             filter->is_granted = is_granted;
             if (!is_granted && !is_watch)
                 log_line(LOG_ERROR, "the broker does not let us subscribe: nothing comes in there",
+                         "broker", broker->name, "topic", filter->text, NULL);
+            else if (is_granted && granted_qos < filter->qos)
+                log_line(LOG_WARNING,
+                         "the broker grants QoS 0 only: what comes there while we are away is lost",
                          "broker", broker->name, "topic", filter->text, NULL);
             filter->number = is_granted ? 0 : -1; /* asked again at the next connection */
         }

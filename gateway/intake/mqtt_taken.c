@@ -57,32 +57,35 @@ void taken_resume(struct taken *taken)
     taken->run = RUN_EXPECTED;
 }
 
-static bool is_mark(const struct taken *taken, uint64_t place, uint16_t packet_id, uint64_t hash)
-{
-    const struct mark *mark = &taken->marks[place % TAKEN_MAX];
-    return mark->packet_id == packet_id && mark->hash == hash;
-}
-
-/* Where the run begins: the newest place that fits, so that as little as possible is a repetition. */
-static bool find_run(struct taken *taken, uint16_t packet_id, uint64_t hash)
+/* The newest message with this packet id, the only one whose PUBACK can be missing. */
+static bool find_newest(const struct taken *taken, uint16_t packet_id, uint64_t *out_place)
 {
     uint64_t oldest = taken->count > TAKEN_MAX ? taken->count - TAKEN_MAX : 0;
     for (uint64_t place = taken->count; place > oldest; place--) {
-        if (is_mark(taken, place - 1, packet_id, hash)) {
-            taken->next = place - 1;
+        if (taken->marks[(place - 1) % TAKEN_MAX].packet_id == packet_id) {
+            *out_place = place - 1;
             return true;
         }
     }
     return false;
 }
 
-bool taken_is_again(struct taken *taken, uint16_t packet_id, uint64_t hash)
+bool taken_is_again(struct taken *taken, uint16_t packet_id, uint64_t hash, bool is_dup)
 {
-    bool is_again = taken->run == RUN_EXPECTED
-                        ? find_run(taken, packet_id, hash)
-                        : taken->run == RUN_ON && taken->next < taken->count &&
-                              is_mark(taken, taken->next, packet_id, hash);
+    uint64_t place = 0;
+    bool is_again = is_dup && taken->run != RUN_OVER && find_newest(taken, packet_id, &place) &&
+                    taken->marks[place % TAKEN_MAX].hash == hash &&
+                    (taken->run == RUN_EXPECTED || place == taken->next);
     taken->run = is_again ? RUN_ON : RUN_OVER;
-    taken->next += is_again;
+    taken->next = place + 1;
     return is_again;
+}
+
+void taken_forget(struct taken *taken, uint16_t packet_id)
+{
+    size_t count = taken->count < TAKEN_MAX ? (size_t)taken->count : TAKEN_MAX;
+    for (size_t i = 0; i < count; i++) {
+        if (taken->marks[i].packet_id == packet_id)
+            taken->marks[i].packet_id = 0; /* no message of QoS 1 has it */
+    }
 }

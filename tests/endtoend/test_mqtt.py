@@ -234,6 +234,19 @@ def test_unusable_messages_are_kept_and_told(daemon, broker):
     dead.close()
 
 
+def test_an_odd_topic_does_not_spoil_the_table_of_the_quarantine(daemon, broker):
+    b = broker()
+    d = daemon(config(b, topic="plant/#")).start()
+    wait_connected(d)
+    for topic in ("plant/" + "x" * 60000, "plant/\u202emrala"):
+        b.publish(topic, "no JSON")
+    wait_for(lambda: metric(d, "escalated_quarantined_total") == 2, "the quarantine")
+    lines = d.escalate("quarantine").stdout.splitlines()
+    assert len(lines) == 3 and max(map(len, lines)) < 300
+    assert "plant/?mrala" in lines[1] and all("invalid token" in line for line in lines[1:])
+    assert {len(row["origin"]) for row in json.loads(d.escalate("quarantine", "--json").stdout)} == {60012, 18}
+
+
 def test_our_own_topics_are_not_read(daemon, broker):
     b = broker()
     d = daemon(config(b, topic="#")).start()
@@ -367,3 +380,19 @@ def test_a_broker_that_is_frozen_does_not_hold_the_stop(daemon, broker):
         assert d.stop() == 0
     finally:
         b.thaw()
+
+
+@pytest.mark.parametrize("with_own", [False, True])
+def test_without_a_file_the_authorities_of_the_system_hold(daemon, broker, tmp_path, with_own):
+    authority = Authority(tmp_path / "ca")
+    b = broker(tls=authority.issue("broker"))
+    own = authority.issue("client")
+    lines = [f"tls_cert_file = {own.cert}", f"tls_key_file = {own.key}"] if with_own else []
+    stranger = daemon(config(b, *lines)).start()
+    wait_for(lambda: "the broker cannot be reached" in stranger.log_text(), "the refusal")
+    wait_for(lambda: "certificate verify failed" in b.log() or "unknown ca" in b.log(), "its reason")
+    d = daemon(config(b, "client_id = second", *lines), env={"SSL_CERT_FILE": str(authority.cert)}).start()
+    wait_connected(d)
+    b.publish("plant/1/alarm", event("tls"), ca=authority.cert)
+    wait_events(d, 1)
+    assert "connected to the broker" not in stranger.log_text()

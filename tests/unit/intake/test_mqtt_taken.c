@@ -13,7 +13,7 @@
 /* A letter is a message: its packet id and content. Upper case: another content under the same id. */
 static bool is_again(struct taken *taken, char letter)
 {
-    return taken_is_again(taken, (uint16_t)(letter | 0x20), (uint64_t)letter);
+    return taken_is_again(taken, (uint16_t)(letter | 0x20), (uint64_t)letter, true);
 }
 
 static void add(struct taken *taken, const char *letters)
@@ -35,6 +35,8 @@ static void test_runs(void **state)
         {"a run does not begin again", "abcd", "ab", "yy"},
         {"another content", "abc", "Bc", "nn"},
         {"an id given out again", "aab", "ab", "yy"},
+        {"an id given out again for something else", "aA", "a", "n"},
+        {"and within a run", "abBc", "abc", "ynn"},
         {"the newest place", "abab", "ab", "yy"},
         {"and no more than was taken", "abab", "abab", "yynn"},
     };
@@ -79,6 +81,35 @@ static void test_marks_of_the_store(void **state)
     taken_destroy(taken);
 }
 
+/* A broker that gives the lowest free packet id: everything comes as number 1, and an alert that rises again has the very
+ * bytes of the last time. */
+static void test_what_comes_for_the_first_time_is_news(void **state)
+{
+    struct taken *taken = taken_create();
+    (void)state;
+    add(taken, "a");
+    taken_resume(taken);
+    assert_false(taken_is_again(taken, 'a', 'a', false));
+    assert_false(taken_is_again(taken, 'a', 'a', true)); /* the run is over */
+    taken_resume(taken);
+    assert_true(taken_is_again(taken, 'a', 'a', true));
+    taken_destroy(taken);
+}
+
+static void test_an_id_seen_again_was_confirmed(void **state)
+{
+    struct taken *taken = taken_create();
+    (void)state;
+    add(taken, "ab");
+    taken_forget(taken, 'b'); /* read, and its commit refused: now it comes again */
+    taken_resume(taken);
+    assert_false(is_again(taken, 'b'));
+    taken_add(taken, 'b', 'b');
+    taken_resume(taken);
+    assert_true(is_again(taken, 'b'));
+    taken_destroy(taken);
+}
+
 static void test_the_oldest_are_forgotten(void **state)
 {
     struct taken *taken = taken_create();
@@ -86,11 +117,11 @@ static void test_the_oldest_are_forgotten(void **state)
     for (int i = 0; i <= TAKEN_MAX; i++)
         taken_add(taken, (uint16_t)i, (uint64_t)i);
     taken_resume(taken);
-    assert_false(taken_is_again(taken, 0, 0));
+    assert_false(taken_is_again(taken, 0, 0, true));
     taken_resume(taken);
     for (int i = 1; i <= TAKEN_MAX; i++)
-        assert_true(taken_is_again(taken, (uint16_t)i, (uint64_t)i));
-    assert_false(taken_is_again(taken, 1, 1));
+        assert_true(taken_is_again(taken, (uint16_t)i, (uint64_t)i, true));
+    assert_false(taken_is_again(taken, 1, 1, true));
     taken_destroy(taken);
 }
 
@@ -100,6 +131,8 @@ int main(void)
         cmocka_unit_test(test_runs),
         cmocka_unit_test(test_without_a_resumption_all_is_news),
         cmocka_unit_test(test_marks_of_the_store),
+        cmocka_unit_test(test_what_comes_for_the_first_time_is_news),
+        cmocka_unit_test(test_an_id_seen_again_was_confirmed),
         cmocka_unit_test(test_the_oldest_are_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
