@@ -31,6 +31,7 @@ enum due_kind {
     DUE_REMINDER,
     DUE_LAPSE,
     DUE_ANSWER, /* the owner did not answer the page about a higher severity */
+    DUE_CALM,   /* it has flapped and is quiet */
     DUE_FORGET,
 };
 

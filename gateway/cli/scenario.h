@@ -31,8 +31,10 @@ struct scenario_line {
     struct event event;
     const char *from; /* reply; command: by whom */
     const char *via;  /* reply, delivery; "" any for a delivery */
-    const char *text; /* reply; config: a folder within that of the simulation */
+    const char *text; /* reply; command: why; config: a folder within that of the simulation */
     enum verb verb;   /* command */
+    const char *match_or_null; /* of a silence; or its number, to end it */
+    int64_t for_ms;
     uint64_t incident;
     const char *to; /* delivery */
     enum outcome outcome;

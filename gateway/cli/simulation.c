@@ -86,9 +86,11 @@ static void print_end(struct simulation *s, struct json_out *out)
 static bool is_ladder_fact(const char *kind)
 {
     static const char *const kinds[] = {
-        "eta-missed", "eta-slipped", "ack-timeout",          "no-answer", "nobody",
-        "unreached",  "exhausted",   "fallback-unreachable", "climb",     "reopened",
-        "cleared",    "linked",      "cleared-in-hold",      "repolicy"};
+        "eta-missed",      "eta-slipped", "ack-timeout", "no-answer",
+        "nobody",          "unreached",   "exhausted",   "fallback-unreachable",
+        "climb",           "reopened",    "cleared",     "linked",
+        "cleared-in-hold", "repolicy",    "suppressed",  "unsuppressed",
+        "flapping",        "calm"};
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         if (strcmp(kinds[i], kind) == 0)
             return true;
@@ -120,6 +122,8 @@ static void print_timeline(struct simulation *s, const struct timeline_row *row)
         static const char *const keys[] = {"policy", "step", "by", "eta", "slips", "follows"};
         for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
             add_fact(&out, facts, keys[i]);
+        if (!is_state)
+            add_fact(&out, facts, "until");
         print_end(s, &out);
     }
     json_free(facts);
@@ -321,7 +325,12 @@ static void add_command(struct simulation *s, const struct scenario_line *line)
                             .raw = "",
                             .incident = line->incident,
                             .command_count = 1};
-    reply->commands[0] = (struct reply_command){.verb = line->verb, .text = "", .clock_minute = -1};
+    reply->commands[0] = (struct reply_command){.verb = line->verb,
+                                                .text = line->text,
+                                                .duration_ms = line->for_ms,
+                                                .at_ms = line->until_ms,
+                                                .match_or_null = line->match_or_null,
+                                                .clock_minute = -1};
 }
 
 static int add_config(struct simulation *s, const struct scenario_line *line, struct err *err)

@@ -7,6 +7,7 @@
 #include "gateway/system/digest.h"
 #include "policies/message.h"
 #include "policies/reach.h"
+#include "policies/suppression.h"
 
 int64_t attempts_expiry_ms(const struct engine *engine, const struct notification *notification)
 {
@@ -196,6 +197,8 @@ static bool is_wanted(const struct notification *n)
     if (n->kind != KIND_PAGE && n->kind != KIND_REMINDER)
         return true;
     if (incident == NULL)
+        return false;
+    if (n->kind == KIND_PAGE && suppression_holds(incident))
         return false;
     if (n->kind == KIND_REMINDER)
         return incident->state == INCIDENT_ACKNOWLEDGED;

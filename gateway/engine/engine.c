@@ -5,6 +5,7 @@
 
 #include "gateway/base/assert.h"
 #include "gateway/engine/engine_state.h"
+#include "gateway/engine/suppress.h"
 #include "policies/message.h"
 
 /* Timers a step: the rest run in the next one, so that inputs are not starved after an outage and a
@@ -29,6 +30,7 @@ static int load(struct engine *engine, struct err *err)
     start_counters(&engine->meta);
     if (engine->now_ms < engine->meta.engine_time_ms)
         engine->now_ms = engine->meta.engine_time_ms;
+    suppress_start(engine);
     return 0;
 }
 
@@ -61,6 +63,7 @@ void engine_destroy(struct engine *engine)
     heap_clear(&engine->resolved);
     offers_clear(engine);
     free(engine->orphans);
+    suppress_clear(engine);
     arena_clear(&engine->arena);
     strbuf_clear(&engine->scratch);
     free(engine);
@@ -96,6 +99,7 @@ static void run_timers(struct engine *engine)
             return;
         struct heap_entry entry = heap_pop(&engine->timers);
         run_timer(engine, &entry);
+        suppress_settle(engine);
     }
 }
 
@@ -104,12 +108,14 @@ static void take_config(struct engine *engine, const struct input *input)
     engine->book = input->u.rulebook;
     engine->moment.book = engine->book;
     attempts_drop_channels(engine);
+    suppress_rules_changed(engine);
 }
 
 static void take_clock(struct engine *engine, const struct input *input)
 {
     engine->wall_offset_ms = input->u.wall_offset_ms;
     engine->moment.wall_offset_ms = engine->wall_offset_ms;
+    suppress_refresh(engine);
 }
 
 static struct answer take_input(struct engine *engine, const struct input *input)
@@ -226,10 +232,13 @@ static enum store_verdict commit(struct engine *engine, const struct effects *ef
 
 static void apply(struct engine *engine, struct input *const *inputs, size_t count)
 {
+    suppress_due(engine);
+    suppress_settle(engine);
     attempts_orphans(engine);
     run_timers(engine);
     for (size_t i = 0; i < count; i++) {
         struct answer answer = take_input(engine, inputs[i]);
+        suppress_settle(engine);
         note_applied(engine, inputs[i], answer.status);
         complete(engine, inputs[i], answer);
         if (inputs[i]->arrival != NULL)
@@ -278,9 +287,12 @@ int64_t engine_next_due_ms(const struct engine *engine)
 {
     if (!engine->is_loaded || engine->orphan_count > 0)
         return engine->now_ms;
-    int64_t offers_ms = offers_next_ms(engine);
+    int64_t next_ms = offers_next_ms(engine);
     const struct heap_entry *top = heap_top(&engine->timers);
-    return top != NULL && top->key < offers_ms ? top->key : offers_ms;
+    if (top != NULL && top->key < next_ms)
+        next_ms = top->key;
+    int64_t suppress_ms = suppress_next_ms(engine);
+    return suppress_ms < next_ms ? suppress_ms : next_ms;
 }
 
 bool engine_is_loaded(const struct engine *engine)

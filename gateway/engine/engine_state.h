@@ -102,6 +102,10 @@ struct engine {
     struct heap timers;
     struct heap resolved; /* resolved incidents, the oldest first */
     uint64_t resolved_count;
+    bool *windows;           /* which maintenances hold, in their order */
+    int64_t suppress_due_ms; /* when that, or a silence, changes next */
+    uint64_t *unsettled;     /* incidents whose mark has changed */
+    size_t unsettled_count, unsettled_capacity;
     int64_t store_retry_at_ms; /* offers wait until then: the store did not answer */
     struct lanes lanes;
     struct table offers; /* by notification */
@@ -123,6 +127,7 @@ void batch_note(struct engine *engine, uint64_t incident, const struct note *not
 void batch_policy(struct engine *engine, const struct policy *policy);
 /* At now; MARK_HEARD goes to the store only. */
 void batch_mark(struct engine *engine, const struct mark_row *mark);
+void batch_silence(struct engine *engine, const struct silence_row *silence);
 void batch_event(struct engine *engine, const struct input *input, const char *key,
                  enum disposition disposition, uint64_t incident);
 void batch_quarantine(struct engine *engine, const struct input *input);

@@ -121,6 +121,8 @@ static void load_incident(void *self, const struct incident_row *row)
     incident->ladder = ladder;
     world_set_owner(&engine->world, incident, row->owner);
     world_set_cause(incident, row->cause);
+    incident->mark = names_keep(&engine->world.names, row->mark);
+    world_set_flap(incident, row->flap);
     load_repliers(engine, incident, row->repliers);
 }
 
@@ -183,8 +185,21 @@ static void load_mark(void *self, const struct mark_row *row)
     marks_put(&loader->engine->world.marks, row);
 }
 
+static void load_silence(void *self, const struct silence_row *row)
+{
+    struct loader *loader = self;
+    struct silences *silences = &loader->engine->world.silences;
+    if (loader->verdict != 0)
+        return;
+    if (row->ended_at_ms == 0)
+        loader->verdict = silences_add(silences, row, loader->err);
+    else if (row->id > silences->last_id)
+        silences->last_id = row->id;
+}
+
 static void forget_world(struct engine *engine)
 {
+    engine->unsettled_count = 0;
     world_clear(&engine->world);
     heap_clear(&engine->timers);
     heap_clear(&engine->resolved);
@@ -214,7 +229,8 @@ int engine_load(struct engine *engine, struct err *err)
                                     .incident = load_incident,
                                     .alert = load_alert,
                                     .notification = load_notification,
-                                    .mark = load_mark};
+                                    .mark = load_mark,
+                                    .silence = load_silence};
     const struct store *store = engine->options.store;
     forget_world(engine);
     engine->is_loaded = false;

@@ -8,6 +8,7 @@
 #include "gateway/base/text.h"
 #include "gateway/engine/addressed.h"
 #include "gateway/engine/replies_internal.h"
+#include "gateway/engine/suppress.h"
 #include "policies/answer.h"
 #include "policies/follow.h"
 #include "policies/reach.h"
@@ -177,6 +178,11 @@ static void apply_command(struct saying *saying, const struct reply_command *com
     case VERB_START:
         switch_method(saying, command->verb == VERB_START);
         break;
+    case VERB_SILENCE:
+        say(saying, silence_incident(saying->engine, saying->input, saying->incident, saying->by,
+                                     command, &saying->refused));
+        break;
+    case VERB_UNSILENCE:
     case VERB_NONE:
     case VERB_WHAT:
     case VERB_DOING:
@@ -504,6 +510,10 @@ void replies_take(struct engine *engine, const struct input *input, struct answe
                             .reply = reply,
                             .by = reply->from[0] != '\0' ? reply->from : input->actor,
                             .text = ""};
+    if (silence_is_command(input)) {
+        silence_command(engine, input, out_answer);
+        return;
+    }
     if (input->kind != INPUT_REPLY) {
         take(&saying, out_answer);
         return;

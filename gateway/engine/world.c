@@ -26,10 +26,13 @@ static void free_incident_texts(struct incident *incident)
     }
     if (incident->cause[0] != '\0')
         free((char *)(uintptr_t)incident->cause);
+    if (incident->flap[0] != '\0')
+        free((char *)(uintptr_t)incident->flap);
     free(incident->text);
     struct alert *alert = incident->alerts;
     while (alert != NULL) {
         struct alert *next = alert->next;
+        inhibition_forget(alert);
         free(alert->text);
         free(alert);
         alert = next;
@@ -51,6 +54,8 @@ void world_clear(struct world *world)
     frozen_clear(&world->frozen);
     names_clear(&world->names);
     ledger_clear(&world->marks);
+    silences_clear(&world->silences);
+    inhibition_clear(&world->inhibition);
     free(world->sources);
     world_init(world);
 }
@@ -146,6 +151,8 @@ struct incident *world_add_incident(struct world *world, uint64_t number,
     incident->source = names_keep(&world->names, source);
     incident->owner = "";
     incident->cause = "";
+    incident->mark = "";
+    incident->flap = "";
     set_incident_text(incident, group_key, title);
     incident->state = INCIDENT_RESOLVED;
     incident->priority = 5;
@@ -230,6 +237,8 @@ void world_drop_incident(struct world *world, struct incident *incident)
         world->firing_count -= alert->firing ? 1 : 0;
         unlink_alert(world, alert);
         names_drop(&world->names, alert->source);
+        names_drop(&world->names, alert->mark);
+        ASSERT(alert->pairings == NULL); /* it left them when its incident ended */
     }
     struct notification *n = incident->notifications;
     while (n != NULL) {
@@ -243,6 +252,7 @@ void world_drop_incident(struct world *world, struct incident *incident)
     free_incident_texts(incident);
     names_drop(&world->names, incident->source);
     names_drop(&world->names, incident->owner);
+    names_drop(&world->names, incident->mark);
     frozen_drop(&world->frozen, incident->policy);
     pool_give(&world->incident_pool, incident);
 }
@@ -262,6 +272,11 @@ void world_set_owner(struct world *world, struct incident *incident, const char 
 void world_set_cause(struct incident *incident, const char *cause)
 {
     incident->cause = cause[0] == '\0' ? "" : heap_strdup(cause);
+}
+
+void world_set_flap(struct incident *incident, const char *flap)
+{
+    incident->flap = flap[0] == '\0' ? "" : heap_strdup(flap);
 }
 
 void world_add_replier(struct world *world, struct incident *incident, const char *contact)
@@ -300,6 +315,7 @@ struct alert *world_add_alert(struct world *world, uint64_t id, struct incident 
     alert->id = id;
     alert->incident = incident;
     alert->source = names_keep(&world->names, source);
+    alert->mark = "";
     world_set_alert_text(alert, key, summary, labels);
     if (twin != NULL) {
         table_remove(&world->alerts, hash, twin);

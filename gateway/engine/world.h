@@ -13,8 +13,10 @@
 #define ESCALATED_ENGINE_WORLD_H
 
 #include "gateway/engine/frozen.h"
+#include "gateway/engine/inhibition.h"
 #include "gateway/engine/names.h"
 #include "gateway/engine/pool.h"
+#include "gateway/engine/silences.h"
 #include "gateway/engine/table.h"
 #include "policies/incident.h"
 #include "policies/marks.h"
@@ -34,6 +36,8 @@ struct world {
     struct table alerts;        /* by source and key: the newest, others behind it through `twin` */
     struct table notifications; /* by id */
     struct ledger marks;
+    struct silences silences;
+    struct inhibition inhibition;
     struct source_count *sources;
     size_t source_count;
     size_t source_capacity;
@@ -66,6 +70,7 @@ void world_enter_group(struct world *world, struct incident *incident);
 void world_set_group_key(struct incident *incident, const char *group_key);
 void world_set_owner(struct world *world, struct incident *incident, const char *owner);
 void world_set_cause(struct incident *incident, const char *cause);
+void world_set_flap(struct incident *incident, const char *flap);
 void world_add_replier(struct world *world, struct incident *incident, const char *contact);
 
 struct alert *world_add_alert(struct world *world, uint64_t id, struct incident *incident,

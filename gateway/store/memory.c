@@ -282,6 +282,9 @@ static int put_effect(struct memory_store *memory, const struct effect *effect, 
     case EFFECT_MARK:
         marks_put(&memory->marks, effect->u.mark);
         return 0;
+    case EFFECT_SILENCE:
+        memory_put_silence(memory, effect->u.silence);
+        return 0;
     case EFFECT_EVENT:
     case EFFECT_TIMELINE:
     case EFFECT_QUARANTINE:
@@ -454,6 +457,7 @@ static void memory_idle(void *self, int64_t keep_before_ms)
         }
     }
     memory_sweep_marks(memory);
+    memory_sweep_silences(memory, keep_before_ms);
     if (deleted) {
         memory_table_compact(&memory->incidents);
         memory_table_compact(&memory->alerts);
@@ -492,6 +496,7 @@ static void memory_close(void *self)
     memory_keys_clear(&memory->unfinished);
     memory_keys_clear(&memory->over);
     ledger_clear(&memory->marks);
+    memory_clear_silences(memory);
     free(memory);
 }
 

@@ -31,6 +31,11 @@ struct store_reader_ops {
     int (*quarantine)(struct store_reader *reader, uint64_t before, size_t limit,
                       struct arena *arena, struct quarantine_row **out_rows, size_t *out_count,
                       struct err *err);
+    int (*silences)(struct store_reader *reader, bool held_only, uint64_t before, size_t limit,
+                    struct arena *arena, struct silence_row **out_rows, size_t *out_count,
+                    struct err *err);
+    int (*policy)(struct store_reader *reader, const char *hash, struct arena *arena,
+                  struct policy_row *out_row, struct err *err);
     int (*session)(struct store_reader *reader, const char *broker, struct arena *arena,
                    struct known_session *out_session, struct err *err);
     int (*timeline_after)(struct store_reader *reader, uint64_t after, size_t limit,

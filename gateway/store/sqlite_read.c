@@ -105,6 +105,11 @@ static int decode_attempt(sqlite3_stmt *statement, void *out_row, struct err *er
     return row_decode_attempt(statement, out_row, err);
 }
 
+static int decode_silence(sqlite3_stmt *statement, void *out_row, struct err *err)
+{
+    return row_decode_silence(statement, out_row, err);
+}
+
 static int decode_quarantine(sqlite3_stmt *statement, void *out_row, struct err *err)
 {
     return row_decode_quarantine(statement, out_row, err);
@@ -387,16 +392,64 @@ static int read_quarantine(struct store_reader *reader, uint64_t before, size_t 
     return result;
 }
 
+static int read_silences(struct store_reader *reader, bool held_only, uint64_t before, size_t limit,
+                         struct arena *arena, struct silence_row **out_rows, size_t *out_count,
+                         struct err *err)
+{
+    const struct question question = {.reader = sqlite_of(reader),
+                                      .arena = arena,
+                                      .what = "read silences",
+                                      .shape = &silence_shape,
+                                      .decode = decode_silence,
+                                      .limit = reader_limit(limit)};
+    void *rows = NULL;
+    int result =
+        ask(&question,
+            held_only ? "SELECT " SILENCE_COLUMNS " FROM silences WHERE id < ?1 AND "
+                        "ended_at_ms = 0 ORDER BY id DESC"
+                      : "SELECT " SILENCE_COLUMNS " FROM silences WHERE id < ?1 ORDER BY id DESC",
+            (const uint64_t[3]){before == 0 ? INT64_MAX : before}, &rows, out_count, err);
+    if (result == 0) {
+        *out_rows = rows;
+    }
+    return result;
+}
+
 /* Sessions of brokers. */
 
-static int ask_broker(struct sqlite_reader *reader, const char *sql, const char *broker,
-                      sqlite3_stmt **out_statement, struct err *err)
+static int ask_text(struct sqlite_reader *reader, const char *sql, const char *broker,
+                    sqlite3_stmt **out_statement, struct err *err)
 {
     int rc = sqlite3_prepare_v2(reader->db, sql, -1, out_statement, NULL);
     if (rc == SQLITE_OK) {
         rc = sqlite3_bind_text(*out_statement, 1, broker, -1, SQLITE_STATIC);
     }
     return rc == SQLITE_OK ? 0 : sqlite_fail(reader->db, reader->path, rc, "read session", err);
+}
+
+static int read_policy(struct store_reader *base, const char *hash, struct arena *arena,
+                       struct policy_row *out_row, struct err *err)
+{
+    struct sqlite_reader *reader = sqlite_of(base);
+    sqlite3_stmt *statement = NULL;
+    int result = -1;
+    if (ask_text(reader, "SELECT name, text FROM policies WHERE hash = ?1", hash, &statement,
+                 err) == 0) {
+        int rc = sqlite3_step(statement);
+        if (rc == SQLITE_ROW) {
+            *out_row = (struct policy_row){
+                .hash = arena_strdup(arena, hash),
+                .name = arena_strdup(arena, (const char *)sqlite3_column_text(statement, 0)),
+                .text = arena_strdup(arena, (const char *)sqlite3_column_text(statement, 1))};
+            result = 0;
+        } else if (rc == SQLITE_DONE) {
+            (void)err_set(err, ERR_NOT_FOUND, "policy version %.12s is not stored", hash);
+        } else {
+            (void)sqlite_fail(reader->db, reader->path, rc, "read policy", err);
+        }
+    }
+    (void)sqlite3_finalize(statement); /* repeats the step's code */
+    return result;
 }
 
 /* Whole marks only: a row that somebody has cut by hand gives what is whole in it. */
@@ -435,7 +488,7 @@ static int read_session(struct store_reader *base, const char *broker, struct ar
     struct sqlite_reader *reader = sqlite_of(base);
     struct known_session session = {.filters = ""};
     sqlite3_stmt *statement = NULL;
-    int result = ask_broker(reader, SESSION_SQL("?1"), broker, &statement, err);
+    int result = ask_text(reader, SESSION_SQL("?1"), broker, &statement, err);
     if (result == 0) {
         result = read_session_rows(reader, statement, arena, &session, err);
     }
@@ -522,6 +575,8 @@ static const struct store_reader_ops reader_ops = {
     .notification = read_notification,
     .attempts = read_attempts,
     .quarantine = read_quarantine,
+    .silences = read_silences,
+    .policy = read_policy,
     .session = read_session,
     .timeline_after = read_timeline_after,
     .timeline_last = read_timeline_last,

@@ -62,6 +62,7 @@ enum query {
     QUERY_MARK,
     QUERY_MARK_GONE,
     QUERY_MARK_FIND,
+    QUERY_SILENCE,
     QUERY_COUNT,
 };
 

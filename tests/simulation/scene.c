@@ -116,6 +116,7 @@ static void add_policy(struct strbuf *out, struct rng *rng, const char *name, co
     maybe(out, rng, "fallback_every", ONE_OF(rng, long_times));
     maybe(out, rng, "group_by", ONE_OF(rng, groups));
     maybe(out, rng, "fallback", ONE_OF(rng, fallbacks));
+    strbuf_add(out, "flap = off\n");
     if (rng_chance(rng, 20))
         strbuf_add(out, "resolve = manual\n");
     size_t count = 1 + (size_t)rng_below(rng, 4);
@@ -134,7 +135,7 @@ static void write_text(struct strbuf *out, uint64_t seed, size_t version)
     if (rng_chance(&policies, 70))
         add_policy(out, &policies, "grave",
                    "match = service=\"blog\", severity=\"critical\"\nmatch = service=\"bank\"\n");
-    strbuf_printf(out, "[policy default]\npage = %s\n", ONE_OF(&policies, defaults));
+    strbuf_printf(out, "[policy default]\npage = %s\nflap = off\n", ONE_OF(&policies, defaults));
     if (rng_chance(&policies, 30))
         strbuf_add(out, "fallback = @office\n");
 }

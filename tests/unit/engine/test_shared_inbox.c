@@ -380,7 +380,7 @@ static const char *const unreadable[] = {
 
 static void test_what_cannot_be_read_is_told_from_what_is_newer(void **state)
 {
-    static const char newer[] = "{\"version\":2,\"kind\":\"rumour\"}";
+    static const char newer[] = "{\"version\":3,\"kind\":\"rumour\"}";
     struct input *got = NULL;
     struct err err;
     (void)state;
@@ -456,7 +456,7 @@ static void test_what_cannot_be_read_leaves_into_quarantine(void **state)
 
 static void test_what_is_newer_waits_and_stops_nothing(void **state)
 {
-    static const char newer[] = "{\"version\":2,\"kind\":\"event\"}";
+    static const char newer[] = "{\"version\":3,\"kind\":\"event\"}";
     struct store *store = open_memory();
     struct shared_inbox *shared = shared_inbox_create(store);
     struct input *got[TAKE_MAX];
