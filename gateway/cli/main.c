@@ -14,6 +14,8 @@ static const struct cli_command commands[] = {
      "feed one event; exit 0 means it is safe", cli_send},
     {"list", "[--all] [--limit N] [--json]", "open incidents, newest first", cli_list},
     {"show", "N [--json]", "one incident: alerts, who was told, timeline", cli_show},
+    {"why", "N [--json]", "what holds an incident and its steps back, and what comes next",
+     cli_why},
     {"ack", ANSWER_OPTIONS, "acknowledge, with a promise if you can give one", cli_answer},
     {"resolve", "N [--note TEXT] [--as CONTACT]", "resolve", cli_answer},
     {"escalate", "N [--as CONTACT]", "run the next page step now", cli_answer},
@@ -27,6 +29,11 @@ static const struct cli_command commands[] = {
      "follow everything that happens, also across restarts", cli_tail},
     {"quarantine", "[--limit N] [--before ID] [--json]",
      "what came in and no event could be made of, newest first", cli_quarantine},
+    {"silence",
+     "MATCHER… --for 2h|--until T [--reason TEXT] [--as CONTACT] [--json]\n"
+     "              list [--all] [--json]\n"
+     "              end N",
+     "alerts that nobody wants to hear of for a while", cli_silence},
     {"oncall", "[SCHEDULE] [--at T] [--for 14d] [--json]",
      "who has duty, now or in the days to come", cli_oncall},
     {"check", "--config DIR [--strict]",
