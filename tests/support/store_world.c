@@ -82,6 +82,8 @@ struct incident_row sample_incident(uint64_t number)
         .ladder = "{\"climb\":1}",
         .updated_at_ms = 1700000000010,
         .repliers = "carol,dan",
+        .mark = "silence 7",
+        .flap = "0 0 1700000000001",
     };
     static char group_keys[64][24];
     static size_t next;
@@ -281,6 +283,11 @@ void batch_mark(struct batch *batch, struct mark_row row)
     BATCH_ADD(batch, EFFECT_MARK, true, mark, row);
 }
 
+void batch_silence(struct batch *batch, struct silence_row row)
+{
+    BATCH_ADD(batch, EFFECT_SILENCE, row.ended_at_ms == 0, silence, row);
+}
+
 enum store_verdict batch_commit(struct batch *batch, struct store *store)
 {
     struct err err = {0};
@@ -318,9 +325,9 @@ void dump_incident(struct strbuf *out, const struct incident_row *row)
     strbuf_printf(out, " slips=%lld known=%d cleared=%d cause='%s' linked=%llu firing=%lld",
                   (long long)row->slip_count, row->known, row->cleared, row->cause,
                   (unsigned long long)row->linked, (long long)row->firing_count);
-    strbuf_printf(out, " due=%lld ladder=%s updated=%lld repliers=%s\n",
+    strbuf_printf(out, " due=%lld ladder=%s updated=%lld mark=%s flap=%s repliers=%s\n",
                   (long long)row->next_due_at_ms, row->ladder, (long long)row->updated_at_ms,
-                  row->repliers);
+                  row->mark, row->flap, row->repliers);
 }
 
 void dump_alert(struct strbuf *out, const struct alert_row *row)
@@ -390,6 +397,14 @@ static void note_mark(void *self, const struct mark_row *row)
                   (long long)row->at_ms);
 }
 
+static void note_silence(void *self, const struct silence_row *row)
+{
+    strbuf_printf(self, "silence %llu {%s} %s '%s' %lld..%lld ended=%lld by=%s\n",
+                  (unsigned long long)row->id, row->match, row->author, row->reason,
+                  (long long)row->from_ms, (long long)row->until_ms, (long long)row->ended_at_ms,
+                  row->ended_by);
+}
+
 char *world_text(struct store *store)
 {
     struct strbuf text;
@@ -403,6 +418,7 @@ char *world_text(struct store *store)
         .alert = note_alert,
         .notification = note_notification,
         .mark = note_mark,
+        .silence = note_silence,
     };
     int result = store->ops->load(store->self, &sink, &err);
     if (result != 0) {
