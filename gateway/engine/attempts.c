@@ -196,9 +196,7 @@ static bool is_wanted(const struct notification *n)
     const struct incident *incident = n->incident;
     if (n->kind != KIND_PAGE && n->kind != KIND_REMINDER)
         return true;
-    if (incident == NULL)
-        return false;
-    if (n->kind == KIND_PAGE && suppression_holds(incident))
+    if (incident == NULL || (n->kind == KIND_PAGE && suppression_holds(incident)))
         return false;
     if (n->kind == KIND_REMINDER)
         return incident->state == INCIDENT_ACKNOWLEDGED;
@@ -469,10 +467,24 @@ void attempts_result(struct engine *engine, const struct input *input)
     receipts_settle(engine, n, result);
 }
 
+static int compare_ids(const void *a, const void *b)
+{
+    uint64_t left = *(const uint64_t *)a;
+    uint64_t right = *(const uint64_t *)b;
+    return (left > right) - (left < right);
+}
+
+/* What a process before this one has claimed nobody holds any more. */
+static bool is_orphan(const struct engine *engine, uint64_t id)
+{
+    return engine->orphan_count > 0 &&
+           bsearch(&id, engine->orphans, engine->orphan_count, sizeof(id), compare_ids) != NULL;
+}
+
 void attempts_recall(struct engine *engine, const struct incident *incident)
 {
     for (const struct notification *n = incident->notifications; n != NULL; n = n->next) {
-        if (n->state == NOTIFICATION_CLAIMED && !is_wanted(n))
+        if (n->state == NOTIFICATION_CLAIMED && !is_wanted(n) && !is_orphan(engine, n->id))
             (void)batch_order(engine, ORDER_DROP, n->id);
     }
 }
@@ -543,13 +555,6 @@ void attempts_deliver(struct engine *engine, struct notification *n, bool delive
     (void)add_outcome(engine, n, delivered ? NOTIFICATION_DELIVERED : NOTIFICATION_FAILED, reason);
     if (!delivered)
         tell_failed(engine, n, reason);
-}
-
-static int compare_ids(const void *a, const void *b)
-{
-    uint64_t left = *(const uint64_t *)a;
-    uint64_t right = *(const uint64_t *)b;
-    return (left > right) - (left < right);
 }
 
 /* Ends pending notifications in the order of their ids; an end may cancel others of them. */

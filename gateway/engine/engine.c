@@ -232,9 +232,10 @@ static enum store_verdict commit(struct engine *engine, const struct effects *ef
 
 static void apply(struct engine *engine, struct input *const *inputs, size_t count)
 {
+    attempts_orphans(
+        engine); /* first: nobody holds these, so nobody can be asked to give them back */
     suppress_due(engine);
     suppress_settle(engine);
-    attempts_orphans(engine);
     run_timers(engine);
     for (size_t i = 0; i < count; i++) {
         struct answer answer = take_input(engine, inputs[i]);

@@ -8,11 +8,28 @@ static int64_t at_least(int64_t value, int64_t least)
     return value > least ? value : least;
 }
 
+void ladder_cancel(struct oracle *oracle, struct o_incident *o, enum notification_kind kind,
+                   const char *contact_or_null)
+{
+    for (struct o_message *m = o->messages; m != NULL; m = m->next) {
+        if (m->kind != kind || m->state != NOTIFICATION_PENDING ||
+            (contact_or_null != NULL && !text_equal(m->contact, contact_or_null)))
+            continue;
+        m->state = NOTIFICATION_CANCELLED;
+        oracle_expectf(oracle, o, "cancel %llu %s", (unsigned long long)m->id,
+                       m->id == 0 ? m->contact : "");
+    }
+}
+
 void ladder_resolve(struct oracle *oracle, struct o_incident *o, const char *by, bool by_person)
 {
     if (o->state == INCIDENT_RESOLVED) {
         oracle_expectf(oracle, o, "note note %s", by);
         return;
+    }
+    if (by_person) {
+        o->changes = NULL;
+        o->calm_at_ms = 0;
     }
     if (o->state == INCIDENT_HELD && !by_person)
         oracle_expect(oracle, o, "note cleared-in-hold");
@@ -24,10 +41,25 @@ void ladder_resolve(struct oracle *oracle, struct o_incident *o, const char *by,
     ladder_cancel(oracle, o, KIND_NOTICE, NULL);
     oracle_expectf(oracle, o, "note resolved %s", by);
     ladder_tell_all(oracle, o, true, by_person ? by : "");
+    suppression_resolved(o);
     ladder_time(oracle, o);
 }
 
 void ladder_quiet(struct oracle *oracle, struct o_incident *o, const char *by)
+{
+    bool was_held = o->state == INCIDENT_HELD;
+    if (!flapping_change(oracle, o)) {
+        ladder_clear(oracle, o, by);
+        return;
+    }
+    if (was_held) {
+        ladder_start_now(oracle, o);
+        oracle_expect(oracle, o, "note triggered");
+    }
+    ladder_time(oracle, o);
+}
+
+void ladder_clear(struct oracle *oracle, struct o_incident *o, const char *by)
 {
     if (o->state != INCIDENT_HELD && o->policy->resolve == RESOLVE_MANUAL) {
         oracle_expect(oracle, o, "note cleared");
@@ -43,7 +75,7 @@ static void promise(struct oracle *oracle, struct o_incident *o, int64_t eta_ms)
     o->eta_ms = eta_ms;
     o->reminded = false;
     o->answer_until_ms = 0;
-    o->acked_severity = o->severity;
+    o->acked_severity = (int)o->severity;
     if (eta_ms != 0) {
         o->ack_until_ms = eta_ms + o->policy->eta_grace_ms;
         o->reminder_at_ms = eta_ms;
@@ -72,7 +104,7 @@ static void renew(struct oracle *oracle, struct o_incident *o, const struct o_re
 {
     int64_t eta_ms = bounded_eta(oracle, o, reply->eta_ms);
     o->answer_until_ms = 0;
-    o->acked_severity = o->severity;
+    o->acked_severity = (int)o->severity;
     if (eta_ms == 0 && !o->reminded) {
         oracle_expectf(oracle, o, "note ack-again %s", reply->by);
         return;
@@ -182,4 +214,102 @@ void ladder_pass(struct oracle *oracle, struct o_incident *o, const struct o_rep
             escalate_now(oracle, o, reply->by);
     }
     ladder_time(oracle, o);
+}
+
+static struct o_reply read_reply(struct oracle *oracle, const struct input *input)
+{
+    const struct reply *reply = &input->u.reply;
+    struct o_reply read = {
+        .by = arena_strdup(&oracle->arena, reply->from[0] != '\0' ? reply->from : input->actor)};
+    if (reply->notification != 0)
+        read.answers = oracle_message(oracle, reply->notification).message;
+    for (size_t i = 0; i < reply->command_count; i++) {
+        const struct reply_command *command = &reply->commands[i];
+        if (command->verb == VERB_KNOWN)
+            read.known = true;
+        if (command->verb == VERB_ETA || command->verb == VERB_SNOOZE)
+            read.eta_ms = command->at_ms != 0 ? command->at_ms - oracle->wall_offset_ms
+                                              : oracle->now_ms + command->duration_ms;
+    }
+    return read;
+}
+
+static bool reply_has(const struct reply *reply, enum verb verb)
+{
+    for (size_t i = 0; i < reply->command_count; i++) {
+        if (reply->commands[i].verb == verb)
+            return true;
+    }
+    return false;
+}
+
+static void take_command(struct oracle *oracle, struct o_incident *o, const struct o_reply *reply,
+                         const struct reply_command *command)
+{
+    switch ((int)command->verb) {
+    case VERB_ESCALATE:
+        ladder_escalate(oracle, o, reply);
+        return;
+    case VERB_PASS:
+        ladder_pass(oracle, o, reply);
+        return;
+    case VERB_RESOLVE:
+        ladder_resolve(oracle, o, reply->by, true);
+        return;
+    case VERB_REPOLICY:
+        if (o->state == INCIDENT_RESOLVED)
+            oracle_expectf(oracle, o, "note note %s", reply->by);
+        break;
+    case VERB_NOTE:
+        oracle_expectf(oracle, o, "note note %s", reply->by);
+        break;
+    case VERB_PRIORITY:
+    case VERB_CAUSE:
+    case VERB_LOSS:
+    case VERB_RESTORED:
+        oracle_expectf(oracle, o, "note %s", verb_name(command->verb));
+        break;
+    default:
+        return;
+    }
+    ladder_time(oracle, o);
+}
+
+void oracle_reply(struct oracle *oracle, const struct input *input)
+{
+    const struct reply *reply = &input->u.reply;
+    if (input->kind == INPUT_REPLY && rulebook_contact(oracle->book, reply->from) == NULL)
+        return;
+    if (reply->command_count == 1 && reply->commands[0].match_or_null != NULL) {
+        suppression_command(oracle, &reply->commands[0]);
+        return;
+    }
+    struct o_reply said = read_reply(oracle, input);
+    struct o_incident *o = reply->incident != 0
+                               ? oracle_incident(oracle, reply->incident)
+                               : oracle_message(oracle, reply->notification).incident;
+    if (o == NULL || !o->watched)
+        return;
+    if (!o->live) {
+        o->watched = false; /* what is said about one that is closed is only noted */
+        return;
+    }
+    if (rulebook_contact(oracle->book, said.by) != NULL)
+        names_add(oracle, &o->repliers, said.by);
+    if (o->state == INCIDENT_ACKNOWLEDGED && text_equal(o->owner, said.by))
+        o->answer_until_ms = 0; /* rule 11: any reply of the owner counts */
+    bool acks = reply_has(reply, VERB_ACK) || reply_has(reply, VERB_KNOWN) ||
+                reply_has(reply, VERB_ETA) || reply_has(reply, VERB_SNOOZE);
+    if (reply_has(reply, VERB_TAKE) && (!acks || o->state == INCIDENT_ACKNOWLEDGED)) {
+        if (o->state == INCIDENT_RESOLVED)
+            oracle_expectf(oracle, o, "note note %s", said.by);
+        else
+            ladder_take(oracle, o, &(struct o_reply){.by = said.by});
+    }
+    if (acks)
+        ladder_ack(oracle, o, &said);
+    for (size_t i = 0; i < reply->command_count; i++)
+        take_command(oracle, o, &said, &reply->commands[i]);
+    if (reply->command_count == 0)
+        oracle_expectf(oracle, o, "note note %s", said.by);
 }

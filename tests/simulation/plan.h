@@ -20,6 +20,7 @@ enum profile {
     PROFILE_CONFIGS,  /* other configurations, running incidents moved to other versions */
     PROFILE_ALL,      /* all of these at once */
     PROFILE_DISK,     /* the same over SQLite on a file layer that fails and tears writes */
+    PROFILE_SUPPRESS, /* silences, maintenance, inhibition, alerts that flap */
     PROFILE_COUNT,
 };
 
@@ -40,6 +41,7 @@ enum deed_kind {
     DEED_CONFIG,
     DEED_REPOLICY,
     DEED_CLOCK,
+    DEED_SILENCE,
     DEED_KIND_COUNT,
 };
 

@@ -100,7 +100,8 @@ static void maybe(struct strbuf *out, struct rng *rng, const char *key, const ch
         strbuf_printf(out, "%s = %s\n", key, value);
 }
 
-static void add_policy(struct strbuf *out, struct rng *rng, const char *name, const char *match)
+static void add_policy(struct strbuf *out, struct rng *rng, const char *name, const char *match,
+                       const char *flap)
 {
     static const char *const counts[] = {"1", "2", "3"};
     static const char *const groups[] = {"service", "service, region", "region"};
@@ -116,7 +117,7 @@ static void add_policy(struct strbuf *out, struct rng *rng, const char *name, co
     maybe(out, rng, "fallback_every", ONE_OF(rng, long_times));
     maybe(out, rng, "group_by", ONE_OF(rng, groups));
     maybe(out, rng, "fallback", ONE_OF(rng, fallbacks));
-    strbuf_add(out, "flap = off\n");
+    strbuf_printf(out, "flap = %s\n", flap);
     if (rng_chance(rng, 20))
         strbuf_add(out, "resolve = manual\n");
     size_t count = 1 + (size_t)rng_below(rng, 4);
@@ -125,19 +126,44 @@ static void add_policy(struct strbuf *out, struct rng *rng, const char *name, co
         add_step(out, rng, name, i, i == page || rng_chance(rng, 60));
 }
 
-static void write_text(struct strbuf *out, uint64_t seed, size_t version)
+/* What holds incidents back, drawn from a stream of its own: without it a scene is what it was. */
+static void add_rules(struct strbuf *out, struct rng *rng)
 {
+    static const char *const whats[] = {"service=\"shop\"", "region=\"east\"", "key=\"a\"",
+                                        "severity=\"warning\""};
+    static const char *const spans[] = {"02:00-02:30", "03:10-05:00", "01:00-01:59", "06:00-22:00"};
+    static const char *const equals[] = {"", "equal = service\n", "equal = service, region\n"};
+    if (rng_chance(rng, 60))
+        strbuf_printf(out, "[maintenance work]\nmatch = %s\nduring = %s UTC\nduring = %s UTC\n",
+                      ONE_OF(rng, whats), ONE_OF(rng, spans), ONE_OF(rng, spans));
+    if (rng_chance(rng, 70))
+        strbuf_printf(out, "[inhibit worse]\nwhen = severity=\"critical\"\nmute = %s\n%s",
+                      ONE_OF(rng, whats), ONE_OF(rng, equals));
+    if (rng_chance(rng, 30))
+        strbuf_printf(out, "[inhibit other]\nwhen = %s\nmute = %s\n%s", ONE_OF(rng, whats),
+                      ONE_OF(rng, whats), ONE_OF(rng, equals));
+}
+
+static void write_text(struct strbuf *out, uint64_t seed, size_t version, bool suppresses)
+{
+    static const char *const flaps[] = {"off", "1 in 30m", "2 in 10m", "3 in 1h", "5 in 10m"};
     static const char *const defaults[] = {"olga", "olga", "crew", "ann, olga"};
     struct rng people = rng_stream(seed, "people");
     struct rng policies = rng_stream(seed + version * UINT64_C(1000003), "policies");
     add_people(out, &people, version == 0);
-    add_policy(out, &policies, "shop", "match = service=\"shop\"\n");
+    struct rng rules = rng_stream(seed, "rules");
+    const char *flap = suppresses ? ONE_OF(&rules, flaps) : "off";
+    add_policy(out, &policies, "shop", "match = service=\"shop\"\n", flap);
     if (rng_chance(&policies, 70))
         add_policy(out, &policies, "grave",
-                   "match = service=\"blog\", severity=\"critical\"\nmatch = service=\"bank\"\n");
-    strbuf_printf(out, "[policy default]\npage = %s\nflap = off\n", ONE_OF(&policies, defaults));
+                   "match = service=\"blog\", severity=\"critical\"\nmatch = service=\"bank\"\n",
+                   flap);
+    strbuf_printf(out, "[policy default]\npage = %s\nflap = %s\n", ONE_OF(&policies, defaults),
+                  flap);
     if (rng_chance(&policies, 30))
         strbuf_add(out, "fallback = @office\n");
+    if (suppresses)
+        add_rules(out, &rules);
 }
 
 static struct config *load(const char *text)
@@ -160,12 +186,12 @@ static struct config *load(const char *text)
     return config;
 }
 
-void scene_make(uint64_t seed, struct scene *out_scene)
+void scene_make(uint64_t seed, bool suppresses, struct scene *out_scene)
 {
     for (size_t i = 0; i < 2; i++) {
         struct strbuf text;
         strbuf_init(&text, TEXT_BYTES_MAX);
-        write_text(&text, seed, i);
+        write_text(&text, seed, i, suppresses);
         out_scene->texts[i] = strbuf_steal(&text);
         out_scene->configs[i] = load(out_scene->texts[i]);
     }
