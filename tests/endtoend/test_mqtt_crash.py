@@ -32,13 +32,6 @@ def broker():
         one.remove()
 
 
-def config(url, port, version):
-    return shop.config(url) + f"[mqtt plant]\nurl = mqtt://127.0.0.1:{port}\nversion = {version}\n" \
-        "[source press]\nbroker = plant\ntopic = plant/+/alarm\n" \
-        '[policy press]\nmatch = source="press"\n[step press/first]\npage = ann\nwait = 1s\n' \
-        "[step press/second]\npage = bob\nwait = 1s\n"
-
-
 def stop_hard(d, how, chance):
     if how == "kill":
         d.kill()
@@ -55,7 +48,7 @@ def test_nothing_acknowledged_is_lost_or_taken_twice(daemon, receiver, broker, h
     chance = random.Random(seed())
     ledger = receiver()
     way = Way(broker.port)
-    d = daemon(config(ledger.url, way.port, version)).put_on_disk(log=how == "cut")
+    d = daemon(shop.config(ledger.url) + shop.press(way.port, version)).put_on_disk(log=how == "cut")
     d.start()
     wait_for(lambda: "connected to the broker" in d.log_text(), "the first connection")
     load = [Producer(broker.port, f"p{i}", f"plant/{i}/alarm", chance.randrange(10**6), 120) for i in range(2)]
