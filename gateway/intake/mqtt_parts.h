@@ -2,7 +2,7 @@
  * mqtt_parts - what the files behind mqtt.h share: one broker and its thread.
  *
  * Shape:   mqtt.c holds the brokers; mqtt_broker.c runs the thread: connect, read, commit, confirm;
- *          mqtt_session.c knows what is subscribed and what was taken; mqtt_message.c makes inputs of
+ *          mqtt_setup.c knows the configuration, mqtt_session.c what is subscribed and was taken; mqtt_message.c makes inputs of
  *          messages, and tells what came of them.
  * Threads: what is under `broker_lock` belongs to everybody, the rest to the broker's thread once it
  *          runs.
@@ -13,11 +13,11 @@
 #include <pthread.h>
 
 #include "gateway/intake/mqtt.h"
-#include "gateway/intake/mqtt_batch.h"
 #include "gateway/intake/mqtt_link.h"
 #include "gateway/intake/mqtt_outgoing.h"
 #include "gateway/intake/mqtt_taken.h"
 #include "gateway/intake/mqtt_topics.h"
+#include "gateway/intake/mqtt_window.h"
 #include "gateway/system/log.h"
 #include "gateway/system/metrics.h"
 
@@ -76,7 +76,7 @@ struct mqtt_broker {
     int64_t dropped_at_broker; /* -1: not heard yet */
     struct log_burst away_burst, refused_burst, unusable_burst, dropped_burst;
 
-    struct letters *letters;
+    struct window *window;
     struct taken *taken;
     bool knows_session;
     unsigned char session[16];
@@ -100,6 +100,14 @@ void broker_give_back(struct mqtt_broker *broker, const char *why);
 enum mqtt_verdict broker_publish(struct mqtt_broker *broker,
                                  const struct mqtt_publication *publication);
 
+/* mqtt_setup.c */
+/* Whether the connection can stay as it is. */
+bool setup_is_same(const struct config_broker *a, const struct config_broker *b);
+char *setup_topic(const struct config_broker *broker,
+                  const char *topic); /* PREFIX/TOPIC, the caller's */
+/* Takes the configuration over. */
+void setup_use(struct mqtt_broker *broker, struct config *config);
+
 /* mqtt_session.c */
 /* The topics of the configuration in force; what is subscribed already stays so. */
 void session_set_filters(struct mqtt_broker *broker);
@@ -113,9 +121,10 @@ void session_subscribed(struct mqtt_broker *broker, int number, int granted_qos)
 
 /* mqtt_message.c */
 void message_take(struct mqtt_broker *broker, const struct link_message *message);
-/* The batch is committed: dead letters, answers, what is remembered. */
-void message_settle(struct mqtt_broker *broker);
-void message_give_up(struct mqtt_broker *broker); /* nothing of the batch is confirmed */
+/* The letter is committed: a dead letter, an answer, what is remembered. */
+void message_settle(struct mqtt_broker *broker, const struct letters *letters,
+                    const struct letter *letter);
+void message_give_up(struct mqtt_broker *broker, const struct letter *letter); /* it comes again */
 /* PREFIX/state, retained. */
 #define BROKER_ONLINE "{\"state\":\"online\"}"
 #define BROKER_OFFLINE "{\"state\":\"offline\"}"
