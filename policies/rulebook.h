@@ -156,7 +156,7 @@ struct policy {
 };
 
 /* When a maintenance holds: hours of the week, or once. */
-struct window {
+struct maintenance_window {
     const struct hours *hours_or_null;
     int64_t from_ms; /* wall clock; without hours */
     int64_t until_ms;
@@ -166,7 +166,7 @@ struct maintenance {
     const char *name;
     const struct match_line *match;
     size_t match_count;
-    const struct window *windows;
+    const struct maintenance_window *windows;
     size_t window_count;
 };
 

@@ -15,7 +15,7 @@
 
 enum { FOLLOWING_MAX = 1000 }; /* windows that follow each other without a gap, looked at */
 
-static bool window_holds(const struct window *window, int64_t wall_ms)
+static bool window_holds(const struct maintenance_window *window, int64_t wall_ms)
 {
     if (window->hours_or_null != NULL)
         return hours_contain(window->hours_or_null, wall_ms);
@@ -31,7 +31,7 @@ bool maintenance_holds(const struct maintenance *maintenance, int64_t wall_ms)
     return false;
 }
 
-static int64_t window_next_ms(const struct window *window, int64_t wall_ms)
+static int64_t window_next_ms(const struct maintenance_window *window, int64_t wall_ms)
 {
     if (window->hours_or_null != NULL)
         return hours_next_change_ms(window->hours_or_null, wall_ms);

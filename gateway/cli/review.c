@@ -312,7 +312,7 @@ static void review_maintenance(struct review *review, const struct maintenance *
 {
     size_t over = 0;
     for (size_t i = 0; i < maintenance->window_count; i++) {
-        const struct window *window = &maintenance->windows[i];
+        const struct maintenance_window *window = &maintenance->windows[i];
         over += window->hours_or_null == NULL && window->until_ms <= now_ms ? 1 : 0;
     }
     if (over == maintenance->window_count)

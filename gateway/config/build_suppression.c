@@ -40,7 +40,7 @@ static bool is_once(const char *text)
 
 static void build_once(struct build *build, const struct ini_section *section,
                        const struct ini_entry *entry, const struct zone *zone,
-                       struct window *window)
+                       struct maintenance_window *window)
 {
     const char *text = entry->value;
     size_t length = strcspn(text, " \t");
@@ -64,7 +64,7 @@ static void build_once(struct build *build, const struct ini_section *section,
 static void build_windows(struct build *build, const struct ini_section *section,
                           const struct zone *zone, struct maintenance *maintenance)
 {
-    struct window windows[WINDOWS_MAX];
+    struct maintenance_window windows[WINDOWS_MAX];
     size_t count = 0;
     for (const struct ini_entry *entry = section->first; entry != NULL; entry = entry->next) {
         if (!text_equal(entry->key, "during")) {
@@ -74,8 +74,8 @@ static void build_windows(struct build *build, const struct ini_section *section
             build_problem(build, section, entry, "more than %d during lines", WINDOWS_MAX);
             break;
         }
-        struct window *window = &windows[count++];
-        *window = (struct window){.hours_or_null = NULL};
+        struct maintenance_window *window = &windows[count++];
+        *window = (struct maintenance_window){.hours_or_null = NULL};
         if (is_once(entry->value)) {
             build_once(build, section, entry, zone, window);
         } else {

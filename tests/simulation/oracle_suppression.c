@@ -36,7 +36,7 @@ static bool fits(const struct match_line *lines, size_t count, const struct o_al
     return false;
 }
 
-static bool window_is_open(const struct oracle *oracle, const struct window *window)
+static bool window_is_open(const struct oracle *oracle, const struct maintenance_window *window)
 {
     const struct hours_span *span = &window->hours_or_null->spans[0];
     int64_t minute = (oracle->now_ms + oracle->wall_offset_ms) / MINUTE_MS % DAY_MINUTES;

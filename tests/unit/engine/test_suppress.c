@@ -40,7 +40,7 @@ static const struct inhibit inhibits[] = {
      .equal_count = 1},
     {.name = "all", .when = key_d_line, .when_count = 1, .mute = critical_line, .mute_count = 1},
 };
-static const struct window windows[] = {
+static const struct maintenance_window windows[] = {
     {.from_ms = RIG_START_MS + 20 * MINUTES, .until_ms = RIG_START_MS + 40 * MINUTES},
     {.from_ms = RIG_START_MS + 40 * MINUTES, .until_ms = RIG_START_MS + 50 * MINUTES},
     {.from_ms = RIG_START_MS + 100 * MINUTES, .until_ms = RIG_START_MS + 140 * MINUTES},

@@ -17,7 +17,7 @@ enum { MINUTE = 60000, NOW = 600000000 };
 static const struct matcher is_shop = {.label = "service", .op = MATCH_EQUAL, .value = "shop"};
 static const struct match_line shop_line = {.matchers = &is_shop, .matcher_count = 1};
 static const struct match_line all_line = {.matcher_count = 0};
-static const struct window window = {.from_ms = NOW - 1, .until_ms = NOW + MINUTE};
+static const struct maintenance_window window = {.from_ms = NOW - 1, .until_ms = NOW + MINUTE};
 static const struct maintenance maintenances[] = {
     {.name = "one", .match = &shop_line, .match_count = 1, .windows = &window, .window_count = 1},
     {.name = "two", .match = &all_line, .match_count = 1, .windows = &window, .window_count = 1}};
@@ -85,10 +85,11 @@ static void windows_that_follow_each_other_are_one(void **state)
     const struct hours_span span = {
         .days = 0x7f, .from_minute = 22 * 60 + 50, .until_minute = 23 * 60};
     const struct hours hours = {.zone = zone, .spans = &span, .span_count = 1};
-    const struct window windows[] = {{.from_ms = NOW, .until_ms = NOW + 5 * MINUTE},
-                                     {.from_ms = NOW + 5 * MINUTE, .until_ms = NOW + 10 * MINUTE},
-                                     {.hours_or_null = &hours},
-                                     {.from_ms = NOW + 21 * MINUTE, .until_ms = NOW + 30 * MINUTE}};
+    const struct maintenance_window windows[] = {
+        {.from_ms = NOW, .until_ms = NOW + 5 * MINUTE},
+        {.from_ms = NOW + 5 * MINUTE, .until_ms = NOW + 10 * MINUTE},
+        {.hours_or_null = &hours},
+        {.from_ms = NOW + 21 * MINUTE, .until_ms = NOW + 30 * MINUTE}};
     const struct maintenance m = {.name = "m", .windows = windows, .window_count = 4};
     assert_false(maintenance_holds(&m, NOW - 1));
     assert_int_equal(maintenance_next_ms(&m, NOW - 1), NOW);
@@ -100,7 +101,7 @@ static void windows_that_follow_each_other_are_one(void **state)
     assert_int_equal(maintenance_until_ms(&m, NOW + 21 * MINUTE), NOW + 30 * MINUTE);
     const struct hours_span always_span = {.days = 0x7f, .from_minute = 0, .until_minute = 1440};
     const struct hours every_hour = {.zone = zone, .spans = &always_span, .span_count = 1};
-    const struct window for_ever = {.hours_or_null = &every_hour};
+    const struct maintenance_window for_ever = {.hours_or_null = &every_hour};
     const struct maintenance endless = {.name = "m", .windows = &for_ever, .window_count = 1};
     assert_int_equal(maintenance_until_ms(&endless, NOW), INT64_MAX);
     const struct maintenance none = {.name = "m"};
