@@ -13,7 +13,9 @@
 #define SILENCE_WORD "silence "
 #define INHIBITION_WORD "inhibition "
 
-enum { FOLLOWING_MAX = 16 }; /* windows that follow each other without a gap, looked at: each costs 10 us */
+enum {
+    FOLLOWING_MAX = 16
+}; /* windows that follow each other without a gap, looked at: each costs 10 us */
 
 static bool window_holds(const struct maintenance_window *window, int64_t wall_ms)
 {

@@ -34,6 +34,8 @@ static const struct cli_command commands[] = {
      "              list [--all] [--json]\n"
      "              end N",
      "alerts that nobody wants to hear of for a while", cli_silence},
+    {"heartbeats", "[SOURCE] [--json] | --forget SOURCE KEY",
+     "jobs and devices that report by themselves; forget one that is no more", cli_heartbeats},
     {"oncall", "[SCHEDULE] [--at T] [--for 14d] [--json]",
      "who has duty, now or in the days to come", cli_oncall},
     {"check", "--config DIR [--strict]",

@@ -197,11 +197,18 @@ static void load_silence(void *self, const struct silence_row *row)
         silences->last_id = row->id;
 }
 
+static void load_heartbeat(void *self, const struct heartbeat_row *row)
+{
+    struct loader *loader = self;
+    (void)heartbeats_put(&loader->engine->world.heartbeats, row); /* none is forgotten here */
+}
+
 static void forget_world(struct engine *engine)
 {
     engine->unsettled_count = 0;
     world_clear(&engine->world);
     heap_clear(&engine->timers);
+    heap_clear(&engine->heartbeat_timers);
     heap_clear(&engine->resolved);
     engine->resolved_count = 0;
     engine->orphan_count = 0;
@@ -230,7 +237,8 @@ int engine_load(struct engine *engine, struct err *err)
                                     .alert = load_alert,
                                     .notification = load_notification,
                                     .mark = load_mark,
-                                    .silence = load_silence};
+                                    .silence = load_silence,
+                                    .heartbeat = load_heartbeat};
     const struct store *store = engine->options.store;
     forget_world(engine);
     engine->is_loaded = false;

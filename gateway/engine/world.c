@@ -56,6 +56,7 @@ void world_clear(struct world *world)
     ledger_clear(&world->marks);
     silences_clear(&world->silences);
     inhibition_clear(&world->inhibition);
+    heartbeats_clear(&world->heartbeats);
     free(world->sources);
     world_init(world);
 }

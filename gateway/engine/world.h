@@ -18,6 +18,7 @@
 #include "gateway/engine/pool.h"
 #include "gateway/engine/silences.h"
 #include "gateway/engine/table.h"
+#include "policies/heartbeat.h"
 #include "policies/incident.h"
 #include "policies/marks.h"
 
@@ -38,6 +39,7 @@ struct world {
     struct ledger marks;
     struct silences silences;
     struct inhibition inhibition;
+    struct heartbeats heartbeats;
     struct source_count *sources;
     size_t source_count;
     size_t source_capacity;

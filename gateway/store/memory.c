@@ -285,6 +285,9 @@ static int put_effect(struct memory_store *memory, const struct effect *effect, 
     case EFFECT_SILENCE:
         memory_put_silence(memory, effect->u.silence);
         return 0;
+    case EFFECT_HEARTBEAT:
+        (void)heartbeats_put(&memory->heartbeats, effect->u.heartbeat); /* NULL: it has left */
+        return 0;
     case EFFECT_EVENT:
     case EFFECT_TIMELINE:
     case EFFECT_QUARANTINE:
@@ -497,6 +500,7 @@ static void memory_close(void *self)
     memory_keys_clear(&memory->over);
     ledger_clear(&memory->marks);
     memory_clear_silences(memory);
+    heartbeats_clear(&memory->heartbeats);
     free(memory);
 }
 

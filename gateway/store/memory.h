@@ -11,6 +11,7 @@
 #include "gateway/store/memory_keys.h"
 #include "gateway/store/memory_table.h"
 #include "gateway/store/store.h"
+#include "policies/heartbeat.h"
 #include "policies/marks.h"
 
 struct id_list {
@@ -40,7 +41,8 @@ struct memory_store {
     struct memory_keys over; /* source and key of alerts -> newest incident no longer live */
     struct ledger marks;
     struct memory_table silences; /* struct silence_row */
-    uint64_t inbox_last;          /* highest sequence given */
+    struct heartbeats heartbeats;
+    uint64_t inbox_last; /* highest sequence given */
     bool broken;
 };
 
@@ -82,5 +84,6 @@ void memory_load_silences(const struct memory_store *memory, const struct store_
 void memory_sweep_silences(struct memory_store *memory, int64_t keep_before_ms);
 void memory_clear_silences(struct memory_store *memory);
 void memory_sweep_marks(struct memory_store *memory);
+void memory_load_heartbeats(const struct memory_store *memory, const struct store_sink *sink);
 
 #endif

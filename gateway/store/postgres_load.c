@@ -82,6 +82,8 @@ static const struct load_part {
     {.sql = "SELECT " SILENCE_COLUMNS " FROM silences WHERE ended_at_ms = 0 OR "
             "id = (SELECT max(id) FROM silences) ORDER BY id",
      .give = postgres_give_silence},
+    {.sql = "SELECT " HEARTBEAT_COLUMNS " FROM heartbeats ORDER BY source, key",
+     .give = postgres_give_heartbeat},
 };
 
 int postgres_read_meta(void *self, struct store_meta *out_meta, struct err *err)

@@ -151,6 +151,13 @@ static struct marks marks_of(const struct effect *effect)
     case EFFECT_SILENCE:
         marks.row = hash_of('q', &effect->u.silence->id, sizeof(uint64_t));
         break;
+    case EFFECT_HEARTBEAT: {
+        const struct heartbeat_row *row = effect->u.heartbeat;
+        marks.row = hash_of('b', row->key, strlen(row->key)) ^
+                    hash_of('B', row->source, strlen(row->source));
+        marks.row = marks.row == 0 ? 1 : marks.row;
+        break;
+    }
     case EFFECT_EVENT:
     case EFFECT_TIMELINE:
     case EFFECT_POLICY:
@@ -459,6 +466,11 @@ static void add_effect(struct writer *writer, const struct effect *effect)
         return;
     case EFFECT_SILENCE:
         add_silence(writer, effect->u.silence);
+        return;
+    case EFFECT_HEARTBEAT:
+        postgres_add_heartbeat(&writer->groups[effect->u.heartbeat->forgotten ? GROUP_HEARTBEAT_GONE
+                                                                              : GROUP_HEARTBEAT],
+                               effect->u.heartbeat);
         return;
     case EFFECT_KIND_COUNT:
         break;

@@ -49,6 +49,10 @@
 
 #define SILENCE_COLUMNS                                                                            \
     "id, matchers, author, reason, from_at_ms, until_at_ms, ended_at_ms, ended_by"
+#define HEARTBEAT_COLUMNS                                                                          \
+    "source, key, state, first_at_ms, seen_at_ms, success_at_ms, started_at_ms, failed_at_ms, "    \
+    "missed_at_ms, duration_ms, waits_from_ms, gone_at_ms, missed_count, exit_status, running, "   \
+    "run"
 
 /* How one database gives the column `place` of its current row. */
 struct cells_ops {
@@ -71,5 +75,6 @@ int cells_timeline(struct cells *c, struct timeline_row *out_row, struct err *er
 int cells_attempt(struct cells *c, struct attempt_row *out_row, struct err *err);
 int cells_silence(struct cells *c, struct silence_row *out_row, struct err *err);
 int cells_quarantine(struct cells *c, struct quarantine_row *out_row, struct err *err);
+int cells_heartbeat(struct cells *c, struct heartbeat_row *out_row, struct err *err);
 
 #endif

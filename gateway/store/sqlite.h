@@ -44,6 +44,7 @@ extern const char schema_0005_sqlite[];
 extern const char schema_0006_sqlite[];
 extern const char schema_0007_sqlite[];
 extern const char schema_0008_sqlite[];
+extern const char schema_0009_sqlite[];
 
 struct sqlite_store {
     struct store store;
@@ -103,6 +104,8 @@ int sqlite_last_told(void *self, const char *contact, struct store_told *out_tol
 int write_mark(struct sqlite_store *store, const struct mark_row *row);
 int write_silence(struct sqlite_store *store, const struct silence_row *row);
 int sqlite_give_silence(sqlite3_stmt *statement, const struct store_sink *sink, struct err *err);
+int write_heartbeat(struct sqlite_store *store, const struct heartbeat_row *row);
+int sqlite_give_heartbeat(sqlite3_stmt *statement, const struct store_sink *sink, struct err *err);
 int sqlite_give_mark(sqlite3_stmt *statement, const struct store_sink *sink, struct err *err);
 int sqlite_find_mark(void *self, enum mark_kind kind, const char *name, struct arena *arena,
                      struct mark_row *out_row, struct err *err);

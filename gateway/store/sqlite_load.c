@@ -74,6 +74,7 @@ struct load_part {
 #define SELECT_SILENCES                                                                            \
     "SELECT " SILENCE_COLUMNS " FROM silences WHERE ended_at_ms = 0 OR "                           \
     "id = (SELECT max(id) FROM silences) ORDER BY id"
+#define SELECT_HEARTBEATS "SELECT " HEARTBEAT_COLUMNS " FROM heartbeats ORDER BY source, key"
 
 static const struct load_part load_parts[] = {
     {.what = "load policies",
@@ -106,6 +107,10 @@ static const struct load_part load_parts[] = {
      .sql_few = SELECT_SILENCES,
      .sql_many = SELECT_SILENCES,
      .give = sqlite_give_silence},
+    {.what = "load heartbeats",
+     .sql_few = SELECT_HEARTBEATS,
+     .sql_many = SELECT_HEARTBEATS,
+     .give = sqlite_give_heartbeat},
 };
 
 static int read_many(struct sqlite_store *store, bool *out_many, struct err *err)

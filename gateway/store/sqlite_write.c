@@ -324,6 +324,8 @@ static int write_effect(struct pending *pending, const struct effect *effect)
         return write_mark(pending->rows.store, effect->u.mark);
     case EFFECT_SILENCE:
         return write_silence(pending->rows.store, effect->u.silence);
+    case EFFECT_HEARTBEAT:
+        return write_heartbeat(pending->rows.store, effect->u.heartbeat);
     case EFFECT_KIND_COUNT:
         break;
     }

@@ -64,6 +64,15 @@ int store_read_silences(struct store_reader *reader, bool held_only, uint64_t be
 /* A version of a policy that some incident runs by; ERR_NOT_FOUND. */
 int store_read_policy(struct store_reader *reader, const char *hash, struct arena *arena,
                       struct policy_row *out_row, struct err *err);
+/* By source and key, from behind that pair on. */
+struct heartbeat_filter {
+    const char *source;                   /* "": of all */
+    const char *after_source, *after_key; /* "" both: from the first */
+    size_t limit;
+};
+int store_read_heartbeats(struct store_reader *reader, const struct heartbeat_filter *filter,
+                          struct arena *arena, struct heartbeat_row **out_rows, size_t *out_count,
+                          struct err *err);
 /* What is known of a broker's session; `found` false: nothing. */
 struct known_session {
     bool found;

@@ -192,7 +192,6 @@ void suppression_time(struct oracle *oracle)
 {
     for (struct o_silence *s = oracle->silences; s != NULL; s = s->next)
         s->ended = s->ended || s->until_ms <= oracle->now_ms;
-    suppression_look_at_all(oracle);
 }
 
 /* Has anybody heard of this opening, or is about to? */

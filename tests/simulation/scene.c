@@ -126,6 +126,21 @@ static void add_policy(struct strbuf *out, struct rng *rng, const char *name, co
         add_step(out, rng, name, i, i == page || rng_chance(rng, 60));
 }
 
+/* Jobs that report by themselves, with a policy of their own in most lives. */
+static void add_jobs(struct strbuf *out, struct rng *rng)
+{
+    static const char *const every[] = {"1m", "10m", "1h", "3h"};
+    static const char *const grace[] = {"0s", "1m", "10m", "1h"};
+    static const char *const severities[] = {"critical", "error", "warning", "info"};
+    static const char *const expected[] = {"hb1", "hb2", "hb1, hb3"};
+    strbuf_printf(out, "[source jobs]\nformat = heartbeat\nexpect_every = %s\ngrace = %s\n",
+                  ONE_OF(rng, every), ONE_OF(rng, grace));
+    strbuf_printf(out, "severity = %s\nkeys_max = 3\n", ONE_OF(rng, severities));
+    maybe(out, rng, "expect", ONE_OF(rng, expected));
+    if (rng_chance(rng, 70))
+        add_policy(out, rng, "jobs", "match = source=\"jobs\"\n", "off");
+}
+
 /* What holds incidents back, drawn from a stream of its own: without it a scene is what it was. */
 static void add_rules(struct strbuf *out, struct rng *rng)
 {
@@ -144,25 +159,29 @@ static void add_rules(struct strbuf *out, struct rng *rng)
                       ONE_OF(rng, whats), ONE_OF(rng, equals));
 }
 
-static void write_text(struct strbuf *out, uint64_t seed, size_t version, bool suppresses)
+static void write_text(struct strbuf *out, uint64_t seed, size_t version, enum profile profile)
 {
     static const char *const flaps[] = {"off", "1 in 30m", "2 in 10m", "3 in 1h", "5 in 10m"};
     static const char *const defaults[] = {"olga", "olga", "crew", "ann, olga"};
     struct rng people = rng_stream(seed, "people");
     struct rng policies = rng_stream(seed + version * UINT64_C(1000003), "policies");
-    add_people(out, &people, version == 0);
     struct rng rules = rng_stream(seed, "rules");
-    const char *flap = suppresses ? ONE_OF(&rules, flaps) : "off";
+    const char *flap = profile == PROFILE_SUPPRESS ? ONE_OF(&rules, flaps) : "off";
+    add_people(out, &people, version == 0);
     add_policy(out, &policies, "shop", "match = service=\"shop\"\n", flap);
     if (rng_chance(&policies, 70))
         add_policy(out, &policies, "grave",
                    "match = service=\"blog\", severity=\"critical\"\nmatch = service=\"bank\"\n",
                    flap);
+    if (profile == PROFILE_HEARTBEATS && version == 0) {
+        struct rng jobs = rng_stream(seed, "jobs");
+        add_jobs(out, &jobs);
+    }
     strbuf_printf(out, "[policy default]\npage = %s\nflap = %s\n", ONE_OF(&policies, defaults),
                   flap);
     if (rng_chance(&policies, 30))
         strbuf_add(out, "fallback = @office\n");
-    if (suppresses)
+    if (profile == PROFILE_SUPPRESS)
         add_rules(out, &rules);
 }
 
@@ -186,12 +205,12 @@ static struct config *load(const char *text)
     return config;
 }
 
-void scene_make(uint64_t seed, bool suppresses, struct scene *out_scene)
+void scene_make(uint64_t seed, enum profile profile, struct scene *out_scene)
 {
     for (size_t i = 0; i < 2; i++) {
         struct strbuf text;
         strbuf_init(&text, TEXT_BYTES_MAX);
-        write_text(&text, seed, i, suppresses);
+        write_text(&text, seed, i, profile);
         out_scene->texts[i] = strbuf_steal(&text);
         out_scene->configs[i] = load(out_scene->texts[i]);
     }

@@ -1,14 +1,20 @@
--- What holds an incident back although it fires, and how often it has changed lately.
-ALTER TABLE incidents ADD COLUMN suppressed TEXT NOT NULL DEFAULT ''; -- 'silence 7', 'maintenance NAME', 'inhibition NAME'
-ALTER TABLE incidents ADD COLUMN flap TEXT NOT NULL DEFAULT '';       -- calm at, resolves counted, times of changes
-CREATE TABLE silences (
-    id           BIGINT PRIMARY KEY,
-    matchers     TEXT NOT NULL,
-    author       TEXT NOT NULL,
-    reason       TEXT NOT NULL,
-    from_at_ms   BIGINT NOT NULL,
-    until_at_ms  BIGINT NOT NULL,
-    ended_at_ms  BIGINT NOT NULL, -- 0: it holds
-    ended_by     TEXT NOT NULL    -- who ended it; 'time': nobody before its end
+-- Jobs and devices that report by themselves: what is known of each, by source and key.
+CREATE TABLE heartbeats (
+    source        TEXT NOT NULL,
+    key           TEXT NOT NULL,
+    state         TEXT NOT NULL, -- new, up, missed, failed
+    first_at_ms   BIGINT  NOT NULL, -- expected since
+    seen_at_ms    BIGINT  NOT NULL, -- the last signal of any kind
+    success_at_ms BIGINT  NOT NULL,
+    started_at_ms BIGINT  NOT NULL,
+    failed_at_ms  BIGINT  NOT NULL,
+    missed_at_ms  BIGINT  NOT NULL,
+    duration_ms   BIGINT  NOT NULL, -- of the last run whose start was reported
+    waits_from_ms BIGINT  NOT NULL, -- the interval counts from here
+    gone_at_ms    BIGINT  NOT NULL, -- since then its source is not configured any more
+    missed_count  BIGINT  NOT NULL,
+    exit_status   BIGINT  NOT NULL, -- of the last failure that gave one; -1: none
+    running       BIGINT  NOT NULL, -- 1: started, and not ended yet
+    run           TEXT NOT NULL,    -- what the start called the run
+    PRIMARY KEY (source, key)
 );
-CREATE INDEX silences_held ON silences (id) WHERE ended_at_ms = 0;
