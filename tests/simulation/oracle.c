@@ -268,6 +268,12 @@ static int64_t ended_at_ms(const struct oracle *oracle, const struct o_message *
     return text_equal(row->reason, "its time was over") ? base_ms + m->horizon_ms : 0;
 }
 
+/* What was claimed by a process that has died: the first thing that a new one settles. */
+static bool is_orphan(const struct outcome_row *row)
+{
+    return row->attempt != 0 && text_equal(row->reason, "restart");
+}
+
 static void apply_given(struct oracle *oracle, const struct outcome_row *row, bool timed)
 {
     struct o_found found = oracle_message(oracle, row->notification);
@@ -280,17 +286,13 @@ static void apply_given(struct oracle *oracle, const struct outcome_row *row, bo
     m->state = row->state;
     if (!found.incident->live)
         return;
-    suppression_look(oracle, found.incident);
+    /* An orphan that is to be tried again moves no incident: all of them are settled before marks are. */
+    if (!is_orphan(row) || row->state != NOTIFICATION_PENDING)
+        suppression_look(oracle, found.incident);
     if (row->state == NOTIFICATION_ACCEPTED && m->kind == KIND_PAGE)
         ladder_accepted(oracle, found.incident, m);
     else if (row->state == NOTIFICATION_FAILED || row->state == NOTIFICATION_EXPIRED)
         ladder_failed(oracle, found.incident, m);
-}
-
-/* What was claimed by a process that has died: the first thing that a new one settles. */
-static bool is_orphan(const struct outcome_row *row)
-{
-    return row->attempt != 0 && text_equal(row->reason, "restart");
 }
 
 static void give_orphans(struct oracle *oracle, const struct effects *effects_or_null)
