@@ -61,6 +61,7 @@ enum verb {
     VERB_STOP,
     VERB_START,
     VERB_REPOLICY, /* a command only */
+    VERB_OVERRIDE, /* a command only, about no incident; `text` is JSON (engine/overrides.h) */
     VERB_COUNT,
 };
 

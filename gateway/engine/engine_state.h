@@ -24,7 +24,7 @@
 #define ENGINE_RETRY_AFTER_MAX_MS INT64_C(300000)
 #define ENGINE_TOKEN_LIFE_MS (INT64_C(7) * 86400000)
 
-enum timer_kind { TIMER_INCIDENT, TIMER_NOTIFICATION, TIMER_CLAIM, TIMER_EXPIRY };
+enum timer_kind { TIMER_INCIDENT, TIMER_NOTIFICATION, TIMER_CLAIM, TIMER_EXPIRY, TIMER_ONCALL };
 
 /* Offers and claims outlive a reload of the world: they mirror what delivery has been told. */
 struct offer {
@@ -102,6 +102,8 @@ struct engine {
     struct heap timers;
     struct heap resolved; /* resolved incidents, the oldest first */
     uint64_t resolved_count;
+    uint32_t oncall_mark; /* generation of its timer */
+    bool oncall_is_due;   /* duty is looked at when this step ends */
     int64_t store_retry_at_ms; /* offers wait until then: the store did not answer */
     struct lanes lanes;
     struct table offers; /* by notification */

@@ -7,6 +7,7 @@
 #include "gateway/base/gsm.h"
 #include "gateway/base/text.h"
 #include "gateway/engine/addressed.h"
+#include "gateway/engine/oncall.h"
 #include "gateway/engine/replies_internal.h"
 #include "policies/answer.h"
 #include "policies/follow.h"
@@ -183,6 +184,7 @@ static void apply_command(struct saying *saying, const struct reply_command *com
     case VERB_AVOID:
     case VERB_APPROVE:
     case VERB_REJECT:
+    case VERB_OVERRIDE:
     case VERB_COUNT:
         refuse_verb(saying, command->verb);
         break;
@@ -409,8 +411,13 @@ static uint64_t find_number(struct saying *saying)
         saying->code_fits = true;
         return coded->incident->number;
     }
-    if (reply->incident != 0 || reply->notification != 0)
-        return bound_incident(saying);
+    if (reply->incident != 0 || reply->notification != 0) {
+        uint64_t number = bound_incident(saying);
+        /* What answers a notice of no incident may mean any. */
+        if (number != 0 || saying->answers == NULL)
+            return number;
+        saying->answers = NULL;
+    }
     if (saying->input->kind == INPUT_COMMAND)
         return 0;
     return guess_incident(saying);
@@ -504,6 +511,10 @@ void replies_take(struct engine *engine, const struct input *input, struct answe
                             .reply = reply,
                             .by = reply->from[0] != '\0' ? reply->from : input->actor,
                             .text = ""};
+    if (overrides_is_command(input)) {
+        overrides_take(engine, input, out_answer);
+        return;
+    }
     if (input->kind != INPUT_REPLY) {
         take(&saying, out_answer);
         return;

@@ -51,6 +51,7 @@ void world_clear(struct world *world)
     frozen_clear(&world->frozen);
     names_clear(&world->names);
     ledger_clear(&world->marks);
+    overrides_clear(&world->overrides);
     free(world->sources);
     world_init(world);
 }

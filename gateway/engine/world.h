@@ -18,6 +18,7 @@
 #include "gateway/engine/table.h"
 #include "policies/incident.h"
 #include "policies/marks.h"
+#include "policies/override.h"
 
 struct source_count {
     const char *source;
@@ -34,6 +35,7 @@ struct world {
     struct table alerts;        /* by source and key: the newest, others behind it through `twin` */
     struct table notifications; /* by id */
     struct ledger marks;
+    struct overrides overrides; /* of the marks, read */
     struct source_count *sources;
     size_t source_count;
     size_t source_capacity;
