@@ -1,31 +1,12 @@
 #include "policies/override.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "gateway/base/json.h"
 #include "gateway/base/parse.h"
 #include "policies/schedule.h"
 
-static void free_texts(struct override *override)
-{
-    /* They are copies of ours, const for everybody else. */
-    free((char *)(uintptr_t)override->schedule);
-    free((char *)(uintptr_t)override->who);
-    free((char *)(uintptr_t)override->instead_of);
-    free((char *)(uintptr_t)override->made_by);
-}
-
-void overrides_clear(struct overrides *overrides)
-{
-    for (size_t i = 0; i < overrides->count; i++)
-        free_texts(&overrides->items[i]);
-    free(overrides->items);
-    *overrides = (struct overrides){0};
-}
-
-/* Where it stands, or would stand. */
-static size_t place_of(const struct overrides *overrides, uint64_t number)
+size_t overrides_place(const struct overrides *overrides, uint64_t number)
 {
     size_t place = overrides->count;
     while (place > 0 && overrides->items[place - 1].number >= number)
@@ -33,41 +14,9 @@ static size_t place_of(const struct overrides *overrides, uint64_t number)
     return place;
 }
 
-void overrides_put(struct overrides *overrides, const struct override *override)
-{
-    enum { FIRST_CAPACITY = 8 };
-    struct override copy = *override;
-    copy.schedule = heap_strdup(override->schedule);
-    copy.who = heap_strdup(override->who);
-    copy.instead_of = heap_strdup(override->instead_of);
-    copy.made_by = heap_strdup(override->made_by);
-    overrides_drop(overrides, override->number);
-    if (overrides->count == overrides->capacity) {
-        overrides->capacity = overrides->capacity == 0 ? FIRST_CAPACITY : overrides->capacity * 2;
-        overrides->items =
-            heap_realloc(overrides->items, overrides->capacity * sizeof(*overrides->items));
-    }
-    size_t place = place_of(overrides, override->number);
-    memmove(&overrides->items[place + 1], &overrides->items[place],
-            (overrides->count - place) * sizeof(*overrides->items));
-    overrides->items[place] = copy;
-    overrides->count++;
-}
-
-void overrides_drop(struct overrides *overrides, uint64_t number)
-{
-    size_t place = place_of(overrides, number);
-    if (place == overrides->count || overrides->items[place].number != number)
-        return;
-    free_texts(&overrides->items[place]);
-    overrides->count--;
-    memmove(&overrides->items[place], &overrides->items[place + 1],
-            (overrides->count - place) * sizeof(*overrides->items));
-}
-
 const struct override *overrides_find(const struct overrides *overrides, uint64_t number)
 {
-    size_t place = place_of(overrides, number);
+    size_t place = overrides_place(overrides, number);
     bool is_there = place < overrides->count && overrides->items[place].number == number;
     return is_there ? &overrides->items[place] : NULL;
 }

@@ -5,7 +5,7 @@
  *          They are applied in that order, so that the newest has the last word: one without `instead_of` answers alone,
  *          one with it takes that person's place where they have duty.
  * Units:   from_ms and until_ms are wall-clock UTC milliseconds, made_at_ms engine time.
- * Owns:    struct overrides owns copies of all texts; what overrides_apply gives lies in the arena given.
+ * Owns:    whoever makes the list; what overrides_apply gives lies in the arena given.
  * Threads: one at a time; any number of readers while nobody changes it.
  * Limits:  OVERRIDES_MAX at once, OVERRIDE_SPAN_MAX_MS long, OVERRIDE_AHEAD_MAX_MS ahead; whoever adds checks them.
  * Fails:   override_read -1 for a value that nobody writes. A schedule or a stand-in that is no longer configured: ignored.
@@ -45,9 +45,8 @@ struct overrides {
     size_t capacity;
 };
 
-void overrides_clear(struct overrides *overrides);
-void overrides_put(struct overrides *overrides, const struct override *override);
-void overrides_drop(struct overrides *overrides, uint64_t number);
+/* Where that number stands, or would stand. */
+size_t overrides_place(const struct overrides *overrides, uint64_t number);
 const struct override *overrides_find(const struct overrides *overrides, uint64_t number);
 
 /* The mark as an override, its texts in the arena. */

@@ -157,8 +157,8 @@ int64_t schedule_next_change_ms(const struct schedule *schedule, const struct ro
 {
     int64_t next_ms = own_next_turn_ms(schedule, at_ms);
     if (roster->overrides_or_null != NULL)
-        next_ms = earlier_of(next_ms, overrides_next_change_ms(roster->overrides_or_null,
-                                                               schedule->name, at_ms));
+        next_ms = earlier_of(
+            next_ms, overrides_next_change_ms(roster->overrides_or_null, schedule->name, at_ms));
     if (schedule->during != NULL)
         next_ms = earlier_of(next_ms, hours_next_change_ms(schedule->during, at_ms));
     for (size_t i = 0; i < schedule->layer_count; i++)
@@ -180,8 +180,8 @@ int64_t schedule_duty_until_ms(const struct schedule *schedule, const struct ros
         struct duty duty = schedule_duty(schedule, roster, until_ms);
         if (!duty_has(&duty, name))
             return until_ms;
-        until_ms = turns < TURNS_MAX ? schedule_next_change_ms(schedule, roster, until_ms)
-                                     : INT64_MAX;
+        until_ms =
+            turns < TURNS_MAX ? schedule_next_change_ms(schedule, roster, until_ms) : INT64_MAX;
     }
     return INT64_MAX;
 }

@@ -130,14 +130,13 @@ static const char *one_open(struct engine *engine, const struct incident *incide
     size_t keep = fitting(title);
     bool is_owned = incident->owner[0] != '\0' && incident->state == INCIDENT_ACKNOWLEDGED;
     const struct contact *owner = rulebook_contact(engine->book, incident->owner);
-    return arena_printf(&engine->arena, "#%llu %.*s%s (%s%s%s)",
-                        (unsigned long long)incident->number, (int)keep, title,
-                        title[keep] != '\0' ? "..." : "",
-                        incident_state_name((enum incident_state)incident->state),
-                        is_owned ? " by " : "",
-                        !is_owned       ? ""
-                        : owner != NULL ? owner->full_name
-                                        : incident->owner);
+    return arena_printf(
+        &engine->arena, "#%llu %.*s%s (%s%s%s)", (unsigned long long)incident->number, (int)keep,
+        title, title[keep] != '\0' ? "..." : "",
+        incident_state_name((enum incident_state)incident->state), is_owned ? " by " : "",
+        !is_owned       ? ""
+        : owner != NULL ? owner->full_name
+                        : incident->owner);
 }
 
 /* The open incidents, or of those the ones that this person owns. */
@@ -169,12 +168,11 @@ static const char *coming_text(const struct change *change, const char *name)
     int64_t until_ms = schedule_duty_until_ms(change->schedule, &roster, name,
                                               engine->now_ms + engine->wall_offset_ms);
     const struct zone *zone = moment_zone_of(&engine->moment, name);
-    const char *until =
-        until_ms == INT64_MAX
-            ? ""
-            : arena_printf(&engine->arena, ", until %s",
-                           moment_local_time(&engine->moment, zone,
-                                             until_ms - engine->wall_offset_ms));
+    const char *until = until_ms == INT64_MAX
+                            ? ""
+                            : arena_printf(&engine->arena, ", until %s",
+                                           moment_local_time(&engine->moment, zone,
+                                                             until_ms - engine->wall_offset_ms));
     const char *open = list_open(change, NULL);
     return arena_printf(&engine->arena, "You have duty for %s now%s. %s%s.", change->schedule->name,
                         until, open[0] != '\0' ? "Open: " : "Nothing is open", open);
@@ -184,11 +182,10 @@ static const char *going_text(const struct change *change, const char *name)
 {
     struct engine *engine = change->engine;
     const char *owned = list_open(change, name);
-    return arena_printf(&engine->arena, "Your duty for %s is over; %s %s it now.%s%s%s",
-                        change->schedule->name, full_names(engine, &change->after),
-                        change->after.count > 1 ? "have" : "has",
-                        owned[0] != '\0' ? " Still yours: " : "", owned,
-                        owned[0] != '\0' ? "." : "");
+    return arena_printf(
+        &engine->arena, "Your duty for %s is over; %s %s it now.%s%s%s", change->schedule->name,
+        full_names(engine, &change->after), change->after.count > 1 ? "have" : "has",
+        owned[0] != '\0' ? " Still yours: " : "", owned, owned[0] != '\0' ? "." : "");
 }
 
 /* The notice belongs to no incident; its snapshot takes its title and little else from this. */
@@ -211,11 +208,11 @@ static void send(const struct change *change, const char *name, const char *text
                                   .severity = SEVERITY_INFO};
     struct receiver receiver = {.contact_or_null = contact};
     const struct receivers receivers = {.items = &receiver, .count = 1, .arena = &engine->arena};
-    const struct message message = {
-        .kind = KIND_NOTICE,
-        .step = arena_printf(&engine->arena, "@%s", change->schedule->name),
-        .climb = 1,
-        .text = text};
+    const struct message message = {.kind = KIND_NOTICE,
+                                    .step =
+                                        arena_printf(&engine->arena, "@%s", change->schedule->name),
+                                    .climb = 1,
+                                    .text = text};
     moment_next(&engine->moment);
     (void)reach_send(&receivers, &message, &engine->moment, &due_ms);
     for (size_t i = 0; i < engine->moment.act_count; i++) {
@@ -237,16 +234,15 @@ static void note(const struct change *change)
     json_add_string(&json, "to", join(engine, &change->after));
     json_add_object_end(&json);
     const char *data = arena_strdup(&engine->arena, strbuf_text(&engine->scratch));
-    batch_note(
-        engine, 0,
-        &(struct note){.kind = "handover",
-                       .actor = "engine",
-                       .credential = "",
-                       .text = arena_printf(&engine->arena, "duty for %s went from %s to %s",
-                                            change->schedule->name,
-                                            full_names(engine, &change->before),
-                                            full_names(engine, &change->after)),
-                       .data = data});
+    batch_note(engine, 0,
+               &(struct note){.kind = "handover",
+                              .actor = "engine",
+                              .credential = "",
+                              .text = arena_printf(&engine->arena, "duty for %s went from %s to %s",
+                                                   change->schedule->name,
+                                                   full_names(engine, &change->before),
+                                                   full_names(engine, &change->after)),
+                              .data = data});
 }
 
 static void tell(struct change *change)
@@ -277,8 +273,7 @@ static bool is_same(const struct duty *a, const struct duty *b)
 static void look_at(struct engine *engine, const struct schedule *schedule)
 {
     const struct roster roster = moment_roster(&engine->moment);
-    const struct ledger_entry *known =
-        ledger_find(&engine->world.marks, MARK_DUTY, schedule->name);
+    const struct ledger_entry *known = ledger_find(&engine->world.marks, MARK_DUTY, schedule->name);
     struct change change = {
         .engine = engine,
         .schedule = schedule,
@@ -291,8 +286,7 @@ static void look_at(struct engine *engine, const struct schedule *schedule)
             return;
         tell(&change);
     }
-    batch_mark(engine,
-               &(struct mark_row){.kind = MARK_DUTY, .name = schedule->name, .value = now});
+    batch_mark(engine, &(struct mark_row){.kind = MARK_DUTY, .name = schedule->name, .value = now});
 }
 
 /* Schedules that tell nothing any more, or are gone. */

@@ -1,7 +1,59 @@
 #include "gateway/engine/oncall.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "gateway/base/assert.h"
 #include "gateway/base/parse.h"
+
+static void free_texts(struct override *override)
+{
+    /* They are copies of ours, const for everybody else. */
+    free((char *)(uintptr_t) override->schedule);
+    free((char *)(uintptr_t) override->who);
+    free((char *)(uintptr_t) override->instead_of);
+    free((char *)(uintptr_t) override->made_by);
+}
+
+void oncall_clear(struct overrides *overrides)
+{
+    for (size_t i = 0; i < overrides->count; i++)
+        free_texts(&overrides->items[i]);
+    free(overrides->items);
+    *overrides = (struct overrides){0};
+}
+
+static void drop(struct overrides *overrides, uint64_t number)
+{
+    size_t place = overrides_place(overrides, number);
+    if (place == overrides->count || overrides->items[place].number != number)
+        return;
+    free_texts(&overrides->items[place]);
+    overrides->count--;
+    memmove(&overrides->items[place], &overrides->items[place + 1],
+            (overrides->count - place) * sizeof(*overrides->items));
+}
+
+static void put(struct overrides *overrides, const struct override *override)
+{
+    enum { FIRST_CAPACITY = 8 };
+    struct override copy = *override;
+    copy.schedule = heap_strdup(override->schedule);
+    copy.who = heap_strdup(override->who);
+    copy.instead_of = heap_strdup(override->instead_of);
+    copy.made_by = heap_strdup(override->made_by);
+    drop(overrides, override->number);
+    if (overrides->count == overrides->capacity) {
+        overrides->capacity = overrides->capacity == 0 ? FIRST_CAPACITY : overrides->capacity * 2;
+        overrides->items =
+            heap_realloc(overrides->items, overrides->capacity * sizeof(*overrides->items));
+    }
+    size_t place = overrides_place(overrides, override->number);
+    memmove(&overrides->items[place + 1], &overrides->items[place],
+            (overrides->count - place) * sizeof(*overrides->items));
+    overrides->items[place] = copy;
+    overrides->count++;
+}
 
 int oncall_mark(struct world *world, const struct mark_row *row, struct err *err)
 {
@@ -14,13 +66,13 @@ int oncall_mark(struct world *world, const struct mark_row *row, struct err *err
     if (row->gone) {
         if (parse_u64(row->name, 1, UINT64_MAX, &number, err) != 0)
             return -1;
-        overrides_drop(&world->overrides, number);
+        drop(&world->overrides, number);
         return 0;
     }
     arena_init(&arena);
     verdict = override_read(row, &arena, &override, err);
     if (verdict == 0)
-        overrides_put(&world->overrides, &override);
+        put(&world->overrides, &override);
     arena_clear(&arena);
     return verdict;
 }
@@ -58,9 +110,9 @@ static void set_timer(struct engine *engine, int64_t due_ms)
 {
     engine->oncall_mark++;
     if (due_ms != INT64_MAX)
-        heap_push(&engine->timers, (struct heap_entry){.key = due_ms,
-                                                       .mark = engine->oncall_mark,
-                                                       .kind = TIMER_ONCALL});
+        heap_push(
+            &engine->timers,
+            (struct heap_entry){.key = due_ms, .mark = engine->oncall_mark, .kind = TIMER_ONCALL});
 }
 
 void oncall_start(struct engine *engine)

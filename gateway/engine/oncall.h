@@ -30,6 +30,7 @@ void handover_tell(struct engine *engine);
 
 /* A mark changes: the world's copy of it does, too. -1: it cannot be read. */
 int oncall_mark(struct world *world, const struct mark_row *row, struct err *err);
+void oncall_clear(struct overrides *overrides);
 /* Once the world is loaded: what is due will be looked for in the next step. */
 void oncall_start(struct engine *engine);
 void oncall_timer(struct engine *engine, const struct heap_entry *entry);

@@ -256,9 +256,9 @@ static void add(struct taking *taking, const struct json *root, struct answer *o
     uint64_t last = last_number(engine);
     for (size_t i = 0; i < taking->count; i++) {
         make(taking, &taking->items[i], last + 1 + i);
-        text = arena_printf(&engine->arena, "%s%sOverride %llu: %s.", text, i > 0 ? " " : "",
-                            (unsigned long long)(last + 1 + i),
-                            sentence(engine, &taking->items[i]));
+        text =
+            arena_printf(&engine->arena, "%s%sOverride %llu: %s.", text, i > 0 ? " " : "",
+                         (unsigned long long)(last + 1 + i), sentence(engine, &taking->items[i]));
     }
     batch_mark(engine, &(struct mark_row){.kind = MARK_COUNTER,
                                           .name = COUNTER_NAME,
@@ -292,9 +292,8 @@ static void remove_one(struct taking *taking, const struct json *root, struct an
                                  (long long)number)};
         return;
     }
-    const char *text =
-        arena_printf(&engine->arena, "Override %lld is removed: no longer that %s.",
-                     (long long)number, sentence(engine, found));
+    const char *text = arena_printf(&engine->arena, "Override %lld is removed: no longer that %s.",
+                                    (long long)number, sentence(engine, found));
     note(engine, taking->input, "override-removed", found, text);
     take_away(engine, (uint64_t)number);
     *out_answer =

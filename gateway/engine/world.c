@@ -1,5 +1,7 @@
 #include "gateway/engine/world.h"
 
+#include "gateway/engine/oncall.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,7 +53,7 @@ void world_clear(struct world *world)
     frozen_clear(&world->frozen);
     names_clear(&world->names);
     ledger_clear(&world->marks);
-    overrides_clear(&world->overrides);
+    oncall_clear(&world->overrides);
     free(world->sources);
     world_init(world);
 }
