@@ -20,8 +20,9 @@ enum scenario_kind {
     SCENARIO_EVENT,
     SCENARIO_REPLY,
     SCENARIO_DELIVERY,
-    SCENARIO_COMMAND, /* as over the API: names its incident */
-    SCENARIO_CONFIG,  /* another configuration from here on, as a reload */
+    SCENARIO_COMMAND,  /* as over the API: names its incident */
+    SCENARIO_OVERRIDE, /* somebody stands in on a schedule: the text of the command */
+    SCENARIO_CONFIG,   /* another configuration from here on, as a reload */
     SCENARIO_END,
 };
 
@@ -31,7 +32,7 @@ struct scenario_line {
     struct event event;
     const char *from; /* reply; command: by whom */
     const char *via;  /* reply, delivery; "" any for a delivery */
-    const char *text; /* reply; config: a folder within that of the simulation */
+    const char *text; /* reply; override; config: a folder within that of the simulation */
     enum verb verb;   /* command */
     uint64_t incident;
     const char *to; /* delivery */

@@ -393,13 +393,17 @@ static uint64_t bound_incident(struct saying *saying)
     saying->answers = world_notification(&engine->world, reply->notification);
     if (reply->incident != 0)
         return reply->incident;
-    if (saying->answers != NULL)
-        return saying->answers->incident != NULL ? saying->answers->incident->number : 0;
+    if (saying->answers != NULL && saying->answers->incident != NULL)
+        return saying->answers->incident->number;
     struct stored_notification stored;
-    if (reply->notification != 0 &&
-        store_notification(store, reply->notification, &engine->arena, &stored, NULL) == 0)
+    if (reply->notification == 0 ||
+        store_notification(store, reply->notification, &engine->arena, &stored, NULL) != 0)
+        return 0;
+    bool is_of_none = stored.row.incident == 0 && saying->input->kind == INPUT_REPLY;
+    if (!is_of_none)
         return stored.row.incident;
-    return 0;
+    saying->answers = NULL; /* what answers a notice of no incident may mean any */
+    return guess_incident(saying);
 }
 
 static uint64_t find_number(struct saying *saying)
@@ -411,13 +415,8 @@ static uint64_t find_number(struct saying *saying)
         saying->code_fits = true;
         return coded->incident->number;
     }
-    if (reply->incident != 0 || reply->notification != 0) {
-        uint64_t number = bound_incident(saying);
-        /* What answers a notice of no incident may mean any. */
-        if (number != 0 || saying->answers == NULL)
-            return number;
-        saying->answers = NULL;
-    }
+    if (reply->incident != 0 || reply->notification != 0)
+        return bound_incident(saying);
     if (saying->input->kind == INPUT_COMMAND)
         return 0;
     return guess_incident(saying);
