@@ -206,7 +206,7 @@ enum answer_status {
 
 struct answer {
     enum answer_status status;
-    uint64_t incident; /* 0: none */
+    uint64_t incident; /* 0: none; of VERB_OVERRIDE the override's number */
     const char
         *text; /* one or two sentences for a person; "" for events; valid during the call only */
 };
