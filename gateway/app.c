@@ -436,7 +436,7 @@ static void renew_identity(struct app *app, const struct config *new,
     tell_expiry(&new->http);
 }
 
-bool app_reload(struct app *app)
+static bool reload(struct app *app, bool look_at_calendars)
 {
     struct err err = {0};
     (void)sd_notify(0, "RELOADING=1");
@@ -453,7 +453,7 @@ bool app_reload(struct app *app)
         mqtt_desk_reload(app->mqtt, config);
         webhooks_reload(app->webhooks, config);
         api_reload(app->api, config);
-        calendars_reload(app->calendars, config);
+        calendars_reload(app->calendars, config, look_at_calendars);
         config_release(app->config);
         app->config = config;
         log_line(LOG_INFO, "configuration reloaded", "config", app->options.config_folder, NULL);
@@ -467,6 +467,12 @@ bool app_reload(struct app *app)
     return taken;
 }
 
+bool app_reload(struct app *app)
+{
+    return reload(app, true);
+}
+
+/* Calendars are not fetched again because one has changed: a server that gives another one each time would keep us busy. */
 void app_renew(struct app *app)
 {
     int64_t until_ms = app->config->calendars_until_ms;
@@ -477,7 +483,7 @@ void app_renew(struct app *app)
         return;
     log_line(LOG_INFO, "the calendars are read anew", NULL);
     /* When it is refused the old ones hold for weeks, and it is tried each hour, and when a new one is seen again. */
-    (void)app_reload(app);
+    (void)reload(app, false);
 }
 
 void app_stop(struct app *app)

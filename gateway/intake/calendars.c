@@ -178,7 +178,8 @@ static size_t next_due(const struct calendars *calendars, int64_t *out_due_mono_
     return next;
 }
 
-/* Looks without the lock; what came of it counts if there was no reload meanwhile. */
+/* Called and returns with the lock, looks without it. What came of it counts if there was no reload meanwhile, and stands
+ * before anybody hears of it: the reload that follows is to find it. */
 static void look_unlocked(struct calendars *calendars, size_t index)
 {
     struct err err = {0};
@@ -190,16 +191,18 @@ static void look_unlocked(struct calendars *calendars, size_t index)
     bool is_over = atomic_load(&calendars->is_stopping);
     if (!is_over)
         plan(calendars, calendar, &look, verdict, &err);
-    if (!is_over && verdict == 0 && look.is_changed) {
-        log_line(LOG_INFO, "the calendar has changed", "schedule", calendar->schedule, NULL);
-        calendars->options.on_changed(calendars->options.self);
-    }
     pthread_mutex_lock(&calendars->calendars_lock);
     if (calendars->config == config) {
         calendars->looks[index] = look;
         count_failing(calendars);
     }
+    pthread_mutex_unlock(&calendars->calendars_lock);
+    if (!is_over && verdict == 0 && look.is_changed) {
+        log_line(LOG_INFO, "the calendar has changed", "schedule", calendar->schedule, NULL);
+        calendars->options.on_changed(calendars->options.self);
+    }
     config_release(config);
+    pthread_mutex_lock(&calendars->calendars_lock);
 }
 
 static void *run(void *self)
@@ -262,7 +265,7 @@ static const struct look *find_look(const struct calendars *calendars,
 }
 
 /* What is known of a calendar outlives a reload; what is new is looked at at once. */
-static void take_config(struct calendars *calendars, struct config *config)
+static void take_config(struct calendars *calendars, struct config *config, bool at_once)
 {
     struct look *looks = heap_alloc((config->calendar_count + 1) * sizeof(*looks));
     int64_t now_ms = clock_mono_ms();
@@ -271,7 +274,7 @@ static void take_config(struct calendars *calendars, struct config *config)
         int64_t latest_ms = now_ms + config->calendars[i].refresh_ms;
         if (old != NULL)
             looks[i] = *old;
-        else
+        if (old == NULL || at_once)
             looks[i].due_mono_ms = now_ms;
         if (looks[i].due_mono_ms > latest_ms)
             looks[i].due_mono_ms = latest_ms;
@@ -315,7 +318,7 @@ int calendars_start(const struct calendars_options *options, struct calendars **
                        "Looks at which a calendar could not be had, or be read.", NULL, NULL);
     calendars->failing = metric_gauge("escalated_calendars_failing",
                                       "Calendars whose last look failed.", NULL, NULL);
-    take_config(calendars, options->config);
+    take_config(calendars, options->config, true);
     remove_unused(calendars, options->config);
     if (start_thread(calendars, err) != 0) {
         calendars_destroy(calendars);
@@ -325,11 +328,11 @@ int calendars_start(const struct calendars_options *options, struct calendars **
     return 0;
 }
 
-void calendars_reload(struct calendars *calendars, struct config *config)
+void calendars_reload(struct calendars *calendars, struct config *config, bool at_once)
 {
     struct err err = {0};
     pthread_mutex_lock(&calendars->calendars_lock);
-    take_config(calendars, config);
+    take_config(calendars, config, at_once);
     pthread_cond_signal(&calendars->woken);
     pthread_mutex_unlock(&calendars->calendars_lock);
     remove_unused(calendars, config);

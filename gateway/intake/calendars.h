@@ -27,7 +27,8 @@ struct calendars_options {
 
 int calendars_start(const struct calendars_options *options, struct calendars **out_calendars,
                     struct err *err);
-void calendars_reload(struct calendars *calendars, struct config *config);
+/* `at_once`: each is looked at now; else when its time has come. */
+void calendars_reload(struct calendars *calendars, struct config *config, bool at_once);
 void calendars_stop(struct calendars *calendars);    /* idempotent, takes NULL */
 void calendars_destroy(struct calendars *calendars); /* takes NULL */
 
