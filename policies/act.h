@@ -77,7 +77,7 @@ struct act {
 /* One decision's surroundings, and what it decided. */
 struct moment {
     const struct rulebook *book;
-    const struct ledger *marks_or_null; /* which methods are switched off */
+    const struct ledger *marks_or_null;        /* which methods are switched off */
     const struct overrides *overrides_or_null; /* who stands in on which schedule */
     struct arena *arena;
     int64_t now_ms;

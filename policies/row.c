@@ -38,8 +38,8 @@ static const char *const notification_states[NOTIFICATION_STATE_COUNT] = {
 };
 
 static const char *const mark_kinds[MARK_KIND_COUNT] = {
-    [MARK_STOPPED] = "stopped", [MARK_ERRORS] = "errors", [MARK_CODES] = "codes",
-    [MARK_RECEIPT] = "receipt", [MARK_HEARD] = "heard",   [MARK_OVERRIDE] = "override",
+    [MARK_STOPPED] = "stopped", [MARK_ERRORS] = "errors",   [MARK_CODES] = "codes",
+    [MARK_RECEIPT] = "receipt", [MARK_HEARD] = "heard",     [MARK_OVERRIDE] = "override",
     [MARK_DUTY] = "duty",       [MARK_COUNTER] = "counter",
 };
 

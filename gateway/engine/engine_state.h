@@ -102,8 +102,8 @@ struct engine {
     struct heap timers;
     struct heap resolved; /* resolved incidents, the oldest first */
     uint64_t resolved_count;
-    uint32_t oncall_mark; /* generation of its timer */
-    bool oncall_is_due;   /* duty is looked at when this step ends */
+    uint32_t oncall_mark;      /* generation of its timer */
+    bool oncall_is_due;        /* duty is looked at when this step ends */
     int64_t store_retry_at_ms; /* offers wait until then: the store did not answer */
     struct lanes lanes;
     struct table offers; /* by notification */

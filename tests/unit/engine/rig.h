@@ -86,6 +86,9 @@ void rig_say(struct rig *rig, const char *from, uint64_t incident, enum verb ver
 void rig_reload(struct rig *rig, bool again);
 /* As an operator over the API. */
 void rig_command(struct rig *rig, uint64_t incident, enum verb verb);
+/* The JSON of an override, as an operator over the API. */
+void rig_override(struct rig *rig, const char *text);
+void rig_clock(struct rig *rig, int64_t wall_offset_ms);
 void rig_receipt(struct rig *rig, uint64_t notification, bool delivered);
 /* A message by `sms` from an address, as the edge makes it: "" has no code; id NULL names none. */
 struct input rig_sms_input(struct rig *rig, const char *from, const char *address, const char *id,
