@@ -98,7 +98,8 @@ static int check_stead(const struct engine *engine, const struct override *item,
 {
     const struct schedule *schedule = rulebook_schedule(engine->book, item->schedule);
     const struct roster roster = moment_roster(&engine->moment);
-    int64_t at_ms = item->from_ms;
+    int64_t wall_ms = engine->now_ms + engine->wall_offset_ms;
+    int64_t at_ms = item->from_ms > wall_ms ? item->from_ms : wall_ms;
     if (item->instead_of[0] == '\0')
         return 0;
     for (int turns = 0; at_ms < item->until_ms; turns++) {

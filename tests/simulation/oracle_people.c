@@ -1,7 +1,6 @@
 #include <string.h>
 
 #include "gateway/base/assert.h"
-#include "policies/schedule.h"
 #include "tests/simulation/oracle_state.h"
 
 bool names_have(const struct o_name *names, const char *name)
@@ -47,7 +46,8 @@ static void add_one(const struct oracle *oracle, struct o_people *people,
         target->kind == TARGET_SCHEDULE ? rulebook_schedule(oracle->book, target->name) : NULL;
     if (schedule == NULL)
         return;
-    struct duty duty = schedule_on_call(schedule, oracle->now_ms + oracle->wall_offset_ms);
+    struct o_duty duty;
+    duty_find(oracle, schedule, oracle->now_ms + oracle->wall_offset_ms, &duty);
     for (size_t i = 0; i < duty.count; i++)
         add_contact(oracle, people, duty.names[i]);
 }

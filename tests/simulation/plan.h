@@ -20,6 +20,7 @@ enum profile {
     PROFILE_CONFIGS,  /* other configurations, running incidents moved to other versions */
     PROFILE_ALL,      /* all of these at once */
     PROFILE_DISK,     /* the same over SQLite on a file layer that fails and tears writes */
+    PROFILE_DUTY,     /* people stand in on schedules, and hand-overs are told */
     PROFILE_COUNT,
 };
 
@@ -40,6 +41,7 @@ enum deed_kind {
     DEED_CONFIG,
     DEED_REPOLICY,
     DEED_CLOCK,
+    DEED_OVERRIDE, /* somebody stands in, or does not any more */
     DEED_KIND_COUNT,
 };
 
