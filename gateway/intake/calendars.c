@@ -233,6 +233,19 @@ static bool is_used(const struct config *config, const char *path)
     return false;
 }
 
+/* NAME-0123456789abcdef.ics: only what we have made ourselves is ever removed. */
+static bool is_copy(const char *name)
+{
+    enum { HEX_DIGITS = 16 };
+    size_t length = strlen(name);
+    static const char end[] = ".ics";
+    size_t tail = 1 + HEX_DIGITS + sizeof(end) - 1;
+    if (length <= tail || !text_equal(name + length - (sizeof(end) - 1), end))
+        return false;
+    const char *hash = name + length - tail;
+    return hash[0] == '-' && strspn(hash + 1, "0123456789abcdef") == HEX_DIGITS;
+}
+
 /* Copies of calendars that no schedule has any more. */
 static void remove_unused(const struct calendars *calendars, const struct config *config)
 {
@@ -244,9 +257,8 @@ static void remove_unused(const struct calendars *calendars, const struct config
     for (const struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
         char path[PATH_BYTES];
         int length = snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name);
-        const char *end = strrchr(entry->d_name, '.');
-        bool is_copy = end != NULL && text_equal(end, ".ics");
-        if (length > 0 && (size_t)length < sizeof(path) && is_copy && !is_used(config, path))
+        bool fits = length > 0 && (size_t)length < sizeof(path);
+        if (fits && is_copy(entry->d_name) && !is_used(config, path))
             (void)unlink(path); /* it stays and costs a file at worst */
     }
     (void)closedir(folder);
