@@ -54,6 +54,7 @@ void world_clear(struct world *world)
     names_clear(&world->names);
     ledger_clear(&world->marks);
     oncall_clear(&world->overrides);
+    heartbeats_clear(&world->heartbeats);
     free(world->sources);
     world_init(world);
 }

@@ -16,6 +16,7 @@
 #include "gateway/engine/names.h"
 #include "gateway/engine/pool.h"
 #include "gateway/engine/table.h"
+#include "policies/heartbeat.h"
 #include "policies/incident.h"
 #include "policies/marks.h"
 #include "policies/override.h"
@@ -36,6 +37,7 @@ struct world {
     struct table notifications; /* by id */
     struct ledger marks;
     struct overrides overrides; /* of the marks, read */
+    struct heartbeats heartbeats;
     struct source_count *sources;
     size_t source_count;
     size_t source_capacity;

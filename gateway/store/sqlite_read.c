@@ -387,51 +387,58 @@ static int read_quarantine(struct store_reader *reader, uint64_t before, size_t 
     return result;
 }
 
-/* Marks, and sessions of brokers: what a text names. */
+static int decode_heartbeat(sqlite3_stmt *statement, void *out_row, struct err *err)
+{
+    return row_decode_heartbeat(statement, out_row, err);
+}
 
-static int ask_text(struct sqlite_reader *reader, const char *sql, const char *text,
-                    const char *what, sqlite3_stmt **out_statement, struct err *err)
+static int read_heartbeats(struct store_reader *reader, const struct heartbeat_filter *filter,
+                           struct arena *arena, struct heartbeat_row **out_rows, size_t *out_count,
+                           struct err *err)
+{
+    const struct question question = {.reader = sqlite_of(reader),
+                                      .arena = arena,
+                                      .what = "read heartbeats",
+                                      .shape = &heartbeat_shape,
+                                      .decode = decode_heartbeat,
+                                      .limit = reader_limit(filter->limit)};
+    const char *const texts[] = {filter->source, filter->after_source, filter->after_key};
+    sqlite3_stmt *statement = NULL;
+    void *rows = NULL;
+    if (prepare(&question, HEARTBEATS_SQL("?1", "?2", "?3"), &statement, err) != 0) {
+        return -1;
+    }
+    for (int i = 0; i < 3; i++) {
+        int rc = sqlite3_bind_text(statement, i + 1, texts[i], -1, SQLITE_STATIC);
+        if (rc != SQLITE_OK) {
+            (void)sqlite3_finalize(statement); /* nothing was stepped */
+            return sqlite_fail(question.reader->db, question.reader->path, rc, question.what, err);
+        }
+    }
+    int result = collect(&question, statement, &rows, out_count, err);
+    if (result == 0) {
+        *out_rows = rows;
+    }
+    return result;
+}
+
+static int read_marks(struct store_reader *base, enum mark_kind kind, struct arena *arena,
+                      struct mark_row **out_rows, size_t *out_count, struct err *err)
+{
+    const struct sqlite_reader *reader = sqlite_of(base);
+    return sqlite_read_marks(reader->db, reader->path, kind, arena, out_rows, out_count, err);
+}
+
+/* Sessions of brokers. */
+
+static int ask_broker(struct sqlite_reader *reader, const char *sql, const char *broker,
+                      sqlite3_stmt **out_statement, struct err *err)
 {
     int rc = sqlite3_prepare_v2(reader->db, sql, -1, out_statement, NULL);
     if (rc == SQLITE_OK) {
-        rc = sqlite3_bind_text(*out_statement, 1, text, -1, SQLITE_STATIC);
+        rc = sqlite3_bind_text(*out_statement, 1, broker, -1, SQLITE_STATIC);
     }
-    return rc == SQLITE_OK ? 0 : sqlite_fail(reader->db, reader->path, rc, what, err);
-}
-
-static const char *keep_column(sqlite3_stmt *statement, int column, struct arena *arena)
-{
-    const char *text = (const char *)sqlite3_column_text(statement, column);
-    return arena_strdup(arena, text != NULL ? text : "");
-}
-
-static int read_marks(struct store_reader *reader, enum mark_kind kind, struct arena *arena,
-                      struct mark_row **out_rows, size_t *out_count, struct err *err)
-{
-    struct sqlite_reader *sqlite = sqlite_of(reader);
-    struct mark_row *rows = arena_alloc_array(arena, STORE_READ_LIMIT_MAX, sizeof(*rows));
-    sqlite3_stmt *statement = NULL;
-    size_t count = 0;
-    int rc = SQLITE_DONE;
-    int result =
-        ask_text(sqlite, "SELECT name, value, at_ms FROM marks WHERE kind = ?1 ORDER BY name",
-                 mark_kind_name(kind), "read marks", &statement, err);
-    while (result == 0 && count < STORE_READ_LIMIT_MAX &&
-           (rc = sqlite3_step(statement)) == SQLITE_ROW) {
-        rows[count++] = (struct mark_row){.kind = kind,
-                                          .name = keep_column(statement, 0, arena),
-                                          .value = keep_column(statement, 1, arena),
-                                          .at_ms = sqlite3_column_int64(statement, 2)};
-    }
-    if (result == 0 && rc != SQLITE_ROW && rc != SQLITE_DONE) {
-        result = sqlite_fail(sqlite->db, sqlite->path, rc, "read marks", err);
-    }
-    (void)sqlite3_finalize(statement); /* repeats the step's code */
-    if (result == 0) {
-        *out_rows = rows;
-        *out_count = count;
-    }
-    return result;
+    return rc == SQLITE_OK ? 0 : sqlite_fail(reader->db, reader->path, rc, "read session", err);
 }
 
 /* Whole marks only: a row that somebody has cut by hand gives what is whole in it. */
@@ -470,7 +477,7 @@ static int read_session(struct store_reader *base, const char *broker, struct ar
     struct sqlite_reader *reader = sqlite_of(base);
     struct known_session session = {.filters = ""};
     sqlite3_stmt *statement = NULL;
-    int result = ask_text(reader, SESSION_SQL("?1"), broker, "read session", &statement, err);
+    int result = ask_broker(reader, SESSION_SQL("?1"), broker, &statement, err);
     if (result == 0) {
         result = read_session_rows(reader, statement, arena, &session, err);
     }
@@ -557,6 +564,7 @@ static const struct store_reader_ops reader_ops = {
     .notification = read_notification,
     .attempts = read_attempts,
     .quarantine = read_quarantine,
+    .heartbeats = read_heartbeats,
     .session = read_session,
     .marks = read_marks,
     .timeline_after = read_timeline_after,

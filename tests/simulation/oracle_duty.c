@@ -10,6 +10,12 @@
 
 enum { MINUTE_MS = 60000 };
 
+void duty_begin(struct oracle *oracle)
+{
+    oracle->nobodys = (struct o_incident){.watched = true};
+    oracle->nobodys.last_message = &oracle->nobodys.messages;
+}
+
 static bool has(const struct o_duty *duty, const char *name)
 {
     for (size_t i = 0; i < duty->count; i++) {

@@ -10,17 +10,19 @@
 enum { DEEDS_MIN = 10, DEEDS_MORE = 50 };
 
 static const char *const profile_names[PROFILE_COUNT] = {
-    [PROFILE_CALM] = "calm",       [PROFILE_CHANNELS] = "channels", [PROFILE_OUTAGES] = "outages",
-    [PROFILE_COMMITS] = "commits", [PROFILE_CONFIGS] = "configs",   [PROFILE_ALL] = "all",
-    [PROFILE_DISK] = "disk",       [PROFILE_DUTY] = "duty",
+    [PROFILE_CALM] = "calm",       [PROFILE_CHANNELS] = "channels",
+    [PROFILE_OUTAGES] = "outages", [PROFILE_COMMITS] = "commits",
+    [PROFILE_CONFIGS] = "configs", [PROFILE_ALL] = "all",
+    [PROFILE_DISK] = "disk",       [PROFILE_HEARTBEATS] = "heartbeats",
+    [PROFILE_DUTY] = "duty",
 };
 
 static const char *const deed_names[DEED_KIND_COUNT] = {
-    [DEED_EVENTS] = "events",   [DEED_REPLY] = "reply",       [DEED_STRANGER] = "stranger",
-    [DEED_RECEIPT] = "receipt", [DEED_MOOD] = "mood",         [DEED_OUTAGE] = "outage",
-    [DEED_STALL] = "stall",     [DEED_CRASH] = "crash",       [DEED_REFUSE] = "refuse",
-    [DEED_DISK] = "disk",       [DEED_CONFIG] = "config",     [DEED_REPOLICY] = "repolicy",
-    [DEED_CLOCK] = "clock",     [DEED_OVERRIDE] = "override",
+    [DEED_EVENTS] = "events",   [DEED_REPLY] = "reply",   [DEED_STRANGER] = "stranger",
+    [DEED_RECEIPT] = "receipt", [DEED_MOOD] = "mood",     [DEED_OUTAGE] = "outage",
+    [DEED_STALL] = "stall",     [DEED_CRASH] = "crash",   [DEED_REFUSE] = "refuse",
+    [DEED_DISK] = "disk",       [DEED_CONFIG] = "config", [DEED_REPOLICY] = "repolicy",
+    [DEED_CLOCK] = "clock",     [DEED_PINGS] = "pings",   [DEED_OVERRIDE] = "override",
 };
 
 /* Out of so many, how often each kind is drawn. */
@@ -65,6 +67,15 @@ static const unsigned weights[PROFILE_COUNT][DEED_KIND_COUNT] = {
                       [DEED_CRASH] = 6,
                       [DEED_REFUSE] = 6,
                       [DEED_OVERRIDE] = 30},
+    [PROFILE_HEARTBEATS] = {[DEED_EVENTS] = 12,
+                            [DEED_REPLY] = 16,
+                            [DEED_MOOD] = 3,
+                            [DEED_OUTAGE] = 10,
+                            [DEED_STALL] = 4,
+                            [DEED_CRASH] = 4,
+                            [DEED_REFUSE] = 5,
+                            [DEED_CLOCK] = 1,
+                            [DEED_PINGS] = 45},
 };
 
 const char *profile_name(enum profile profile)
