@@ -73,6 +73,7 @@ static const char *facts_json(struct moment *moment, const struct facts *facts)
         json_add_integer(&json, "follows", facts->follows);
     add_text(&json, "from", facts->from);
     add_text(&json, "to", facts->to);
+    add_text(&json, "missing", facts->missing);
     json_add_object_end(&json);
     ASSERT(!text.overflowed);
     const char *copy = arena_strdup(moment->arena, strbuf_text(&text));

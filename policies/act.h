@@ -46,6 +46,7 @@ struct facts {
     int64_t follows;  /* number of the incident before */
     const char *from; /* hashes of policy versions */
     const char *to;
+    const char *missing; /* what an ack has not said: "eta, cause" */
 };
 
 struct message {

@@ -4,6 +4,7 @@
 #include "gateway/base/text.h"
 #include "policies/answer.h"
 #include "policies/climb.h"
+#include "policies/fields.h"
 #include "policies/follow.h"
 #include "policies/reach.h"
 #include "policies/repolicy.h"
@@ -166,6 +167,7 @@ static void resolve(struct incident *incident, const char *by, bool by_person,
     incident->ladder.by_person = by_person;
     incident->ladder.answer_until_ms = 0;
     incident->ladder.reminder_at_ms = 0;
+    fields_expect_no_more(incident, moment);
     struct facts facts = {.state = "resolved", .by = by};
     cancel_pages(incident, moment, "resolved");
     climb_cancel(incident, moment, KIND_NOTICE, "resolved");
@@ -260,6 +262,7 @@ static void acknowledge(struct incident *incident, const struct move *move, stru
     note_ack(incident, "ack", moment);
     if (move->known)
         moment_notef(moment, "known", &(struct facts){.by = move->by}, "%s already knew", move->by);
+    fields_expect(incident, moment);
     follow_tell(incident, moment, false, move->by, answer_owner(incident, moment, ""));
     moment->answer = answer_owner(incident, moment, move->by);
 }
@@ -285,6 +288,7 @@ static void renew(struct incident *incident, const struct move *move, struct mom
     }
     set_promise(incident, eta_at_ms, moment);
     climb_cancel(incident, moment, KIND_REMINDER, "answered");
+    fields_expect_less(incident, moment);
     note_ack(incident, "ack", moment);
     moment->answer = answer_owner(incident, moment, move->by);
 }
@@ -318,6 +322,7 @@ static void take(struct incident *incident, const struct move *move, struct mome
     if (!text_equal(incident->owner, move->by)) {
         incident->owner = move->by;
         incident->ladder.answer_until_ms = 0;
+        fields_expect(incident, moment);
         note_ack(incident, "take", moment);
     }
     moment->answer = answer_owner(incident, moment, move->by);
@@ -441,25 +446,6 @@ static void hear_owner(struct incident *incident, const struct move *move, struc
         incident->ladder.answer_until_ms = 0;
 }
 
-static void record_field(struct incident *incident, const struct move *move, struct moment *moment)
-{
-    struct facts facts = {.by = move->by};
-    if (move->verb == VERB_PRIORITY) {
-        ASSERT(move->priority >= 1 && move->priority <= 5);
-        incident->priority = (uint8_t)move->priority;
-        incident->priority_set = true;
-        moment_notef(moment, "priority", &facts, "p%d", move->priority);
-        moment->answer =
-            arena_printf(moment->arena, "#%llu is p%d.", number_of(incident), move->priority);
-        return;
-    }
-    if (move->verb == VERB_CAUSE)
-        incident->cause = move->text;
-    const char *kind = move->verb == VERB_NONE ? "note" : verb_name(move->verb);
-    moment_note(moment, kind, &facts, move->text);
-    moment->answer = arena_printf(moment->arena, "#%llu: %s recorded.", number_of(incident), kind);
-}
-
 static void hear_accepted(struct incident *incident, const struct move *move, struct moment *moment)
 {
     (void)moment;
@@ -498,7 +484,7 @@ static transition *const transitions[INCIDENT_STATE_COUNT][MOVE_KIND_COUNT] = {
     [INCIDENT_HELD][MOVE_ESCALATE] = escalate_held,
     [INCIDENT_HELD][MOVE_PASS] = escalate_held,
     [INCIDENT_HELD][MOVE_RESOLVE] = resolve_by_person,
-    [INCIDENT_HELD][MOVE_FIELD] = record_field,
+    [INCIDENT_HELD][MOVE_FIELD] = fields_record,
     [INCIDENT_HELD][MOVE_HEARD] = ignored,
     [INCIDENT_HELD][MOVE_REPOLICY] = repolicy,
     [INCIDENT_HELD][MOVE_ACCEPTED] = ignored,
@@ -514,7 +500,7 @@ static transition *const transitions[INCIDENT_STATE_COUNT][MOVE_KIND_COUNT] = {
     [INCIDENT_TRIGGERED][MOVE_ESCALATE] = escalate,
     [INCIDENT_TRIGGERED][MOVE_PASS] = pass,
     [INCIDENT_TRIGGERED][MOVE_RESOLVE] = resolve_by_person,
-    [INCIDENT_TRIGGERED][MOVE_FIELD] = record_field,
+    [INCIDENT_TRIGGERED][MOVE_FIELD] = fields_record,
     [INCIDENT_TRIGGERED][MOVE_HEARD] = ignored,
     [INCIDENT_TRIGGERED][MOVE_REPOLICY] = repolicy,
     [INCIDENT_TRIGGERED][MOVE_ACCEPTED] = hear_accepted,
@@ -530,7 +516,7 @@ static transition *const transitions[INCIDENT_STATE_COUNT][MOVE_KIND_COUNT] = {
     [INCIDENT_ACKNOWLEDGED][MOVE_ESCALATE] = escalate_acked,
     [INCIDENT_ACKNOWLEDGED][MOVE_PASS] = pass_acked,
     [INCIDENT_ACKNOWLEDGED][MOVE_RESOLVE] = resolve_by_person,
-    [INCIDENT_ACKNOWLEDGED][MOVE_FIELD] = record_field,
+    [INCIDENT_ACKNOWLEDGED][MOVE_FIELD] = fields_record,
     [INCIDENT_ACKNOWLEDGED][MOVE_HEARD] = hear_owner,
     [INCIDENT_ACKNOWLEDGED][MOVE_REPOLICY] = repolicy,
     [INCIDENT_ACKNOWLEDGED][MOVE_ACCEPTED] = ignored,
@@ -546,7 +532,7 @@ static transition *const transitions[INCIDENT_STATE_COUNT][MOVE_KIND_COUNT] = {
     [INCIDENT_RESOLVED][MOVE_ESCALATE] = already_resolved,
     [INCIDENT_RESOLVED][MOVE_PASS] = already_resolved,
     [INCIDENT_RESOLVED][MOVE_RESOLVE] = already_resolved,
-    [INCIDENT_RESOLVED][MOVE_FIELD] = record_field,
+    [INCIDENT_RESOLVED][MOVE_FIELD] = fields_record,
     [INCIDENT_RESOLVED][MOVE_HEARD] = ignored,
     [INCIDENT_RESOLVED][MOVE_REPOLICY] = already_resolved,
     [INCIDENT_RESOLVED][MOVE_ACCEPTED] = ignored,

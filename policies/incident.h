@@ -5,7 +5,7 @@
  * Shape:   incident + move + moment -> changed incident, and acts (timeline entries, messages,
  *          cancellations) in order.
  * Units:   *_at_ms engine time, 0 when it has not happened.
- * Owns:    the world owns incidents and their texts. A move may set `owner` and `cause` to text
+ * Owns:    the world owns incidents and their texts. A move may set `owner`, `cause` and `fields` to what
  *          that lives only as long as the moment's arena or the move; the caller replaces it by its
  *          own copy afterwards. Acts live in the moment's arena.
  * Limits:  LADDER_STEPS_MAX steps a policy.
@@ -24,6 +24,7 @@
 #include "policies/rulebook.h"
 
 struct incident;
+struct fields; /* policies/fields.h */
 
 struct alert {
     uint64_t id;
@@ -88,6 +89,7 @@ struct incident {
     const char *source;          /* of the first alert */
     const char *owner;
     const char *cause;
+    const struct fields *fields; /* nearly always NULL: nothing of it */
     struct alert *alerts;
     struct alert *last_alert;
     struct notification *notifications;

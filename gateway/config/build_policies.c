@@ -101,7 +101,8 @@ static void build_step_kind(struct build *build, const struct ini_section *secti
     }
 }
 
-static void build_step(struct build *build, const struct ini_section *section, struct step *step)
+static void build_step(struct build *build, const struct ini_section *section, uint8_t ask_for,
+                       struct step *step)
 {
     struct step_values values = {.when = WHEN_UNACKED};
     section_apply(build, section, SECTION_STEP, &values, NULL, NULL);
@@ -113,6 +114,13 @@ static void build_step(struct build *build, const struct ini_section *section, s
     step->when =
         when == NULL ? (is_page ? WHEN_UNACKED : WHEN_UNRESOLVED) : (enum step_when)values.when;
     step->wait_ms = is_page || section_entry(section, "wait") != NULL ? values.wait_ms : 0;
+    const struct ini_entry *asks = section_entry(section, "ask_for");
+    if (is_page) {
+        step->ask_for = asks != NULL ? needs_build(build, section, &values.ask_for) : ask_for;
+    } else if (asks != NULL) {
+        build_problem(build, section, asks,
+                      "only who is paged acknowledges (want it in a page step)");
+    }
     if (is_page && step->when != WHEN_UNACKED) {
         build_problem(build, section, when, "a page step is always unacked (remove the line)");
     } else if (!is_page && step->when == WHEN_UNACKED) {
@@ -132,7 +140,7 @@ static bool is_step_of(const struct ini_section *section, const char *policy)
 }
 
 static size_t build_sections_of_steps(struct build *build, const struct ini_section *policy,
-                                      struct step steps[LADDER_STEPS_MAX])
+                                      uint8_t ask_for, struct step steps[LADDER_STEPS_MAX])
 {
     size_t count = 0;
     const struct ini_section *section = NULL;
@@ -145,7 +153,7 @@ static size_t build_sections_of_steps(struct build *build, const struct ini_sect
                           count + 1, policy->name, LADDER_STEPS_MAX);
             break;
         }
-        build_step(build, section, &steps[count]);
+        build_step(build, section, ask_for, &steps[count]);
         count++;
     }
     return count;
@@ -164,7 +172,7 @@ static void build_steps(struct build *build, const struct ini_section *section,
                         const struct policy_values *values, struct policy *policy)
 {
     struct step steps[LADDER_STEPS_MAX];
-    size_t count = build_sections_of_steps(build, section, steps);
+    size_t count = build_sections_of_steps(build, section, policy->ask_for, steps);
     const struct ini_entry *page = section_entry(section, "page");
     if (page != NULL && count > 0) {
         build_problem(build, section, page,
@@ -172,6 +180,7 @@ static void build_steps(struct build *build, const struct ini_section *section,
                       section->name);
     } else if (page != NULL) {
         build_inline_step(build, section, &values->page, &steps[0]);
+        steps[0].ask_for = policy->ask_for;
         count = 1;
     } else if (count == 0) {
         build_problem(build, section, NULL, "has no step (want page = WHOM, or a [step %s/NAME])",
@@ -204,6 +213,7 @@ void build_policy(struct build *build, const struct ini_section *section, struct
         build_problem(build, section, section_entry(section, "continue"),
                       "default is the last policy (remove the line)");
     }
+    policy.ask_for = needs_build(build, section, &values.ask_for);
     check_group_by(build, section, &values.group_by);
     build_matches(build, section, &policy);
     targets_build(build, section, "fallback", &values.fallback, TARGETS_FALLBACK, &policy.fallback,

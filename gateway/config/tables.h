@@ -162,6 +162,7 @@ struct policy_values {
     struct option_list fallback;
     int64_t fallback_every_ms;
     struct option_list page;
+    struct option_list ask_for;
     const char *match; /* unused: the lines are read one by one */
 };
 
@@ -170,6 +171,7 @@ struct step_values {
     struct option_list inform;
     int64_t when; /* enum step_when */
     int64_t wait_ms;
+    struct option_list ask_for;
 };
 
 extern const char *const source_formats[];

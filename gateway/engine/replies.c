@@ -9,6 +9,7 @@
 #include "gateway/engine/addressed.h"
 #include "gateway/engine/replies_internal.h"
 #include "policies/answer.h"
+#include "policies/fields.h"
 #include "policies/follow.h"
 #include "policies/reach.h"
 
@@ -207,6 +208,18 @@ static void note_replier(struct saying *saying)
     batch_touch_incident(saying->engine, incident);
 }
 
+/* Whoever acknowledges, or says one of the things asked for, hears what is still missing. */
+static bool gives_something(const struct reply *reply)
+{
+    for (size_t i = 0; i < reply->command_count; i++) {
+        enum verb verb = reply->commands[i].verb;
+        if ((verb >= VERB_ACK && verb <= VERB_LOSS) || verb == VERB_TAKE || verb == VERB_SNOOZE ||
+            verb == VERB_ALL_ACK)
+            return true;
+    }
+    return false;
+}
+
 static void apply_reply(struct saying *saying)
 {
     const struct reply *reply = saying->reply;
@@ -223,6 +236,8 @@ static void apply_reply(struct saying *saying)
                                             .eta_at_ms = saying->eta_at_ms});
     for (size_t i = 0; i < reply->command_count; i++)
         apply_command(saying, &reply->commands[i]);
+    if (gives_something(reply))
+        say(saying, fields_answer(saying->incident, &saying->engine->moment, saying->by));
     if (reply->command_count > 0)
         return;
     move_incident(saying, (struct move){.kind = MOVE_FIELD, .verb = VERB_NONE, .text = reply->raw});

@@ -541,6 +541,18 @@ void rig_say(struct rig *rig, const char *from, uint64_t incident, enum verb ver
     rig_reply(rig, from, incident, &command, 1);
 }
 
+void rig_ask_for(struct rig *rig, size_t policy, uint8_t needs)
+{
+    struct policy *asking = &rig->policies[policy];
+    struct step *steps = arena_alloc_array(&rig->arena, asking->step_count, sizeof(*steps));
+    for (size_t i = 0; i < asking->step_count; i++) {
+        steps[i] = asking->steps[i];
+        steps[i].ask_for = needs;
+    }
+    asking->steps = steps;
+    asking->ask_for = needs;
+}
+
 void rig_reload(struct rig *rig, bool again)
 {
     struct input input = {.kind = INPUT_CONFIG, .actor = "engine"};

@@ -131,6 +131,8 @@ static void random_lives_keep_the_invariants(void **state)
         uint64_t seed = start * 7919;
         struct rig rig;
         rig_init(&rig);
+        rig_ask_for(&rig, 0, (uint8_t)(start % 16));
+        rig_ask_for(&rig, 1, (uint8_t)(start / 2 % 16));
         for (int i = 0; i < STEPS; i++)
             live_on(&rig, &seed);
         come_to_rest(&rig);
