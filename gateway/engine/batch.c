@@ -29,6 +29,7 @@ void batch_begin(struct engine *engine, size_t input_count)
     moment_init(&engine->moment, engine->book, &engine->arena, engine->now_ms,
                 engine->wall_offset_ms);
     engine->moment.marks_or_null = &engine->world.marks;
+    engine->moment.heartbeats_or_null = &engine->world.heartbeats;
 }
 
 void batch_touch_incident(struct engine *engine, struct incident *incident)
