@@ -4,6 +4,7 @@
 
 #include "gateway/base/assert.h"
 #include "gateway/base/json.h"
+#include "policies/backup.h"
 #include "policies/follow.h"
 #include "policies/reach.h"
 
@@ -80,7 +81,9 @@ static const char *asking_step(const struct incident *incident, const char *whom
     if (step != NULL)
         return step;
     int32_t index = ladder->latest >= 0 ? ladder->latest : ladder_first_page(incident->policy);
-    bool has_step = index >= 0 && ladder->latest != LADDER_FALLBACK;
+    /* What is no longer in memory has a policy by name only. */
+    bool has_step = index >= 0 && (size_t)index < ladder_step_count(incident->policy) &&
+                    ladder->latest != LADDER_FALLBACK;
     return has_step ? incident->policy->steps[index].name : "";
 }
 
@@ -168,6 +171,25 @@ static void record_priority(struct incident *incident, const struct move *move,
     fields_expect_less(incident, moment);
 }
 
+/* From which backup: the last good one that is known now. */
+static void state_backup(const struct incident *incident, const struct moment *moment,
+                         struct facts *facts)
+{
+    struct backup backup = backup_find(incident->policy, moment);
+    facts->backup = backup.source;
+    facts->backup_at_ms = backup.at_ms;
+}
+
+/* Who evaluates a loss or restores hears what there is to restore from. */
+static const char *with_backup(const struct incident *incident, const struct moment *moment,
+                               const char *reader)
+{
+    const char *text = backup_text(incident, moment, moment_zone_of(moment, reader));
+    if (text[0] == '\0')
+        return moment->answer;
+    return arena_printf(moment->arena, "%s Last good backup: %s.", moment->answer, text);
+}
+
 void fields_record(struct incident *incident, const struct move *move, struct moment *moment)
 {
     struct fields fields = *fields_of(incident);
@@ -186,9 +208,14 @@ void fields_record(struct incident *incident, const struct move *move, struct mo
     if (move->verb == VERB_LOSS || move->verb == VERB_RESTORED)
         put(incident, fields, moment);
     const char *kind = move->verb == VERB_NONE ? "note" : verb_name(move->verb);
-    moment_note(moment, kind, &(struct facts){.by = move->by}, move->text);
+    struct facts facts = {.by = move->by};
+    if (move->verb == VERB_RESTORED)
+        state_backup(incident, moment, &facts);
+    moment_note(moment, kind, &facts, move->text);
     moment->answer = arena_printf(moment->arena, "#%llu: %s recorded.",
                                   (unsigned long long)incident->number, kind);
+    if (move->verb == VERB_LOSS || move->verb == VERB_RESTORED)
+        moment->answer = with_backup(incident, moment, move->by);
     fields_expect_less(incident, moment);
 }
 

@@ -156,12 +156,15 @@ struct policy {
     size_t fallback_count;
     const struct step *steps;
     size_t step_count;
-    uint8_t ask_for; /* of the fallback too */
+    uint8_t ask_for;           /* of the fallback too */
+    const char *const *backup; /* names of sources; none: all with `backup = yes` */
+    size_t backup_count;
 };
 
 struct source_rule { /* what the engine needs to know of a [source] */
     const char *name;
     int64_t incidents_max; /* open incidents of this source */
+    bool backup;           /* its heartbeats are those of a backup job */
 };
 
 #define CHANNEL_ATTEMPTS_DEFAULT 8

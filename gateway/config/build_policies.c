@@ -64,6 +64,25 @@ static void check_group_by(struct build *build, const struct ini_section *sectio
     }
 }
 
+static void check_backup(struct build *build, const struct ini_section *section,
+                         const struct option_list *names)
+{
+    if (build->config == NULL) {
+        return; /* a policy text stands without sources */
+    }
+    const struct rulebook *book = &build->config->rulebook;
+    const char **known = arena_alloc_array(build->arena, book->source_count + 1, sizeof(*known));
+    for (size_t i = 0; i < book->source_count; i++) {
+        known[i] = book->sources[i].name;
+    }
+    for (size_t i = 0; i < names->count; i++) {
+        if (rulebook_source(book, names->items[i]) == NULL) {
+            build_unknown(build, section, section_entry(section, "backup"), "source",
+                          names->items[i], known, book->source_count);
+        }
+    }
+}
+
 static void check_page_reaches(struct build *build, const struct ini_section *section,
                                const struct ini_entry *entry, const struct step *step)
 {
@@ -199,6 +218,8 @@ void build_policy(struct build *build, const struct ini_section *section, struct
         .goes_on = values.goes_on,
         .group_by = values.group_by.items,
         .group_by_count = values.group_by.count,
+        .backup = values.backup.items,
+        .backup_count = values.backup.count,
         .hold_ms = values.hold_ms,
         .repeat = values.repeat,
         .ack_timeout_ms = values.ack_timeout_ms,
@@ -214,6 +235,7 @@ void build_policy(struct build *build, const struct ini_section *section, struct
                       "default is the last policy (remove the line)");
     }
     policy.ask_for = needs_build(build, section, &values.ask_for);
+    check_backup(build, section, &values.backup);
     check_group_by(build, section, &values.group_by);
     build_matches(build, section, &policy);
     targets_build(build, section, "fallback", &values.fallback, TARGETS_FALLBACK, &policy.fallback,

@@ -28,6 +28,7 @@ static void build_source(struct build *build, const struct ini_section *section,
         .rate_per_minute = values.rate_per_minute,
         .burst = values.burst,
         .incidents_max = values.incidents_max,
+        .backup = values.backup,
     };
     brokers_bind(build, section, values.broker, sources, index);
     for (size_t i = 0; i < index; i++) {
@@ -77,7 +78,8 @@ void build_sources(struct build *build)
         section = document_next(build->document, section, "source");
         build_source(build, section, i, sources);
         rules[i] = (struct source_rule){.name = sources[i].name,
-                                        .incidents_max = sources[i].incidents_max};
+                                        .incidents_max = sources[i].incidents_max,
+                                        .backup = sources[i].backup};
     }
     config->sources = sources;
     config->source_count = count;

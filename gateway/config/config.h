@@ -53,6 +53,7 @@ struct config_source {
     int64_t rate_per_minute; /* events; past it 429 */
     int64_t burst;
     int64_t incidents_max;
+    bool backup;
     const char *broker; /* name of its [mqtt] section; "": none */
     const char *const *topics;
     size_t topic_count;

@@ -74,6 +74,10 @@ void policy_text_write(const struct policy *policy, struct strbuf *out)
     targets_write("fallback", policy->fallback, policy->fallback_count, out);
     duration_write("fallback_every", policy->fallback_every_ms, out);
     needs_write(policy->ask_for, out);
+    for (size_t i = 0; i < policy->backup_count; i++) {
+        strbuf_printf(out, "%s%s", i == 0 ? "backup = " : ", ", policy->backup[i]);
+    }
+    strbuf_add(out, policy->backup_count > 0 ? "\n" : "");
     for (size_t i = 0; i < policy->step_count; i++) {
         step_write(policy, &policy->steps[i], out);
     }

@@ -216,6 +216,8 @@ static const struct option source_options[] = {
      .max = 1000000000, .default_text = "60000", .help = "Events at once above the rate."},
     {.key = "incidents_max", .type = OPTION_INTEGER, AT(source_values, incidents_max), .min = 1,
      .max = 1000000, .default_text = "20000", .help = "Open incidents of this source."},
+    {.key = "backup", .type = OPTION_BOOL, AT(source_values, backup), .default_text = "no",
+     .help = "Whether its heartbeats are those of a backup job: messages state the last good one."},
     {.key = NULL},
 };
 
@@ -268,6 +270,9 @@ static const struct option policy_options[] = {
     {.key = "ask_for", .type = OPTION_LIST, AT(policy_values, ask_for), .min = 1, .max = 4,
      .default_text = "",
      .help = "What an acknowledgement should say: eta, cause, priority, loss. For all its steps."},
+    {.key = "backup", .type = OPTION_LIST, AT(policy_values, backup), .min = 1, .max = 16,
+     .default_text = "",
+     .help = "Sources whose heartbeats are those of its backup jobs; else all with backup = yes."},
     {.key = NULL},
 };
 
@@ -308,13 +313,11 @@ static const struct later source_later[] = {
     {.word = "map", .what = "this version has no mapping programs; it reads the native format"},
     {.word = "expect_every", .what = "this version does not watch heartbeats"},
     {.word = "grace", .what = "this version does not watch heartbeats"},
-    {.word = "backup", .what = "this version does not follow backups"},
     {.word = NULL},
 };
 
 static const struct later policy_later[] = {
     {.word = "flap", .what = "this version has no flap damping"},
-    {.word = "backup", .what = "this version does not follow backups"},
     {.word = "inform", .what = "an inform step needs a [step POLICY/NAME] of its own"},
     {.word = "wait", .what = "a step with a wait needs a [step POLICY/NAME] of its own"},
     {.word = NULL},

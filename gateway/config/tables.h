@@ -141,6 +141,7 @@ struct source_values {
     int64_t rate_per_minute;
     int64_t burst;
     int64_t incidents_max;
+    bool backup;
 };
 
 struct token_values {
@@ -163,6 +164,7 @@ struct policy_values {
     int64_t fallback_every_ms;
     struct option_list page;
     struct option_list ask_for;
+    struct option_list backup;
     const char *match; /* unused: the lines are read one by one */
 };
 
