@@ -90,6 +90,13 @@ static void impossible(struct incident *incident, const struct move *move, struc
     ASSERT(incident == NULL); /* a move that this state cannot meet: always a bug */
 }
 
+static void note_linked(const struct incident *incident, struct moment *moment)
+{
+    if (incident->linked != 0)
+        moment_notef(moment, "linked", &(struct facts){.follows = (int64_t)incident->linked},
+                     "the same alert was last part of #%llu", (unsigned long long)incident->linked);
+}
+
 /* Also a reopening: everything starts over but the climb number and the history. */
 static void open_incident(struct incident *incident, const struct move *move, struct moment *moment)
 {
@@ -109,9 +116,8 @@ static void open_incident(struct incident *incident, const struct move *move, st
     struct facts facts = {.state = policy->hold_ms > 0 ? "held" : "", .policy = policy->name};
     moment_notef(moment, again ? "reopened" : "opened", &facts, "%s by policy %s: %s",
                  again ? "reopened" : "opened", policy->name, incident_title(incident));
-    if (!again && incident->linked != 0)
-        moment_notef(moment, "linked", &(struct facts){.follows = (int64_t)incident->linked},
-                     "the same alert was last part of #%llu", (unsigned long long)incident->linked);
+    if (!again)
+        note_linked(incident, moment);
 }
 
 static void add_alert(struct incident *incident, const struct move *move, struct moment *moment)
@@ -293,6 +299,19 @@ static void renew(struct incident *incident, const struct move *move, struct mom
     moment->answer = answer_owner(incident, moment, move->by);
 }
 
+/* One move, so that nobody is paged in between. */
+static void open_reported(struct incident *incident, const struct move *move, struct moment *moment)
+{
+    const struct policy *policy = incident->policy;
+    ladder_open(&incident->ladder, policy, moment->now_ms + policy->hold_ms);
+    moment_notef(moment, "opened", &(struct facts){.policy = policy->name, .by = move->by},
+                 "%s reports, by policy %s: %s", move->by, policy->name, incident_title(incident));
+    note_linked(incident, moment);
+    acknowledge(incident, move, moment);
+    if (move->any_severity)
+        incident->ladder.acked_severity = SEVERITY_CRITICAL;
+}
+
 static void acknowledge_again(struct incident *incident, const struct move *move,
                               struct moment *moment)
 {
@@ -376,31 +395,6 @@ static void escalate_acked(struct incident *incident, const struct move *move,
     advance(incident, move, moment);
 }
 
-/* The people of the latest paging are counted in the order of their notifications; each has one bit
- * of `passed`. */
-static bool everybody_passed(struct incident *incident, const char *by)
-{
-    enum { PEOPLE_MAX = 64 };
-    const char *people[PEOPLE_MAX];
-    size_t count = 0;
-    for (const struct notification *n = incident->notifications; n != NULL; n = n->next) {
-        if (!reach_is_latest(incident, n))
-            continue;
-        size_t i = 0;
-        while (i < count && !text_equal(people[i], n->contact))
-            i++;
-        if (i == count && count < PEOPLE_MAX)
-            people[count++] = n->contact;
-    }
-    uint64_t all = 0;
-    for (size_t i = 0; i < count; i++) {
-        all |= UINT64_C(1) << i;
-        if (text_equal(people[i], by))
-            incident->ladder.passed |= UINT64_C(1) << i;
-    }
-    return (incident->ladder.passed & all) == all;
-}
-
 static void pass(struct incident *incident, const struct move *move, struct moment *moment)
 {
     if (answers_overtaken(incident, move)) {
@@ -415,7 +409,7 @@ static void pass(struct incident *incident, const struct move *move, struct mome
     }
     moment->answer =
         arena_printf(moment->arena, "#%llu: noted, others have been paged.", number_of(incident));
-    if (everybody_passed(incident, move->by))
+    if (reach_everybody_passed(incident, move->by))
         advance(incident, move, moment);
 }
 
@@ -475,6 +469,7 @@ static void hear_failed(struct incident *incident, const struct move *move, stru
 /* The whole behaviour on one page; an empty cell fails test_incident.c. */
 static transition *const transitions[INCIDENT_STATE_COUNT][MOVE_KIND_COUNT] = {
     [INCIDENT_HELD][MOVE_OPEN] = open_incident,
+    [INCIDENT_HELD][MOVE_REPORT] = open_reported,
     [INCIDENT_HELD][MOVE_FIRE] = add_alert,
     [INCIDENT_HELD][MOVE_RISE] = note_severity,
     [INCIDENT_HELD][MOVE_CLEAR] = clear_held,
@@ -491,6 +486,7 @@ static transition *const transitions[INCIDENT_STATE_COUNT][MOVE_KIND_COUNT] = {
     [INCIDENT_HELD][MOVE_FAILED] = ignored,
 
     [INCIDENT_TRIGGERED][MOVE_OPEN] = impossible,
+    [INCIDENT_TRIGGERED][MOVE_REPORT] = impossible,
     [INCIDENT_TRIGGERED][MOVE_FIRE] = add_alert,
     [INCIDENT_TRIGGERED][MOVE_RISE] = note_severity,
     [INCIDENT_TRIGGERED][MOVE_CLEAR] = clear,
@@ -507,6 +503,7 @@ static transition *const transitions[INCIDENT_STATE_COUNT][MOVE_KIND_COUNT] = {
     [INCIDENT_TRIGGERED][MOVE_FAILED] = hear_failed,
 
     [INCIDENT_ACKNOWLEDGED][MOVE_OPEN] = impossible,
+    [INCIDENT_ACKNOWLEDGED][MOVE_REPORT] = impossible,
     [INCIDENT_ACKNOWLEDGED][MOVE_FIRE] = add_alert,
     [INCIDENT_ACKNOWLEDGED][MOVE_RISE] = page_owner,
     [INCIDENT_ACKNOWLEDGED][MOVE_CLEAR] = clear,
@@ -523,6 +520,7 @@ static transition *const transitions[INCIDENT_STATE_COUNT][MOVE_KIND_COUNT] = {
     [INCIDENT_ACKNOWLEDGED][MOVE_FAILED] = ignored,
 
     [INCIDENT_RESOLVED][MOVE_OPEN] = open_incident,
+    [INCIDENT_RESOLVED][MOVE_REPORT] = impossible,
     [INCIDENT_RESOLVED][MOVE_FIRE] = impossible,
     [INCIDENT_RESOLVED][MOVE_RISE] = ignored,
     [INCIDENT_RESOLVED][MOVE_CLEAR] = ignored,

@@ -129,13 +129,14 @@ int incident_default_priority(enum severity severity);
 
 /* What can happen to an incident: the columns of the table. */
 enum move_kind {
-    MOVE_OPEN,  /* its first alert fires; also after `reopen` */
-    MOVE_FIRE,  /* a further alert, or one of its own again; a repeated one only counts and is no
+    MOVE_OPEN,   /* its first alert fires; also after `reopen` */
+    MOVE_REPORT, /* opened by somebody who knows of it before any alert, and has it */
+    MOVE_FIRE,   /* a further alert, or one of its own again; a repeated one only counts and is no
                    move */
-    MOVE_RISE,  /* the severity rose */
-    MOVE_CLEAR, /* its last firing alert resolved */
-    MOVE_TIME,  /* something may be due */
-    MOVE_ACK,   /* ack, known, eta, snooze; an `acknowledge` event */
+    MOVE_RISE,   /* the severity rose */
+    MOVE_CLEAR,  /* its last firing alert resolved */
+    MOVE_TIME,   /* something may be due */
+    MOVE_ACK,    /* ack, known, eta, snooze; an `acknowledge` event */
     MOVE_TAKE,
     MOVE_ESCALATE,
     MOVE_PASS,
@@ -155,6 +156,7 @@ struct move {
     const char *by; /* contact, "source NAME" or user: the owner if it acknowledges */
     bool by_source;
     bool known;
+    bool any_severity; /* MOVE_REPORT: no alert is worse than what was reported */
     int64_t eta_at_ms; /* 0: none given */
     enum verb verb;    /* MOVE_FIELD: which */
     const char *text;

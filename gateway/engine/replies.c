@@ -220,17 +220,19 @@ static bool gives_something(const struct reply *reply)
     return false;
 }
 
-static void apply_reply(struct saying *saying)
+void replies_apply(struct saying *saying)
 {
     const struct reply *reply = saying->reply;
+    note_replier(saying);
     move_incident(saying, (struct move){.kind = MOVE_HEARD});
     replies_gather(saying);
     /* Taking over comes first: the new owner may promise. Where nobody has it, it is an ack. */
     if (saying->takes && (!saying->acks || saying->incident->state == INCIDENT_ACKNOWLEDGED))
         move_incident(saying, (struct move){.kind = MOVE_TAKE});
-    if (saying->acks)
+    bool acks = saying->acks && !saying->has_reported;
+    if (acks)
         saying->text = ""; /* its answer says it all */
-    if (saying->acks)
+    if (acks)
         move_incident(saying, (struct move){.kind = MOVE_ACK,
                                             .known = saying->known,
                                             .eta_at_ms = saying->eta_at_ms});
@@ -503,8 +505,7 @@ static void take(struct saying *saying, struct answer *out_answer)
     }
     if (saying->answers != NULL && saying->answers->incident != saying->incident)
         saying->answers = NULL;
-    note_replier(saying);
-    apply_reply(saying);
+    replies_apply(saying);
     replies_answer_by_message(saying);
     *out_answer = (struct answer){.status = saying->refused ? ANSWER_REFUSED : ANSWER_DONE,
                                   .incident = number,
@@ -519,6 +520,10 @@ void replies_take(struct engine *engine, const struct input *input, struct answe
                             .reply = reply,
                             .by = reply->from[0] != '\0' ? reply->from : input->actor,
                             .text = ""};
+    if (input->kind != INPUT_REPLY && reply->report_or_null != NULL) {
+        reports_take(engine, input, saying.by, out_answer);
+        return;
+    }
     if (input->kind != INPUT_REPLY) {
         take(&saying, out_answer);
         return;

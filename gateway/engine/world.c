@@ -257,6 +257,17 @@ void world_drop_notification(struct world *world, struct notification *notificat
     forget_notification(world, notification);
 }
 
+void world_set_source(struct world *world, struct incident *incident, const char *source)
+{
+    if (incident_is_open(incident)) {
+        count_of(world, incident->source)->open_count--;
+        count_of(world, source)->open_count++;
+    }
+    const char *before = incident->source;
+    incident->source = names_keep(&world->names, source);
+    names_drop(&world->names, before);
+}
+
 void world_set_owner(struct world *world, struct incident *incident, const char *owner)
 {
     incident->owner = names_keep(&world->names, owner);

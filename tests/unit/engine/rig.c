@@ -578,6 +578,27 @@ void rig_command(struct rig *rig, uint64_t incident, enum verb verb)
         rig_settle(rig);
 }
 
+void rig_report(struct rig *rig, const char *from, const char *report, int64_t eta_ms)
+{
+    bool is_contact = rulebook_contact(rig->current, from) != NULL;
+    struct input input = {.kind = INPUT_COMMAND,
+                          .actor = is_contact ? "contact" : "user root",
+                          .ticket = &the_ticket};
+    input.u.reply = (struct reply){.from = is_contact ? from : "",
+                                   .via = "cli",
+                                   .raw = "",
+                                   .report_or_null = report,
+                                   .command_count = eta_ms != 0 ? 2 : 1};
+    input.u.reply.commands[0] =
+        (struct reply_command){.verb = VERB_KNOWN, .text = "", .clock_minute = -1};
+    input.u.reply.commands[1] = (struct reply_command){
+        .verb = VERB_ETA, .text = "", .duration_ms = eta_ms, .clock_minute = -1};
+    number_input(rig, &input);
+    rig_apply(rig, &input, 1);
+    if (rig->verdict == STORE_COMMITTED)
+        rig_settle(rig);
+}
+
 void rig_receipt(struct rig *rig, uint64_t notification, bool delivered)
 {
     struct input input = {.kind = INPUT_RECEIPT,

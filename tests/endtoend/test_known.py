@@ -1,0 +1,41 @@
+"""Somebody knows before any monitor does: the incident is open and theirs, and alerts join it without a page."""
+
+from configs import EVENT, READ_TOKEN, TOKEN, ladder
+from daemon import wait_for
+
+WRITE_TOKEN = "writer-token-0123456789abcdef0"
+WRITER = f"\n[token writer]\nsecret = {WRITE_TOKEN}\naccess = write\n"
+
+
+def test_known_first(daemon):
+    d = daemon(ladder("30s")).start()
+    told = d.escalate("known", "Checkout is down", "--as", "ann", "--eta", "45m", "--cause", "db failover",
+                      "--priority", "1", "service=storefront")
+    assert "#1 is yours until" in told.stdout and "cause recorded" in told.stdout, told
+    incident = d.incident(1)
+    assert (incident["state"], incident["owner"], incident["known"]) == ("acknowledged", "ann", True)
+    assert (incident["priority"], incident["cause"], incident["title"]) == ("p1", "db failover", "Checkout is down")
+    assert d.send(EVENT, TOKEN).json["results"][0]["incident"] == 1
+    d.kill()
+    d.start()
+    assert d.escalate("ack", "1", "--as", "ann", "--loss", "two orders", "--restored", "the dump of 01:00").returncode == 0
+    shown = d.incident(1)
+    assert (shown["loss"], shown["restored"]) == ("two orders", "the dump of 01:00")
+    assert shown["restored_at"] is not None
+    assert "two orders" in d.escalate("show", "1").stdout
+    assert d.send({"action": "resolve", "key": EVENT["key"]}, TOKEN).status == 202
+    wait_for(lambda: d.incident(1)["state"] == "resolved", "the end with its last alert")
+    assert not [row for row in d.incident(1)["notifications"] if row["kind"] == "page"]
+
+
+def test_over_the_network(daemon):
+    d = daemon(ladder("30s") + WRITER).start()
+    body = {"summary": "Checkout is down", "labels": {"service": "storefront"}}
+    assert d.request("POST", "/v1/incidents", body, token=READ_TOKEN).status == 403
+    for bad, why in (({}, "summary"), ({"summary": "x", "source": "nobody"}, "nobody"), ({"summary": "x", "oh": 1}, "oh"),
+                     ({"summary": "x", "labels": {"a b": "c"}}, "a b"), ({"summary": "x", "as": "nobody"}, "nobody"), ([], "array")):
+        answer = d.request("POST", "/v1/incidents", bad, token=WRITE_TOKEN)
+        assert answer.status == 400 and why in answer.body.decode(), (bad, answer)
+    done = d.request("POST", "/v1/incidents", body, token=WRITE_TOKEN)
+    assert done.status == 200 and done.json["incident"] == 1, done
+    assert d.incident(1)["owner"].startswith("token ")
