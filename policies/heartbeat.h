@@ -22,6 +22,25 @@ struct heartbeat {
     bool is_dirty; /* changed in this batch */
 };
 
+/* A new one: expected from now on. */
+struct heartbeat_row heartbeat_expected(const char *source, const char *key, int64_t now_ms);
+
+enum heartbeat_news { HEARTBEAT_NO_NEWS, HEARTBEAT_IS_WELL, HEARTBEAT_IS_NOT_WELL };
+/* Takes what was heard into the row, and says what follows for its alert. Not HEARTBEAT_FORGET. */
+enum heartbeat_news heartbeat_hear(struct heartbeat_row *row, enum heartbeat_signal signal,
+                                   const char *run, int32_t exit_status, int64_t now_ms);
+/* When its silence is too long; INT64_MAX while nothing is expected of it. */
+int64_t heartbeat_due_ms(const struct heartbeat_row *row, const struct source_rule *rule);
+/* It has come to that: once now, and again after each further interval of silence. */
+void heartbeat_miss(struct heartbeat_row *row, int64_t now_ms);
+
+/* A daemon that is away for no longer than this has lost nothing: senders try again. */
+#define HEARTBEAT_GAP_MS 30000
+/* Nobody listened from lost_from_ms to now: what may have gone unheard meanwhile gets one full interval from now. True:
+ * the row has changed. */
+bool heartbeat_excuse(struct heartbeat_row *row, const struct source_rule *rule,
+                      int64_t lost_from_ms, int64_t now_ms);
+
 struct heartbeats {
     struct pairs rows; /* (source, key) -> struct heartbeat */
 };

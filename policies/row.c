@@ -15,6 +15,7 @@ static const char *const disposition_names[DISPOSITION_COUNT] = {
     [DISPOSITION_CHANGE] = "change",
     [DISPOSITION_REPLAYED] = "replayed",
     [DISPOSITION_OVERFLOW] = "overflow",
+    [DISPOSITION_REFUSED] = "refused",
 };
 
 static const char *const incident_states[INCIDENT_STATE_COUNT] = {

@@ -28,6 +28,7 @@ enum disposition {
     DISPOSITION_CHANGE,
     DISPOSITION_REPLAYED, /* a retained message shown again, and no news */
     DISPOSITION_OVERFLOW, /* went into the paging overflow incident of its source */
+    DISPOSITION_REFUSED,  /* a heartbeat with a key too many */
     DISPOSITION_COUNT,
 };
 const char *disposition_name(enum disposition disposition);
@@ -241,7 +242,7 @@ enum heartbeat_state {
 const char *heartbeat_state_name(enum heartbeat_state state);
 int heartbeat_state_parse(const char *name, enum heartbeat_state *out_state);
 
-#define HEARTBEAT_RUN_BYTES 65
+#define HEARTBEAT_RUN_BYTES (EVENT_RUN_BYTES_MAX + 1)
 
 struct heartbeat_row {
     const char *source;

@@ -23,6 +23,7 @@ enum scenario_kind {
     SCENARIO_KNOWN,   /* `escalate known`: what somebody knows before any alert */
     SCENARIO_COMMAND, /* as over the API: names its incident */
     SCENARIO_CONFIG,  /* another configuration from here on, as a reload */
+    SCENARIO_RESTART, /* the daemon is away for a while */
     SCENARIO_END,
 };
 
@@ -39,6 +40,7 @@ struct scenario_line {
     uint64_t incident;
     const char *to; /* delivery */
     enum outcome outcome;
+    int64_t down_ms; /* restart */
     int64_t
         until_ms; /* 0: the latest message, or else the next; otherwise all that start before it */
 };

@@ -76,7 +76,12 @@ static void check_backup(struct build *build, const struct ini_section *section,
         known[i] = book->sources[i].name;
     }
     for (size_t i = 0; i < names->count; i++) {
-        if (rulebook_source(book, names->items[i]) == NULL) {
+        const struct source_rule *rule = rulebook_source(book, names->items[i]);
+        if (rule != NULL && rule->expect_every_ms == 0) {
+            build_problem(build, section, section_entry(section, "backup"),
+                          "no heartbeats are expected of %s (want expect_every in [source %s])",
+                          rule->name, rule->name);
+        } else if (rule == NULL) {
             build_unknown(build, section, section_entry(section, "backup"), "source",
                           names->items[i], known, book->source_count);
         }

@@ -48,6 +48,7 @@ int engine_create(const struct engine_options *options, int64_t now_ms, struct e
         engine_destroy(engine);
         return -1;
     }
+    engine->lost_from_ms = engine->meta.engine_time_ms;
     *out_engine = engine;
     return 0;
 }
@@ -85,6 +86,9 @@ static void run_timer(struct engine *engine, const struct heap_entry *entry)
     case TIMER_EXPIRY:
         attempts_due(engine, entry);
         break;
+    case TIMER_HEARTBEATS:
+        heartbeats_due(engine, entry);
+        break;
     }
 }
 
@@ -104,6 +108,7 @@ static void take_config(struct engine *engine, const struct input *input)
     engine->book = input->u.rulebook;
     engine->moment.book = engine->book;
     attempts_drop_channels(engine);
+    heartbeats_settle(engine);
 }
 
 static void take_clock(struct engine *engine, const struct input *input)
@@ -190,6 +195,8 @@ static void undo(struct engine *engine, enum store_verdict verdict)
 {
     struct err ignored;
     engine->is_loaded = false;
+    if (engine->lost_from_ms == INT64_MAX)
+        engine->lost_from_ms = engine->now_ms;
     if (verdict == STORE_LEASE_LOST || verdict == STORE_BROKEN)
         return;
     (void)load(engine, &ignored); /* while the store does not answer, each step tries again */
@@ -227,6 +234,8 @@ static enum store_verdict commit(struct engine *engine, const struct effects *ef
 static void apply(struct engine *engine, struct input *const *inputs, size_t count)
 {
     attempts_orphans(engine);
+    if (engine->lost_from_ms != INT64_MAX)
+        heartbeats_resume(engine);
     run_timers(engine);
     for (size_t i = 0; i < count; i++) {
         struct answer answer = take_input(engine, inputs[i]);
@@ -263,6 +272,7 @@ enum store_verdict engine_step(struct engine *engine, struct input *const *input
         undo(engine, verdict);
         return verdict;
     }
+    engine->lost_from_ms = INT64_MAX;
     offers_settle(engine);
     offers_make(engine);
     sweep(engine);
@@ -274,9 +284,30 @@ enum store_verdict engine_step(struct engine *engine, struct input *const *input
     return STORE_COMMITTED;
 }
 
+enum store_verdict engine_rest(struct engine *engine, int64_t now_ms, struct err *err)
+{
+    if (!engine->is_loaded || engine->world.heartbeats.rows.count == 0)
+        return STORE_COMMITTED;
+    engine->now_ms = now_ms > engine->now_ms ? now_ms : engine->now_ms;
+    batch_begin(engine, 0);
+    return commit(engine, &engine->batch.head, err);
+}
+
+void engine_was_away(struct engine *engine, int64_t from_ms)
+{
+    if (from_ms < engine->lost_from_ms)
+        engine->lost_from_ms = from_ms;
+}
+
+const struct heartbeats *engine_heartbeats(const struct engine *engine)
+{
+    return &engine->world.heartbeats;
+}
+
 int64_t engine_next_due_ms(const struct engine *engine)
 {
-    if (!engine->is_loaded || engine->orphan_count > 0)
+    bool resumes = engine->lost_from_ms != INT64_MAX;
+    if (!engine->is_loaded || engine->orphan_count > 0 || resumes)
         return engine->now_ms;
     int64_t offers_ms = offers_next_ms(engine);
     const struct heap_entry *top = heap_top(&engine->timers);

@@ -388,12 +388,21 @@ static size_t take_shared(struct engine_thread *t, struct input **inputs, size_t
     return shared_inbox_take(t->shared, inputs, room, clock_mono_ms());
 }
 
+static void rest(struct engine_thread *t)
+{
+    struct err err = {0};
+    if (engine_rest(t->engine, clock_engine_ms(t->options.clock), &err) != STORE_COMMITTED)
+        log_line(LOG_WARNING, "the time of the stop could not be recorded", "error", err.text,
+                 NULL);
+}
+
 static void *run(void *self)
 {
     struct engine_thread *t = self;
     struct input *inputs[HELD_MAX + ENGINE_BATCH_MAX + 1];
     if (t->engine == NULL && !stand_by(t))
         return NULL;
+    int64_t turned_at_ms = clock_engine_ms(t->options.clock);
     for (;;) {
         bool stopping = atomic_load(&t->stopping);
         int64_t now_ms = clock_engine_ms(t->options.clock);
@@ -421,10 +430,15 @@ static void *run(void *self)
             metric_observe_ns(t->metrics.timer_lag_seconds, (now_ms - due_ms) * 1000000);
         if (t->options.on_beat != NULL)
             t->options.on_beat(t->options.self);
+        if (now_ms - turned_at_ms > HEARTBEAT_GAP_MS)
+            engine_was_away(t->engine, turned_at_ms);
+        turned_at_ms = now_ms;
         if (!step(t, inputs, count, now_ms))
             return NULL;
-        if (taken == 0 && stopping)
+        if (taken == 0 && stopping) {
+            rest(t);
             return NULL;
+        }
         if (taken > 0)
             t->input_at_mono_ms = clock_mono_ms();
         housekeep(t, now_ms);

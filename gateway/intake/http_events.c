@@ -231,11 +231,7 @@ static void add_result(struct strbuf *body, const struct batch *batch, size_t in
     uint64_t incident = batch_incident(batch, index);
     char id[ID_TEXT_BYTES];
     char derived[EVENT_DERIVED_KEY_BYTES];
-    const char *key = event->key;
-    if (key[0] == '\0') {
-        event_derive_key(event->labels, event->label_count, derived);
-        key = derived;
-    }
+    const char *key = event_identity(event, derived);
     strbuf_add(body, index > 0 ? ",{\"key\":" : "{\"key\":");
     strbuf_add_json_string(body, key);
     strbuf_add(body, ",\"id\":\"");

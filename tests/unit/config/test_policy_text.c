@@ -10,11 +10,11 @@
 #include "gateway/config/build.h"
 #include "tests/unit/config/folder.h"
 
-static const char people[] =
-    "[channel sms]\nplugin = file\n[channel email]\nplugin = file\n"
-    "[contact ann]\nsms = 1\n[contact bob]\nsms = 2\n"
-    "[team crew]\nmembers = ann, bob\n[schedule lead]\nmembers = ann\n"
-    "[audience shop]\naddresses = a@example.com\n[source nightly]\n[source weekly]\n";
+static const char people[] = "[channel sms]\nplugin = file\n[channel email]\nplugin = file\n"
+                             "[contact ann]\nsms = 1\n[contact bob]\nsms = 2\n"
+                             "[team crew]\nmembers = ann, bob\n[schedule lead]\nmembers = ann\n"
+                             "[audience shop]\naddresses = a@example.com\n[source "
+                             "nightly]\nexpect_every = 24h\n[source weekly]\nexpect_every = 7d\n";
 
 static const char policies[] =
     "[policy default]\npage = ann\n"
