@@ -86,9 +86,10 @@ static void print_end(struct simulation *s, struct json_out *out)
 static bool is_ladder_fact(const char *kind)
 {
     static const char *const kinds[] = {
-        "eta-missed", "eta-slipped", "ack-timeout",          "no-answer", "nobody",
-        "unreached",  "exhausted",   "fallback-unreachable", "climb",     "reopened",
-        "cleared",    "linked",      "cleared-in-hold",      "repolicy",  "missing"};
+        "eta-missed",      "eta-slipped", "ack-timeout", "no-answer",
+        "nobody",          "unreached",   "exhausted",   "fallback-unreachable",
+        "climb",           "reopened",    "cleared",     "linked",
+        "cleared-in-hold", "repolicy",    "missing",     "restored"};
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         if (strcmp(kinds[i], kind) == 0)
             return true;
@@ -117,8 +118,8 @@ static void print_timeline(struct simulation *s, const struct timeline_row *row)
             add_fact(&out, facts, "state");
         else
             json_add_string(&out, "timeline", row->kind);
-        static const char *const keys[] = {"policy", "step",    "by",     "eta",
-                                           "slips",  "follows", "missing"};
+        static const char *const keys[] = {"policy",  "step",    "by",     "eta",      "slips",
+                                           "follows", "missing", "backup", "backup_at"};
         for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
             add_fact(&out, facts, keys[i]);
         print_end(s, &out);

@@ -173,6 +173,29 @@ static void an_outage_asks_once(void **state)
     assert_string_equal(rig_log(rig), "");
 }
 
+/* Answers about what was lost name what there is to restore from. */
+static void answers_state_the_last_good_backup(void **state)
+{
+    struct rig *rig = *state;
+    rig->sources[0].backup = true;
+    rig->sources[0].expect_every_ms = 86400000;
+    rig->sources[0].keys_max = 10;
+    rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_ERROR, "crew");
+    say_text(rig, "ann", VERB_LOSS, "two orders");
+    assert_non_null(
+        strstr(strbuf_text(&rig->answer), "Last good backup: no backup known (monitor)."));
+    rig_event(rig, EVENT_HEARTBEAT, "db1", SEVERITY_INFO, "");
+    rig_say(rig, "ann", 1, VERB_STATUS);
+    assert_non_null(
+        strstr(strbuf_text(&rig->answer),
+               "Last good backup: Sun 2026-03-01 02:00 (UTC), 0m before it began (monitor "
+               "db1)."));
+    rig_say(rig, "ann", 1, VERB_ACK);
+    rig_say(rig, "ann", 1, VERB_STATUS);
+    assert_non_null(strstr(strbuf_text(&rig->answer), "#1 is yours until"));
+    assert_non_null(strstr(strbuf_text(&rig->answer), "Last good backup: Sun"));
+}
+
 static void a_priority_set_stays(void **state)
 {
     struct rig *rig = *state;
@@ -206,6 +229,7 @@ int main(void)
         cmocka_unit_test(what_nobody_wrote_is_refused),
         cmocka_unit_test_setup_teardown(an_outage_past_the_end_asks_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(an_outage_asks_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(answers_state_the_last_good_backup, setup, teardown),
         cmocka_unit_test_setup_teardown(a_priority_set_stays, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
