@@ -75,7 +75,10 @@ static const char *asking_step(const struct incident *incident, const char *whom
     const struct ladder *ladder = &incident->ladder;
     const char *step = NULL;
     for (const struct notification *n = incident->notifications; n != NULL; n = n->next) {
-        if (n->kind == KIND_PAGE && n->climb >= ladder->first_climb && text_equal(n->contact, whom))
+        /* A page about a higher severity is no step's: it carries the name of the message it follows. */
+        bool is_asking = n->repetition == 0 || text_equal(n->step, "fallback");
+        if (n->kind == KIND_PAGE && is_asking && n->climb >= ladder->first_climb &&
+            text_equal(n->contact, whom))
             step = n->step;
     }
     if (step != NULL)

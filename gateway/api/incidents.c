@@ -216,7 +216,6 @@ static int read_detail(struct store_reader *reader, uint64_t number, struct aren
 static void read_incident(struct api *api, struct store_reader *reader,
                           struct http_request *request)
 {
-    (void)api; /* the store has it all */
     struct err err = {0};
     struct incident_detail detail = {0};
     if (read_detail(reader, http_path_number(request), http_arena(request), &detail, &err) != 0) {
@@ -229,6 +228,11 @@ static void read_incident(struct api *api, struct store_reader *reader,
     json_out_begin(&out, &text);
     json_add_object_begin(&out, NULL);
     write_incident(&out, &detail.incident, http_arena(request));
+    if (api_write_backup(api, reader, &detail.incident, http_arena(request), &out, &err) != 0) {
+        strbuf_clear(&text);
+        api_error_of(request, &err);
+        return;
+    }
     json_add_array_begin(&out, "alerts");
     for (size_t i = 0; i < detail.alert_count; i++)
         write_alert(&out, &detail.alerts[i]);

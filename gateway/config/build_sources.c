@@ -95,6 +95,8 @@ static void build_source(struct build *build, const struct ini_section *section,
         .incidents_max = values.incidents_max,
     };
     rules[index] = heartbeat_rule(build, section, &values);
+    sources[index].is_pings = rules[index].is_pings;
+    sources[index].is_watched = rules[index].expect_every_ms > 0;
     rules[index].name = sources[index].name;
     rules[index].incidents_max = sources[index].incidents_max;
     rules[index].backup = values.backup;

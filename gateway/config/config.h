@@ -51,6 +51,8 @@ struct config_source {
     const char *name;
     const char *format;      /* "native" or "heartbeat" */
     struct secret token;     /* count 0: none, the source takes nothing over the network */
+    bool is_watched;         /* heartbeats are expected of it */
+    bool is_pings;           /* format = heartbeat */
     int64_t rate_per_minute; /* events; past it 429 */
     int64_t burst;
     int64_t incidents_max;

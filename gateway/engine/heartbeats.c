@@ -339,6 +339,8 @@ struct verdict heartbeats_take(struct engine *engine, const struct input *input,
             return refuse(engine, out_answer, ANSWER_REFUSED,
                           "the configuration expects it (take it out of `expect` first):", key,
                           event->source);
+        out_answer->text =
+            arena_printf(&engine->arena, "'%s' of %s is forgotten", key, event->source);
         return forget(engine, input, heartbeat);
     }
     if (rule == NULL)

@@ -191,7 +191,7 @@ static void apply_command(struct saying *saying, const struct reply_command *com
 }
 
 /* Whoever replies belongs to `everyone` from then on; who has been told of it does already. */
-static void note_replier(struct saying *saying)
+void replies_note_replier(struct saying *saying)
 {
     struct incident *incident = saying->incident;
     if (rulebook_contact(saying->engine->book, saying->by) == NULL)
@@ -223,7 +223,7 @@ static bool gives_something(const struct reply *reply)
 void replies_apply(struct saying *saying)
 {
     const struct reply *reply = saying->reply;
-    note_replier(saying);
+    replies_note_replier(saying);
     move_incident(saying, (struct move){.kind = MOVE_HEARD});
     replies_gather(saying);
     /* Taking over comes first: the new owner may promise. Where nobody has it, it is an ack. */

@@ -31,6 +31,8 @@ struct saying {
 
 /* All that acknowledges in one message is one acknowledgement. */
 void replies_gather(struct saying *saying);
+/* Whoever says something belongs to `everyone` from then on. */
+void replies_note_replier(struct saying *saying);
 /* What was said about `incident`: everything but finding it. */
 void replies_apply(struct saying *saying);
 void replies_note_unheard(struct saying *saying, uint64_t number);

@@ -88,6 +88,7 @@ static void apply_to(struct reporting *reporting, const struct policy *policy)
                             .incident = world_group(&engine->world, policy->name, group_key),
                             .text = ""};
     if (saying.incident != NULL) {
+        replies_note_replier(&saying);
         join_known(&saying, reporting->report->event.summary);
     } else if (engine->world.open_count >= (uint64_t)engine->book->incidents_max) {
         reporting->refused = true;
@@ -95,6 +96,7 @@ static void apply_to(struct reporting *reporting, const struct policy *policy)
         return;
     } else {
         saying.incident = open_reported(reporting, policy, group_key);
+        replies_note_replier(&saying);
         replies_gather(&saying);
         open_known(&saying, reporting->report);
     }

@@ -39,3 +39,24 @@ def test_over_the_network(daemon):
     done = d.request("POST", "/v1/incidents", body, token=WRITE_TOKEN)
     assert done.status == 200 and done.json["incident"] == 1, done
     assert d.incident(1)["owner"].startswith("token ")
+
+
+def test_the_last_good_backup_is_shown(daemon):
+    """In the API, on the command line, in the answers and in the message itself; also after a restart."""
+    job = "\n[source nightly]\nexpect_every = 24h\nbackup = yes\ntoken = nightly-token-0123456789abcdef\n"
+    d = daemon(ladder("30s") + job).start()
+    number = d.send(EVENT, TOKEN).json["results"][0]["incident"]
+    shown = d.incident(number)["backup"]
+    assert (shown["at"], shown["silent"]) == (None, "nightly") and "no backup known" in shown["text"]
+    page = wait_for(lambda: d.messages("sms"), "the page")[0]
+    assert "no backup known (nightly)" in page
+    assert d.send({"action": "heartbeat", "key": "db1"}, "nightly-token-0123456789abcdef").status == 202
+    d.kill()
+    d.start()
+    shown = d.incident(number)["backup"]
+    assert (shown["source"], shown["key"], shown["stale"], shown["silent"]) == ("nightly", "db1", False, "")
+    assert "nightly db1" in d.escalate("show", str(number)).stdout
+    told = d.escalate("ack", str(number), "--as", "ann", "--restored", "the dump").stdout
+    assert "restored recorded. Last good backup: " in told and "(nightly db1)" in told
+    entry = [row for row in d.incident(number)["timeline"] if row["kind"] == "restored"][0]
+    assert entry["data"]["backup"] == "nightly" and entry["data"]["backup_at"] == shown["at"]

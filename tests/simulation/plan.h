@@ -19,7 +19,8 @@ enum profile {
     PROFILE_COMMITS,  /* the store refuses, is full, loses its answer; crashes around commits */
     PROFILE_CONFIGS,  /* other configurations, running incidents moved to other versions */
     PROFILE_ALL,      /* all of these at once */
-    PROFILE_DISK,     /* the same over SQLite on a file layer that fails and tears writes */
+    PROFILE_FIELDS, /* acks that are asked for more, people who know first, and some of all the faults */
+    PROFILE_DISK, /* the same over SQLite on a file layer that fails and tears writes */
     PROFILE_COUNT,
 };
 
@@ -40,6 +41,7 @@ enum deed_kind {
     DEED_CONFIG,
     DEED_REPOLICY,
     DEED_CLOCK,
+    DEED_KNOWN, /* somebody reports what no monitor has said */
     DEED_KIND_COUNT,
 };
 

@@ -18,7 +18,8 @@ struct scene {
     char *texts[2];
 };
 
-void scene_make(uint64_t seed, struct scene *out_scene);
+/* `asks`: steps ask for what an acknowledgement should say. */
+void scene_make(uint64_t seed, bool asks, struct scene *out_scene);
 void scene_clear(struct scene *scene);
 
 /* The process's own folder for files, made when first asked for. */

@@ -67,8 +67,8 @@ static const struct bad bad_bodies[] = {
      .text = "label: unknown field, did you mean labels?"},
     {.json = "{" S("x") ",\"id\":1}",
      .field = "id",
-     .text =
-         "id: unknown field, want action, key, summary, severity, labels, details, links or at"},
+     .text = "id: unknown field, want action, key, summary, severity, labels, details, links, at, "
+             "or of a heartbeat signal and run"},
     {.json = "[{" S("x") "},{" S("x") ",\"dedup_key\":\"k\"}]",
      .field = "events[1].dedup_key",
      .text = "events[1].dedup_key: unknown field, want action~"},
