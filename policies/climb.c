@@ -405,9 +405,7 @@ static void remind(struct incident *incident, struct moment *moment)
 {
     struct ladder *ladder = &incident->ladder;
     ladder->reminder_at_ms = 0;
-    /* We were down: the acknowledgement ends in this very moment, so there is nothing left to renew. */
-    if (incident->ack_until_ms <= moment->now_ms ||
-        (ladder->answer_until_ms != 0 && ladder->answer_until_ms <= moment->now_ms))
+    if (fields_ack_ends(incident, moment))
         return;
     ladder->reminded = true;
     const char *whom = fields_whom(incident, moment);

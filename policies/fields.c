@@ -222,13 +222,19 @@ void fields_record(struct incident *incident, const struct move *move, struct mo
     fields_expect_less(incident, moment);
 }
 
+bool fields_ack_ends(const struct incident *incident, const struct moment *moment)
+{
+    int64_t answer_until_ms = incident->ladder.answer_until_ms;
+    return incident->ack_until_ms <= moment->now_ms ||
+           (answer_until_ms != 0 && answer_until_ms <= moment->now_ms);
+}
+
 void fields_ask_again(struct incident *incident, struct moment *moment)
 {
     uint8_t missing = fields_missing(incident, moment);
     const char *whom = fields_whom(incident, moment);
     fields_expect_no_more(incident, moment);
-    /* We were down: the acknowledgement ends in this very moment. */
-    if (missing == 0 || whom[0] == '\0' || incident->ack_until_ms <= moment->now_ms)
+    if (missing == 0 || whom[0] == '\0' || fields_ack_ends(incident, moment))
         return;
     struct facts facts = {.by = whom, .missing = fields_names(missing, moment->arena)};
     moment_notef(moment, "missing", &facts, "%s is asked once more for: %s", whom, facts.missing);

@@ -52,6 +52,8 @@ void fields_expect(struct incident *incident, struct moment *moment);
 /* Something has been said: where nothing is missing any more, nothing is to be asked for. */
 void fields_expect_less(struct incident *incident, struct moment *moment);
 void fields_expect_no_more(struct incident *incident, struct moment *moment);
+/* We were down: the acknowledgement ends in this very moment, so there is nothing left to ask for. */
+bool fields_ack_ends(const struct incident *incident, const struct moment *moment);
 void fields_ask_again(struct incident *incident, struct moment *moment);
 /* Its sentence with a blank before it, for the end of a reminder: what was to be asked for by now has been, then. */
 const char *fields_remind(struct incident *incident, struct moment *moment);

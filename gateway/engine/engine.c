@@ -59,6 +59,7 @@ void engine_destroy(struct engine *engine)
         return;
     world_clear(&engine->world);
     heap_clear(&engine->timers);
+    heap_clear(&engine->heartbeat_timers);
     heap_clear(&engine->resolved);
     offers_clear(engine);
     free(engine->orphans);
@@ -85,9 +86,6 @@ static void run_timer(struct engine *engine, const struct heap_entry *entry)
     case TIMER_CLAIM:
     case TIMER_EXPIRY:
         attempts_due(engine, entry);
-        break;
-    case TIMER_HEARTBEATS:
-        heartbeats_due(engine, entry);
         break;
     }
 }
@@ -233,9 +231,10 @@ static enum store_verdict commit(struct engine *engine, const struct effects *ef
 
 static void apply(struct engine *engine, struct input *const *inputs, size_t count)
 {
-    attempts_orphans(engine);
     if (engine->lost_from_ms != INT64_MAX)
         heartbeats_resume(engine);
+    heartbeats_run(engine);
+    attempts_orphans(engine);
     run_timers(engine);
     for (size_t i = 0; i < count; i++) {
         struct answer answer = take_input(engine, inputs[i]);
@@ -306,12 +305,15 @@ const struct heartbeats *engine_heartbeats(const struct engine *engine)
 
 int64_t engine_next_due_ms(const struct engine *engine)
 {
-    bool resumes = engine->lost_from_ms != INT64_MAX;
+    bool resumes = engine->lost_from_ms != INT64_MAX &&
+                   (engine->book->expects_heartbeats || engine->world.heartbeats.rows.count > 0);
     if (!engine->is_loaded || engine->orphan_count > 0 || resumes)
         return engine->now_ms;
-    int64_t offers_ms = offers_next_ms(engine);
+    int64_t next_ms = offers_next_ms(engine);
+    int64_t missed_ms = heartbeats_next_ms(engine);
     const struct heap_entry *top = heap_top(&engine->timers);
-    return top != NULL && top->key < offers_ms ? top->key : offers_ms;
+    next_ms = missed_ms < next_ms ? missed_ms : next_ms;
+    return top != NULL && top->key < next_ms ? top->key : next_ms;
 }
 
 bool engine_is_loaded(const struct engine *engine)
@@ -327,7 +329,7 @@ void engine_counts(const struct engine *engine, struct engine_counts *out_counts
         .firing_alerts = engine->world.firing_count,
         .pending_notifications = engine->world.pending_count,
         .claimed_notifications = engine->world.claimed_count,
-        .timers = engine->timers.count,
+        .timers = engine->timers.count + engine->heartbeat_timers.count,
         .oldest_due_ms = INT64_MAX,
     };
     for (size_t i = 0; i < engine->lanes.count; i++) {

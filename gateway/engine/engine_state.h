@@ -29,7 +29,6 @@ enum timer_kind {
     TIMER_NOTIFICATION,
     TIMER_CLAIM,
     TIMER_EXPIRY,
-    TIMER_HEARTBEATS, /* of a source */
 };
 
 /* Offers and claims outlive a reload of the world: they mirror what delivery has been told. */
@@ -108,7 +107,8 @@ struct engine {
     struct store_meta meta;
     struct world world;
     struct heap timers;
-    struct heap resolved; /* resolved incidents, the oldest first */
+    struct heap heartbeat_timers; /* of sources: what is missed comes before what incidents do */
+    struct heap resolved;         /* resolved incidents, the oldest first */
     uint64_t resolved_count;
     int64_t lost_from_ms;      /* since then nothing can have been taken in; INT64_MAX: it is */
     uint32_t heartbeat_marks;  /* generations of their timers */
@@ -246,7 +246,8 @@ void heartbeats_note_event(struct engine *engine, const struct event *event);
 void heartbeats_resume(struct engine *engine);
 /* After a new configuration. */
 void heartbeats_settle(struct engine *engine);
-void heartbeats_due(struct engine *engine, const struct heap_entry *entry);
+void heartbeats_run(struct engine *engine); /* what is due by now */
+int64_t heartbeats_next_ms(const struct engine *engine);
 
 /* load.c */
 int engine_load(struct engine *engine, struct err *err);

@@ -37,10 +37,9 @@ static void set_timer(struct engine *engine, struct pair_group *group, int64_t a
         return;
     group->user_at_ms = at_ms;
     group->user_mark = ++engine->heartbeat_marks;
-    heap_push(&engine->timers, (struct heap_entry){.key = at_ms,
-                                                   .id = timer_id(group->name),
-                                                   .mark = group->user_mark,
-                                                   .kind = TIMER_HEARTBEATS});
+    heap_push(
+        &engine->heartbeat_timers,
+        (struct heap_entry){.key = at_ms, .id = timer_id(group->name), .mark = group->user_mark});
 }
 
 static void watch(struct engine *engine, const struct heartbeat_row *row,
@@ -188,7 +187,7 @@ static void forget_group(struct engine *engine, struct pair_group *group)
     set_timer(engine, group, next_ms);
 }
 
-void heartbeats_due(struct engine *engine, const struct heap_entry *entry)
+static void run_group(struct engine *engine, const struct heap_entry *entry)
 {
     const struct pairs *rows = &engine->world.heartbeats.rows;
     struct pair_group *group = NULL;
@@ -205,6 +204,23 @@ void heartbeats_due(struct engine *engine, const struct heap_entry *entry)
     int64_t next_ms = miss_group(engine, group, rule);
     /* Where there were too many for one step the rest is for the next. */
     set_timer(engine, group, next_ms > engine->now_ms ? next_ms : engine->now_ms + 1);
+}
+
+void heartbeats_run(struct engine *engine)
+{
+    for (;;) {
+        const struct heap_entry *top = heap_top(&engine->heartbeat_timers);
+        if (top == NULL || top->key > engine->now_ms)
+            return;
+        const struct heap_entry entry = heap_pop(&engine->heartbeat_timers);
+        run_group(engine, &entry);
+    }
+}
+
+int64_t heartbeats_next_ms(const struct engine *engine)
+{
+    const struct heap_entry *top = heap_top(&engine->heartbeat_timers);
+    return top != NULL ? top->key : INT64_MAX;
 }
 
 static bool is_configured(const struct source_rule *rule, const char *key)

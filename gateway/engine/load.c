@@ -201,6 +201,7 @@ static void forget_world(struct engine *engine)
 {
     world_clear(&engine->world);
     heap_clear(&engine->timers);
+    heap_clear(&engine->heartbeat_timers);
     heap_clear(&engine->resolved);
     engine->resolved_count = 0;
     engine->orphan_count = 0;

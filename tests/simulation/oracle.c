@@ -162,8 +162,8 @@ static const char *note_line(struct oracle *oracle, const struct timeline_row *r
         return arena_printf(arena, "note %s %s %s", row->kind, fact(oracle, row->data, "by"),
                             fact(oracle, row->data, "slips"));
     if (text_equal(row->kind, "missing"))
-        return arena_printf(arena, "note missing %s %s", fact(oracle, row->data, "by"),
-                            fact(oracle, row->data, "missing"));
+        return fields_note_line(oracle, fact(oracle, row->data, "by"),
+                                fact(oracle, row->data, "missing"));
     if (text_equal(row->kind, "ack") || text_equal(row->kind, "take"))
         return arena_printf(arena, "note %s %s %lld %lld", row->kind, fact(oracle, row->data, "by"),
                             (long long)instant(fact(oracle, row->data, "eta")),
@@ -510,10 +510,8 @@ static void take_reply(struct oracle *oracle, const struct input *input)
     if (input->kind == INPUT_REPLY && rulebook_contact(oracle->book, reply->from) == NULL)
         return;
     struct o_reply said = read_reply(oracle, input);
-    if (reply->report_or_null != NULL) {
-        oracle_report(oracle, input, &said);
+    if (oracle_report(oracle, input, &said))
         return;
-    }
     struct o_incident *o = reply->incident != 0
                                ? find_incident(oracle, reply->incident)
                                : find_message(oracle, reply->notification).incident;
@@ -553,6 +551,8 @@ static void take_input(struct oracle *oracle, const struct input *input)
         oracle->wall_offset_ms = input->u.wall_offset_ms;
     else if (input->kind == INPUT_CONFIG)
         oracle->book = input->u.rulebook;
+    if (input->kind == INPUT_CONFIG)
+        oracle_heartbeats_expected(oracle);
 }
 
 /* Where an incident goes on under another version, this oracle has nothing to say. */
@@ -569,13 +569,22 @@ static bool has_repolicy(const struct effects *effects_or_null)
 const char *oracle_judge(struct oracle *oracle, const struct oracle_step *step)
 {
     bool timed = step->count == 0;
+    bool is_first = oracle->started_at_ms != step->started_at_ms; /* of this process */
+    int64_t away_from_ms = oracle->committed_at_ms;
     oracle->now_ms = step->now_ms;
     oracle->started_at_ms = step->started_at_ms;
+    if (step->effects_or_null != NULL)
+        oracle->committed_at_ms = step->now_ms;
     oracle->is_off = oracle->is_off || has_repolicy(step->effects_or_null);
     if (oracle->is_off)
         return NULL;
     oracle->expected.count = oracle->observed.count = 0;
     strbuf_reset(&oracle->complaint);
+    if (is_first) {
+        oracle_heartbeats_away(oracle, away_from_ms);
+        oracle_heartbeats_expected(oracle);
+    }
+    oracle_heartbeats_time(oracle);
     for (size_t i = 0; i < step->count; i++)
         take_input(oracle, step->inputs[i]);
     if (step->effects_or_null != NULL)

@@ -3,6 +3,11 @@
 
 #define AGAIN_MS INT64_C(300000)
 
+const char *fields_note_line(struct oracle *oracle, const char *by, const char *what)
+{
+    return arena_printf(&oracle->arena, "note missing %s %s", by, what);
+}
+
 static const char *whom(const struct oracle *oracle, const struct o_incident *o)
 {
     const char *last = "";
@@ -89,28 +94,33 @@ void fields_ask(struct oracle *oracle, struct o_incident *o)
     const char *lacks = missing(oracle, o);
     const char *person = whom(oracle, o);
     o->ask_at_ms = 0;
-    if (lacks[0] == '\0' || person[0] == '\0' || o->ack_until_ms <= oracle->now_ms)
+    bool ends = o->ack_until_ms <= oracle->now_ms ||
+                (o->answer_until_ms != 0 && o->answer_until_ms <= oracle->now_ms);
+    if (lacks[0] == '\0' || person[0] == '\0' || ends)
         return;
-    oracle_expectf(oracle, o, "note missing %s %s", person, lacks);
+    oracle_expect(oracle, o, fields_note_line(oracle, person, lacks));
     ladder_tell(oracle, o, KIND_REMINDER, person);
 }
 
-void oracle_report(struct oracle *oracle, const struct input *input, const struct o_reply *said)
+bool oracle_report(struct oracle *oracle, const struct input *input, const struct o_reply *said)
 {
     struct report report;
     bool is_new = false;
+    if (input->u.reply.report_or_null == NULL)
+        return false;
     if (report_read(input->u.reply.report_or_null, &oracle->arena, &report, NULL) != 0)
-        return;
+        return true;
     struct o_incident *o = events_report(oracle, &report, &is_new);
     if (rulebook_contact(oracle->book, said->by) != NULL)
         names_add(oracle, &o->repliers, said->by);
     if (is_new) {
         ladder_report(oracle, o, said, !report.has_severity);
-        return;
+        return true;
     }
     oracle_expectf(oracle, o, "note note %s", said->by);
     ladder_time(oracle, o);
     if (o->state == INCIDENT_ACKNOWLEDGED && text_equal(o->owner, said->by))
         o->answer_until_ms = 0;
     ladder_ack(oracle, o, said);
+    return true;
 }

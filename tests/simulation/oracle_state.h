@@ -9,6 +9,7 @@
 #define ESCALATED_SIMULATION_ORACLE_STATE_H
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "gateway/base/arena.h"
 #include "gateway/base/text.h"
@@ -82,6 +83,14 @@ struct o_alert {
     enum severity severity;
 };
 
+struct o_beat { /* rule 16 */
+    struct o_beat *next;
+    const char *source, *key, *run;
+    int64_t counts_from_ms; /* its silence */
+    int64_t started_at_ms;
+    bool is_running, is_troubled, was_heard;
+};
+
 struct o_lines {
     const char **items;
     const struct o_incident **whose;
@@ -95,6 +104,8 @@ struct oracle {
     int64_t wall_offset_ms;
     struct o_incident *incidents; /* newest first */
     struct o_alert *alerts;       /* newest first */
+    struct o_beat *beats;         /* by source and key */
+    int64_t committed_at_ms;
     uint64_t next_number;
     int64_t pagings;
     bool is_off;
@@ -164,8 +175,10 @@ void fields_begin(struct oracle *oracle,
 void fields_end(struct o_incident *incident);   /* nobody has it any more */
 void fields_said(struct oracle *oracle, struct o_incident *incident,
                  const struct reply_command *command);
+const char *fields_note_line(struct oracle *oracle, const char *by, const char *what);
 void fields_ask(struct oracle *oracle, struct o_incident *incident);
-void oracle_report(struct oracle *oracle, const struct input *input, const struct o_reply *said);
+/* False: it reports nothing. */
+bool oracle_report(struct oracle *oracle, const struct input *input, const struct o_reply *said);
 void ladder_report(struct oracle *oracle, struct o_incident *incident, const struct o_reply *said,
                    bool any_severity);
 void ladder_tell(struct oracle *oracle, struct o_incident *incident, enum notification_kind kind,

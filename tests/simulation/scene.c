@@ -135,18 +135,37 @@ static void add_policy(struct strbuf *out, struct rng *rng, struct rng *asking, 
         add_step(out, rng, asking, name, i, i == page || rng_chance(rng, 60));
 }
 
-static void write_text(struct strbuf *out, uint64_t seed, size_t version, bool asks)
+/* Jobs that report by themselves, with a policy of their own in most lives. */
+static void add_jobs(struct strbuf *out, struct rng *rng)
+{
+    static const char *const every[] = {"1m", "10m", "1h", "3h"};
+    static const char *const grace[] = {"0s", "1m", "10m", "1h"};
+    static const char *const severities[] = {"critical", "error", "warning", "info"};
+    static const char *const expected[] = {"hb1", "hb2", "hb1, hb3"};
+    strbuf_printf(out, "[source jobs]\nformat = heartbeat\nexpect_every = %s\ngrace = %s\n",
+                  ONE_OF(rng, every), ONE_OF(rng, grace));
+    strbuf_printf(out, "severity = %s\nkeys_max = 3\n", ONE_OF(rng, severities));
+    maybe(out, rng, "expect", ONE_OF(rng, expected));
+    if (rng_chance(rng, 70))
+        add_policy(out, rng, NULL, "jobs", "match = source=\"jobs\"\n");
+}
+
+static void write_text(struct strbuf *out, uint64_t seed, size_t version, enum profile profile)
 {
     static const char *const defaults[] = {"olga", "olga", "crew", "ann, olga"};
     struct rng people = rng_stream(seed, "people");
     struct rng policies = rng_stream(seed + version * UINT64_C(1000003), "policies");
     struct rng needs = rng_stream(seed + version * UINT64_C(1000003), "needs");
-    struct rng *asking = asks ? &needs : NULL;
+    struct rng *asking = profile == PROFILE_FIELDS ? &needs : NULL;
     add_people(out, &people, version == 0);
     add_policy(out, &policies, asking, "shop", "match = service=\"shop\"\n");
     if (rng_chance(&policies, 70))
         add_policy(out, &policies, asking, "grave",
                    "match = service=\"blog\", severity=\"critical\"\nmatch = service=\"bank\"\n");
+    if (profile == PROFILE_HEARTBEATS && version == 0) {
+        struct rng jobs = rng_stream(seed, "jobs");
+        add_jobs(out, &jobs);
+    }
     strbuf_printf(out, "[policy default]\npage = %s\n", ONE_OF(&policies, defaults));
     if (rng_chance(&policies, 30))
         strbuf_add(out, "fallback = @office\n");
@@ -172,12 +191,12 @@ static struct config *load(const char *text)
     return config;
 }
 
-void scene_make(uint64_t seed, bool asks, struct scene *out_scene)
+void scene_make(uint64_t seed, enum profile profile, struct scene *out_scene)
 {
     for (size_t i = 0; i < 2; i++) {
         struct strbuf text;
         strbuf_init(&text, TEXT_BYTES_MAX);
-        write_text(&text, seed, i, asks);
+        write_text(&text, seed, i, profile);
         out_scene->texts[i] = strbuf_steal(&text);
         out_scene->configs[i] = load(out_scene->texts[i]);
     }

@@ -160,6 +160,21 @@ static void an_outage_past_the_end_asks_nobody(void **state)
     assert_null(strstr(rig_log(rig), "missing"));
 }
 
+/* The severity rose and the owner's time to answer is over as well. */
+static void an_outage_past_an_answer_asks_nobody(void **state)
+{
+    struct rig *rig = *state;
+    rig_ask_for(rig, CREW, 1 << NEED_CAUSE);
+    rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_WARNING, "crew");
+    rig_say(rig, "ann", 1, VERB_ACK);
+    rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_CRITICAL, "crew");
+    (void)rig_log(rig);
+    rig_jump(rig, 600);
+    const char *log = rig_log(rig);
+    assert_null(strstr(log, "missing"));
+    assert_non_null(strstr(log, "no-answer"));
+}
+
 static void an_outage_asks_once(void **state)
 {
     struct rig *rig = *state;
@@ -228,6 +243,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_said_survives_a_reload, setup, teardown),
         cmocka_unit_test(what_nobody_wrote_is_refused),
         cmocka_unit_test_setup_teardown(an_outage_past_the_end_asks_nobody, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_outage_past_an_answer_asks_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(an_outage_asks_once, setup, teardown),
         cmocka_unit_test_setup_teardown(answers_state_the_last_good_backup, setup, teardown),
         cmocka_unit_test_setup_teardown(a_priority_set_stays, setup, teardown),
