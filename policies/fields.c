@@ -101,8 +101,10 @@ uint8_t fields_missing_of(const struct incident *incident, const char *step)
         [NEED_PRIORITY] = incident->priority_set,
         [NEED_LOSS] = fields_loss(incident)[0] != '\0',
     };
-    for (int i = 0; i < NEED_COUNT; i++)
-        wanted &= given[i] ? (uint8_t) ~(1u << i) : UINT8_MAX;
+    for (unsigned i = 0; i < NEED_COUNT; i++) {
+        if (given[i])
+            wanted = (uint8_t)(wanted & ~(1u << i));
+    }
     return wanted;
 }
 

@@ -86,6 +86,10 @@ static void build_source(struct build *build, const struct ini_section *section,
 {
     struct source_values values = {.token = NULL};
     section_apply(build, section, SECTION_SOURCE, &values, NULL, NULL);
+    if (text_equal(section->name, "escalated")) {
+        build_problem(build, section, NULL,
+                      "is the source of what goes wrong here itself (want another name)");
+    }
     sources[index] = (struct config_source){
         .name = arena_strdup(build->arena, section->name),
         .format = source_formats[values.format],

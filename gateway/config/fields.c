@@ -20,7 +20,7 @@ uint8_t needs_build(struct build *build, const struct ini_section *section,
         } else if ((needs & 1u << found) != 0) {
             build_problem(build, section, entry, "%s stands twice", list->items[i]);
         } else {
-            needs |= (uint8_t)(1u << found);
+            needs = (uint8_t)(needs | 1u << found);
         }
     }
     return needs;

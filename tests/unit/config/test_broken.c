@@ -251,6 +251,11 @@ static const struct broken others[] = {
                                    "heartbeat\n"},
     {"[source x]\nmap = {}\n", "a.ini:2: [source x] map: this version has no mapping programs; it "
                                "reads the native format (remove the line)\n"},
+    {"[source escalated]\n", "a.ini:1: [source escalated]: is the source of what goes wrong here "
+                             "itself (want another name)\n"},
+    {"[source x]\nbackup = yes\n", "a.ini:2: [source x] backup: has a meaning with expect_every "
+                                   "only (want expect_every = 24h, or "
+                                   "how often a success is expected)\n"},
     {"[source x]\nformat = heartbeat\n",
      "a.ini:2: [source x] format: expect_every is missing, so nothing would be watched (want "
      "expect_every = 24h, or how often a success is expected)\n"},
