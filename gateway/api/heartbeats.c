@@ -116,8 +116,12 @@ static void order_complete(struct ticket *ticket, uint32_t index, const struct a
 {
     (void)index; /* one input, one answer */
     struct order *order = (struct order *)((char *)ticket - offsetof(struct order, ticket));
+    /* A node that stands by has an event in the store and knows nothing of what comes of it. */
+    static const struct answer recorded = {
+        .status = ANSWER_RECORDED, .text = "Recorded: the node that holds the engine forgets it."};
+    bool is_told = answer->status != ANSWER_DONE || answer->text[0] != '\0';
     order->is_answered = true;
-    api_answer_command(order->request, answer);
+    api_answer_command(order->request, is_told ? answer : &recorded);
 }
 
 static void order_release(struct input *input)

@@ -386,15 +386,14 @@ static int add_ladder_row(void *self, const struct json *line, int64_t at_ms)
 
 static void print_watch(const struct explanation *explanation)
 {
-    char every[TEXT_RFC3339_BYTES];
-    char grace[TEXT_RFC3339_BYTES];
+    char silence[TEXT_RFC3339_BYTES];
     const struct source_rule *rule = watched(explanation->config, explanation->event->source);
     if (rule == NULL)
         return;
-    (void)printf("[source %s] is watched: a key without a success for %s and %s, or that reports a "
-                 "failure, is such an event (severity %s)\n",
-                 rule->name, text_duration(rule->expect_every_ms, every),
-                 text_duration(rule->grace_ms, grace), severity_name(rule->severity));
+    (void)printf("[source %s] is watched: no success of a key for %s (expect_every and grace), or "
+                 "its failure, is such an event (severity %s)\n",
+                 rule->name, text_duration(rule->expect_every_ms + rule->grace_ms, silence),
+                 severity_name(rule->severity));
 }
 
 static int print_text(struct explanation *explanation)

@@ -1,7 +1,6 @@
 /* Heartbeats: what is heard, what is expected, and the alert of what is not (DESIGN section 4, rule 16). */
 #include <string.h>
 
-#include "gateway/base/assert.h"
 #include "gateway/base/text.h"
 #include "gateway/engine/engine_state.h"
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/store/store_read.h"
 #include "tests/support/postgres_world.h"
 #include "tests/support/store_world.h"
 
@@ -121,12 +122,75 @@ static void a_row_may_change_twice_in_a_batch(void **state)
     on_every_store(test_a_row_may_change_twice_in_a_batch);
 }
 
+/* What a reader is given behind a place in the list, as "jobs/a jobs/b ". */
+static void assert_page(struct store_reader *reader, const struct heartbeat_filter *filter,
+                        const char *want)
+{
+    struct arena arena;
+    struct strbuf got;
+    struct heartbeat_row *rows = NULL;
+    size_t count = 0;
+    struct err err = {0};
+    arena_init(&arena);
+    strbuf_init(&got, 4096);
+    if (store_read_heartbeats(reader, filter, &arena, &rows, &count, &err) != 0)
+        fail_msg("read: %s", err.text);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(rows[i].missed_count, 10);
+        strbuf_printf(&got, "%s/%s ", rows[i].source, rows[i].key);
+    }
+    assert_string_equal(strbuf_text(&got), want);
+    strbuf_clear(&got);
+    arena_clear(&arena);
+}
+
+static void check_pages(struct store *store, const char *url, const char *folder)
+{
+    const struct heartbeat_row rows[] = {row_of("jobs", "b"), row_of("jobs", "a"),
+                                         row_of("devices", "z"), row_of("jobs", "c")};
+    struct store_reader *reader = NULL;
+    struct err err = {0};
+    put_rows(store, rows, 4);
+    if (store_reader_open(url, folder, &reader, &err) != 0)
+        fail_msg("reader: %s", err.text);
+    struct heartbeat_filter filter = {
+        .source = "", .after_source = "", .after_key = "", .limit = 10};
+    assert_page(reader, &filter, "devices/z jobs/a jobs/b jobs/c ");
+    filter.limit = 2;
+    assert_page(reader, &filter, "devices/z jobs/a ");
+    filter.after_source = "jobs";
+    filter.after_key = "a";
+    assert_page(reader, &filter, "jobs/b jobs/c ");
+    filter.source = "devices";
+    assert_page(reader, &filter, "");
+    filter.after_source = "";
+    filter.after_key = "";
+    assert_page(reader, &filter, "devices/z ");
+    store_reader_close(reader);
+}
+
+static void readers_see_them_page_by_page(void **state)
+{
+    (void)state;
+    size_t count = 2 - (store_url_check("postgresql://db", NULL) != 0);
+    for (size_t i = 0; i < count; i++) {
+        char *folder = test_folder_make();
+        char *url = i == 0 ? heap_strdup("sqlite:test.db") : postgres_world_url(0);
+        struct store *store = store_open_held(url, folder);
+        check_pages(store, url, folder);
+        store_close(store);
+        test_folder_remove(folder);
+        free(url);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_come_back_whole_and_in_order),
         cmocka_unit_test(a_row_changes_and_leaves),
         cmocka_unit_test(a_row_may_change_twice_in_a_batch),
+        cmocka_unit_test(readers_see_them_page_by_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
