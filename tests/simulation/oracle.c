@@ -162,6 +162,9 @@ static const char *note_line(struct oracle *oracle, const struct timeline_row *r
     if (text_equal(row->kind, "eta-missed") || text_equal(row->kind, "eta-slipped"))
         return arena_printf(arena, "note %s %s %s", row->kind, fact(oracle, row->data, "by"),
                             fact(oracle, row->data, "slips"));
+    if (text_equal(row->kind, "missing"))
+        return fields_note_line(oracle, fact(oracle, row->data, "by"),
+                                fact(oracle, row->data, "missing"));
     if (text_equal(row->kind, "ack") || text_equal(row->kind, "take"))
         return arena_printf(arena, "note %s %s %lld %lld", row->kind, fact(oracle, row->data, "by"),
                             (long long)instant(fact(oracle, row->data, "eta")),
@@ -247,6 +250,7 @@ static void bind_message(struct oracle *oracle, const struct notification_row *r
         if (m->id == 0 && text_equal(m->line, line)) {
             m->id = row->id;
             m->horizon_ms = row->expires_at_ms - row->due_at_ms;
+            m->step = arena_strdup(&oracle->arena, row->step);
             return;
         }
     }
@@ -461,15 +465,6 @@ static struct o_reply read_reply(struct oracle *oracle, const struct input *inpu
     return read;
 }
 
-static bool reply_has(const struct reply *reply, enum verb verb)
-{
-    for (size_t i = 0; i < reply->command_count; i++) {
-        if (reply->commands[i].verb == verb)
-            return true;
-    }
-    return false;
-}
-
 static void take_command(struct oracle *oracle, struct o_incident *o, const struct o_reply *reply,
                          const struct reply_command *command)
 {
@@ -495,6 +490,7 @@ static void take_command(struct oracle *oracle, struct o_incident *o, const stru
     case VERB_LOSS:
     case VERB_RESTORED:
         oracle_expectf(oracle, o, "note %s", verb_name(command->verb));
+        fields_said(oracle, o, command);
         break;
     default:
         return;
@@ -512,6 +508,8 @@ static void take_reply(struct oracle *oracle, const struct input *input)
         return;
     }
     struct o_reply said = read_reply(oracle, input);
+    if (oracle_report(oracle, input, &said))
+        return;
     struct o_incident *o = reply->incident != 0
                                ? find_incident(oracle, reply->incident)
                                : find_message(oracle, reply->notification).incident;

@@ -21,6 +21,7 @@ struct scene {
     char *texts[2];
 };
 
+/* The profile says what is in it besides people and ladders. */
 void scene_make(uint64_t seed, enum profile profile, struct scene *out_scene);
 void scene_clear(struct scene *scene);
 
