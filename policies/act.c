@@ -130,6 +130,13 @@ void moment_hasten(struct moment *moment, struct notification *notification, con
     act->u.end.reason = reason;
 }
 
+struct roster moment_roster(const struct moment *moment)
+{
+    return (struct roster){.overrides_or_null = moment->overrides_or_null,
+                           .book = moment->book,
+                           .arena = moment->arena};
+}
+
 const char *moment_local_time(const struct moment *moment, const struct zone *zone, int64_t at_ms)
 {
     static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};

@@ -13,6 +13,7 @@
 #include "gateway/base/arena.h"
 #include "policies/row.h"
 #include "policies/rulebook.h"
+#include "policies/schedule.h"
 
 struct heartbeats;
 struct ledger;
@@ -81,6 +82,7 @@ struct act {
 struct moment {
     const struct rulebook *book;
     const struct ledger *marks_or_null;          /* which methods are switched off */
+    const struct overrides *overrides_or_null;   /* who stands in on which schedule */
     const struct heartbeats *heartbeats_or_null; /* who reports by itself, and when it did last */
     struct arena *arena;
     int64_t now_ms;
@@ -107,6 +109,9 @@ void moment_notef(struct moment *moment, const char *kind, const struct facts *f
 void moment_send(struct moment *moment, const struct message *message);
 void moment_cancel(struct moment *moment, struct notification *notification, const char *reason);
 void moment_hasten(struct moment *moment, struct notification *notification, const char *reason);
+
+/* The schedules as they are at this moment. */
+struct roster moment_roster(const struct moment *moment);
 
 /* "Sun 2026-03-01 14:30 (Europe/Berlin)" for engine time `at_ms`, in the arena. */
 const char *moment_local_time(const struct moment *moment, const struct zone *zone, int64_t at_ms);

@@ -29,6 +29,7 @@ static const char *const verb_names[VERB_COUNT] = {
     [VERB_STOP] = "stop",
     [VERB_START] = "start",
     [VERB_REPOLICY] = "repolicy",
+    [VERB_OVERRIDE] = "override",
 };
 
 static const char *const outcome_names[OUTCOME_COUNT] = {

@@ -61,6 +61,7 @@ enum verb {
     VERB_STOP,
     VERB_START,
     VERB_REPOLICY, /* a command only */
+    VERB_OVERRIDE, /* a command only, about no incident; `text` is JSON (engine/overrides.h) */
     VERB_COUNT,
 };
 
@@ -206,7 +207,7 @@ enum answer_status {
 
 struct answer {
     enum answer_status status;
-    uint64_t incident; /* 0: none */
+    uint64_t incident; /* 0: none; of VERB_OVERRIDE the override's number */
     const char
         *text; /* one or two sentences for a person; "" for events; valid during the call only */
 };

@@ -56,7 +56,9 @@ static void add_what(struct json_out *json, const struct incident *incident, boo
                     alert != NULL ? alert_summary(alert) : incident_title(incident));
     json_add_string(json, "severity", severity_name((enum severity)incident->severity));
     json_add_integer(json, "priority", incident->priority);
-    json_add_string(json, "state", incident_state_name((enum incident_state)incident->state));
+    bool is_any = incident->number != 0; /* a notice at a hand-over is about none */
+    json_add_string(json, "state",
+                    is_any ? incident_state_name((enum incident_state)incident->state) : "");
     json_add_string(json, "policy", incident->policy->name);
     json_add_string(json, "group", incident_group_key(incident));
     json_add_string(json, "source", incident->source);

@@ -57,7 +57,9 @@ static void add_people(struct receivers *receivers, const struct target *target,
         const struct schedule *schedule = rulebook_schedule(book, target->name);
         if (schedule == NULL)
             return;
-        struct duty duty = schedule_on_call(schedule, moment->now_ms + moment->wall_offset_ms);
+        const struct roster roster = moment_roster(moment);
+        struct duty duty =
+            schedule_duty(schedule, &roster, moment->now_ms + moment->wall_offset_ms);
         add_names(receivers, book, duty.names, duty.count);
     }
 }

@@ -216,8 +216,11 @@ enum mark_kind {
     MARK_STOPPED, /* "CONTACT CHANNEL", the address: nothing is sent there */
     MARK_ERRORS, /* "CHANNEL ADDRESS", how many answers in a row said that nothing was understood */
     MARK_CODES,  /* "CONTACT CHANNEL", how many wrong codes since at_ms */
-    MARK_RECEIPT, /* "NOTIFICATION", a receipt that came before the result of its own attempt */
-    MARK_HEARD,   /* "CHANNEL MESSAGE", the answer to a provider's message that was applied */
+    MARK_RECEIPT,  /* "NOTIFICATION", a receipt that came before the result of its own attempt */
+    MARK_HEARD,    /* "CHANNEL MESSAGE", the answer to a provider's message that was applied */
+    MARK_OVERRIDE, /* "NUMBER", who stands in: policies/override.h */
+    MARK_DUTY,     /* "SCHEDULE", who had duty when its people were told last */
+    MARK_COUNTER,  /* "override", the number given last */
     MARK_KIND_COUNT,
 };
 const char *mark_kind_name(enum mark_kind kind);

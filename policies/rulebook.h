@@ -68,6 +68,9 @@ struct schedule {
     const struct shift *shifts; /* rising, never overlapping */
     size_t shift_count;
     int64_t shifts_until_ms;
+    bool is_remote;       /* its calendar comes over the network */
+    bool awaits_calendar; /* and was never there: who has duty is not known */
+    bool tells_handover;  /* handover = yes */
     const char *const *members;
     size_t member_count;
     int64_t rotate_days; /* 0: fixed; 1: daily; 7: weekly */

@@ -88,6 +88,8 @@ int api_register_incidents(struct api *api, struct http_server *server, struct e
 int api_register_quarantine(struct api *api, struct http_server *server, struct err *err);
 int api_register_heartbeats(struct api *api, struct http_server *server, struct err *err);
 int api_register_oncall(struct api *api, struct http_server *server, struct err *err);
+int api_register_overrides(struct api *api, struct http_server *server, struct err *err);
+int api_register_feeds(struct api *api, struct http_server *server, struct err *err);
 int api_register_commands(struct api *api, struct http_server *server, struct err *err);
 int api_register_link(struct api *api, struct http_server *server, struct err *err);
 

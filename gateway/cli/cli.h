@@ -53,6 +53,7 @@ int cli_tail(const struct cli *cli, int argc, char **argv);
 /* ack, resolve, escalate, pass, take, snooze, note, repolicy */
 int cli_answer(const struct cli *cli, int argc, char **argv);
 int cli_oncall(const struct cli *cli, int argc, char **argv);
+int cli_override(const struct cli *cli, int argc, char **argv);
 int cli_check(const struct cli *cli, int argc, char **argv);
 int cli_explain(const struct cli *cli, int argc, char **argv);
 int cli_simulate(const struct cli *cli, int argc, char **argv);

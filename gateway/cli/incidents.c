@@ -123,8 +123,11 @@ static void print_clean(const char *text)
 void look_print_timeline(const struct json *row, bool with_incident)
 {
     (void)printf("  %s  ", member(row, "at"));
-    if (with_incident)
-        (void)printf("#%lld  ", (long long)json_integer(json_get(row, "incident")));
+    int64_t incident = json_integer(json_get(row, "incident"));
+    if (with_incident && incident != 0)
+        (void)printf("#%lld  ", (long long)incident);
+    else if (with_incident) /* about none: a stand-in, a hand-over */
+        (void)printf("-  ");
     (void)printf("%-14s ", member(row, "kind"));
     print_clean(member(row, "text"));
     if (member(row, "actor")[0] != '\0')

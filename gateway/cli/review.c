@@ -182,6 +182,8 @@ static void review_schedules(struct review *review, int64_t now_ms)
         bool is_named = policies_name(review, TARGET_SCHEDULE, schedule->name);
         if (!is_named && !is_layer(review, schedule))
             find(review, "[schedule %s] is named by no policy or schedule", schedule->name);
+        if (!schedule_knows(schedule, now_ms))
+            continue; /* its calendar is on a server */
         if (is_paged(review, schedule) || policies_name(review, TARGET_SCHEDULE, schedule->name))
             find_gaps(review, schedule, now_ms);
     }

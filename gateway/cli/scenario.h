@@ -20,10 +20,11 @@ enum scenario_kind {
     SCENARIO_EVENT,
     SCENARIO_REPLY,
     SCENARIO_DELIVERY,
-    SCENARIO_KNOWN,   /* `escalate known`: what somebody knows before any alert */
-    SCENARIO_COMMAND, /* as over the API: names its incident */
-    SCENARIO_CONFIG,  /* another configuration from here on, as a reload */
-    SCENARIO_RESTART, /* the daemon is away for a while */
+    SCENARIO_KNOWN,    /* `escalate known`: what somebody knows before any alert */
+    SCENARIO_COMMAND,  /* as over the API: names its incident */
+    SCENARIO_OVERRIDE, /* somebody stands in on a schedule: the text of the command */
+    SCENARIO_CONFIG,   /* another configuration from here on, as a reload */
+    SCENARIO_RESTART,  /* the daemon is away for a while */
     SCENARIO_END,
 };
 
@@ -34,8 +35,8 @@ struct scenario_line {
     const char *from;   /* reply; command: by whom */
     const char *via;    /* reply, delivery; "" any for a delivery */
     const char *report; /* known: JSON text */
-    const char
-        *text; /* reply, known: further words; config: a folder within that of the simulation */
+    const char *
+        text; /* reply, override, known: further words; config: a folder within that of the simulation */
     enum verb verb; /* command */
     uint64_t incident;
     const char *to; /* delivery */

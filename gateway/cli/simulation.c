@@ -86,10 +86,10 @@ static void print_end(struct simulation *s, struct json_out *out)
 static bool is_ladder_fact(const char *kind)
 {
     static const char *const kinds[] = {
-        "eta-missed",      "eta-slipped", "ack-timeout", "no-answer",
-        "nobody",          "unreached",   "exhausted",   "fallback-unreachable",
-        "climb",           "reopened",    "cleared",     "linked",
-        "cleared-in-hold", "repolicy",    "missing",     "restored"};
+        "eta-missed", "eta-slipped", "ack-timeout",          "no-answer", "nobody",
+        "unreached",  "exhausted",   "fallback-unreachable", "climb",     "reopened",
+        "cleared",    "linked",      "cleared-in-hold",      "repolicy",  "missing",
+        "restored",   "override",    "override-removed",     "handover"};
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         if (strcmp(kinds[i], kind) == 0)
             return true;
@@ -118,8 +118,9 @@ static void print_timeline(struct simulation *s, const struct timeline_row *row)
             add_fact(&out, facts, "state");
         else
             json_add_string(&out, "timeline", row->kind);
-        static const char *const keys[] = {"policy",  "step",    "by",     "eta",      "slips",
-                                           "follows", "missing", "backup", "backup_at"};
+        static const char *const keys[] = {"policy",    "step",     "by",      "eta",
+                                           "slips",     "follows",  "missing", "backup",
+                                           "backup_at", "override", "schedule"};
         for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
             add_fact(&out, facts, keys[i]);
         print_end(s, &out);
@@ -326,6 +327,16 @@ static void add_command(struct simulation *s, const struct scenario_line *line)
     reply->commands[0] = (struct reply_command){.verb = line->verb, .text = "", .clock_minute = -1};
 }
 
+static void add_override(struct simulation *s, const struct scenario_line *line)
+{
+    const char *by = line->from[0] != '\0' ? line->from : "scenario";
+    struct reply *reply =
+        &add_input(s, INPUT_COMMAND, arena_printf(&s->arena, "user %s", by))->u.reply;
+    *reply = (struct reply){.from = "", .via = "cli", .raw = "", .command_count = 1};
+    reply->commands[0] =
+        (struct reply_command){.verb = VERB_OVERRIDE, .text = line->text, .clock_minute = -1};
+}
+
 static void add_known(struct simulation *s, const struct scenario_line *line)
 {
     bool is_contact = rulebook_contact(s->rulebook, line->from) != NULL;
@@ -386,6 +397,9 @@ static int apply_line(struct simulation *s, const struct scenario_line *line, st
         break;
     case SCENARIO_COMMAND:
         add_command(s, line);
+        break;
+    case SCENARIO_OVERRIDE:
+        add_override(s, line);
         break;
     case SCENARIO_KNOWN:
         add_known(s, line);

@@ -104,9 +104,9 @@ void rotate_build(struct build *build, const struct ini_section *section, const 
 const struct hours *hours_build(struct build *build, const struct ini_section *section,
                                 const char *key, const char *text, const struct zone *zone);
 
-/* calendars.c: the shifts of an iCalendar file. `members` without items: any contact. */
-void calendar_build(struct build *build, const struct ini_section *section, const char *path,
-                    const struct option_list *members, struct schedule *schedule);
+/* calendars.c: the shifts of an iCalendar file or address. `members` without items: any contact. */
+void calendar_build(struct build *build, const struct ini_section *section,
+                    const struct schedule_values *values, struct schedule *schedule);
 
 /* targets.c */
 enum target_use { TARGETS_PAGE, TARGETS_INFORM, TARGETS_FALLBACK };

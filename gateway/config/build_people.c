@@ -134,11 +134,13 @@ static void build_teams(struct build *build)
 static void build_schedule(struct build *build, const struct ini_section *section,
                            const struct schedule_values *values, struct schedule *schedule)
 {
-    bool has_calendar = values->calendar[0] != '\0';
+    bool has_calendar = values->calendar[0] != '\0' || values->calendar_url[0] != '\0' ||
+                        section_entry(section, "calendar_url_file") != NULL;
     check_members(build, section, &values->members);
     *schedule = (struct schedule){.name = arena_strdup(build->arena, section->name),
                                   .members = values->members.items,
                                   .member_count = values->members.count,
+                                  .tells_handover = values->handover,
                                   .zone = build->config->rulebook.zone};
     if (values->time_zone[0] != '\0') {
         schedule->zone =
@@ -151,7 +153,7 @@ static void build_schedule(struct build *build, const struct ini_section *sectio
         build_problem(build, section, section_entry(section, "rotate"),
                       "calendar says already whose turn it is (want one of the two)");
     } else if (has_calendar) {
-        calendar_build(build, section, values->calendar, &values->members, schedule);
+        calendar_build(build, section, values, schedule);
     } else if (values->rotate[0] != '\0') {
         rotate_build(build, section, values->rotate, schedule);
     }

@@ -107,6 +107,10 @@ struct schedule_values {
     struct option_list members;
     const char *rotate;
     const char *calendar;
+    const char *calendar_url;
+    const char *calendar_ca_file;
+    int64_t refresh_ms;
+    bool handover;
     const char *time_zone;
     const char *during;
     struct option_list layers;

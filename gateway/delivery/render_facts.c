@@ -229,7 +229,9 @@ void render_walk_facts(const struct render_view *view, render_visit *visit, void
     if (!text_equal(render_string(view, "summary"), render_string(view, "title"))) {
         tell_text(&walk, "Summary", render_string(view, "summary"));
     }
-    tell_severity(&walk);
+    if (view->order->incident != 0) { /* a notice of none has neither */
+        tell_severity(&walk);
+    }
     tell_state(&walk);
     tell_instant(&walk, "Since", "opened_at");
     tell_linked(&walk);

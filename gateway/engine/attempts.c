@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,7 +51,11 @@ static struct notification_row *add_row(struct engine *engine, const struct inci
     struct batch *batch = &engine->batch;
     struct notification_row *row = arena_alloc(&engine->arena, sizeof(*row));
     char key[NOTIFICATION_KEY_BYTES];
-    message_key(incident, message, key);
+    if (incident->number != 0)
+        message_key(incident, message, key);
+    else /* of no incident: its own number is all there is, and it is never given twice */
+        (void)snprintf(key, sizeof(key), "own_%llu",
+                       (unsigned long long)engine->meta.next_notification);
     message_write(incident, message, &engine->moment, &engine->scratch);
     *row = (struct notification_row){
         .id = engine->meta.next_notification++,

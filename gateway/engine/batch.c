@@ -2,6 +2,7 @@
 
 #include "gateway/base/assert.h"
 #include "gateway/engine/engine_state.h"
+#include "gateway/engine/oncall.h"
 #include "policies/fields.h"
 
 void *batch_grow(struct arena *arena, void *items, size_t count, size_t *capacity, size_t size)
@@ -29,6 +30,7 @@ void batch_begin(struct engine *engine, size_t input_count)
     moment_init(&engine->moment, engine->book, &engine->arena, engine->now_ms,
                 engine->wall_offset_ms);
     engine->moment.marks_or_null = &engine->world.marks;
+    engine->moment.overrides_or_null = &engine->world.overrides;
     engine->moment.heartbeats_or_null = &engine->world.heartbeats;
 }
 
@@ -90,6 +92,7 @@ void batch_mark(struct engine *engine, const struct mark_row *mark)
     effects_add(&engine->batch.tail, (struct effect){.kind = EFFECT_MARK, .u.mark = row});
     if (row->kind != MARK_HEARD)
         marks_put(&engine->world.marks, row);
+    ASSERT(oncall_mark(&engine->world, row, NULL) == 0); /* we wrote it ourselves */
 }
 
 void batch_touch_heartbeat(struct engine *engine, struct heartbeat *heartbeat)

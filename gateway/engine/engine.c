@@ -5,6 +5,7 @@
 
 #include "gateway/base/assert.h"
 #include "gateway/engine/engine_state.h"
+#include "gateway/engine/oncall.h"
 #include "policies/message.h"
 
 /* Timers a step: the rest run in the next one, so that inputs are not starved after an outage and a
@@ -87,6 +88,9 @@ static void run_timer(struct engine *engine, const struct heap_entry *entry)
     case TIMER_EXPIRY:
         attempts_due(engine, entry);
         break;
+    case TIMER_ONCALL:
+        oncall_timer(engine, entry);
+        break;
     }
 }
 
@@ -105,6 +109,7 @@ static void take_config(struct engine *engine, const struct input *input)
 {
     engine->book = input->u.rulebook;
     engine->moment.book = engine->book;
+    engine->oncall_is_due = true;
     attempts_drop_channels(engine);
     heartbeats_settle(engine);
 }
@@ -113,6 +118,7 @@ static void take_clock(struct engine *engine, const struct input *input)
 {
     engine->wall_offset_ms = input->u.wall_offset_ms;
     engine->moment.wall_offset_ms = engine->wall_offset_ms;
+    engine->oncall_is_due = true;
 }
 
 static struct answer take_input(struct engine *engine, const struct input *input)
@@ -243,6 +249,7 @@ static void apply(struct engine *engine, struct input *const *inputs, size_t cou
         if (inputs[i]->arrival != NULL)
             batch_arrival(engine, inputs[i]->arrival);
     }
+    oncall_settle(engine);
     engine_evict(engine);
 }
 

@@ -29,6 +29,7 @@ enum timer_kind {
     TIMER_NOTIFICATION,
     TIMER_CLAIM,
     TIMER_EXPIRY,
+    TIMER_ONCALL,
 };
 
 /* Offers and claims outlive a reload of the world: they mirror what delivery has been told. */
@@ -110,6 +111,8 @@ struct engine {
     struct heap heartbeat_timers; /* of sources: what is missed comes before what incidents do */
     struct heap resolved;         /* resolved incidents, the oldest first */
     uint64_t resolved_count;
+    uint32_t oncall_mark;      /* generation of its timer */
+    bool oncall_is_due;        /* duty is looked at when this step ends */
     int64_t lost_from_ms;      /* since then nothing can have been taken in; INT64_MAX: it is */
     uint32_t heartbeat_marks;  /* generations of their timers */
     int64_t store_retry_at_ms; /* offers wait until then: the store did not answer */

@@ -107,6 +107,20 @@ static void add_mark(struct sum *sum, const struct ledger_entry *mark)
     close_item(sum);
 }
 
+/* They are in the marks too; this is the copy that is looked at. */
+static void add_override(struct sum *sum, const struct override *override)
+{
+    add_number(sum, (int64_t) override->number);
+    add_text(sum, override->schedule);
+    add_text(sum, override->who);
+    add_text(sum, override->instead_of);
+    add_number(sum, override->from_ms);
+    add_number(sum, override->until_ms);
+    add_number(sum, override->made_at_ms);
+    add_text(sum, override->made_by);
+    close_item(sum);
+}
+
 static void add_heartbeat(struct sum *sum, const struct heartbeat_row *row)
 {
     const int64_t numbers[] = {row->state,         row->first_at_ms,   row->seen_at_ms,
@@ -170,6 +184,8 @@ void engine_hash(const struct engine *engine, unsigned char out[32])
         add_notification(&sum, notifications[i]);
     for (size_t i = 0; i < engine->world.marks.count; i++)
         add_mark(&sum, &engine->world.marks.items[i]);
+    for (size_t i = 0; i < engine->world.overrides.count; i++)
+        add_override(&sum, &engine->world.overrides.items[i]);
     add_heartbeats(&sum, &engine->world.heartbeats);
     add_number(&sum, (int64_t)engine->meta.next_incident);
     add_number(&sum, (int64_t)engine->meta.next_notification);

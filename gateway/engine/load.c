@@ -4,6 +4,7 @@
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
 #include "gateway/engine/engine_state.h"
+#include "gateway/engine/oncall.h"
 #include "policies/fields.h"
 
 /* Policies of stored incidents stay alive during the load; each is given back at its end. */
@@ -188,7 +189,10 @@ static void load_notification(void *self, const struct notification_row *row)
 static void load_mark(void *self, const struct mark_row *row)
 {
     struct loader *loader = self;
+    if (loader->verdict != 0)
+        return;
     marks_put(&loader->engine->world.marks, row);
+    loader->verdict = oncall_mark(&loader->engine->world, row, loader->err);
 }
 
 static void load_heartbeat(void *self, const struct heartbeat_row *row)
@@ -248,6 +252,7 @@ int engine_load(struct engine *engine, struct err *err)
     for (struct incident *incident = table_each(&engine->world.incidents, &slot); incident != NULL;
          incident = table_each(&engine->world.incidents, &slot))
         start_incident(engine, incident);
+    oncall_start(engine);
     engine->is_loaded = true;
     return 0;
 }

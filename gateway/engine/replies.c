@@ -7,6 +7,7 @@
 #include "gateway/base/gsm.h"
 #include "gateway/base/text.h"
 #include "gateway/engine/addressed.h"
+#include "gateway/engine/oncall.h"
 #include "gateway/engine/replies_internal.h"
 #include "policies/answer.h"
 #include "policies/fields.h"
@@ -184,6 +185,7 @@ static void apply_command(struct saying *saying, const struct reply_command *com
     case VERB_AVOID:
     case VERB_APPROVE:
     case VERB_REJECT:
+    case VERB_OVERRIDE:
     case VERB_COUNT:
         refuse_verb(saying, command->verb);
         break;
@@ -408,13 +410,17 @@ static uint64_t bound_incident(struct saying *saying)
     saying->answers = world_notification(&engine->world, reply->notification);
     if (reply->incident != 0)
         return reply->incident;
-    if (saying->answers != NULL)
-        return saying->answers->incident != NULL ? saying->answers->incident->number : 0;
+    if (saying->answers != NULL && saying->answers->incident != NULL)
+        return saying->answers->incident->number;
     struct stored_notification stored;
-    if (reply->notification != 0 &&
-        store_notification(store, reply->notification, &engine->arena, &stored, NULL) == 0)
+    if (reply->notification == 0 ||
+        store_notification(store, reply->notification, &engine->arena, &stored, NULL) != 0)
+        return 0;
+    bool is_of_none = stored.row.incident == 0 && saying->input->kind == INPUT_REPLY;
+    if (!is_of_none)
         return stored.row.incident;
-    return 0;
+    saying->answers = NULL; /* what answers a notice of no incident may mean any */
+    return guess_incident(saying);
 }
 
 static uint64_t find_number(struct saying *saying)
@@ -520,6 +526,10 @@ void replies_take(struct engine *engine, const struct input *input, struct answe
                             .reply = reply,
                             .by = reply->from[0] != '\0' ? reply->from : input->actor,
                             .text = ""};
+    if (overrides_is_command(input)) {
+        overrides_take(engine, input, out_answer);
+        return;
+    }
     if (input->kind != INPUT_REPLY && reply->report_or_null != NULL) {
         reports_take(engine, input, saying.by, out_answer);
         return;

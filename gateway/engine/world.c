@@ -1,5 +1,7 @@
 #include "gateway/engine/world.h"
 
+#include "gateway/engine/oncall.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,6 +55,7 @@ void world_clear(struct world *world)
     frozen_clear(&world->frozen);
     names_clear(&world->names);
     ledger_clear(&world->marks);
+    oncall_clear(&world->overrides);
     heartbeats_clear(&world->heartbeats);
     free(world->sources);
     world_init(world);

@@ -19,6 +19,7 @@
 #include "policies/heartbeat.h"
 #include "policies/incident.h"
 #include "policies/marks.h"
+#include "policies/override.h"
 
 struct source_count {
     const char *source;
@@ -35,6 +36,7 @@ struct world {
     struct table alerts;        /* by source and key: the newest, others behind it through `twin` */
     struct table notifications; /* by id */
     struct ledger marks;
+    struct overrides overrides; /* of the marks, read */
     struct heartbeats heartbeats;
     struct source_count *sources;
     size_t source_count;

@@ -105,6 +105,8 @@ int write_mark(struct sqlite_store *store, const struct mark_row *row);
 int write_heartbeat(struct sqlite_store *store, const struct heartbeat_row *row);
 int sqlite_give_heartbeat(sqlite3_stmt *statement, const struct store_sink *sink, struct err *err);
 int sqlite_give_mark(sqlite3_stmt *statement, const struct store_sink *sink, struct err *err);
+int sqlite_read_marks(sqlite3 *db, const char *path, enum mark_kind kind, struct arena *arena,
+                      struct mark_row **out_rows, size_t *out_count, struct err *err);
 int sqlite_find_mark(void *self, enum mark_kind kind, const char *name, struct arena *arena,
                      struct mark_row *out_row, struct err *err);
 

@@ -415,6 +415,11 @@ uint64_t checker_last_incident(const struct checker *checker)
     return checker->highest_incident;
 }
 
+bool checker_is_about_some(struct checker *checker, uint64_t notification)
+{
+    return checker_sending(checker, notification)->incident != 0;
+}
+
 uint64_t checker_last_notification(const struct checker *checker)
 {
     return checker->sending_count > 0 ? checker->sending_count - 1 : 0;

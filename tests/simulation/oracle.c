@@ -19,6 +19,7 @@ struct oracle *oracle_create(const struct rulebook *book)
     strbuf_init(&oracle->complaint, COMPLAINT_BYTES);
     oracle->book = book;
     oracle->next_number = 1;
+    duty_begin(oracle);
     return oracle;
 }
 
@@ -91,12 +92,12 @@ struct o_message *oracle_send(struct oracle *oracle, struct o_incident *incident
     return m;
 }
 
-static struct o_incident *find_incident(const struct oracle *oracle, uint64_t number)
+static struct o_incident *find_incident(struct oracle *oracle, uint64_t number)
 {
     struct o_incident *o = oracle->incidents;
     while (o != NULL && o->number != number)
         o = o->next;
-    return o;
+    return number == 0 ? &oracle->nobodys : o;
 }
 
 struct found {
@@ -335,7 +336,7 @@ static void observe(struct oracle *oracle, const struct effects *effects, bool t
         default:
             break;
         }
-        if (timed && line != NULL && whose != NULL &&
+        if (timed && line != NULL && whose != NULL && whose->number != 0 &&
             count_lines(&oracle->expected, whose, line) == 0)
             run_due(oracle, whose);
     }
@@ -417,6 +418,8 @@ static bool compare(struct oracle *oracle, const struct effects *effects_or_null
         if (o->watched && !compare_incident(oracle, o))
             return false;
     }
+    if (!compare_incident(oracle, &oracle->nobodys))
+        return false;
     for (size_t i = 0; i < oracle->observed.count; i++) {
         if (oracle->observed.whose[i] == NULL) {
             strbuf_printf(&oracle->complaint, "the engine did \"%s\" to an incident of no rule",
@@ -462,15 +465,6 @@ static struct o_reply read_reply(struct oracle *oracle, const struct input *inpu
     return read;
 }
 
-static bool reply_has(const struct reply *reply, enum verb verb)
-{
-    for (size_t i = 0; i < reply->command_count; i++) {
-        if (reply->commands[i].verb == verb)
-            return true;
-    }
-    return false;
-}
-
 static void take_command(struct oracle *oracle, struct o_incident *o, const struct o_reply *reply,
                          const struct reply_command *command)
 {
@@ -509,6 +503,10 @@ static void take_reply(struct oracle *oracle, const struct input *input)
     const struct reply *reply = &input->u.reply;
     if (input->kind == INPUT_REPLY && rulebook_contact(oracle->book, reply->from) == NULL)
         return;
+    if (reply_has(reply, VERB_OVERRIDE) && input->kind == INPUT_COMMAND) {
+        duty_command(oracle, reply->commands[0].text);
+        return;
+    }
     struct o_reply said = read_reply(oracle, input);
     if (oracle_report(oracle, input, &said))
         return;
@@ -591,6 +589,7 @@ const char *oracle_judge(struct oracle *oracle, const struct oracle_step *step)
         observe(oracle, step->effects_or_null, timed);
     for (struct o_incident *o = oracle->incidents; timed && o != NULL; o = o->next)
         run_due(oracle, o);
+    duty_settle(oracle);
     if (!compare(oracle, step->effects_or_null))
         return strbuf_text(&oracle->complaint);
     if (step->effects_or_null != NULL)

@@ -1,7 +1,6 @@
 #include <string.h>
 
 #include "gateway/base/assert.h"
-#include "policies/schedule.h"
 #include "tests/simulation/oracle_state.h"
 
 bool names_have(const struct o_name *names, const char *name)
@@ -47,7 +46,8 @@ static void add_one(const struct oracle *oracle, struct o_people *people,
         target->kind == TARGET_SCHEDULE ? rulebook_schedule(oracle->book, target->name) : NULL;
     if (schedule == NULL)
         return;
-    struct duty duty = schedule_on_call(schedule, oracle->now_ms + oracle->wall_offset_ms);
+    struct o_duty duty;
+    duty_find(oracle, schedule, oracle->now_ms + oracle->wall_offset_ms, &duty);
     for (size_t i = 0; i < duty.count; i++)
         add_contact(oracle, people, duty.names[i]);
 }
@@ -142,4 +142,13 @@ void ladder_stop_pages(struct oracle *oracle, struct o_incident *o)
     ladder_cancel(oracle, o, KIND_REMINDER, NULL);
     o->reach_until_ms = 0;
     o->fallback_at_ms = 0;
+}
+
+bool reply_has(const struct reply *reply, enum verb verb)
+{
+    for (size_t i = 0; i < reply->command_count; i++) {
+        if (reply->commands[i].verb == verb)
+            return true;
+    }
+    return false;
 }

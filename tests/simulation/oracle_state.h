@@ -97,6 +97,21 @@ struct o_lines {
     size_t count, capacity;
 };
 
+#define O_OVERRIDES_MAX 256
+#define O_SCHEDULES_MAX 8
+
+struct o_override {
+    uint64_t number;
+    const char *schedule, *who, *instead_of; /* "": of whoever has duty */
+    int64_t from_ms, until_ms;
+    bool gone;
+};
+
+struct o_duty {
+    const char *names[32];
+    size_t count;
+};
+
 struct oracle {
     struct arena arena;
     const struct rulebook *book;
@@ -109,6 +124,11 @@ struct oracle {
     uint64_t next_number;
     int64_t pagings;
     bool is_off;
+    struct o_incident nobodys;                    /* number 0: what is done about no incident */
+    struct o_override overrides[O_OVERRIDES_MAX]; /* all that were ever made */
+    size_t override_count;
+    struct o_duty told[O_SCHEDULES_MAX]; /* of the schedules in their order */
+    bool is_told[O_SCHEDULES_MAX];
     struct o_lines expected, observed;
     struct strbuf complaint;
 };
@@ -132,8 +152,16 @@ struct o_people {
 void people_find(struct oracle *oracle, const struct o_incident *incident,
                  const struct target *targets, size_t count, struct o_people *out);
 bool people_is_empty(const struct o_people *people);
+bool reply_has(const struct reply *reply, enum verb verb);
 bool names_have(const struct o_name *names, const char *name);
 void names_add(struct oracle *oracle, struct o_name **names, const char *name);
+
+/* oracle_duty.c */
+void duty_begin(struct oracle *oracle);
+void duty_command(struct oracle *oracle, const char *text);
+void duty_find(const struct oracle *oracle, const struct schedule *schedule, int64_t wall_ms,
+               struct o_duty *out);
+void duty_settle(struct oracle *oracle); /* at the end of a step */
 
 /* oracle_ladder.c: what time and alerts do to one incident; oracle_replies.c: what people do. */
 void ladder_advance(struct oracle *oracle, struct o_incident *incident);

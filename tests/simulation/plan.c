@@ -14,15 +14,16 @@ static const char *const profile_names[PROFILE_COUNT] = {
     [PROFILE_OUTAGES] = "outages", [PROFILE_COMMITS] = "commits",
     [PROFILE_CONFIGS] = "configs", [PROFILE_ALL] = "all",
     [PROFILE_DISK] = "disk",       [PROFILE_HEARTBEATS] = "heartbeats",
-    [PROFILE_FIELDS] = "fields",
+    [PROFILE_DUTY] = "duty",       [PROFILE_FIELDS] = "fields",
 };
 
 static const char *const deed_names[DEED_KIND_COUNT] = {
-    [DEED_EVENTS] = "events",   [DEED_REPLY] = "reply",   [DEED_STRANGER] = "stranger",
-    [DEED_RECEIPT] = "receipt", [DEED_MOOD] = "mood",     [DEED_OUTAGE] = "outage",
-    [DEED_STALL] = "stall",     [DEED_CRASH] = "crash",   [DEED_REFUSE] = "refuse",
-    [DEED_DISK] = "disk",       [DEED_CONFIG] = "config", [DEED_REPOLICY] = "repolicy",
-    [DEED_CLOCK] = "clock",     [DEED_PINGS] = "pings",   [DEED_KNOWN] = "known",
+    [DEED_EVENTS] = "events",     [DEED_REPLY] = "reply",   [DEED_STRANGER] = "stranger",
+    [DEED_RECEIPT] = "receipt",   [DEED_MOOD] = "mood",     [DEED_OUTAGE] = "outage",
+    [DEED_STALL] = "stall",       [DEED_CRASH] = "crash",   [DEED_REFUSE] = "refuse",
+    [DEED_DISK] = "disk",         [DEED_CONFIG] = "config", [DEED_REPOLICY] = "repolicy",
+    [DEED_CLOCK] = "clock",       [DEED_PINGS] = "pings",   [DEED_KNOWN] = "known",
+    [DEED_OVERRIDE] = "override",
 };
 
 /* Out of so many, how often each kind is drawn. */
@@ -71,6 +72,13 @@ static const unsigned weights[PROFILE_COUNT][DEED_KIND_COUNT] = {
                       [DEED_OUTAGE] = 6,
                       [DEED_CRASH] = 8,
                       [DEED_DISK] = 16},
+    [PROFILE_DUTY] = {[DEED_EVENTS] = 30,
+                      [DEED_REPLY] = 15,
+                      [DEED_MOOD] = 5,
+                      [DEED_OUTAGE] = 8,
+                      [DEED_CRASH] = 6,
+                      [DEED_REFUSE] = 6,
+                      [DEED_OVERRIDE] = 30},
     [PROFILE_HEARTBEATS] = {[DEED_EVENTS] = 12,
                             [DEED_REPLY] = 16,
                             [DEED_MOOD] = 3,

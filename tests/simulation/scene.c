@@ -50,7 +50,7 @@ static const char *const short_times[] = {"0s", "30s", "1m", "2m", "5m", "10m"};
 static const char *const some_times[] = {"1m", "5m", "10m", "30m", "1h"};
 static const char *const long_times[] = {"10m", "30m", "1h", "2h"};
 
-static void add_people(struct strbuf *out, struct rng *rng, bool all)
+static void add_people(struct strbuf *out, struct rng *rng, bool all, bool tells_handover)
 {
     static const char *const ann_ways[] = {"sms, voice after 3m", "voice, email after 1m",
                                            "sms, voice, email", "email after 2m, sms after 5m",
@@ -70,9 +70,12 @@ static void add_people(struct strbuf *out, struct rng *rng, bool all)
                     "after 30s, email\n"
                     "[contact olga]\nsms = +15550104\n");
     strbuf_printf(out, "[team crew]\nmembers = ann, bob%s\n", all ? ", carol" : "");
-    strbuf_add(out, "[schedule duty]\nmembers = bob, dave\nrotate = daily 03:00 UTC\n"
-                    "[schedule office]\nmembers = dave\nduring = mon-fri 09:00-17:00 UTC\n"
-                    "[audience fans]\naddresses = x@example.com, z@example.com\n");
+    const char *handover = tells_handover ? "handover = yes\n" : "";
+    strbuf_printf(out,
+                  "[schedule duty]\nmembers = bob, dave\nrotate = daily 03:00 UTC\n%s"
+                  "[schedule office]\nmembers = dave\nduring = mon-fri 09:00-17:00 UTC\n%s"
+                  "[audience fans]\naddresses = x@example.com, z@example.com\n",
+                  handover, handover);
 }
 
 static void add_needs(struct strbuf *out, struct rng *asking_or_null)
@@ -157,7 +160,7 @@ static void write_text(struct strbuf *out, uint64_t seed, size_t version, enum p
     struct rng policies = rng_stream(seed + version * UINT64_C(1000003), "policies");
     struct rng needs = rng_stream(seed + version * UINT64_C(1000003), "needs");
     struct rng *asking = profile == PROFILE_FIELDS ? &needs : NULL;
-    add_people(out, &people, version == 0);
+    add_people(out, &people, version == 0, profile == PROFILE_DUTY);
     add_policy(out, &policies, asking, "shop", "match = service=\"shop\"\n");
     if (rng_chance(&policies, 70))
         add_policy(out, &policies, asking, "grave",

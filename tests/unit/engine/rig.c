@@ -565,17 +565,37 @@ void rig_reload(struct rig *rig, bool again)
     rig_settle(rig);
 }
 
-void rig_command(struct rig *rig, uint64_t incident, enum verb verb)
+void rig_clock(struct rig *rig, int64_t wall_offset_ms)
+{
+    struct input input = {.kind = INPUT_CLOCK, .actor = "engine"};
+    input.u.wall_offset_ms = wall_offset_ms;
+    number_input(rig, &input);
+    rig_apply(rig, &input, 1);
+    if (rig->verdict == STORE_COMMITTED)
+        rig_settle(rig);
+}
+
+static void command(struct rig *rig, uint64_t incident, enum verb verb, const char *text)
 {
     struct input input = {.kind = INPUT_COMMAND, .actor = "user root", .ticket = &the_ticket};
     input.u.reply = (struct reply){
         .from = "", .via = "cli", .incident = incident, .raw = "", .command_count = 1};
     input.u.reply.commands[0] =
-        (struct reply_command){.verb = verb, .text = "", .clock_minute = -1};
+        (struct reply_command){.verb = verb, .text = text, .clock_minute = -1};
     number_input(rig, &input);
     rig_apply(rig, &input, 1);
     if (rig->verdict == STORE_COMMITTED)
         rig_settle(rig);
+}
+
+void rig_command(struct rig *rig, uint64_t incident, enum verb verb)
+{
+    command(rig, incident, verb, "");
+}
+
+void rig_override(struct rig *rig, const char *text)
+{
+    command(rig, 0, VERB_OVERRIDE, text);
 }
 
 void rig_report(struct rig *rig, const char *from, const char *report, int64_t eta_ms)

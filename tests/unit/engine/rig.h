@@ -90,6 +90,9 @@ void rig_ask_for(struct rig *rig, size_t policy, uint8_t needs);
 void rig_report(struct rig *rig, const char *from, const char *report, int64_t eta_ms);
 /* As an operator over the API. */
 void rig_command(struct rig *rig, uint64_t incident, enum verb verb);
+/* The JSON of an override, as an operator over the API. */
+void rig_override(struct rig *rig, const char *text);
+void rig_clock(struct rig *rig, int64_t wall_offset_ms);
 void rig_receipt(struct rig *rig, uint64_t notification, bool delivered);
 /* A message by `sms` from an address, as the edge makes it: "" has no code; id NULL names none. */
 struct input rig_sms_input(struct rig *rig, const char *from, const char *address, const char *id,
