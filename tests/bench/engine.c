@@ -1,0 +1,271 @@
+/* The engine alone, over a store that takes everything and keeps nothing: what an input, a timer and an open incident cost
+ * with a thousand policies. usage: engine WHAT COUNT; prints one line `NAME COUNT SECONDS` of CPU time for each figure, or
+ * `NAME BYTES` of memory. Only the engine's own steps are timed, not the making of their inputs.
+ *   inputs   COUNT events that each open an incident, join one, repeat, resolve one, and a storm of all of these; and the
+ *            same events counted in a bare hash table
+ *   timers   COUNT open incidents: a timer that comes up and is set anew, a step that comes due and pages, and a bare heap
+ *   memory   COUNT open incidents, held, and with one page each
+ *   routes   COUNT events through the matchers alone */
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "gateway/base/text.h"
+#include "gateway/engine/heap.h"
+#include "policies/route.h"
+#include "tests/bench/engine_scene.h"
+
+enum { BATCH = ENGINE_BATCH_MAX, CHECKS = 4 };
+
+static double cpu_seconds(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void print_rate(const char *name, size_t count, double seconds)
+{
+    printf("%s %zu %.6f\n", name, count, seconds);
+    (void)fflush(stdout);
+}
+
+/* The heap and what was mapped for its large blocks. */
+static size_t memory_bytes(void)
+{
+    struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+}
+
+/* Event `number` of a kind of load. */
+typedef void make_event(struct scene *scene, size_t number, size_t count, struct scene_texts *texts,
+                        struct input *out_input);
+
+static void opens(struct scene *scene, size_t number, size_t count, struct scene_texts *texts,
+                  struct input *out_input)
+{
+    (void)count;
+    scene_event(scene, number, 0, EVENT_TRIGGER, texts, out_input);
+}
+
+static void joins(struct scene *scene, size_t number, size_t count, struct scene_texts *texts,
+                  struct input *out_input)
+{
+    (void)count;
+    scene_event(scene, number, 1, EVENT_TRIGGER, texts, out_input);
+}
+
+static void resolves(struct scene *scene, size_t number, size_t count, struct scene_texts *texts,
+                     struct input *out_input)
+{
+    (void)count;
+    scene_event(scene, number, 0, EVENT_RESOLVE, texts, out_input);
+}
+
+/* Of sixteen events one opens an incident, three join it, eleven repeat, one resolves an alert: those of one host lie as far
+ * apart as there are hosts. */
+static void storm(struct scene *scene, size_t number, size_t count, struct scene_texts *texts,
+                  struct input *out_input)
+{
+    size_t hosts = count / 16 + 1;
+    size_t round = number / hosts;
+    size_t check = round < CHECKS ? round : round % CHECKS;
+    scene_event(scene, number % hosts, check, round < 15 ? EVENT_TRIGGER : EVENT_RESOLVE, texts,
+                out_input);
+}
+
+static void run(struct scene *scene, const char *name, make_event *make, size_t count)
+{
+    static struct scene_texts texts[BATCH];
+    static struct input inputs[BATCH];
+    struct engine_out out;
+    double seconds = 0;
+    for (size_t done = 0; done < count;) {
+        size_t some = count - done < BATCH ? count - done : BATCH;
+        for (size_t i = 0; i < some; i++)
+            make(scene, done + i, count, &texts[i], &inputs[i]);
+        double begin = cpu_seconds();
+        scene_step(scene, inputs, some, &out);
+        seconds += cpu_seconds() - begin;
+        done += some;
+        scene->now_ms++;
+    }
+    if (name != NULL)
+        print_rate(name, count, seconds);
+}
+
+struct counter {
+    char *key;
+    uint64_t count;
+};
+
+static void count_one(struct counter *counters, size_t capacity, const char *key)
+{
+    size_t slot = text_hash(1, key, strlen(key)) & (capacity - 1);
+    while (counters[slot].key != NULL && !text_equal(counters[slot].key, key))
+        slot = (slot + 1) & (capacity - 1);
+    if (counters[slot].key == NULL)
+        counters[slot].key = heap_strdup(key);
+    counters[slot].count++;
+}
+
+/* The least that anything could do with the events of `opens`. */
+static void run_bare(struct scene *scene, size_t count)
+{
+    static struct scene_texts texts[BATCH];
+    static struct input inputs[BATCH];
+    size_t capacity = 1024;
+    while (capacity < 2 * count)
+        capacity *= 2;
+    struct counter *counters = heap_alloc(capacity * sizeof(*counters));
+    double seconds = 0;
+    for (size_t done = 0; done < count; done += BATCH) {
+        for (size_t i = 0; i < BATCH; i++)
+            opens(scene, done + i, count, &texts[i], &inputs[i]);
+        double begin = cpu_seconds();
+        for (size_t i = 0; i < BATCH; i++)
+            count_one(counters, capacity, inputs[i].u.event.key);
+        seconds += cpu_seconds() - begin;
+    }
+    print_rate("bare", count, seconds);
+    for (size_t i = 0; i < capacity; i++)
+        free(counters[i].key);
+    free(counters);
+}
+
+static void bench_inputs(size_t count)
+{
+    static struct scene scene;
+    scene_open(&scene, NULL);
+    run_bare(&scene, count);
+    run(&scene, "open", opens, count);
+    run(&scene, "join", joins, count);
+    run(&scene, "repeat", joins, count);
+    run(&scene, "resolve", resolves, count);
+    scene_close(&scene);
+    scene_open(&scene, NULL);
+    run(&scene, "storm", storm, count);
+    scene_close(&scene);
+}
+
+static void step_until(struct scene *scene, int64_t until_ms, size_t *out_count, double *out_seconds)
+{
+    struct engine_out out;
+    double begin = cpu_seconds();
+    size_t steps = 0;
+    while (engine_next_due_ms(scene->engine) <= until_ms) {
+        int64_t due_ms = engine_next_due_ms(scene->engine);
+        scene->now_ms = due_ms > scene->now_ms ? due_ms : scene->now_ms;
+        uint64_t before = scene->effect_count;
+        scene_step(scene, NULL, 0, &out);
+        steps += scene->effect_count - before;
+    }
+    *out_seconds = cpu_seconds() - begin;
+    *out_count = steps;
+}
+
+static void bare_heap(size_t count)
+{
+    struct heap heap = {.entries = NULL};
+    for (size_t i = 0; i < count; i++)
+        heap_push(&heap, (struct heap_entry){.key = (int64_t)(i * 7919 % count), .id = i});
+    double begin = cpu_seconds();
+    for (size_t i = 0; i < count; i++) {
+        struct heap_entry entry = heap_pop(&heap);
+        entry.key += (int64_t)count;
+        heap_push(&heap, entry);
+    }
+    print_rate("heap", count, cpu_seconds() - begin);
+    heap_clear(&heap);
+}
+
+static void acknowledges(struct scene *scene, size_t number, size_t count,
+                         struct scene_texts *texts, struct input *out_input)
+{
+    (void)count;
+    scene_event(scene, number, 0, EVENT_ACKNOWLEDGE, texts, out_input);
+}
+
+/* An acknowledgement while the incident is held moves its timer: the old one comes up for nothing and is set anew. */
+static void bench_timers(size_t count)
+{
+    static struct scene scene;
+    size_t steps = 0;
+    double seconds = 0;
+    bare_heap(count);
+    scene_open(&scene, NULL);
+    run(&scene, NULL, opens, count);
+    step_until(&scene, scene.now_ms + SCENE_HOLD_MS, &steps, &seconds);
+    print_rate("page", count, seconds);
+    scene_close(&scene);
+    scene_open(&scene, NULL);
+    run(&scene, NULL, opens, count);
+    run(&scene, NULL, acknowledges, count);
+    step_until(&scene, scene.now_ms + SCENE_HOLD_MS / 4, &steps, &seconds);
+    print_rate("reset", count, seconds);
+    scene_close(&scene);
+}
+
+static void bench_memory(size_t count)
+{
+    static struct scene scene;
+    struct engine_out out;
+    size_t steps = 0;
+    double seconds = 0;
+    scene_open(&scene, NULL);
+    run(&scene, NULL, opens, BATCH);
+    size_t before = memory_bytes();
+    run(&scene, NULL, opens, count + BATCH);
+    scene_step(&scene, NULL, 0, &out);
+    printf("held %zu\n", (memory_bytes() - before) / count);
+    step_until(&scene, scene.now_ms + SCENE_HOLD_MS, &steps, &seconds);
+    scene_step(&scene, NULL, 0, &out);
+    printf("paged %zu\n", (memory_bytes() - before) / count);
+    scene_close(&scene);
+}
+
+static void bench_routes(size_t count)
+{
+    static struct scene scene;
+    static struct scene_texts texts[BATCH];
+    static struct input inputs[BATCH];
+    double seconds = 0;
+    size_t found = 0;
+    scene_open(&scene, NULL);
+    for (size_t done = 0; done < count; done += BATCH) {
+        for (size_t i = 0; i < BATCH; i++)
+            opens(&scene, done + i, count, &texts[i], &inputs[i]);
+        double begin = cpu_seconds();
+        for (size_t i = 0; i < BATCH; i++) {
+            struct route route;
+            route_find(&scene.book, &inputs[i].u.event, inputs[i].u.event.key, &route);
+            found += route.policies[0] != scene.book.default_policy ? 1 : 0;
+        }
+        seconds += cpu_seconds() - begin;
+    }
+    print_rate("plain", count, seconds);
+    if (found < count / BATCH * BATCH)
+        fprintf(stderr, "engine bench: only %zu events have found their policy\n", found);
+    scene_close(&scene);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        void (*bench)(size_t count);
+    } benches[] = {{"inputs", bench_inputs},
+                   {"timers", bench_timers},
+                   {"memory", bench_memory},
+                   {"routes", bench_routes}};
+    size_t count = argc == 3 ? strtoul(argv[2], NULL, 10) : 0;
+    for (size_t i = 0; count > 0 && i < sizeof(benches) / sizeof(benches[0]); i++) {
+        if (text_equal(argv[1], benches[i].name)) {
+            benches[i].bench(count);
+            return 0;
+        }
+    }
+    return 64;
+}
