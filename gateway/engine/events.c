@@ -283,7 +283,7 @@ static struct verdict route_new(struct firing *firing)
     struct engine *engine = firing->engine;
     struct route route = {.policies = {engine->book->default_policy}, .count = 1};
     if (!firing->unlimited)
-        route_find(engine->book, firing->event, firing->key, &route);
+        router_find(engine->router, firing->event, firing->key, &route);
     uint64_t linked = linked_to(firing);
     struct verdict first = {.incident = 0};
     for (size_t i = 0; i < route.count; i++) {

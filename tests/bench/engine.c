@@ -14,7 +14,7 @@
 
 #include "gateway/base/text.h"
 #include "gateway/engine/heap.h"
-#include "policies/route.h"
+#include "gateway/engine/router.h"
 #include "tests/bench/engine_scene.h"
 
 enum { BATCH = ENGINE_BATCH_MAX, CHECKS = 4 };
@@ -150,7 +150,17 @@ static void bench_inputs(size_t count)
     scene_close(&scene);
 }
 
-static void step_until(struct scene *scene, int64_t until_ms, size_t *out_count, double *out_seconds)
+/* `open` alone, for counts. */
+static void bench_open(size_t count)
+{
+    static struct scene scene;
+    scene_open(&scene, NULL);
+    run(&scene, "open", opens, count);
+    scene_close(&scene);
+}
+
+static void step_until(struct scene *scene, int64_t until_ms, size_t *out_count,
+                       double *out_seconds)
 {
     struct engine_out out;
     double begin = cpu_seconds();
@@ -226,28 +236,33 @@ static void bench_memory(size_t count)
     scene_close(&scene);
 }
 
+/* By every policy's matchers, and by the index over them. */
 static void bench_routes(size_t count)
 {
     static struct scene scene;
     static struct scene_texts texts[BATCH];
     static struct input inputs[BATCH];
-    double seconds = 0;
-    size_t found = 0;
+    double plain = 0, indexed = 0;
     scene_open(&scene, NULL);
+    struct router *router = router_create(&scene.book);
     for (size_t done = 0; done < count; done += BATCH) {
+        struct route route, same;
         for (size_t i = 0; i < BATCH; i++)
             opens(&scene, done + i, count, &texts[i], &inputs[i]);
         double begin = cpu_seconds();
-        for (size_t i = 0; i < BATCH; i++) {
-            struct route route;
+        for (size_t i = 0; i < BATCH; i++)
             route_find(&scene.book, &inputs[i].u.event, inputs[i].u.event.key, &route);
-            found += route.policies[0] != scene.book.default_policy ? 1 : 0;
-        }
-        seconds += cpu_seconds() - begin;
+        double middle = cpu_seconds();
+        for (size_t i = 0; i < BATCH; i++)
+            router_find(router, &inputs[i].u.event, inputs[i].u.event.key, &same);
+        indexed += cpu_seconds() - middle;
+        plain += middle - begin;
+        if (route.policies[0] == scene.book.default_policy || same.policies[0] != route.policies[0])
+            fprintf(stderr, "engine bench: an event did not find its policy\n");
     }
-    print_rate("plain", count, seconds);
-    if (found < count / BATCH * BATCH)
-        fprintf(stderr, "engine bench: only %zu events have found their policy\n", found);
+    print_rate("plain", count, plain);
+    print_rate("indexed", count, indexed);
+    router_destroy(router);
     scene_close(&scene);
 }
 
@@ -257,6 +272,7 @@ int main(int argc, char **argv)
         const char *name;
         void (*bench)(size_t count);
     } benches[] = {{"inputs", bench_inputs},
+                   {"open", bench_open},
                    {"timers", bench_timers},
                    {"memory", bench_memory},
                    {"routes", bench_routes}};

@@ -91,15 +91,14 @@ static void match(struct scene *scene, struct policy *policy, size_t number)
     policy->match = line;
     policy->match_count = 1;
     size_t kind = number % EACH;
-    matchers[0] = (struct matcher){.label = "service",
-                                   .op = MATCH_EQUAL,
-                                   .value = numbered(scene, "service", number)};
+    matchers[0] = (struct matcher){
+        .label = "service", .op = MATCH_EQUAL, .value = numbered(scene, "service", number)};
     if (kind == HOSTS_AT || kind == TEAMS_AT) {
         matchers[0].label = kind == HOSTS_AT ? "host" : "team";
         matchers[0].op = MATCH_REGEX;
-        matchers[0].value = kind == HOSTS_AT ? arena_printf(&scene->arena, "db-%03zu-[0-9]+", number)
-                                             : arena_printf(&scene->arena, "team-%03zu|crew-%03zu",
-                                                            number, number);
+        matchers[0].value =
+            kind == HOSTS_AT ? arena_printf(&scene->arena, "db-%03zu-[0-9]+", number)
+                             : arena_printf(&scene->arena, "team-%03zu|crew-%03zu", number, number);
         matchers[0].regex = pattern(scene, matchers[0].value);
         return;
     }
@@ -174,8 +173,8 @@ static void make_people(struct scene *scene)
                                        .zone = scene->zone};
     }
     for (size_t i = 0; i < SCENE_SOURCES; i++)
-        sources[i] = (struct source_rule){.name = numbered(scene, "source", i),
-                                          .incidents_max = INT64_MAX};
+        sources[i] =
+            (struct source_rule){.name = numbered(scene, "source", i), .incidents_max = INT64_MAX};
     scene->book = (struct rulebook){.contacts = contacts,
                                     .contact_count = SCENE_CONTACTS,
                                     .sources = sources,
@@ -193,8 +192,7 @@ void scene_open(struct scene *scene, struct store *store)
     struct err err = {0};
     *scene = (struct scene){.zone = zone_utc(), .now_ms = SCENE_START_MS};
     arena_init(&scene->arena);
-    scene->regexes =
-        arena_alloc_array(&scene->arena, SCENE_POLICIES, sizeof(struct regex *));
+    scene->regexes = arena_alloc_array(&scene->arena, SCENE_POLICIES, sizeof(struct regex *));
     make_people(scene);
     struct policy *policies =
         arena_alloc_array(&scene->arena, SCENE_POLICIES + 1, sizeof(struct policy));
