@@ -29,7 +29,8 @@ const char *alert_labels(const struct alert *alert)
 
 const char *incident_title(const struct incident *incident)
 {
-    return incident->text + incident->title_offset;
+    return incident->title_offset != 0 ? incident->text + incident->title_offset
+                                       : alert_summary(incident->alerts);
 }
 
 const char *incident_group_key(const struct incident *incident)

@@ -84,8 +84,8 @@ struct incident {
     uint64_t number;
     unsigned char uuid[16];
     const struct policy *policy; /* frozen at the opening */
-    char *text;                  /* group key and title, each with its NUL */
-    const char *source;          /* of the first alert */
+    char *text;         /* group key and, unless an alert has it, title, each with its NUL */
+    const char *source; /* of the first alert */
     const char *owner;
     const char *cause;
     struct alert *alerts;
@@ -104,7 +104,7 @@ struct incident {
     uint32_t timer_mark;             /* generation of that entry */
     uint32_t firing[SEVERITY_COUNT]; /* firing alerts by severity */
     uint32_t slip_count;
-    uint32_t title_offset;
+    uint32_t title_offset; /* 0: the title is the first alert's summary */
     uint8_t state;
     uint8_t severity;
     uint8_t priority;

@@ -1,7 +1,9 @@
 #include "policies/ladder.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "gateway/base/arena.h"
 #include "gateway/base/assert.h"
 #include "gateway/base/json.h"
 
@@ -79,6 +81,7 @@ static int32_t last_page(const struct ladder *ladder, const struct policy *polic
 
 void ladder_open(struct ladder *ladder, const struct policy *policy, int64_t anchor_ms)
 {
+    ladder_clear(ladder);
     *ladder = (struct ladder){
         .anchor_ms = anchor_ms,
         .page_base_ms = anchor_ms,
@@ -208,34 +211,55 @@ void ladder_repolicy(struct ladder *ladder, const struct policy *old, const stru
 
 enum { MINUTE_MS = 60000 };
 
+void ladder_clear(struct ladder *ladder)
+{
+    free(ladder->promises);
+    ladder->promises = NULL;
+}
+
 size_t ladder_promise_count(const struct ladder *ladder)
 {
     size_t count = 0;
-    while (count < LADDER_PROMISES_MAX && ladder->promises[count] != 0)
+    while (ladder->promises != NULL && count < LADDER_PROMISES_MAX &&
+           ladder->promises->minutes[count] != 0)
         count++;
     return count;
 }
 
+int32_t ladder_promise_drops(const struct ladder *ladder)
+{
+    return ladder->promises != NULL ? ladder->promises->drops : 0;
+}
+
 int64_t ladder_promise_ms(const struct ladder *ladder, size_t index)
 {
-    ASSERT(index < LADDER_PROMISES_MAX);
-    return (int64_t)ladder->promises[index] * MINUTE_MS;
+    ASSERT(index < LADDER_PROMISES_MAX && ladder->promises != NULL);
+    return (int64_t)ladder->promises->minutes[index] * MINUTE_MS;
+}
+
+static struct promises *make_promises(struct ladder *ladder)
+{
+    if (ladder->promises == NULL)
+        ladder->promises = heap_alloc(sizeof(*ladder->promises));
+    return ladder->promises;
 }
 
 void ladder_promise(struct ladder *ladder, int64_t eta_at_ms)
 {
     int64_t minute = eta_at_ms / MINUTE_MS;
+    if (minute <= 0 || minute > INT32_MAX) /* no clock shows the years 1969 and 6054 */
+        return;
     size_t count = ladder_promise_count(ladder);
-    bool is_new = count == 0 || ladder->promises[count - 1] != minute;
-    if (!is_new || minute <= 0 || minute > INT32_MAX) /* no clock shows the years 1969 and 6054 */
+    struct promises *promises = make_promises(ladder);
+    if (count > 0 && promises->minutes[count - 1] == minute)
         return;
     if (count == LADDER_PROMISES_MAX) {
-        memmove(ladder->promises, ladder->promises + 1,
-                (LADDER_PROMISES_MAX - 1) * sizeof(ladder->promises[0]));
-        ladder->promise_drops++;
+        memmove(promises->minutes, promises->minutes + 1,
+                (LADDER_PROMISES_MAX - 1) * sizeof(promises->minutes[0]));
+        promises->drops++;
         count--;
     }
-    ladder->promises[count] = (int32_t)minute;
+    promises->minutes[count] = (int32_t)minute;
 }
 
 bool ladder_has_run(const struct ladder *ladder, size_t index)
@@ -254,12 +278,19 @@ enum field_type { FIELD_I64, FIELD_I32, FIELD_I8, FIELD_BOOL };
 struct ladder_field {
     const char *name;
     enum field_type type;
+    bool is_promise; /* stands in the promises, which may not be there: 0 then */
     size_t offset;
 };
 
 #define LADDER_FIELD(field_name, field, field_type)                                                \
     {                                                                                              \
         .name = (field_name), .type = (field_type), .offset = offsetof(struct ladder, field)       \
+    }
+
+#define PROMISE_FIELD(field_name, field)                                                           \
+    {                                                                                              \
+        .name = (field_name), .type = FIELD_I32, .is_promise = true,                               \
+        .offset = offsetof(struct promises, field)                                                 \
     }
 
 static const struct ladder_field ladder_fields[] = {
@@ -285,30 +316,33 @@ static const struct ladder_field ladder_fields[] = {
     LADDER_FIELD("left_held", left_held, FIELD_BOOL),
     LADDER_FIELD("reminded", reminded, FIELD_BOOL),
     LADDER_FIELD("by_person", by_person, FIELD_BOOL),
-    LADDER_FIELD("eta_drops", promise_drops, FIELD_I32),
-    LADDER_FIELD("eta_1", promises[0], FIELD_I32),
-    LADDER_FIELD("eta_2", promises[1], FIELD_I32),
-    LADDER_FIELD("eta_3", promises[2], FIELD_I32),
-    LADDER_FIELD("eta_4", promises[3], FIELD_I32),
-    LADDER_FIELD("eta_5", promises[4], FIELD_I32),
-    LADDER_FIELD("eta_6", promises[5], FIELD_I32),
-    LADDER_FIELD("eta_7", promises[6], FIELD_I32),
-    LADDER_FIELD("eta_8", promises[7], FIELD_I32),
-    LADDER_FIELD("eta_9", promises[8], FIELD_I32),
-    LADDER_FIELD("eta_10", promises[9], FIELD_I32),
-    LADDER_FIELD("eta_11", promises[10], FIELD_I32),
-    LADDER_FIELD("eta_12", promises[11], FIELD_I32),
-    LADDER_FIELD("eta_13", promises[12], FIELD_I32),
-    LADDER_FIELD("eta_14", promises[13], FIELD_I32),
-    LADDER_FIELD("eta_15", promises[14], FIELD_I32),
-    LADDER_FIELD("eta_16", promises[15], FIELD_I32),
+    PROMISE_FIELD("eta_drops", drops),
+    PROMISE_FIELD("eta_1", minutes[0]),
+    PROMISE_FIELD("eta_2", minutes[1]),
+    PROMISE_FIELD("eta_3", minutes[2]),
+    PROMISE_FIELD("eta_4", minutes[3]),
+    PROMISE_FIELD("eta_5", minutes[4]),
+    PROMISE_FIELD("eta_6", minutes[5]),
+    PROMISE_FIELD("eta_7", minutes[6]),
+    PROMISE_FIELD("eta_8", minutes[7]),
+    PROMISE_FIELD("eta_9", minutes[8]),
+    PROMISE_FIELD("eta_10", minutes[9]),
+    PROMISE_FIELD("eta_11", minutes[10]),
+    PROMISE_FIELD("eta_12", minutes[11]),
+    PROMISE_FIELD("eta_13", minutes[12]),
+    PROMISE_FIELD("eta_14", minutes[13]),
+    PROMISE_FIELD("eta_15", minutes[14]),
+    PROMISE_FIELD("eta_16", minutes[15]),
 };
 
 enum { LADDER_FIELD_COUNT = sizeof(ladder_fields) / sizeof(ladder_fields[0]) };
 
 static int64_t field_get(const struct ladder *ladder, const struct ladder_field *field)
 {
-    const char *place = (const char *)ladder + field->offset;
+    const void *part = field->is_promise ? (const void *)ladder->promises : ladder;
+    if (part == NULL)
+        return 0;
+    const char *place = (const char *)part + field->offset;
     int64_t wide = 0;
     int32_t narrow = 0;
     int8_t tiny = 0;
@@ -333,7 +367,10 @@ static int64_t field_get(const struct ladder *ladder, const struct ladder_field 
 static int field_set(struct ladder *ladder, const struct ladder_field *field, int64_t value,
                      struct err *err)
 {
-    char *place = (char *)ladder + field->offset;
+    if (field->is_promise && ladder->promises == NULL && value == 0)
+        return 0;
+    void *part = field->is_promise ? (void *)make_promises(ladder) : ladder;
+    char *place = (char *)part + field->offset;
     int32_t narrow = (int32_t)value;
     int8_t tiny = (int8_t)value;
     bool flag = value != 0;
@@ -442,14 +479,20 @@ static int read_tree(const char *text, struct ladder *out_ladder, struct err *er
 int ladder_read(const char *text, struct ladder *out_ladder, struct err *err)
 {
     struct ladder ladder = {0};
+    int verdict = 0;
     if (!read_plain(text, &ladder)) {
+        ladder_clear(&ladder);
         ladder = (struct ladder){0};
-        if (read_tree(text, &ladder, err) != 0)
-            return -1;
+        verdict = read_tree(text, &ladder, err);
     }
-    if (ladder.climb < 1 || ladder.page_from < 0 || ladder.page_from > LADDER_STEPS_MAX ||
-        ladder.latest < LADDER_FALLBACK || ladder.latest >= LADDER_STEPS_MAX)
-        return err_set(err, ERR_CORRUPT, "ladder: climb or step out of range");
+    if (verdict == 0 &&
+        (ladder.climb < 1 || ladder.page_from < 0 || ladder.page_from > LADDER_STEPS_MAX ||
+         ladder.latest < LADDER_FALLBACK || ladder.latest >= LADDER_STEPS_MAX))
+        verdict = err_set(err, ERR_CORRUPT, "ladder: climb or step out of range");
+    if (verdict != 0) {
+        ladder_clear(&ladder);
+        return -1;
+    }
     *out_ladder = ladder;
     return 0;
 }

@@ -5,6 +5,7 @@
  * Units:   *_ms engine time, 0: not set. A page step is due at page_base + the waits above it, an
  *          inform or ask step at anchor + the waits above it: so early and late page steps move the
  *          page steps below them and nothing else.
+ * Owns:    its promises, until ladder_clear; a copy of the struct is for reading only.
  * Limits:  LADDER_STEPS_MAX steps a policy; further ones do not run (the configuration refuses
  *          them).
  * Fails:   ladder_read: -1 with what is wrong in the stored text.
@@ -31,6 +32,11 @@
 
 enum { LADDER_NOBODY = -1, LADDER_FALLBACK = -2 }; /* values of `latest` besides a step's index */
 
+struct promises {                         /* ETAs given since the opening */
+    int32_t drops;                        /* before the first of these */
+    int32_t minutes[LADDER_PROMISES_MAX]; /* of Unix time, the latest last; 0: none */
+};
+
 struct ladder {
     int64_t anchor_ms;
     int64_t page_base_ms;
@@ -50,12 +56,10 @@ struct ladder {
     int32_t climbs_left;
     int32_t serial; /* messages outside steps and pages to the fallback so far: makes their keys
                        unique */
-    int32_t fallback_count; /* serial of the latest page to the fallback */
-    int32_t promise_drops;  /* ETAs given before the first of `promises` */
-    int32_t promises
-        [LADDER_PROMISES_MAX]; /* ETAs given since the opening in minutes of Unix time, the latest last; 0: none */
-    int8_t page_from; /* page steps below this index have had their turn in this climb */
-    int8_t latest;    /* the last paging: index of its step, LADDER_NOBODY or LADDER_FALLBACK */
+    int32_t fallback_count;    /* serial of the latest page to the fallback */
+    struct promises *promises; /* NULL: none were given since the opening */
+    int8_t page_from;          /* page steps below this index have had their turn in this climb */
+    int8_t latest; /* the last paging: index of its step, LADDER_NOBODY or LADDER_FALLBACK */
     int8_t fallback_level; /* how far down the fallback chain the last paging was */
     int8_t acked_severity;
     bool exhausted;
@@ -100,9 +104,13 @@ void ladder_shift(struct ladder *ladder, int64_t late_ms);
 void ladder_repolicy(struct ladder *ladder, const struct policy *old, const struct policy *policy,
                      uint64_t sent, int64_t now_ms);
 
+/* Gives back what it owns: its promises. */
+void ladder_clear(struct ladder *ladder);
+
 /* Remember an ETA; where there are too many, the first ones are only counted. */
 void ladder_promise(struct ladder *ladder, int64_t eta_at_ms);
 size_t ladder_promise_count(const struct ladder *ladder);
+int32_t ladder_promise_drops(const struct ladder *ladder);
 int64_t ladder_promise_ms(const struct ladder *ladder, size_t index);
 
 bool ladder_has_run(const struct ladder *ladder, size_t index);

@@ -28,6 +28,7 @@ struct world {
     struct names names;
     struct frozen frozen;
     struct pool incident_pool;
+    struct pool alert_pool;
     struct pool notification_pool;
     struct table incidents;     /* by number */
     struct table groups;        /* open ones, by policy name and group key */

@@ -17,7 +17,11 @@
 #include "gateway/engine/router.h"
 #include "tests/bench/engine_scene.h"
 
-enum { BATCH = ENGINE_BATCH_MAX, CHECKS = 4 };
+enum {
+    BATCH = ENGINE_BATCH_MAX,
+    CHECKS = 4,
+    WARM = 2 * SCENE_POLICIES /* every policy has had its turn */
+};
 
 static double cpu_seconds(void)
 {
@@ -225,9 +229,9 @@ static void bench_memory(size_t count)
     size_t steps = 0;
     double seconds = 0;
     scene_open(&scene, NULL);
-    run(&scene, NULL, opens, BATCH);
+    run(&scene, NULL, opens, WARM);
     size_t before = memory_bytes();
-    run(&scene, NULL, opens, count + BATCH);
+    run(&scene, NULL, opens, count + WARM);
     scene_step(&scene, NULL, 0, &out);
     printf("held %zu\n", (memory_bytes() - before) / count);
     step_until(&scene, scene.now_ms + SCENE_HOLD_MS, &steps, &seconds);
