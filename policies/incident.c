@@ -107,8 +107,9 @@ static void open_incident(struct incident *incident, const struct move *move, st
     incident->cleared = false;
     ladder_open(&incident->ladder, policy, moment->now_ms + policy->hold_ms);
     struct facts facts = {.state = policy->hold_ms > 0 ? "held" : "", .policy = policy->name};
-    moment_notef(moment, again ? "reopened" : "opened", &facts, "%s by policy %s: %s",
-                 again ? "reopened" : "opened", policy->name, incident_title(incident));
+    const char *what = again ? "reopened" : "opened";
+    const char *const parts[] = {what, " by policy ", policy->name, ": ", incident_title(incident)};
+    moment_note_parts(moment, what, &facts, parts, sizeof(parts) / sizeof(parts[0]));
     if (!again && incident->linked != 0)
         moment_notef(moment, "linked", &(struct facts){.follows = (int64_t)incident->linked},
                      "the same alert was last part of #%llu", (unsigned long long)incident->linked);

@@ -277,6 +277,8 @@ enum field_type { FIELD_I64, FIELD_I32, FIELD_I8, FIELD_BOOL };
 
 struct ladder_field {
     const char *name;
+    const char *lead; /* `,"name":` */
+    size_t lead_bytes;
     enum field_type type;
     bool is_promise; /* stands in the promises, which may not be there: 0 then */
     size_t offset;
@@ -284,13 +286,16 @@ struct ladder_field {
 
 #define LADDER_FIELD(field_name, field, field_type)                                                \
     {                                                                                              \
-        .name = (field_name), .type = (field_type), .offset = offsetof(struct ladder, field)       \
+        .name = (field_name),                                                                      \
+        .lead = ",\"" field_name "\":", .lead_bytes = sizeof(field_name) + 3,                      \
+        .type = (field_type), .offset = offsetof(struct ladder, field)                             \
     }
 
 #define PROMISE_FIELD(field_name, field)                                                           \
     {                                                                                              \
-        .name = (field_name), .type = FIELD_I32, .is_promise = true,                               \
-        .offset = offsetof(struct promises, field)                                                 \
+        .name = (field_name),                                                                      \
+        .lead = ",\"" field_name "\":", .lead_bytes = sizeof(field_name) + 3, .type = FIELD_I32,   \
+        .is_promise = true, .offset = offsetof(struct promises, field)                             \
     }
 
 static const struct ladder_field ladder_fields[] = {
@@ -400,20 +405,17 @@ static int field_set(struct ladder *ladder, const struct ladder_field *field, in
 
 void ladder_write(const struct ladder *ladder, struct strbuf *out)
 {
-    char separator = '{';
+    size_t comma = 0; /* stands before every field but the first */
+    strbuf_add_char(out, '{');
     for (size_t i = 0; i < LADDER_FIELD_COUNT; i++) {
-        int64_t value = field_get(ladder, &ladder_fields[i]);
+        const struct ladder_field *field = &ladder_fields[i];
+        int64_t value = field_get(ladder, field);
         if (value == 0)
             continue;
-        strbuf_add_char(out, separator);
-        strbuf_add_char(out, '"');
-        strbuf_add(out, ladder_fields[i].name);
-        strbuf_add(out, "\":");
+        strbuf_add_bytes(out, field->lead + 1 - comma, field->lead_bytes - 1 + comma);
         strbuf_add_i64(out, value);
-        separator = ',';
+        comma = 1;
     }
-    if (separator == '{')
-        strbuf_add_char(out, '{');
     strbuf_add_char(out, '}');
 }
 

@@ -154,6 +154,22 @@ char *arena_strndup(struct arena *arena, const char *text, size_t length)
     return result;
 }
 
+char *arena_join(struct arena *arena, const char *const *parts, size_t count)
+{
+    size_t length = 0;
+    for (size_t i = 0; i < count; i++)
+        length += strlen(parts[i]);
+    char *result = take(arena, length + 1);
+    char *end = result;
+    for (size_t i = 0; i < count; i++) {
+        size_t bytes = strlen(parts[i]);
+        memcpy(end, parts[i], bytes);
+        end += bytes;
+    }
+    *end = '\0';
+    return result;
+}
+
 char *arena_printf(struct arena *arena, const char *format, ...)
 {
     va_list arguments;

@@ -69,7 +69,8 @@ static void update_text(struct firing *firing, struct alert *alert)
 
 static struct move event_move(const struct firing *firing, enum move_kind kind)
 {
-    const char *by = arena_printf(&firing->engine->arena, "source %s", firing->event->source);
+    const char *const parts[] = {"source ", firing->event->source};
+    const char *by = arena_join(&firing->engine->arena, parts, 2);
     return (struct move){.kind = kind,
                          .actor = firing->input->actor,
                          .credential = firing->input->credential,
@@ -212,14 +213,12 @@ static struct verdict trigger(struct firing *firing);
 
 /* The incident that had this alert last. What has left memory is asked of the store, once for each
  * alert that is new; a store that does not answer now will say so at the commit. */
-static uint64_t linked_to(const struct firing *firing)
+static uint64_t linked_to(const struct firing *firing, const struct alert *known)
 {
     const struct store *store = firing->engine->options.store;
-    const struct alert *alert =
-        world_alert(&firing->engine->world, firing->event->source, firing->key);
     uint64_t linked = 0;
-    if (alert != NULL)
-        return alert->incident->number;
+    if (known != NULL)
+        return known->incident->number;
     if (store->ops->find_alert(store->self, firing->event->source, firing->key, &linked, NULL) != 0)
         return 0;
     return linked;
@@ -278,13 +277,13 @@ static struct verdict open_or_join(struct firing *firing, const struct policy *p
     return verdict;
 }
 
-static struct verdict route_new(struct firing *firing)
+static struct verdict route_new(struct firing *firing, const struct alert *known)
 {
     struct engine *engine = firing->engine;
     struct route route = {.policies = {engine->book->default_policy}, .count = 1};
     if (!firing->unlimited)
         router_find(engine->router, firing->event, firing->key, &route);
-    uint64_t linked = linked_to(firing);
+    uint64_t linked = linked_to(firing, known);
     struct verdict first = {.incident = 0};
     for (size_t i = 0; i < route.count; i++) {
         struct verdict verdict = open_or_join(firing, route.policies[i], linked);
@@ -301,11 +300,10 @@ static bool within_reopening(const struct engine *engine, const struct incident 
 
 /* Alerts this event is about that need no routing: firing in an open incident, or still under a
  * person's resolve. */
-static bool count_known(struct firing *firing, struct verdict *out_verdict)
+static bool count_known(struct firing *firing, struct alert *alert, struct verdict *out_verdict)
 {
     struct engine *engine = firing->engine;
     bool found = false;
-    struct alert *alert = world_alert(&engine->world, firing->event->source, firing->key);
     for (; alert != NULL; alert = alert->twin) {
         struct incident *incident = alert->incident;
         bool stays = incident_is_open(incident) && alert->firing;
@@ -320,10 +318,9 @@ static bool count_known(struct firing *firing, struct verdict *out_verdict)
     return found;
 }
 
-static bool reopen_known(struct firing *firing, struct verdict *out_verdict)
+static bool reopen_known(struct firing *firing, struct alert *alert, struct verdict *out_verdict)
 {
     struct engine *engine = firing->engine;
-    struct alert *alert = world_alert(&engine->world, firing->event->source, firing->key);
     for (; alert != NULL; alert = alert->twin) {
         struct incident *incident = alert->incident;
         if (incident_is_open(incident) || incident->ladder.by_person ||
@@ -344,9 +341,10 @@ static bool reopen_known(struct firing *firing, struct verdict *out_verdict)
 static struct verdict trigger(struct firing *firing)
 {
     struct verdict verdict = {.incident = 0};
-    if (count_known(firing, &verdict) || reopen_known(firing, &verdict))
+    struct alert *known = world_alert(&firing->engine->world, firing->event->source, firing->key);
+    if (count_known(firing, known, &verdict) || reopen_known(firing, known, &verdict))
         return verdict;
-    return route_new(firing);
+    return route_new(firing, known);
 }
 
 /* After a load the details of an alert are not in memory: the rest decides. */

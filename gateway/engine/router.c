@@ -1,5 +1,6 @@
 #include "gateway/engine/router.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,8 +32,10 @@ struct pattern_line {
 struct indexed_label {
     const char *name;
     uint64_t seed;                 /* of the hashes of its values */
+    bool has_lines;                /* something waits under it or its values */
     struct pattern_line *patterns; /* lines that wait under the label alone */
     size_t pattern_count, pattern_capacity;
+    bool may_begin[UCHAR_MAX + 1]; /* by the first byte of a value: a pattern may match it */
 };
 
 struct bucket { /* lines that wait under a value */
@@ -98,15 +101,22 @@ static struct indexed_label *make_label(struct router *router, const char *name)
     return label;
 }
 
-static struct bucket *find_bucket(const struct table *table, const struct indexed_label *label,
-                                  const char *value, size_t bytes)
+static struct bucket *find_hashed(const struct table *table, uint64_t hash,
+                                  const struct indexed_label *label, const char *value,
+                                  size_t bytes)
 {
     struct table_walk walk;
-    struct bucket *bucket = table_first(table, text_hash(label->seed, value, bytes), &walk);
+    struct bucket *bucket = table_first(table, hash, &walk);
     while (bucket != NULL && !(bucket->label == label && bucket->value_bytes == bytes &&
                                memcmp(bucket->value, value, bytes) == 0))
         bucket = table_next(table, &walk);
     return bucket;
+}
+
+static struct bucket *find_bucket(const struct table *table, const struct indexed_label *label,
+                                  const char *value, size_t bytes)
+{
+    return find_hashed(table, text_hash(label->seed, value, bytes), label, value, bytes);
 }
 
 static struct bucket *add_bucket(struct table *table, struct arena *arena,
@@ -165,7 +175,8 @@ static void wait_under_values(struct router *router, uint32_t place, const struc
 {
     struct pattern_choice values[PATTERN_CHOICES_MAX];
     size_t count = values_of(matcher, values);
-    const struct indexed_label *label = find_label(router, matcher->label);
+    struct indexed_label *label = find_label(router, matcher->label);
+    label->has_lines = true;
     for (size_t v = 0; v < count; v++) {
         struct bucket *bucket =
             find_bucket(&router->buckets, label, values[v].text, values[v].bytes);
@@ -184,10 +195,15 @@ static bool waits_under_label(const struct matcher *matcher)
 static void wait_under_label(struct router *router, uint32_t place, const struct matcher *matcher)
 {
     struct indexed_label *label = make_label(router, matcher->label);
+    label->has_lines = true;
     label->patterns = grow(&router->arena, label->patterns, label->pattern_count,
                            &label->pattern_capacity, sizeof(*label->patterns));
-    label->patterns[label->pattern_count++] = (struct pattern_line){
-        .place = place, .matcher = matcher, .prefix_bytes = pattern_prefix(matcher->value)};
+    size_t prefix_bytes = pattern_prefix(matcher->value);
+    for (size_t i = 0; prefix_bytes == 0 && i <= UCHAR_MAX; i++)
+        label->may_begin[i] = true;
+    label->may_begin[(unsigned char)matcher->value[0]] = true;
+    label->patterns[label->pattern_count++] =
+        (struct pattern_line){.place = place, .matcher = matcher, .prefix_bytes = prefix_bytes};
 }
 
 static void place_line(struct router *router, uint32_t place)
@@ -294,7 +310,8 @@ static struct places gather(struct router *router, const struct indexed_label *l
 {
     struct places all = {.count = 0};
     size_t next = 0;
-    for (size_t i = 0; i < label->pattern_count; i++) {
+    size_t count = label->may_begin[(unsigned char)value[0]] ? label->pattern_count : 0;
+    for (size_t i = 0; i < count; i++) {
         if (!pattern_matches(&label->patterns[i], value, bytes, out_ran))
             continue;
         while (next < plain->count && plain->items[next] < label->patterns[i].place)
@@ -314,11 +331,12 @@ static struct places look_up(struct router *router, const struct indexed_label *
 {
     size_t bytes = strlen(value);
     bool has_run = false;
+    uint64_t hash = text_hash(label->seed, value, bytes);
     const struct bucket *known =
-        label->pattern_count > 0 ? find_bucket(&router->memo, label, value, bytes) : NULL;
+        label->pattern_count > 0 ? find_hashed(&router->memo, hash, label, value, bytes) : NULL;
     if (known != NULL)
         return known->places;
-    const struct bucket *bucket = find_bucket(&router->buckets, label, value, bytes);
+    const struct bucket *bucket = find_hashed(&router->buckets, hash, label, value, bytes);
     const struct places none = {.count = 0};
     const struct places *plain = bucket != NULL ? &bucket->places : &none;
     struct places all = gather(router, label, plain, value, bytes, &has_run);
@@ -343,7 +361,7 @@ static void add_list(struct search *search, struct places places)
 
 static void add_pseudo(struct search *search, const struct indexed_label *label_or_null)
 {
-    if (label_or_null != NULL)
+    if (label_or_null != NULL && label_or_null->has_lines)
         add_list(search, look_up(search->router, label_or_null,
                                  route_label(search->event, search->key, label_or_null->name)));
 }
@@ -359,7 +377,7 @@ static void gather_lists(struct search *search)
     add_pseudo(search, router->severity);
     for (size_t i = 0; i < event->label_count; i++) {
         const struct indexed_label *label = find_label(router, event->labels[i].name);
-        if (label != NULL && label != router->source && label != router->key &&
+        if (label != NULL && label->has_lines && label != router->source && label != router->key &&
             label != router->severity)
             add_list(search, look_up(router, label, event->labels[i].value));
     }

@@ -106,7 +106,7 @@ struct notification *world_notification(const struct world *world, uint64_t id)
 static struct source_count *count_of(struct world *world, const char *source)
 {
     for (size_t i = 0; i < world->source_count; i++) {
-        if (text_equal(world->sources[i].source, source))
+        if (world->sources[i].source == source) /* kept, so that equal texts are the same */
             return &world->sources[i];
     }
     if (world->source_count == world->source_capacity) {
@@ -343,7 +343,8 @@ struct alert *world_add_alert(struct world *world, uint64_t id, struct incident 
     struct alert *alert = pool_take(&world->alert_pool);
     alert->id = id;
     alert->incident = incident;
-    alert->source = names_keep(&world->names, source);
+    alert->source = text_equal(source, incident->source) ? names_share(incident->source)
+                                                         : names_keep(&world->names, source);
     set_alert_text(alert, key, summary, labels);
     if (twin != NULL) {
         table_remove(&world->alerts, hash, twin);
