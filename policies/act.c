@@ -34,7 +34,7 @@ static struct act *add_act(struct moment *moment, enum act_kind kind)
     enum { FIRST_CAPACITY = 16 };
     if (moment->act_count == moment->act_capacity) {
         size_t capacity = moment->act_capacity == 0 ? FIRST_CAPACITY : moment->act_capacity * 2;
-        struct act *acts = arena_alloc_array(moment->arena, capacity, sizeof(*acts));
+        struct act *acts = arena_take_array(moment->arena, capacity, sizeof(*acts));
         if (moment->act_count > 0)
             memcpy(acts, moment->acts, moment->act_count * sizeof(*acts));
         moment->acts = acts;
