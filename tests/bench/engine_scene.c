@@ -257,6 +257,17 @@ void scene_event(struct scene *scene, size_t host, size_t check, enum event_acti
     memcpy(out_input->id + 8, &id, sizeof(id));
 }
 
+size_t scene_text_bytes(const struct event *event)
+{
+    const char *host = event->labels[1].value;
+    const char *service = event->labels[3].value;
+    size_t bytes = strlen(event->key) + strlen(event->summary) + strlen("{}") + 3;
+    for (size_t i = 0; i < event->label_count; i++)
+        bytes += strlen(event->labels[i].name) + strlen(event->labels[i].value) +
+                 strlen(i > 0 ? ",\"\":\"\"" : "\"\":\"\"");
+    return bytes + strlen("service=\"\",host=\"\"") + strlen(service) + strlen(host) + 1;
+}
+
 void scene_step(struct scene *scene, struct input *inputs, size_t count, struct engine_out *out)
 {
     struct input *list[ENGINE_BATCH_MAX];

@@ -42,6 +42,8 @@ void scene_close(struct scene *scene);
 /* Host `host` of the service of policy host % SCENE_POLICIES; `check` tells the alerts of one host apart. */
 void scene_event(struct scene *scene, size_t host, size_t check, enum event_action action,
                  struct scene_texts *texts, struct input *out_input);
+/* What memory keeps of its texts: key, summary, labels as JSON, and the group, each with its NUL. */
+size_t scene_text_bytes(const struct event *event);
 void scene_step(struct scene *scene, struct input *inputs, size_t count, struct engine_out *out);
 
 #endif
