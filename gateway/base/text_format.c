@@ -84,7 +84,7 @@ static struct piece json_piece(const char *text, size_t left, char scratch[8])
     return (struct piece){.step = 1, .with = keep ? NULL : control_escape(c, scratch)};
 }
 
-static bool json_word_is_plain(uint64_t word)
+static inline bool json_word_is_plain(uint64_t word)
 {
     return !(word_has_below(word, 0x20) || word_has(word, '"') || word_has(word, '\\') ||
              word_has(word, '<') || word_has_top(word));

@@ -185,6 +185,7 @@ static void make_people(struct scene *scene)
                                     .site_name = "bench",
                                     .public_url = "",
                                     .incidents_max = INT64_MAX};
+    rulebook_sort(&scene->book, &scene->arena);
 }
 
 void scene_open(struct scene *scene, struct store *store)

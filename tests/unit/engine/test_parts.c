@@ -144,6 +144,7 @@ static void a_frozen_policy_outlives_its_rulebook(void **state)
     for (int i = 0; i < 3; i++)
         frozen_drop(&frozen, first);
     assert_int_equal(frozen.items.count, 0);
+    frozen_clear(&frozen);
 }
 
 static void hosts_have_lanes_of_their_own(void **state)
