@@ -180,14 +180,19 @@ char *arena_join(struct arena *arena, const char *const *parts, size_t count)
     return result;
 }
 
+/* Most texts are short: written once, then copied, instead of counted first. */
 char *arena_printf(struct arena *arena, const char *format, ...)
 {
+    enum { SHORT_BYTES = 256 };
+    char text[SHORT_BYTES];
     va_list arguments;
     va_start(arguments, format);
-    int length = vsnprintf(NULL, 0, format, arguments);
+    int length = vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
     ASSERT(length >= 0);
     size_t size = (size_t)length + 1;
+    if (size <= sizeof(text))
+        return arena_copy(arena, text, size);
     char *result = arena_take(arena, size);
     va_start(arguments, format);
     int written = vsnprintf(result, size, format, arguments);
