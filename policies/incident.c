@@ -229,7 +229,7 @@ static void set_promise(struct incident *incident, int64_t eta_at_ms, const stru
     ladder->answer_until_ms = 0;
     ladder->acked_severity = (int8_t)incident->severity;
     if (eta_at_ms != 0) {
-        ladder_promise(ladder, eta_at_ms);
+        ladder_promise(ladder, moment->arena, eta_at_ms);
         incident->ack_until_ms = eta_at_ms + policy->eta_grace_ms;
         ladder->reminder_at_ms = eta_at_ms;
         return;

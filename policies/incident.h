@@ -5,9 +5,9 @@
  * Shape:   incident + move + moment -> changed incident, and acts (timeline entries, messages,
  *          cancellations) in order.
  * Units:   *_at_ms engine time, 0 when it has not happened.
- * Owns:    the world owns incidents and their texts. A move may set `owner` and `cause` to text
- *          that lives only as long as the moment's arena or the move; the caller replaces it by its
- *          own copy afterwards. Acts live in the moment's arena.
+ * Owns:    the world owns incidents and their texts. A move may set `owner`, `cause` and
+ *          `ladder.promises` to what lives only as long as the moment's arena or the move; the
+ *          caller replaces it by its own copy afterwards. Acts live in the moment's arena.
  * Limits:  LADDER_STEPS_MAX steps a policy.
  * Source:  DESIGN section 4.
  */

@@ -1,9 +1,7 @@
 #include "policies/ladder.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#include "gateway/base/arena.h"
 #include "gateway/base/assert.h"
 #include "gateway/base/json.h"
 
@@ -81,7 +79,6 @@ static int32_t last_page(const struct ladder *ladder, const struct policy *polic
 
 void ladder_open(struct ladder *ladder, const struct policy *policy, int64_t anchor_ms)
 {
-    ladder_clear(ladder);
     *ladder = (struct ladder){
         .anchor_ms = anchor_ms,
         .page_base_ms = anchor_ms,
@@ -211,12 +208,6 @@ void ladder_repolicy(struct ladder *ladder, const struct policy *old, const stru
 
 enum { MINUTE_MS = 60000 };
 
-void ladder_clear(struct ladder *ladder)
-{
-    free(ladder->promises);
-    ladder->promises = NULL;
-}
-
 size_t ladder_promise_count(const struct ladder *ladder)
 {
     size_t count = 0;
@@ -237,22 +228,16 @@ int64_t ladder_promise_ms(const struct ladder *ladder, size_t index)
     return (int64_t)ladder->promises->minutes[index] * MINUTE_MS;
 }
 
-static struct promises *make_promises(struct ladder *ladder)
-{
-    if (ladder->promises == NULL)
-        ladder->promises = heap_alloc(sizeof(*ladder->promises));
-    return ladder->promises;
-}
-
-void ladder_promise(struct ladder *ladder, int64_t eta_at_ms)
+void ladder_promise(struct ladder *ladder, struct arena *arena, int64_t eta_at_ms)
 {
     int64_t minute = eta_at_ms / MINUTE_MS;
-    if (minute <= 0 || minute > INT32_MAX) /* no clock shows the years 1969 and 6054 */
-        return;
     size_t count = ladder_promise_count(ladder);
-    struct promises *promises = make_promises(ladder);
-    if (count > 0 && promises->minutes[count - 1] == minute)
+    bool is_new = count == 0 || ladder->promises->minutes[count - 1] != minute;
+    if (!is_new || minute <= 0 || minute > INT32_MAX) /* no clock shows the years 1969 and 6054 */
         return;
+    struct promises *promises = arena_alloc(arena, sizeof(*promises));
+    if (ladder->promises != NULL)
+        *promises = *ladder->promises;
     if (count == LADDER_PROMISES_MAX) {
         memmove(promises->minutes, promises->minutes + 1,
                 (LADDER_PROMISES_MAX - 1) * sizeof(promises->minutes[0]));
@@ -260,6 +245,7 @@ void ladder_promise(struct ladder *ladder, int64_t eta_at_ms)
         count--;
     }
     promises->minutes[count] = (int32_t)minute;
+    ladder->promises = promises;
 }
 
 bool ladder_has_run(const struct ladder *ladder, size_t index)
@@ -369,12 +355,16 @@ static int64_t field_get(const struct ladder *ladder, const struct ladder_field 
     return 0;
 }
 
-static int field_set(struct ladder *ladder, const struct ladder_field *field, int64_t value,
+/* What is read: the promises stand apart until it is known whether there are any. */
+struct reading {
+    struct ladder ladder;
+    struct promises promises;
+};
+
+static int field_set(struct reading *reading, const struct ladder_field *field, int64_t value,
                      struct err *err)
 {
-    if (field->is_promise && ladder->promises == NULL && value == 0)
-        return 0;
-    void *part = field->is_promise ? (void *)make_promises(ladder) : ladder;
+    void *part = field->is_promise ? (void *)&reading->promises : &reading->ladder;
     char *place = (char *)part + field->offset;
     int32_t narrow = (int32_t)value;
     int8_t tiny = (int8_t)value;
@@ -421,7 +411,7 @@ void ladder_write(const struct ladder *ladder, struct strbuf *out)
 
 /* One `"name":number` as ladder_write gives it, a field at or behind *which; NULL when it is
  * anything else. */
-static const char *read_plain_field(const char *text, size_t *which, struct ladder *ladder)
+static const char *read_plain_field(const char *text, size_t *which, struct reading *reading)
 {
     enum { DIGITS_MAX = 18 };
     const char *name = text + 1;
@@ -443,25 +433,25 @@ static const char *read_plain_field(const char *text, size_t *which, struct ladd
         value = value * 10 + (*c - '0');
     struct err ignored;
     if (digit_count == 0 ||
-        field_set(ladder, &ladder_fields[at], negative ? -value : value, &ignored) != 0)
+        field_set(reading, &ladder_fields[at], negative ? -value : value, &ignored) != 0)
         return NULL;
     return c;
 }
 
 /* A store of a hundred thousand ladders is read at every start, nearly all as they were written. */
-static bool read_plain(const char *text, struct ladder *out_ladder)
+static bool read_plain(const char *text, struct reading *reading)
 {
     const char *c = text;
     size_t which = 0;
     if (*c != '{')
         return false;
     do {
-        c = read_plain_field(c + 1, &which, out_ladder);
+        c = read_plain_field(c + 1, &which, reading);
     } while (c != NULL && *c == ',');
     return c != NULL && c[0] == '}' && c[1] == '\0';
 }
 
-static int read_tree(const char *text, struct ladder *out_ladder, struct err *err)
+static int read_tree(const char *text, struct reading *reading, struct err *err)
 {
     struct json *root = NULL;
     if (json_parse(text, strlen(text), &root, err) != 0)
@@ -470,7 +460,7 @@ static int read_tree(const char *text, struct ladder *out_ladder, struct err *er
     for (size_t i = 0; i < LADDER_FIELD_COUNT && verdict == 0; i++) {
         const struct json *value = json_get(root, ladder_fields[i].name);
         if (json_kind(value) == JSON_INTEGER)
-            verdict = field_set(out_ladder, &ladder_fields[i], json_integer(value), err);
+            verdict = field_set(reading, &ladder_fields[i], json_integer(value), err);
         else if (json_kind(value) != JSON_ABSENT)
             verdict = err_set(err, ERR_CORRUPT, "ladder: %s is no integer", ladder_fields[i].name);
     }
@@ -478,23 +468,20 @@ static int read_tree(const char *text, struct ladder *out_ladder, struct err *er
     return verdict;
 }
 
-int ladder_read(const char *text, struct ladder *out_ladder, struct err *err)
+int ladder_read(const char *text, struct arena *arena, struct ladder *out_ladder, struct err *err)
 {
-    struct ladder ladder = {0};
-    int verdict = 0;
-    if (!read_plain(text, &ladder)) {
-        ladder_clear(&ladder);
-        ladder = (struct ladder){0};
-        verdict = read_tree(text, &ladder, err);
+    struct reading reading = {.ladder = {0}};
+    if (!read_plain(text, &reading)) {
+        reading = (struct reading){.ladder = {0}};
+        if (read_tree(text, &reading, err) != 0)
+            return -1;
     }
-    if (verdict == 0 &&
-        (ladder.climb < 1 || ladder.page_from < 0 || ladder.page_from > LADDER_STEPS_MAX ||
-         ladder.latest < LADDER_FALLBACK || ladder.latest >= LADDER_STEPS_MAX))
-        verdict = err_set(err, ERR_CORRUPT, "ladder: climb or step out of range");
-    if (verdict != 0) {
-        ladder_clear(&ladder);
-        return -1;
-    }
-    *out_ladder = ladder;
+    struct ladder *ladder = &reading.ladder;
+    if (ladder->climb < 1 || ladder->page_from < 0 || ladder->page_from > LADDER_STEPS_MAX ||
+        ladder->latest < LADDER_FALLBACK || ladder->latest >= LADDER_STEPS_MAX)
+        return err_set(err, ERR_CORRUPT, "ladder: climb or step out of range");
+    if (reading.promises.minutes[0] != 0 || reading.promises.drops != 0)
+        ladder->promises = arena_copy(arena, &reading.promises, sizeof(reading.promises));
+    *out_ladder = *ladder;
     return 0;
 }

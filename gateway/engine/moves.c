@@ -41,8 +41,12 @@ static void perform(struct engine *engine, struct incident *incident, const stru
 
 /* The move may have put borrowed texts into the incident: it gets copies of its own. */
 static void keep_texts(struct engine *engine, struct incident *incident, const char *owner,
-                       const char *cause)
+                       const char *cause, const struct promises *promises)
 {
+    if (incident->ladder.promises != promises) {
+        world_set_promises(incident, incident->ladder.promises);
+        free((struct promises *)(uintptr_t)promises);
+    }
     if (incident->owner != owner) {
         world_set_owner(&engine->world, incident, incident->owner);
         names_drop(&engine->world.names, owner);
@@ -60,10 +64,11 @@ void engine_move(struct engine *engine, struct incident *incident, const struct 
     bool was_open = incident_is_open(incident);
     const char *owner = incident->owner;
     const char *cause = incident->cause;
+    const struct promises *promises = incident->ladder.promises;
     uint8_t state = incident->state;
     moment_next(moment);
     incident_apply(incident, move, moment);
-    keep_texts(engine, incident, owner, cause);
+    keep_texts(engine, incident, owner, cause, promises);
     world_reindex(&engine->world, incident, was_open);
     if (was_open && !incident_is_open(incident)) {
         engine->resolved_count++;

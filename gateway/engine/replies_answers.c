@@ -82,8 +82,7 @@ static struct incident *closed_incident(struct engine *engine, const struct inci
                                   .cleared = row->cleared};
     memcpy(incident->uuid, row->uuid, sizeof(incident->uuid));
     /* Only its climb is stated: a ladder that cannot be read is none. */
-    (void)ladder_read(row->ladder, &incident->ladder, &ignored);
-    ladder_clear(&incident->ladder); /* its promises are nobody's */
+    (void)ladder_read(row->ladder, &engine->arena, &incident->ladder, &ignored);
     return incident;
 }
 

@@ -28,7 +28,7 @@ static void free_incident_texts(struct incident *incident)
     if (incident->cause[0] != '\0')
         free((char *)(uintptr_t)incident->cause);
     free(incident->text);
-    ladder_clear(&incident->ladder);
+    free((struct promises *)(uintptr_t)incident->ladder.promises);
     for (struct alert *alert = incident->alerts; alert != NULL; alert = alert->next)
         free(alert->text);
 }
@@ -296,6 +296,16 @@ void world_set_owner(struct world *world, struct incident *incident, const char 
 void world_set_cause(struct incident *incident, const char *cause)
 {
     incident->cause = cause[0] == '\0' ? "" : heap_strdup(cause);
+}
+
+void world_set_promises(struct incident *incident, const struct promises *promises_or_null)
+{
+    struct promises *copy = NULL;
+    if (promises_or_null != NULL) {
+        copy = heap_take(sizeof(*copy));
+        *copy = *promises_or_null;
+    }
+    incident->ladder.promises = copy;
 }
 
 void world_add_replier(struct world *world, struct incident *incident, const char *contact)

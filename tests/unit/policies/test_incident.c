@@ -80,7 +80,6 @@ static void place_init(struct place *place)
 
 static void place_clear(struct place *place)
 {
-    ladder_clear(&place->incident.ladder);
     arena_clear(&place->arena);
     zone_destroy(place->zone);
 }
