@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Us against a baseline in the same run: interleaved, medians, ratios, CPU per operation. Asserts no time.
 
-usage: bench.py BUILD_DIR [--smoke] [NAME...]     (names: intake batch connections peer wire delivery smtp memory mqtt engine)
+usage: bench.py BUILD_DIR [--smoke] [NAME...]
+names: intake batch connections peer wire delivery smtp memory mqtt engine simulate
 """
 
 import http.client
@@ -25,6 +26,8 @@ BUILD = pathlib.Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else pathlib.Pa
 os.environ["ESCALATED_BUILD"] = str(BUILD)
 from daemon import Daemon, wait_for  # noqa: E402
 from mosquitto import Mosquitto  # noqa: E402
+
+import engine_alone  # noqa: E402
 
 SMOKE = "--smoke" in sys.argv
 ROUNDS = 1 if SMOKE else 5
@@ -500,126 +503,12 @@ def bench_smtp():
                median(ours) / median(bare), 0.70)
 
 
-def engine_figures(what, count, **environment):
-    """What `bench_engine` prints: NAME -> microseconds of CPU time each, or bytes."""
-    lines = subprocess.run([BUILD / "tests" / "bench_engine", what, str(count)], capture_output=True, text=True,
-                           check=True, timeout=900, env={**os.environ, **environment}).stdout.splitlines()
-    return {fields[0]: int(fields[1]) if len(fields) == 2 else float(fields[2]) / int(fields[1]) * 1e6
-            for fields in map(str.split, lines)}
-
-
-def engine_medians(what, count):
-    runs = [engine_figures(what, count) for _ in range(ROUNDS)]
-    return {name: median([run[name] for run in runs]) for name in runs[0]}
-
-
-def goal(value, target, at_most=True):
-    reached = value <= target if at_most else value >= target
-    return f"target {target:g}: {'reached' if reached else 'NOT reached'}"
-
-
-SIMULATED = """
-[source shop]
-format = native
-
-[channel hook]
-plugin = webhook
-url = http://127.0.0.1:9/
-
-[contact ann]
-hook = http://127.0.0.1:9/
-
-[contact bob]
-hook = http://127.0.0.1:9/
-
-[schedule lead]
-members = ann, bob
-rotate = weekly mon 09:00 Europe/Berlin
-
-[policy default]
-page = ann
-
-[policy shop]
-match = service="storefront"
-hold = 60s
-repeat = 2
-
-[step shop/lead]
-page = @lead
-wait = 5m
-
-[step shop/second]
-page = bob
-wait = 10m
-
-[step shop/tell]
-when = acked
-inform = bob
-"""
-
-
-def simulated_month(count):
-    """Opened in equal distances, two thirds acknowledged after seven minutes, all resolved after an hour."""
-    lines = []
-    for i in range(count):
-        at = i * 30 * 86400 // count
-        lines.append((at, {"event": {"source": "shop", "action": "trigger", "key": f"k{i}", "severity": "error",
-                                     "summary": f"Checkout fails on host {i}",
-                                     "labels": {"service": "storefront", "host": f"web-{i}"}}}))
-        if i % 3 != 0:
-            lines.append((at + 420, {"reply": {"from": "ann", "via": "hook", "text": "ack eta 30m"}}))
-        lines.append((at + 3600, {"event": {"source": "shop", "action": "resolve", "key": f"k{i}"}}))
-    lines.sort(key=lambda line: line[0])
-    text, before = "", 0
-    for at, line in lines:
-        text += json.dumps({"at": f"+{at - before}s" if text else "2026-03-01T00:00:00Z", **line}) + "\n"
-        before = at
-    return text + '{"at":"+2h","end":true}\n'
-
-
 def bench_simulate():
-    count, cpu, wall = 1000, [], []
-    with Temp() as folder:
-        config = folder / "config"
-        config.mkdir()
-        (config / "escalated.ini").write_text(SIMULATED)
-        scenario = simulated_month(count)
-        for _ in range(ROUNDS):
-            before, begin = os.times(), time.monotonic()
-            subprocess.run([BUILD / "bin" / "escalate", "simulate", "--config", config], input=scenario, text=True,
-                           check=True, timeout=60, stdout=subprocess.DEVNULL)
-            wall.append(time.monotonic() - begin)
-            after = os.times()
-            cpu.append(after.children_user + after.children_system - before.children_user - before.children_system)
-    report("simulate", f"a month of {count} incidents in {median(wall):.2f} s, {median(cpu):.2f} s CPU; "
-           f"{goal(median(wall), 1)}")
+    engine_alone.bench_simulate(BUILD, ROUNDS, report)
 
 
 def bench_engine():
-    counts = (10000,) if SMOKE else (10000, 100000, 1000000)
-    routes = engine_medians("routes", 20000)
-    report("engine, routing", f"{routes['indexed']:.2f} us an event by the index, {routes['plain']:.2f} us by asking every "
-           f"policy: {routes['plain'] / routes['indexed']:.0f} times")
-    for count in counts:
-        inputs = engine_medians("inputs", count)
-        for name in ("open", "join", "repeat", "resolve", "storm"):
-            rate = 1e6 / inputs[name]
-            report(f"engine, {name}, {count}", f"{rate:.0f} inputs/s, {inputs[name]:.2f} us, "
-                   f"{inputs[name] / inputs['bare']:.1f} times a bare count; {goal(rate, 1e6, at_most=False)}")
-        timers = engine_medians("timers", count)
-        report(f"engine, timers, {count}", f"{timers['timer']:.2f} us one that is set anew, {timers['page']:.2f} us one that "
-               f"pages, a bare heap {timers['heap']:.2f} us")
-        memory = engine_figures("memory", count)
-        report(f"engine, memory, {count}", f"{memory['held']} bytes an open incident, {memory['texts']} of them its texts, "
-               f"{memory['paged']} with a page; {goal(memory['held'], 600)} "
-               f"(without texts {memory['held'] - memory['texts']})")
-    with Temp() as folder:
-        store = str(folder / "engine.db")
-        engine_figures("start", counts[-1], ENGINE_BENCH_STORE=store)
-        begin = time.monotonic()
-        start = engine_figures("start", counts[-1], ENGINE_BENCH_STORE=store)["start"] * counts[-1] / 1e6
-        report("engine, start", f"{start:.2f} s CPU with {counts[-1]} open incidents ({time.monotonic() - begin:.2f} s with "
-               f"its end); {goal(start, 8)}")
+    engine_alone.bench_engine(BUILD, 1 if SMOKE else 3, (10000,) if SMOKE else (10000, 100000, 1000000), report)
 
 
 def bench_memory():
