@@ -141,6 +141,11 @@ struct source_values {
     int64_t rate_per_minute;
     int64_t burst;
     int64_t incidents_max;
+    int64_t expect_every_ms;
+    int64_t grace_ms;
+    struct option_list expect;
+    int64_t severity; /* enum severity */
+    int64_t keys_max;
 };
 
 struct token_values {

@@ -16,6 +16,7 @@
 #include "gateway/engine/names.h"
 #include "gateway/engine/pool.h"
 #include "gateway/engine/table.h"
+#include "policies/heartbeat.h"
 #include "policies/incident.h"
 #include "policies/marks.h"
 
@@ -35,6 +36,7 @@ struct world {
     struct table alerts;        /* by source and key: the newest, others behind it through `twin` */
     struct table notifications; /* by id */
     struct ledger marks;
+    struct heartbeats heartbeats;
     struct source_count *sources;
     size_t source_count;
     size_t source_capacity;
