@@ -102,7 +102,7 @@ def bench_simulate(build, rounds, report):
             after = os.times()
             cpu.append(after.children_user + after.children_system - before.children_user - before.children_system)
     report("simulate", f"a month of {count} incidents in {statistics.median(wall):.2f} s, {statistics.median(cpu):.2f} s CPU; "
-           f"{goal(statistics.median(wall), 1)}")
+           f"{goal(statistics.median(cpu), 1)}")
 
 
 def bench_engine(build, rounds, counts, report):
