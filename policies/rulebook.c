@@ -6,6 +6,13 @@
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
 
+const char *const need_names[NEED_COUNT + 1] = {
+    [NEED_ETA] = "eta",
+    [NEED_CAUSE] = "cause",
+    [NEED_PRIORITY] = "priority",
+    [NEED_LOSS] = "loss",
+};
+
 /* The other lists are short and seldom asked, so a walk is enough. */
 #define RULEBOOK_FIND(list, list_count, wanted)                                                    \
     do {                                                                                           \

@@ -41,7 +41,8 @@ static void perform(struct engine *engine, struct incident *incident, const stru
 
 /* The move may have put borrowed texts into the incident: it gets copies of its own. */
 static void keep_texts(struct engine *engine, struct incident *incident, const char *owner,
-                       const char *cause, const struct promises *promises)
+                       const char *cause, const struct fields *fields,
+                       const struct promises *promises)
 {
     if (incident->ladder.promises != promises) {
         world_set_promises(incident, incident->ladder.promises);
@@ -56,6 +57,10 @@ static void keep_texts(struct engine *engine, struct incident *incident, const c
         if (cause[0] != '\0')
             free((char *)(uintptr_t)cause);
     }
+    if (incident->fields != fields) {
+        world_set_fields(incident, incident->fields);
+        free((void *)(uintptr_t)fields);
+    }
 }
 
 void engine_move(struct engine *engine, struct incident *incident, const struct move *move)
@@ -64,11 +69,12 @@ void engine_move(struct engine *engine, struct incident *incident, const struct 
     bool was_open = incident_is_open(incident);
     const char *owner = incident->owner;
     const char *cause = incident->cause;
+    const struct fields *fields = incident->fields;
     const struct promises *promises = incident->ladder.promises;
     uint8_t state = incident->state;
     moment_next(moment);
     incident_apply(incident, move, moment);
-    keep_texts(engine, incident, owner, cause, promises);
+    keep_texts(engine, incident, owner, cause, fields, promises);
     world_reindex(&engine->world, incident, was_open);
     if (was_open && !incident_is_open(incident)) {
         engine->resolved_count++;

@@ -6,6 +6,7 @@
 #include "gateway/base/arena.h"
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
+#include "policies/fields.h"
 
 enum { SEED_ALERT = 0x616c, SEED_GROUP = 0x6772 };
 
@@ -27,6 +28,7 @@ static void free_incident_texts(struct incident *incident)
     }
     if (incident->cause[0] != '\0')
         free((char *)(uintptr_t)incident->cause);
+    free((void *)(uintptr_t)incident->fields);
     free(incident->text);
     free((struct promises *)(uintptr_t)incident->ladder.promises);
     for (struct alert *alert = incident->alerts; alert != NULL; alert = alert->next)
@@ -107,7 +109,7 @@ struct notification *world_notification(const struct world *world, uint64_t id)
 static struct source_count *count_of(struct world *world, const char *source)
 {
     for (size_t i = 0; i < world->source_count; i++) {
-        if (world->sources[i].source == source) /* kept, so that equal texts are the same */
+        if (text_equal(world->sources[i].source, source))
             return &world->sources[i];
     }
     if (world->source_count == world->source_capacity) {
@@ -289,6 +291,17 @@ void world_drop_notification(struct world *world, struct notification *notificat
     forget_notification(world, notification);
 }
 
+void world_set_source(struct world *world, struct incident *incident, const char *source)
+{
+    if (incident_is_open(incident)) {
+        count_of(world, incident->source)->open_count--;
+        count_of(world, source)->open_count++;
+    }
+    const char *before = incident->source;
+    incident->source = names_keep(&world->names, source);
+    names_drop(&world->names, before);
+}
+
 void world_set_owner(struct world *world, struct incident *incident, const char *owner)
 {
     incident->owner = names_keep(&world->names, owner);
@@ -307,6 +320,22 @@ void world_set_promises(struct incident *incident, const struct promises *promis
         *copy = *promises_or_null;
     }
     incident->ladder.promises = copy;
+}
+
+/* One piece of memory: the struct, and its texts behind it. */
+void world_set_fields(struct incident *incident, const struct fields *fields_or_null)
+{
+    incident->fields = NULL;
+    if (fields_or_null == NULL)
+        return;
+    size_t loss_bytes = strlen(fields_or_null->loss) + 1;
+    size_t restored_bytes = strlen(fields_or_null->restored) + 1;
+    struct fields *copy = heap_alloc(sizeof(*copy) + loss_bytes + restored_bytes);
+    char *text = (char *)(copy + 1);
+    *copy = *fields_or_null;
+    copy->loss = memcpy(text, fields_or_null->loss, loss_bytes);
+    copy->restored = memcpy(text + loss_bytes, fields_or_null->restored, restored_bytes);
+    incident->fields = copy;
 }
 
 void world_add_replier(struct world *world, struct incident *incident, const char *contact)

@@ -44,6 +44,7 @@ extern const char schema_0005_sqlite[];
 extern const char schema_0006_sqlite[];
 extern const char schema_0007_sqlite[];
 extern const char schema_0008_sqlite[];
+extern const char schema_0009_sqlite[];
 
 struct sqlite_store {
     struct store store;
