@@ -8,6 +8,8 @@
 #include "gateway/base/json.h"
 #include "gateway/base/text.h"
 
+enum { NOTE_BYTES_MAX = 1024 /* with its NUL; longer texts end in "..." */ };
+
 void moment_init(struct moment *moment, const struct rulebook *book, struct arena *arena,
                  int64_t now_ms, int64_t wall_offset_ms)
 {
@@ -32,7 +34,7 @@ static struct act *add_act(struct moment *moment, enum act_kind kind)
     enum { FIRST_CAPACITY = 16 };
     if (moment->act_count == moment->act_capacity) {
         size_t capacity = moment->act_capacity == 0 ? FIRST_CAPACITY : moment->act_capacity * 2;
-        struct act *acts = arena_alloc_array(moment->arena, capacity, sizeof(*acts));
+        struct act *acts = arena_take_array(moment->arena, capacity, sizeof(*acts));
         if (moment->act_count > 0)
             memcpy(acts, moment->acts, moment->act_count * sizeof(*acts));
         moment->acts = acts;
@@ -98,7 +100,6 @@ void moment_note(struct moment *moment, const char *kind, const struct facts *fa
 void moment_notef(struct moment *moment, const char *kind, const struct facts *facts_or_null,
                   const char *format, ...)
 {
-    enum { NOTE_BYTES_MAX = 1024 };
     char text[NOTE_BYTES_MAX];
     va_list arguments;
     va_start(arguments, format);
@@ -108,6 +109,15 @@ void moment_notef(struct moment *moment, const char *kind, const struct facts *f
     if ((size_t)length >= sizeof(text))
         memcpy(text + sizeof(text) - 4, "...", 4);
     moment_note(moment, kind, facts_or_null, arena_strdup(moment->arena, text));
+}
+
+void moment_note_parts(struct moment *moment, const char *kind, const struct facts *facts_or_null,
+                       const char *const *parts, size_t count)
+{
+    char *text = arena_join(moment->arena, parts, count);
+    if (strlen(text) >= NOTE_BYTES_MAX)
+        memcpy(text + NOTE_BYTES_MAX - 4, "...", 4);
+    moment_note(moment, kind, facts_or_null, text);
 }
 
 void moment_send(struct moment *moment, const struct message *message)

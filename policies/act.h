@@ -106,6 +106,9 @@ void moment_note(struct moment *moment, const char *kind, const struct facts *fa
 /* As moment_note with a formatted text. */
 void moment_notef(struct moment *moment, const char *kind, const struct facts *facts_or_null,
                   const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* The same of parts one behind the other: for what is said often. */
+void moment_note_parts(struct moment *moment, const char *kind, const struct facts *facts_or_null,
+                       const char *const *parts, size_t count);
 void moment_send(struct moment *moment, const struct message *message);
 void moment_cancel(struct moment *moment, struct notification *notification, const char *reason);
 void moment_hasten(struct moment *moment, struct notification *notification, const char *reason);

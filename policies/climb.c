@@ -346,8 +346,8 @@ static const char *earlier_promises(const struct incident *incident, const struc
     struct civil named;
     if (count < 2)
         return "";
-    if (ladder->promise_drops > 0)
-        text = arena_printf(moment->arena, " %d earlier,", ladder->promise_drops);
+    if (ladder_promise_drops(ladder) > 0)
+        text = arena_printf(moment->arena, " %d earlier,", ladder_promise_drops(ladder));
     zone_civil(zone, incident->eta_at_ms + moment->wall_offset_ms, &named);
     for (size_t i = 0; i + 1 < count; i++) {
         struct civil at;

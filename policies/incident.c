@@ -30,7 +30,8 @@ const char *alert_labels(const struct alert *alert)
 
 const char *incident_title(const struct incident *incident)
 {
-    return incident->text + incident->title_offset;
+    return incident->title_offset != 0 ? incident->text + incident->title_offset
+                                       : alert_summary(incident->alerts);
 }
 
 const char *incident_group_key(const struct incident *incident)
@@ -114,8 +115,9 @@ static void open_incident(struct incident *incident, const struct move *move, st
     incident->cleared = false;
     ladder_open(&incident->ladder, policy, moment->now_ms + policy->hold_ms);
     struct facts facts = {.state = policy->hold_ms > 0 ? "held" : "", .policy = policy->name};
-    moment_notef(moment, again ? "reopened" : "opened", &facts, "%s by policy %s: %s",
-                 again ? "reopened" : "opened", policy->name, incident_title(incident));
+    const char *what = again ? "reopened" : "opened";
+    const char *const parts[] = {what, " by policy ", policy->name, ": ", incident_title(incident)};
+    moment_note_parts(moment, what, &facts, parts, sizeof(parts) / sizeof(parts[0]));
     if (!again)
         note_linked(incident, moment);
 }
@@ -235,7 +237,7 @@ static void set_promise(struct incident *incident, int64_t eta_at_ms, const stru
     ladder->answer_until_ms = 0;
     ladder->acked_severity = (int8_t)incident->severity;
     if (eta_at_ms != 0) {
-        ladder_promise(ladder, eta_at_ms);
+        ladder_promise(ladder, moment->arena, eta_at_ms);
         incident->ack_until_ms = eta_at_ms + policy->eta_grace_ms;
         ladder->reminder_at_ms = eta_at_ms;
         return;

@@ -5,9 +5,9 @@
  * Shape:   incident + move + moment -> changed incident, and acts (timeline entries, messages,
  *          cancellations) in order.
  * Units:   *_at_ms engine time, 0 when it has not happened.
- * Owns:    the world owns incidents and their texts. A move may set `owner`, `cause` and `fields` to what
- *          that lives only as long as the moment's arena or the move; the caller replaces it by its
- *          own copy afterwards. Acts live in the moment's arena.
+ * Owns:    the world owns incidents and their texts. A move may set `owner`, `cause`, `fields`
+ *          and `ladder.promises` to what lives only as long as the moment's arena or the move; the
+ *          caller replaces it by its own copy afterwards. Acts live in the moment's arena.
  * Limits:  LADDER_STEPS_MAX steps a policy.
  * Source:  DESIGN section 4.
  */
@@ -85,8 +85,8 @@ struct incident {
     uint64_t number;
     unsigned char uuid[16];
     const struct policy *policy; /* frozen at the opening */
-    char *text;                  /* group key and title, each with its NUL */
-    const char *source;          /* of the first alert */
+    char *text;         /* group key and, unless an alert has it, title, each with its NUL */
+    const char *source; /* of the first alert */
     const char *owner;
     const char *cause;
     const struct fields *fields; /* nearly always NULL: nothing of it */
@@ -106,7 +106,7 @@ struct incident {
     uint32_t timer_mark;             /* generation of that entry */
     uint32_t firing[SEVERITY_COUNT]; /* firing alerts by severity */
     uint32_t slip_count;
-    uint32_t title_offset;
+    uint32_t title_offset; /* 0: the title is the first alert's summary */
     uint8_t state;
     uint8_t severity;
     uint8_t priority;

@@ -11,7 +11,7 @@ void *batch_grow(struct arena *arena, void *items, size_t count, size_t *capacit
     if (count < *capacity)
         return items;
     *capacity = *capacity == 0 ? FIRST_CAPACITY : *capacity * 2;
-    void *grown = arena_alloc_array(arena, *capacity, size);
+    void *grown = arena_take_array(arena, *capacity, size);
     if (count > 0)
         memcpy(grown, items, count * size);
     return grown;
@@ -60,7 +60,7 @@ struct batch_alert *batch_touch_alert(struct engine *engine, struct alert *alert
 
 void batch_note(struct engine *engine, uint64_t incident, const struct note *note)
 {
-    struct timeline_row *row = arena_alloc(&engine->arena, sizeof(*row));
+    struct timeline_row *row = arena_take(&engine->arena, sizeof(*row));
     *row = (struct timeline_row){.incident = incident,
                                  .at_ms = engine->now_ms,
                                  .kind = note->kind,
@@ -73,7 +73,7 @@ void batch_note(struct engine *engine, uint64_t incident, const struct note *not
 
 void batch_policy(struct engine *engine, const struct policy *policy)
 {
-    struct policy_row *row = arena_alloc(&engine->arena, sizeof(*row));
+    struct policy_row *row = arena_take(&engine->arena, sizeof(*row));
     /* Copies: the version may be given back before the commit. */
     *row = (struct policy_row){.hash = arena_strdup(&engine->arena, policy->hash),
                                .name = arena_strdup(&engine->arena, policy->name),
@@ -83,7 +83,7 @@ void batch_policy(struct engine *engine, const struct policy *policy)
 
 void batch_mark(struct engine *engine, const struct mark_row *mark)
 {
-    struct mark_row *row = arena_alloc(&engine->arena, sizeof(*row));
+    struct mark_row *row = arena_take(&engine->arena, sizeof(*row));
     *row = (struct mark_row){.kind = mark->kind,
                              .name = arena_strdup(&engine->arena, mark->name),
                              .value = arena_strdup(&engine->arena, mark->gone ? "" : mark->value),
@@ -138,7 +138,7 @@ void batch_event(struct engine *engine, const struct input *input, const char *k
                  enum disposition disposition, uint64_t incident)
 {
     const struct event *event = &input->u.event;
-    struct event_row *row = arena_alloc(&engine->arena, sizeof(*row));
+    struct event_row *row = arena_take(&engine->arena, sizeof(*row));
     *row = (struct event_row){.at_ms = engine->now_ms,
                               .source = event->source,
                               .key = key,
@@ -153,7 +153,7 @@ void batch_event(struct engine *engine, const struct input *input, const char *k
 void batch_quarantine(struct engine *engine, const struct input *input)
 {
     const struct unusable *unusable = &input->u.unusable;
-    struct quarantine_row *row = arena_alloc(&engine->arena, sizeof(*row));
+    struct quarantine_row *row = arena_take(&engine->arena, sizeof(*row));
     ASSERT(unusable->byte_count <= QUARANTINE_BYTES_MAX);
     *row = (struct quarantine_row){.at_ms = engine->now_ms,
                                    .source = unusable->source,
@@ -264,7 +264,7 @@ static const char *fields_text(struct engine *engine, const struct incident *inc
 static const struct incident_row *incident_to_row(struct engine *engine,
                                                   const struct incident *incident)
 {
-    struct incident_row *row = arena_alloc(&engine->arena, sizeof(*row));
+    struct incident_row *row = arena_take(&engine->arena, sizeof(*row));
     int64_t next_due_ms = incident->live ? incident_next_due_ms(incident) : INT64_MAX;
     const char *repliers = repliers_text(engine, incident);
     const char *fields = fields_text(engine, incident);
@@ -307,7 +307,7 @@ static const struct incident_row *incident_to_row(struct engine *engine,
 
 static const struct alert_row *alert_to_row(struct engine *engine, const struct batch_alert *entry)
 {
-    struct alert_row *row = arena_alloc(&engine->arena, sizeof(*row));
+    struct alert_row *row = arena_take(&engine->arena, sizeof(*row));
     const struct alert *alert = entry->alert;
     *row = (struct alert_row){
         .id = alert->id,

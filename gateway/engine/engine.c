@@ -39,6 +39,7 @@ int engine_create(const struct engine_options *options, int64_t now_ms, struct e
     struct engine *engine = heap_alloc(sizeof(*engine));
     engine->options = *options;
     engine->book = options->rulebook;
+    engine->router = router_create(engine->book);
     engine->wall_offset_ms = options->wall_offset_ms;
     engine->now_ms = now_ms;
     engine->started_at_ms = now_ms;
@@ -63,6 +64,7 @@ void engine_destroy(struct engine *engine)
     heap_clear(&engine->heartbeat_timers);
     heap_clear(&engine->resolved);
     offers_clear(engine);
+    router_destroy(engine->router);
     free(engine->orphans);
     arena_clear(&engine->arena);
     strbuf_clear(&engine->scratch);
@@ -105,9 +107,15 @@ static void run_timers(struct engine *engine)
     }
 }
 
+static void set_book(struct engine *engine, const struct rulebook *book)
+{
+    engine->book = book;
+    router_set(engine->router, book);
+}
+
 static void take_config(struct engine *engine, const struct input *input)
 {
-    engine->book = input->u.rulebook;
+    set_book(engine, input->u.rulebook);
     engine->moment.book = engine->book;
     engine->oncall_is_due = true;
     attempts_drop_channels(engine);
@@ -272,7 +280,8 @@ enum store_verdict engine_step(struct engine *engine, struct input *const *input
     struct effects *effects = batch_finish(engine);
     enum store_verdict verdict = effects != NULL ? commit(engine, effects, err) : STORE_COMMITTED;
     if (verdict != STORE_COMMITTED) {
-        engine->book = book;
+        if (engine->book != book)
+            set_book(engine, book);
         engine->wall_offset_ms = wall_offset_ms;
         answer_all(engine, inputs, count, verdict, out);
         undo(engine, verdict);

@@ -12,6 +12,7 @@
 #include "gateway/engine/engine.h"
 #include "gateway/engine/heap.h"
 #include "gateway/engine/lanes.h"
+#include "gateway/engine/router.h"
 #include "gateway/engine/world.h"
 #include "policies/act.h"
 
@@ -99,6 +100,7 @@ struct batch {
 struct engine {
     struct engine_options options;
     const struct rulebook *book;
+    struct router *router; /* over `book` */
     int64_t wall_offset_ms;
     bool is_loaded;
     int64_t now_ms;

@@ -69,7 +69,8 @@ static void update_text(struct firing *firing, struct alert *alert)
 
 static struct move event_move(const struct firing *firing, enum move_kind kind)
 {
-    const char *by = arena_printf(&firing->engine->arena, "source %s", firing->event->source);
+    const char *const parts[] = {"source ", firing->event->source};
+    const char *by = arena_join(&firing->engine->arena, parts, 2);
     return (struct move){.kind = kind,
                          .actor = firing->input->actor,
                          .credential = firing->input->credential,
@@ -288,13 +289,14 @@ static struct verdict open_or_join(struct firing *firing, const struct policy *p
     return verdict;
 }
 
-static struct verdict route_new(struct firing *firing)
+static struct verdict route_new(struct firing *firing, const struct alert *known)
 {
     struct engine *engine = firing->engine;
     struct route route = {.policies = {engine->book->default_policy}, .count = 1};
     if (!firing->unlimited)
-        route_find(engine->book, firing->event, firing->key, &route);
-    uint64_t linked = events_last_of(engine, firing->event->source, firing->key);
+        router_find(engine->router, firing->event, firing->key, &route);
+    uint64_t linked = known != NULL ? known->incident->number
+                                    : events_last_of(engine, firing->event->source, firing->key);
     struct verdict first = {.incident = 0};
     for (size_t i = 0; i < route.count; i++) {
         struct verdict verdict = open_or_join(firing, route.policies[i], linked);
@@ -311,11 +313,10 @@ static bool within_reopening(const struct engine *engine, const struct incident 
 
 /* Alerts this event is about that need no routing: firing in an open incident, or still under a
  * person's resolve. */
-static bool count_known(struct firing *firing, struct verdict *out_verdict)
+static bool count_known(struct firing *firing, struct alert *alert, struct verdict *out_verdict)
 {
     struct engine *engine = firing->engine;
     bool found = false;
-    struct alert *alert = world_alert(&engine->world, firing->event->source, firing->key);
     for (; alert != NULL; alert = alert->twin) {
         struct incident *incident = alert->incident;
         bool stays = incident_is_open(incident) && alert->firing;
@@ -330,10 +331,9 @@ static bool count_known(struct firing *firing, struct verdict *out_verdict)
     return found;
 }
 
-static bool reopen_known(struct firing *firing, struct verdict *out_verdict)
+static bool reopen_known(struct firing *firing, struct alert *alert, struct verdict *out_verdict)
 {
     struct engine *engine = firing->engine;
-    struct alert *alert = world_alert(&engine->world, firing->event->source, firing->key);
     for (; alert != NULL; alert = alert->twin) {
         struct incident *incident = alert->incident;
         if (incident_is_open(incident) || incident->ladder.by_person ||
@@ -354,9 +354,10 @@ static bool reopen_known(struct firing *firing, struct verdict *out_verdict)
 static struct verdict trigger(struct firing *firing)
 {
     struct verdict verdict = {.incident = 0};
-    if (count_known(firing, &verdict) || reopen_known(firing, &verdict))
+    struct alert *known = world_alert(&firing->engine->world, firing->event->source, firing->key);
+    if (count_known(firing, known, &verdict) || reopen_known(firing, known, &verdict))
         return verdict;
-    return route_new(firing);
+    return route_new(firing, known);
 }
 
 /* After a load the details of an alert are not in memory: the rest decides. */

@@ -25,13 +25,22 @@ static void add_text(struct sum *sum, const char *text)
     strbuf_add(&sum->text, text);
 }
 
-/* Each item is chained to all before it. */
-static void close_item(struct sum *sum)
+/* What was gathered is chained to all before it. */
+static void chain(struct sum *sum)
 {
     strbuf_add_bytes(&sum->text, sum->digest, sizeof(sum->digest));
     ASSERT(!sum->text.overflowed);
     digest_sha256(strbuf_text(&sum->text), sum->text.length, sum->digest);
     strbuf_reset(&sum->text);
+}
+
+/* Many items go into one digest: its calls cost more than its bytes. */
+static void close_item(struct sum *sum)
+{
+    enum { GATHERED_BYTES = 1 << 16 };
+    strbuf_add_char(&sum->text, '\n');
+    if (sum->text.length >= GATHERED_BYTES)
+        chain(sum);
 }
 
 static void add_alert(struct sum *sum, const struct alert *alert)
@@ -190,7 +199,7 @@ void engine_hash(const struct engine *engine, unsigned char out[32])
     add_number(&sum, (int64_t)engine->meta.next_incident);
     add_number(&sum, (int64_t)engine->meta.next_notification);
     add_number(&sum, (int64_t)engine->meta.next_alert);
-    close_item(&sum);
+    chain(&sum);
     memcpy(out, sum.digest, sizeof(sum.digest));
     free(incidents);
     free(notifications);

@@ -12,6 +12,7 @@ struct loader {
     struct engine *engine;
     const struct policy **policies;
     size_t policy_count;
+    struct arena arena; /* of the row at hand */
     int verdict;
     struct err *err;
 };
@@ -91,6 +92,7 @@ static void load_incident(void *self, const struct incident_row *row)
     if (loader->verdict != 0)
         return;
     struct ladder ladder;
+    arena_reset(&loader->arena);
     const struct policy *policy = frozen_keep(&engine->world.frozen, row->policy_hash);
     if (policy == NULL) {
         loader->verdict =
@@ -98,7 +100,7 @@ static void load_incident(void *self, const struct incident_row *row)
                     (unsigned long long)row->number, row->policy);
         return;
     }
-    if (ladder_read(row->ladder, &ladder, loader->err) != 0) {
+    if (ladder_read(row->ladder, &loader->arena, &ladder, loader->err) != 0) {
         frozen_drop(&engine->world.frozen, policy);
         loader->verdict = err_wrap(loader->err, "incident %llu", (unsigned long long)row->number);
         return;
@@ -127,6 +129,7 @@ static void load_incident(void *self, const struct incident_row *row)
     incident->known = row->known;
     incident->cleared = row->cleared;
     incident->ladder = ladder;
+    world_set_promises(incident, ladder.promises);
     world_set_owner(&engine->world, incident, row->owner);
     world_set_cause(incident, row->cause);
     world_set_fields(incident, fields);
@@ -236,6 +239,7 @@ int engine_load(struct engine *engine, struct err *err)
                                     .mark = load_mark,
                                     .heartbeat = load_heartbeat};
     const struct store *store = engine->options.store;
+    arena_init(&loader.arena);
     forget_world(engine);
     engine->is_loaded = false;
     int verdict = store->ops->load(store->self, &sink, err);
@@ -244,6 +248,7 @@ int engine_load(struct engine *engine, struct err *err)
     for (size_t i = 0; i < loader.policy_count; i++)
         frozen_drop(&engine->world.frozen, loader.policies[i]);
     free(loader.policies);
+    arena_clear(&loader.arena);
     if (verdict != 0) {
         forget_world(engine);
         return -1;

@@ -41,8 +41,13 @@ static void perform(struct engine *engine, struct incident *incident, const stru
 
 /* The move may have put borrowed texts into the incident: it gets copies of its own. */
 static void keep_texts(struct engine *engine, struct incident *incident, const char *owner,
-                       const char *cause, const struct fields *fields)
+                       const char *cause, const struct fields *fields,
+                       const struct promises *promises)
 {
+    if (incident->ladder.promises != promises) {
+        world_set_promises(incident, incident->ladder.promises);
+        free((struct promises *)(uintptr_t)promises);
+    }
     if (incident->owner != owner) {
         world_set_owner(&engine->world, incident, incident->owner);
         names_drop(&engine->world.names, owner);
@@ -65,10 +70,11 @@ void engine_move(struct engine *engine, struct incident *incident, const struct 
     const char *owner = incident->owner;
     const char *cause = incident->cause;
     const struct fields *fields = incident->fields;
+    const struct promises *promises = incident->ladder.promises;
     uint8_t state = incident->state;
     moment_next(moment);
     incident_apply(incident, move, moment);
-    keep_texts(engine, incident, owner, cause, fields);
+    keep_texts(engine, incident, owner, cause, fields, promises);
     world_reindex(&engine->world, incident, was_open);
     if (was_open && !incident_is_open(incident)) {
         engine->resolved_count++;

@@ -83,7 +83,7 @@ static struct incident *closed_incident(struct engine *engine, const struct inci
                                   .cleared = row->cleared};
     memcpy(incident->uuid, row->uuid, sizeof(incident->uuid));
     /* Only its climb is stated: a ladder that cannot be read is none, and so are such fields. */
-    (void)ladder_read(row->ladder, &incident->ladder, &ignored);
+    (void)ladder_read(row->ladder, &engine->arena, &incident->ladder, &ignored);
     (void)fields_read(row->fields, &engine->arena, &incident->fields, &ignored);
     return incident;
 }

@@ -50,7 +50,7 @@ static const struct policy *route_anew(struct engine *engine, const struct alert
     struct route route;
     struct strbuf group;
     read_labels(&engine->arena, alert_labels(alert), &event);
-    route_find(engine->book, &event, event.key, &route);
+    router_find(engine->router, &event, event.key, &route);
     strbuf_init(&group, GROUP_KEY_BYTES_MAX);
     route_group_key(route.policies[0], &event, event.key, &group);
     ASSERT(!group.overflowed);

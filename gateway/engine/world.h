@@ -6,8 +6,8 @@
  *          key), by id.
  * Owns:    every item and text in it; world_clear frees all.
  * Threads: one at a time.
- * Limits:  the engine bounds the incidents; about 900 bytes each with one alert and one
- *          notification.
+ * Limits:  the engine bounds the incidents; about 520 bytes each with one alert, and 180 more with
+ *          a notification, beside their texts.
  */
 #ifndef ESCALATED_ENGINE_WORLD_H
 #define ESCALATED_ENGINE_WORLD_H
@@ -30,6 +30,7 @@ struct world {
     struct names names;
     struct frozen frozen;
     struct pool incident_pool;
+    struct pool alert_pool;
     struct pool notification_pool;
     struct table incidents;     /* by number */
     struct table groups;        /* open ones, by policy name and group key */
@@ -73,6 +74,7 @@ void world_set_source(struct world *world, struct incident *incident, const char
 void world_set_owner(struct world *world, struct incident *incident, const char *owner);
 void world_set_fields(struct incident *incident, const struct fields *fields_or_null);
 void world_set_cause(struct incident *incident, const char *cause);
+void world_set_promises(struct incident *incident, const struct promises *promises_or_null);
 void world_add_replier(struct world *world, struct incident *incident, const char *contact);
 
 struct alert *world_add_alert(struct world *world, uint64_t id, struct incident *incident,

@@ -350,13 +350,14 @@ static int compare_lines(const void *a, const void *b)
 static size_t lines_of(struct oracle *oracle, const struct o_lines *lines,
                        const struct o_incident *whose, const char ***out)
 {
-    const char **items = arena_alloc_array(&oracle->arena, lines->count + 1, sizeof(*items));
+    const char **items = arena_take_array(&oracle->arena, lines->count + 1, sizeof(*items));
     size_t count = 0;
     for (size_t i = 0; i < lines->count; i++) {
         if (lines->whose[i] == whose)
             items[count++] = lines->items[i];
     }
-    qsort(items, count, sizeof(*items), compare_lines);
+    if (count > 1)
+        qsort(items, count, sizeof(*items), compare_lines);
     *out = items;
     return count;
 }
