@@ -21,7 +21,7 @@ enum act_kind {
     ACT_NOTE,   /* a timeline entry */
     ACT_SEND,   /* a new notification */
     ACT_CANCEL, /* end a pending notification */
-    ACT_HASTEN, /* a pending notification is due now */
+    ACT_HASTEN, /* a pending notification is due sooner */
     ACT_KIND_COUNT,
 };
 
@@ -57,6 +57,8 @@ struct message {
     const char *channel;
     const char *address;
     int64_t due_at_ms;
+    bool urgent;   /* of a critical or p1 incident: quiet hours do not hold it back */
+    bool deferred; /* due_at_ms is the end of quiet hours */
     const char
         *text; /* what a notice, reminder or answer says; for a page why it comes, "" mostly */
 };
@@ -69,6 +71,7 @@ struct act {
         struct {
             struct notification *notification;
             const char *reason;
+            int64_t at_ms; /* ACT_HASTEN: due then */
         } end;
     } u;
 };
@@ -101,7 +104,8 @@ void moment_notef(struct moment *moment, const char *kind, const struct facts *f
                   const char *format, ...) __attribute__((format(printf, 4, 5)));
 void moment_send(struct moment *moment, const struct message *message);
 void moment_cancel(struct moment *moment, struct notification *notification, const char *reason);
-void moment_hasten(struct moment *moment, struct notification *notification, const char *reason);
+void moment_hasten(struct moment *moment, struct notification *notification, int64_t at_ms,
+                   const char *reason);
 
 /* "Sun 2026-03-01 14:30 (Europe/Berlin)" for engine time `at_ms`, in the arena. */
 const char *moment_local_time(const struct moment *moment, const struct zone *zone, int64_t at_ms);

@@ -41,6 +41,7 @@ struct contact {
     const struct reach_rule *inform; /* the same: email, else the first */
     size_t inform_count;
     const struct zone *zone;
+    const struct hours *quiet; /* NULL: none; what is not urgent waits for their end */
 };
 
 struct team {
@@ -167,6 +168,8 @@ struct channel_rule { /* how long the engine tries on a [channel] */
     int64_t attempts_max;
     enum channel_code code; /* which replies have to carry the code of a message */
     int64_t horizon_ms;     /* no attempt starts later than this after a message was due */
+    int64_t per_contact;    /* messages a minute to one person; 0: as many as there are */
+    int64_t per_contact_critical; /* with those about what is urgent, and not fewer; 0: no limit for them */
 };
 
 struct rulebook {

@@ -69,6 +69,8 @@ struct config_channel {
     int64_t attempts;           /* per notification (default 8) */
     int64_t horizon_ms;         /* after this no attempt starts (default 30m) */
     int64_t attempt_timeout_ms; /* default 20s */
+    int64_t per_contact;        /* messages a minute to one person (default 6); 0: no limit */
+    int64_t per_contact_critical; /* default 12 */
     enum channel_code code;     /* sms_code: who replies has to name a message */
 };
 

@@ -100,6 +100,12 @@ static const struct option channel_options[] = {
     {.key = "attempt_timeout", .type = OPTION_DURATION, AT(channel_values, attempt_timeout_ms),
      .min = SECOND / 10, .max = MINUTE, .default_text = "20s",
      .help = "Longest one attempt may take (plugin email: 60s)."},
+    {.key = "per_contact", .type = OPTION_INTEGER, AT(channel_values, per_contact), .min = 0,
+     .max = 60000, .default_text = "6",
+     .help = "Messages a minute to one person; what exceeds them goes out in a digest. 0: no limit."},
+    {.key = "per_contact_critical", .type = OPTION_INTEGER,
+     AT(channel_values, per_contact_critical), .min = 0, .max = 60000, .default_text = "12",
+     .help = "The same for what is critical or p1, with the others counted; 0: no limit."},
     {.key = "sms_code", .type = OPTION_CHOICE, AT(channel_values, sms_code), .choices = code_names,
      .default_text = "off",
      .help = "Which replies by SMS must carry the short code of a message: off, critical or always."},
@@ -116,6 +122,10 @@ static const struct option contact_options[] = {
      .help = "How a page reaches the person: sms, voice after 3m, email. Else all ways at once."},
     {.key = "inform", .type = OPTION_LIST, AT(contact_values, inform), .min = 1, .max = 32,
      .default_text = "", .help = "The same for what is no page. Else email, else the first way."},
+    {.key = "quiet", .type = OPTION_TEXT, AT(contact_values, quiet), .max = 400,
+     .default_text = "",
+     .help = "What is neither critical nor p1 waits for the end of these hours: 22:00-07:00, sat,sun "
+             "22:00-10:00 [ZONE]."},
     {.key = NULL},
 };
 
@@ -290,7 +300,6 @@ static const struct later channel_later[] = {
 };
 
 static const struct later contact_later[] = {
-    {.word = "quiet", .what = "this version has no quiet hours"},
     {.word = NULL},
 };
 

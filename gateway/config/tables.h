@@ -89,6 +89,8 @@ struct channel_values {
     int64_t attempts;
     int64_t horizon_ms;
     int64_t attempt_timeout_ms;
+    int64_t per_contact;
+    int64_t per_contact_critical;
     int64_t sms_code; /* enum channel_code */
 };
 
@@ -97,6 +99,7 @@ struct contact_values {
     const char *time_zone;
     struct option_list page;
     struct option_list inform;
+    const char *quiet;
 };
 
 struct team_values {

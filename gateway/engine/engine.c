@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "gateway/base/assert.h"
-#include "gateway/engine/engine_state.h"
+#include "gateway/engine/digests.h"
 #include "policies/message.h"
 
 /* Timers a step: the rest run in the next one, so that inputs are not starved after an outage and a
@@ -104,12 +104,14 @@ static void take_config(struct engine *engine, const struct input *input)
     engine->book = input->u.rulebook;
     engine->moment.book = engine->book;
     attempts_drop_channels(engine);
+    engine_wake_all(engine);
 }
 
 static void take_clock(struct engine *engine, const struct input *input)
 {
     engine->wall_offset_ms = input->u.wall_offset_ms;
     engine->moment.wall_offset_ms = engine->wall_offset_ms;
+    engine_wake_all(engine);
 }
 
 static struct answer take_input(struct engine *engine, const struct input *input)
@@ -235,6 +237,7 @@ static void apply(struct engine *engine, struct input *const *inputs, size_t cou
         if (inputs[i]->arrival != NULL)
             batch_arrival(engine, inputs[i]->arrival);
     }
+    digests_settle(engine);
     engine_evict(engine);
 }
 

@@ -207,8 +207,9 @@ static void note_replier(struct saying *saying)
     batch_touch_incident(saying->engine, incident);
 }
 
-static void apply_reply(struct saying *saying)
+void replies_apply(struct saying *saying)
 {
+    note_replier(saying);
     const struct reply *reply = saying->reply;
     move_incident(saying, (struct move){.kind = MOVE_HEARD});
     replies_gather(saying);
@@ -409,6 +410,9 @@ static uint64_t find_number(struct saying *saying)
         saying->code_fits = true;
         return coded->incident->number;
     }
+    uint64_t listed = replies_find_listed(saying);
+    if (listed != 0)
+        return listed;
     if (reply->incident != 0 || reply->notification != 0)
         return bound_incident(saying);
     if (saying->input->kind == INPUT_COMMAND)
@@ -474,6 +478,8 @@ static void take(struct saying *saying, struct answer *out_answer)
         *out_answer = (struct answer){.status = switch_alone(saying), .text = saying->text};
         return;
     }
+    if (replies_take_all(saying, out_answer))
+        return;
     uint64_t number = find_number(saying);
     saying->incident = number != 0 ? world_incident(&saying->engine->world, number) : NULL;
     const char *why =
@@ -488,8 +494,7 @@ static void take(struct saying *saying, struct answer *out_answer)
     }
     if (saying->answers != NULL && saying->answers->incident != saying->incident)
         saying->answers = NULL;
-    note_replier(saying);
-    apply_reply(saying);
+    replies_apply(saying);
     replies_answer_by_message(saying);
     *out_answer = (struct answer){.status = saying->refused ? ANSWER_REFUSED : ANSWER_DONE,
                                   .incident = number,

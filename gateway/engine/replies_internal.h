@@ -28,6 +28,13 @@ struct saying {
     const char *text; /* the answer so far */
 };
 
+/* Applies all of it to `incident`, and says what came of it in `text`. */
+void replies_apply(struct saying *saying);
+/* replies_digest.c: what answers a digest. True: `all ack`, which is done and answered. */
+bool replies_take_all(struct saying *saying, struct answer *out_answer);
+/* The only incident that is still open of the digest answered; 0: none or several, as `text` says, or it answers no digest. */
+uint64_t replies_find_listed(struct saying *saying);
+
 /* All that acknowledges in one message is one acknowledgement. */
 void replies_gather(struct saying *saying);
 void replies_note_unheard(struct saying *saying, uint64_t number);

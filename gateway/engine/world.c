@@ -6,8 +6,9 @@
 #include "gateway/base/arena.h"
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
+#include "gateway/engine/digests.h"
 
-enum { SEED_ALERT = 0x616c, SEED_GROUP = 0x6772 };
+enum { SEED_ALERT = 0x616c, SEED_GROUP = 0x6772, SEED_PAIR = 0x7072 };
 
 void world_init(struct world *world)
 {
@@ -46,6 +47,7 @@ void world_clear(struct world *world)
     table_clear(&world->groups);
     table_clear(&world->alerts);
     table_clear(&world->notifications);
+    digests_clear(world);
     pool_clear(&world->incident_pool);
     pool_clear(&world->notification_pool);
     frozen_clear(&world->frozen);
@@ -58,6 +60,11 @@ void world_clear(struct world *world)
 static uint64_t pair_hash(uint64_t seed, const char *a, const char *b)
 {
     return text_hash(text_hash(seed, a, strlen(a) + 1), b, strlen(b));
+}
+
+uint64_t world_pair_hash(const char *a, const char *b)
+{
+    return pair_hash(SEED_PAIR, a, b);
 }
 
 struct incident *world_incident(const struct world *world, uint64_t number)
@@ -360,6 +367,9 @@ struct notification *world_add_notification(struct world *world, struct incident
         .kind = (uint8_t)row->kind,
         .state = (uint8_t)row->state,
         .severity = (uint8_t)row->severity,
+        .admitted = row->admitted,
+        .deferred = row->deferred,
+        .digest = row->digest,
     };
     table_add(&world->notifications, table_hash_number(n->id), n);
     if (incident != NULL) {

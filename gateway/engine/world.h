@@ -24,6 +24,18 @@ struct source_count {
     uint64_t open_count;
 };
 
+/* A digest that has not ended. */
+struct digest {
+    uint64_t id;
+    const char *contact; /* as its notification has them */
+    const char *channel;
+    uint64_t *members; /* notifications, in the order they came */
+    size_t member_count;
+    size_t member_capacity;
+    uint64_t offered_print; /* of the snapshot last offered */
+    bool is_dirty;          /* somebody has left it since the batch began */
+};
+
 struct world {
     struct names names;
     struct frozen frozen;
@@ -33,6 +45,7 @@ struct world {
     struct table groups;        /* open ones, by policy name and group key */
     struct table alerts;        /* by source and key: the newest, others behind it through `twin` */
     struct table notifications; /* by id */
+    struct table digests;       /* by contact and channel: those that have not ended */
     struct ledger marks;
     struct source_count *sources;
     size_t source_count;
@@ -76,6 +89,8 @@ void world_set_alert_text(struct alert *alert, const char *key, const char *summ
 /* Keeps the incident's counts right. */
 void world_set_firing(struct world *world, struct alert *alert, bool firing,
                       enum severity severity);
+
+uint64_t world_pair_hash(const char *a, const char *b);
 
 /* `incident` may be NULL: its incident is no longer live. */
 struct notification *world_add_notification(struct world *world, struct incident *incident,

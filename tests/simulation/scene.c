@@ -56,8 +56,10 @@ static void add_people(struct strbuf *out, struct rng *rng, bool all)
                                            "sms, voice, email", "email after 2m, sms after 5m",
                                            "sms"};
     strbuf_add(out,
-               "[channel sms]\nplugin = file\n[channel voice]\nplugin = file\n[channel email]\n"
-               "plugin = file\n[channel room]\nplugin = file\n[source monitor]\n[source other]\n"
+               "[channel sms]\nplugin = file\nper_contact = 0\n"
+               "[channel voice]\nplugin = file\nper_contact = 0\n"
+               "[channel email]\nplugin = file\nper_contact = 0\n"
+               "[channel room]\nplugin = file\n[source monitor]\n[source other]\n"
                "incidents_max = 6\n");
     strbuf_printf(out,
                   "[contact ann]\nsms = +15550100\nvoice = +15550100\nemail = ann@example.com\n"
