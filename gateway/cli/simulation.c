@@ -97,7 +97,7 @@ static bool is_ladder_fact(const char *kind)
     static const char *const kinds[] = {
         "eta-missed", "eta-slipped", "ack-timeout",          "no-answer", "nobody",
         "unreached",  "exhausted",   "fallback-unreachable", "climb",     "reopened",
-        XX;
+        "cleared",    "linked",      "cleared-in-hold",      "repolicy",  "deferred"};
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         if (strcmp(kinds[i], kind) == 0)
             return true;
