@@ -156,20 +156,27 @@ void digests_load(struct engine *engine, struct notification *notification)
 
 /* --- letting through, and bundling --- */
 
-/* Changes to a row of this very batch go into the row itself. */
-static void keep_row(struct engine *engine, struct notification *n, const char *reason)
+/* What the gate has decided goes into the row itself where that was made in this very batch and has not been changed since
+ * (which always brings its time forward), else behind it. */
+static void keep_row(struct engine *engine, struct notification *n, int64_t next_at_ms,
+                     const char *reason)
 {
     struct batch *batch = &engine->batch;
-    if (n->id < batch->first_notification) {
+    struct notification_row *row = n->id >= batch->first_notification
+                                       ? batch->notifications[n->id - batch->first_notification]
+                                       : NULL;
+    bool is_untouched = row != NULL && row->next_at_ms == n->next_at_ms;
+    n->next_at_ms = next_at_ms;
+    if (!is_untouched) {
         (void)attempts_change(engine, n, NOTIFICATION_PENDING, reason);
         return;
     }
-    struct notification_row *row = batch->notifications[n->id - batch->first_notification];
     ASSERT(row->id == n->id);
     row->digest = n->digest;
     row->admitted = n->admitted;
-    row->next_at_ms = n->next_at_ms;
+    row->next_at_ms = next_at_ms;
     row->reason = reason;
+    attempts_queue(engine, n);
 }
 
 static const struct method *method_of(const struct engine *engine, const struct notification *n)
@@ -237,10 +244,8 @@ static void bundle(struct engine *engine, struct digest *digest, struct notifica
 {
     const struct notification *self = world_notification(&engine->world, digest->id);
     n->digest = digest->id;
-    n->next_at_ms = self->next_at_ms;
-    n->queue_mark++;
     add_member(engine, digest, n);
-    keep_row(engine, n, "goes out in a digest");
+    keep_row(engine, n, self->next_at_ms, "goes out in a digest");
     if (n->incident == NULL)
         return;
     batch_note(engine, n->incident->number,
@@ -291,9 +296,7 @@ static void admit(struct engine *engine, struct notification *n)
     if (method == NULL || ((digest == NULL || urgent) &&
                            storm_take(&bucket, &rule, urgent, engine->now_ms))) {
         n->admitted = true;
-        keep_row(engine, n, "");
-        if (n->id >= engine->batch.first_notification)
-            attempts_queue(engine, n); /* else the change has done it */
+        keep_row(engine, n, n->next_at_ms, "");
     } else if (digest != NULL) {
         if (urgent && !is_urgent_digest(engine, digest))
             hurry(engine, digest, &bucket, &rule);
