@@ -117,8 +117,10 @@ struct incident {
     bool live : 1;
     bool dirty : 1;      /* changed in this batch */
     bool fresh : 1;      /* opened in this batch */
+    bool told_full : 1;  /* its timeline says that it takes no more alerts */
     bool moved : 1;      /* policy and group are new in this batch */
     uint32_t unfinished; /* notifications pending or claimed */
+    uint32_t alert_count;
     struct ladder ladder;
 };
 

@@ -157,6 +157,7 @@ struct policy {
 struct source_rule { /* what the engine needs to know of a [source] */
     const char *name;
     int64_t incidents_max; /* open incidents of this source */
+    int64_t alerts_max;    /* alerts of it in memory; 0: no limit */
 };
 
 #define CHANNEL_ATTEMPTS_DEFAULT 8
@@ -193,6 +194,7 @@ struct rulebook {
     const char *site_name;               /* [gateway] name */
     const char *public_url;              /* without trailing slash, "" when not set */
     int64_t incidents_max;
+    int64_t incident_alerts_max; /* alerts of one incident; 0: no limit */
 };
 
 /* Look-ups by name; NULL when it is not (or no longer) there. */

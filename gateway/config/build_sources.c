@@ -27,7 +27,9 @@ static void build_source(struct build *build, const struct ini_section *section,
         .token = secret_of(values.token),
         .rate_per_minute = values.rate_per_minute,
         .burst = values.burst,
+        .past_rate_503 = values.past_rate == 1,
         .incidents_max = values.incidents_max,
+        .alerts_max = values.alerts_max,
     };
     brokers_bind(build, section, values.broker, sources, index);
     for (size_t i = 0; i < index; i++) {
@@ -77,7 +79,8 @@ void build_sources(struct build *build)
         section = document_next(build->document, section, "source");
         build_source(build, section, i, sources);
         rules[i] = (struct source_rule){.name = sources[i].name,
-                                        .incidents_max = sources[i].incidents_max};
+                                        .incidents_max = sources[i].incidents_max,
+                                        .alerts_max = sources[i].alerts_max};
     }
     config->sources = sources;
     config->source_count = count;

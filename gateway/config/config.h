@@ -50,9 +50,11 @@ struct config_source {
     const char *name;
     const char *format;      /* "native" */
     struct secret token;     /* count 0: none, the source takes nothing over the network */
-    int64_t rate_per_minute; /* events; past it 429 */
+    int64_t rate_per_minute; /* events; past it `past_rate_503 ? 503 : 429` */
     int64_t burst;
+    bool past_rate_503; /* the monitor gives up at 429 */
     int64_t incidents_max;
+    int64_t alerts_max;
     const char *broker; /* name of its [mqtt] section; "": none */
     const char *const *topics;
     size_t topic_count;

@@ -11,6 +11,7 @@ static const char *const log_names[] = {"logfmt", "json", NULL};
 static const char *const log_level_names[] = {"error", "warning", "info", "debug", NULL};
 static const char *const access_names[] = {"read", "write", NULL};
 static const char *const code_names[] = {"off", "critical", "always", NULL};
+static const char *const past_rate_names[] = {"429", "503", NULL};
 static const char *const resolve_names[] = {"auto", "manual", NULL};
 static const char *const when_names[] = {"unacked", "unresolved", "acked", "resolved", NULL};
 static const char *const mqtt_versions[] = {"5", "3.1.1", NULL};
@@ -32,6 +33,9 @@ static const struct option gateway_options[] = {
      .max = 36500 * DAY, .default_text = "400d", .help = "How long resolved incidents are kept."},
     {.key = "incidents_max", .type = OPTION_INTEGER, AT(gateway_values, incidents_max), .min = 1,
      .max = 1000000, .default_text = "100000", .help = "Open incidents in all."},
+    {.key = "incident_alerts_max", .type = OPTION_INTEGER,
+     AT(gateway_values, incident_alerts_max), .min = 1, .max = 1000000, .default_text = "10000",
+     .help = "Alerts of one incident; past it they are counted in the overflow incident."},
     {.key = "log", .type = OPTION_CHOICE, AT(gateway_values, log), .choices = log_names,
      .default_text = "logfmt", .help = "Form of the log lines on stderr: logfmt or json."},
     {.key = "log_level", .type = OPTION_CHOICE, AT(gateway_values, log_level),
@@ -221,11 +225,17 @@ static const struct option source_options[] = {
              "nothing over the network."},
     {.key = "rate", .type = OPTION_INTEGER, AT(source_values, rate_per_minute),
      .min = 1, .max = 1000000000, .default_text = "600000",
-     .help = "Events a minute; past it 429."},
+     .help = "Events a minute; past it what past_rate says."},
     {.key = "burst", .type = OPTION_INTEGER, AT(source_values, burst), .min = 1,
      .max = 1000000000, .default_text = "60000", .help = "Events at once above the rate."},
+    {.key = "past_rate", .type = OPTION_CHOICE, AT(source_values, past_rate),
+     .choices = past_rate_names, .default_text = "429",
+     .help = "What is answered past the rate: 429, or 503 to a monitor that gives up at 429."},
     {.key = "incidents_max", .type = OPTION_INTEGER, AT(source_values, incidents_max), .min = 1,
      .max = 1000000, .default_text = "20000", .help = "Open incidents of this source."},
+    {.key = "alerts_max", .type = OPTION_INTEGER, AT(source_values, alerts_max), .min = 1,
+     .max = 10000000, .default_text = "50000",
+     .help = "Alerts of this source that are kept in mind, in open and lately resolved incidents."},
     {.key = NULL},
 };
 

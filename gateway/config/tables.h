@@ -59,6 +59,7 @@ struct gateway_values {
     const char *time_zone;
     int64_t keep_ms;
     int64_t incidents_max;
+    int64_t incident_alerts_max;
     int64_t log; /* 0 logfmt, 1 json */
     int64_t log_level;
     const char *token_key_file;
@@ -143,7 +144,9 @@ struct source_values {
     const char *token;
     int64_t rate_per_minute;
     int64_t burst;
+    int64_t past_rate; /* 0: 429, 1: 503 */
     int64_t incidents_max;
+    int64_t alerts_max;
 };
 
 struct token_values {

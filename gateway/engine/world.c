@@ -131,6 +131,15 @@ uint64_t world_open_of(const struct world *world, const char *source)
     return 0;
 }
 
+uint64_t world_alerts_of(const struct world *world, const char *source)
+{
+    for (size_t i = 0; i < world->source_count; i++) {
+        if (text_equal(world->sources[i].source, source))
+            return world->sources[i].alert_count;
+    }
+    return 0;
+}
+
 static void set_incident_text(struct incident *incident, const char *group_key, const char *title)
 {
     size_t group_bytes = strlen(group_key) + 1;
@@ -235,6 +244,7 @@ void world_drop_incident(struct world *world, struct incident *incident)
     ASSERT(!incident_is_open(incident) && incident->unfinished == 0);
     for (struct alert *alert = incident->alerts; alert != NULL; alert = alert->next) {
         world->firing_count -= alert->firing ? 1 : 0;
+        count_of(world, alert->source)->alert_count--;
         unlink_alert(world, alert);
         names_drop(&world->names, alert->source);
     }
@@ -318,6 +328,8 @@ struct alert *world_add_alert(struct world *world, uint64_t id, struct incident 
     else
         incident->alerts = alert;
     incident->last_alert = alert;
+    incident->alert_count++;
+    count_of(world, source)->alert_count++;
     return alert;
 }
 

@@ -22,6 +22,7 @@
 struct source_count {
     const char *source;
     uint64_t open_count;
+    uint64_t alert_count;
 };
 
 /* A digest that has not ended. */
@@ -64,6 +65,7 @@ struct incident *world_group(const struct world *world, const char *policy, cons
 struct alert *world_alert(const struct world *world, const char *source, const char *key);
 struct notification *world_notification(const struct world *world, uint64_t id);
 uint64_t world_open_of(const struct world *world, const char *source);
+uint64_t world_alerts_of(const struct world *world, const char *source);
 
 /* A new incident takes over one use of `policy`. It counts as resolved until world_reindex. */
 struct incident *world_add_incident(struct world *world, uint64_t number,

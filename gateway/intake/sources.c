@@ -15,6 +15,7 @@ struct source {
     char *name;
     bool has_token;
     unsigned char token_hash[DIGEST_BYTES];
+    bool past_rate_503;
     int64_t rate_per_minute;
     int64_t level_max; /* parts */
     int64_t level;     /* may be below 0: a large request is paid for afterwards */
@@ -79,6 +80,7 @@ static void source_init(struct source *source, const struct config_source *confi
         digest_sha256(config->token.bytes, config->token.count, source->token_hash);
     }
     source->rate_per_minute = config->rate_per_minute;
+    source->past_rate_503 = config->past_rate_503;
     source->level_max = config->burst * PARTS_PER_EVENT;
     source->level = source->level_max;
 }
@@ -132,6 +134,15 @@ bool sources_has(struct sources *sources, const char *name)
     bool is_there = find(sources->items, sources->count, name) != NULL;
     unlock(sources);
     return is_there;
+}
+
+int sources_past_rate(struct sources *sources, const char *name)
+{
+    lock(sources);
+    const struct source *source = find(sources->items, sources->count, name);
+    int status = source != NULL && source->past_rate_503 ? 503 : 429;
+    unlock(sources);
+    return status;
 }
 
 static void fill(struct source *source, int64_t mono_ms)
