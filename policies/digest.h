@@ -17,7 +17,7 @@
 #include "policies/incident.h"
 
 #define DIGEST_INCIDENTS_MAX 100
-#define DIGEST_TITLE_BYTES 120 /* of a title as it is listed; past it the cut is visible */
+#define DIGEST_TITLE_BYTES 64 /* of a title as it is listed; past it the cut is visible */
 
 /* One message that goes out in it. */
 struct digest_entry {
