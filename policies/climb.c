@@ -260,9 +260,8 @@ static void exhaust(struct incident *incident, struct moment *moment, const char
     ladder->exhausted = true;
     moment_note(moment, "exhausted", &(struct facts){.climb = ladder->climb},
                 "the ladder has no step left and nobody has acknowledged");
-    int64_t out_ms =
-        page_fallback(incident, moment, 0,
-                      why[0] != '\0' ? why : "nobody has acknowledged on the whole ladder");
+    int64_t out_ms = page_fallback(
+        incident, moment, 0, why[0] != '\0' ? why : "nobody has acknowledged on the whole ladder");
     ladder->fallback_at_ms = out_ms + every_ms;
 }
 

@@ -71,10 +71,9 @@ static void write_text(const struct digest_entry *lines, size_t count, struct ar
 {
     for (size_t i = 0; i < count; i++) {
         const struct incident *incident = lines[i].incident;
-        strbuf_printf(out, "%s#%llu %s: %s", i > 0 ? "\n" : "",
-                      (unsigned long long)incident->number,
-                      severity_name((enum severity)incident->severity),
-                      short_title(incident, arena));
+        strbuf_printf(
+            out, "%s#%llu %s: %s", i > 0 ? "\n" : "", (unsigned long long)incident->number,
+            severity_name((enum severity)incident->severity), short_title(incident, arena));
         if (incident->state == INCIDENT_RESOLVED || incident->state == INCIDENT_ACKNOWLEDGED)
             strbuf_printf(out, " (%s%s%s)",
                           incident_state_name((enum incident_state)incident->state),

@@ -81,8 +81,8 @@ static void send_to(struct incident *incident, struct moment *moment, enum notif
                     const char *text)
 {
     bool urgent = kind == KIND_ANSWER || incident_is_urgent(incident);
-    int64_t due_at_ms = quiet_out_ms(rulebook_contact(moment->book, receiver), moment, urgent,
-                                     moment->now_ms);
+    int64_t due_at_ms =
+        quiet_out_ms(rulebook_contact(moment->book, receiver), moment, urgent, moment->now_ms);
     incident->ladder.serial++;
     moment_send(moment, &(struct message){.kind = kind,
                                           .step = step,

@@ -73,8 +73,8 @@ struct notification {
     bool expiry_timed : 1;
     bool admitted : 1; /* past the limit of its reader */
     bool deferred : 1; /* was put off to the end of quiet hours */
-    uint32_t lane; /* where it waits for delivery: the engine's */
-    uint64_t digest; /* the notification in which it goes out; 0: it is sent itself */
+    uint32_t lane;     /* where it waits for delivery: the engine's */
+    uint64_t digest;   /* the notification in which it goes out; 0: it is sent itself */
 };
 
 /* Somebody who replied without having been told: what makes them one of `everyone`. */

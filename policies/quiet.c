@@ -44,9 +44,8 @@ void quiet_shift(struct incident *incident, struct moment *moment, size_t step,
 void quiet_hasten(struct incident *incident, struct moment *moment,
                   struct notification *notification, const char *reason)
 {
-    int64_t at_ms =
-        quiet_out_ms(rulebook_contact(moment->book, notification->contact), moment,
-                     incident_is_urgent(incident), moment->now_ms);
+    int64_t at_ms = quiet_out_ms(rulebook_contact(moment->book, notification->contact), moment,
+                                 incident_is_urgent(incident), moment->now_ms);
     if (at_ms < notification->next_at_ms)
         moment_hasten(moment, notification, at_ms, reason);
 }

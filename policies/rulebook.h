@@ -170,7 +170,8 @@ struct channel_rule { /* how long the engine tries on a [channel] */
     enum channel_code code; /* which replies have to carry the code of a message */
     int64_t horizon_ms;     /* no attempt starts later than this after a message was due */
     int64_t per_contact;    /* messages a minute to one person; 0: as many as there are */
-    int64_t per_contact_critical; /* with those about what is urgent, and not fewer; 0: no limit for them */
+    int64_t
+        per_contact_critical; /* with those about what is urgent, and not fewer; 0: no limit for them */
 };
 
 struct rulebook {

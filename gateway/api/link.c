@@ -81,12 +81,12 @@ static void show_link(struct api *api, struct store_reader *reader, struct http_
     if (!bind_link(api, reader, request, &row))
         return;
     if (row.kind == KIND_DIGEST) {
-        const struct page_digest digest = {
-            .title = row.subject,
-            .contact = row.contact,
-            .nonce = nonce_make(api, http_path_rest(request),
-                                clock_engine_ms(api->options.clock), http_arena(request)),
-            .may_act = binding_is_person(&row)};
+        const struct page_digest digest = {.title = row.subject,
+                                           .contact = row.contact,
+                                           .nonce = nonce_make(api, http_path_rest(request),
+                                                               clock_engine_ms(api->options.clock),
+                                                               http_arena(request)),
+                                           .may_act = binding_is_person(&row)};
         page_answer_digest(request, &digest);
         return;
     }

@@ -218,8 +218,7 @@ static void keep_listing(struct simulation *s, const struct order *order)
         strbuf_printf(&text, "%s%lld", i > 0 ? "," : "[",
                       (long long)json_integer(json_get(json_at(incidents, i), "incident")));
     strbuf_add_char(&text, ']');
-    s->listings =
-        grown(s->listings, s->listing_count, &s->listing_capacity, sizeof(*s->listings));
+    s->listings = grown(s->listings, s->listing_count, &s->listing_capacity, sizeof(*s->listings));
     s->listings[s->listing_count++] =
         (struct listing){.notification = order->notification,
                          .numbers = arena_strdup(&s->arena, strbuf_text(&text))};

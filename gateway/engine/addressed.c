@@ -86,8 +86,8 @@ const char *addressed_sender(const struct engine *engine, const struct reply *re
 
 static bool answers_a_page(const struct notification *last)
 {
-    return last != NULL &&
-           (last->digest != 0 || last->kind == KIND_PAGE || last->kind == KIND_REMINDER || last->kind == KIND_DIGEST);
+    return last != NULL && (last->digest != 0 || last->kind == KIND_PAGE ||
+                            last->kind == KIND_REMINDER || last->kind == KIND_DIGEST);
 }
 
 const struct notification *addressed_last(const struct engine *engine, const char *by,

@@ -116,7 +116,7 @@ static bool is_over(const struct notification *n)
 }
 
 struct outcome_row *attempts_change(struct engine *engine, struct notification *n,
-                                       enum notification_state state, const char *reason)
+                                    enum notification_state state, const char *reason)
 {
     struct outcome_row *row = arena_alloc(&engine->arena, sizeof(*row));
     world_set_state(&engine->world, n, state);
@@ -372,9 +372,10 @@ static void start_or_drop(struct engine *engine, struct notification *n_or_null,
     else if (attempts_expiry_ms(engine, n) <= engine->now_ms)
         attempts_end_as_failed(engine, n, NOTIFICATION_EXPIRED, "its time was over");
     else
-        defer(engine, n, n->next_at_ms > engine->now_ms ? n->next_at_ms
-                         : says_so_still                ? engine->now_ms + STRANGE_RETRY_MS
-                                                        : engine->now_ms);
+        defer(engine, n,
+              n->next_at_ms > engine->now_ms ? n->next_at_ms
+              : says_so_still                ? engine->now_ms + STRANGE_RETRY_MS
+                                             : engine->now_ms);
 }
 
 void attempts_prepared(struct engine *engine, const struct input *input)
@@ -559,7 +560,8 @@ void attempts_deliver(struct engine *engine, struct notification *n, bool delive
                       const char *reason)
 {
     ASSERT(n->state == NOTIFICATION_ACCEPTED);
-    (void)attempts_change(engine, n, delivered ? NOTIFICATION_DELIVERED : NOTIFICATION_FAILED, reason);
+    (void)attempts_change(engine, n, delivered ? NOTIFICATION_DELIVERED : NOTIFICATION_FAILED,
+                          reason);
     if (!delivered)
         attempts_tell_failed(engine, n, reason);
 }

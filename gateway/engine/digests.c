@@ -15,8 +15,7 @@ enum { PRINT_SEED = 0x6470 };
 
 static bool is_urgent(const struct notification *n)
 {
-    return n->incident != NULL ? incident_is_urgent(n->incident)
-                               : n->severity == SEVERITY_CRITICAL;
+    return n->incident != NULL ? incident_is_urgent(n->incident) : n->severity == SEVERITY_CRITICAL;
 }
 
 static bool has_limit(const struct engine *engine, const struct notification *n)
@@ -211,8 +210,7 @@ static struct digest *open_digest(struct engine *engine, const struct notificati
         .created_at_ms = engine->now_ms,
         .due_at_ms = due_at_ms,
         .next_at_ms = due_at_ms,
-        .expires_at_ms =
-            due_at_ms + rulebook_channel_rule(engine->book, first->channel).horizon_ms,
+        .expires_at_ms = due_at_ms + rulebook_channel_rule(engine->book, first->channel).horizon_ms,
         .token_expires_at_ms = engine->now_ms + ENGINE_TOKEN_LIFE_MS,
         .provider_id = "",
         .snapshot = "",
@@ -248,15 +246,15 @@ static void bundle(struct engine *engine, struct digest *digest, struct notifica
     keep_row(engine, n, self->next_at_ms, "goes out in a digest");
     if (n->incident == NULL)
         return;
-    batch_note(engine, n->incident->number,
-               &(struct note){.kind = "bundled",
-                              .actor = "engine",
-                              .credential = "",
-                              .text = arena_printf(
-                                  &engine->arena, "%s to %s by %s goes out in a digest",
-                                  notification_kind_name((enum notification_kind)n->kind),
-                                  n->contact, n->channel),
-                              .data = ""});
+    batch_note(
+        engine, n->incident->number,
+        &(struct note){.kind = "bundled",
+                       .actor = "engine",
+                       .credential = "",
+                       .text = arena_printf(&engine->arena, "%s to %s by %s goes out in a digest",
+                                            notification_kind_name((enum notification_kind)n->kind),
+                                            n->contact, n->channel),
+                       .data = ""});
     wait_for_it(engine, n);
 }
 
@@ -285,16 +283,16 @@ static void admit(struct engine *engine, struct notification *n)
     char name[MARK_NAME_BYTES];
     char value[STORM_BUCKET_BYTES];
     const struct channel_rule rule = rulebook_channel_rule(engine->book, n->channel);
-    const struct ledger_entry *mark = ledger_find(&engine->world.marks, MARK_BUCKET,
-                                                  mark_pair(n->contact, n->channel, name));
+    const struct ledger_entry *mark =
+        ledger_find(&engine->world.marks, MARK_BUCKET, mark_pair(n->contact, n->channel, name));
     const struct storm_bucket before = storm_read(mark != NULL ? mark->value : "");
     struct storm_bucket bucket = before;
     struct digest *digest = find_joinable(engine, n);
     const struct method *method = method_of(engine, n);
     bool urgent = is_urgent(n);
     /* A way that is no longer the person's has no limit: what was made for it goes there as it is. */
-    if (method == NULL || ((digest == NULL || urgent) &&
-                           storm_take(&bucket, &rule, urgent, engine->now_ms))) {
+    if (method == NULL ||
+        ((digest == NULL || urgent) && storm_take(&bucket, &rule, urgent, engine->now_ms))) {
         n->admitted = true;
         keep_row(engine, n, n->next_at_ms, "");
     } else if (digest != NULL) {
@@ -308,10 +306,9 @@ static void admit(struct engine *engine, struct notification *n)
     if (memcmp(&bucket, &before, sizeof(bucket)) == 0)
         return;
     storm_write(&bucket, value);
-    batch_mark(engine,
-               &(struct mark_row){.kind = MARK_BUCKET,
-                                  .name = mark_pair(n->contact, n->channel, name),
-                                  .value = value});
+    batch_mark(engine, &(struct mark_row){.kind = MARK_BUCKET,
+                                          .name = mark_pair(n->contact, n->channel, name),
+                                          .value = value});
 }
 
 static int compare_due(const void *a, const void *b)
@@ -451,9 +448,8 @@ const char *digests_snapshot(struct engine *engine, const struct notification *d
         arena_alloc_array(&engine->arena, count + 1, sizeof(struct digest_entry));
     for (size_t i = 0; i < count; i++) {
         if (members[i]->state == NOTIFICATION_PENDING && members[i]->incident != NULL)
-            entries[entry_count++] =
-                (struct digest_entry){.incident = members[i]->incident,
-                                      .kind = (enum notification_kind)members[i]->kind};
+            entries[entry_count++] = (struct digest_entry){
+                .incident = members[i]->incident, .kind = (enum notification_kind)members[i]->kind};
     }
     if (entry_count == 0 || open == NULL)
         return "{}";
@@ -507,8 +503,8 @@ static void follow_accepted(struct engine *engine, struct notification *n)
     attempts_tell_accepted(engine, n);
 }
 
-static void follow_end(struct engine *engine, struct notification *n,
-                       enum notification_state state, const char *reason)
+static void follow_end(struct engine *engine, struct notification *n, enum notification_state state,
+                       const char *reason)
 {
     if (n->state == NOTIFICATION_ACCEPTED && state == NOTIFICATION_FAILED) {
         attempts_deliver(engine, n, false, reason);
@@ -521,8 +517,8 @@ static void follow_end(struct engine *engine, struct notification *n,
     attempts_tell_failed(engine, n, reason);
 }
 
-static void follow_one(struct engine *engine, struct notification *n,
-                       enum notification_state state, const char *reason)
+static void follow_one(struct engine *engine, struct notification *n, enum notification_state state,
+                       const char *reason)
 {
     switch (state) {
     case NOTIFICATION_PENDING:

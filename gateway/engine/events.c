@@ -283,9 +283,8 @@ static struct verdict overflow(struct firing *firing)
         .severity = SEVERITY_CRITICAL,
         .source = "escalated",
         .key = arena_printf(&engine->arena, "overflow %s", source),
-        .summary = arena_printf(
-            &engine->arena,
-            "Too many alerts from %s: new ones are only counted here", source),
+        .summary = arena_printf(&engine->arena,
+                                "Too many alerts from %s: new ones are only counted here", source),
         .details = "",
         .links = ""};
     struct firing ours = {.engine = engine,

@@ -219,7 +219,7 @@ static void make_offer(struct engine *engine, struct notification *n,
     order->contact = row->contact;
     order->address = row->address;
     order->key = row->key;
-    order->snapshot = order->rendered         ? ""
+    order->snapshot = order->rendered          ? ""
                       : n->kind == KIND_DIGEST ? digests_snapshot(engine, n)
                                                : row->snapshot;
     order->details = order->rendered ? "" : item->details;

@@ -36,10 +36,10 @@ static void open_some(struct rig *rig, size_t count, enum severity severity)
 {
     struct input inputs[16];
     for (size_t i = 0; i < count; i++)
-        inputs[i] = rig_event_input(rig, EVENT_TRIGGER,
-                                    arena_printf(&rig->arena, "k%llu",
-                                                 (unsigned long long)++rig->next_id),
-                                    severity, "other");
+        inputs[i] =
+            rig_event_input(rig, EVENT_TRIGGER,
+                            arena_printf(&rig->arena, "k%llu", (unsigned long long)++rig->next_id),
+                            severity, "other");
     rig_apply(rig, inputs, count);
     rig_settle(rig);
 }
@@ -126,7 +126,10 @@ static void a_refused_commit_takes_nothing(void **state)
     struct rig *rig = *state;
     struct input inputs[3];
     for (size_t i = 0; i < 3; i++)
-        inputs[i] = rig_event_input(rig, EVENT_TRIGGER, i == 0 ? "a" : i == 1 ? "b" : "c",
+        inputs[i] = rig_event_input(rig, EVENT_TRIGGER,
+                                    i == 0   ? "a"
+                                    : i == 1 ? "b"
+                                             : "c",
                                     SEVERITY_ERROR, "other");
     store_fail_commit(rig->store, 1, STORE_BUSY, false);
     rig_apply(rig, inputs, 3);

@@ -138,8 +138,7 @@ static void only_what_is_always_covers_the_week(void **state)
         bool want;
     } cases[] = {{0, 0, false}, {0, 1, true}, {1, 1, false}, {1, 2, false}, {1, 3, true}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        const struct hours hours = {.spans = spans + cases[i].first,
-                                    .span_count = cases[i].count};
+        const struct hours hours = {.spans = spans + cases[i].first, .span_count = cases[i].count};
         assert_int_equal(hours_cover_the_week(&hours), cases[i].want);
     }
     spans[3].days = 0x7e; /* but for one minute on Sunday */

@@ -110,7 +110,12 @@ static void a_bucket_is_written_and_read(void **state)
     struct storm_bucket again = storm_read(text);
     assert_int_equal(again.calm_full_ms, START_MS);
     assert_true(again.urgent_full_ms == INT64_MAX);
-    static const char *const broken[] = {"", "1", "x 1", "1 x", "-1 1", "1 1 1",
+    static const char *const broken[] = {"",
+                                         "1",
+                                         "x 1",
+                                         "1 x",
+                                         "-1 1",
+                                         "1 1 1",
                                          "99999999999999999999999999999999999999999999999999 1"};
     for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
         again = storm_read(broken[i]);
