@@ -123,6 +123,8 @@ CASES = {
     "explodes": ("match = team=\"data\"", "match = team=~\"(d+)+x\"", "team=~\"(d+)+x\" gives up on long texts such as \"dddd...\""),
     "nobody's": ("[policy default]", "[contact zoe]\nsms = +15550103\n[policy default]",
                  "[contact zoe] is named by no team, schedule or policy"),
+    "asleep": ("[contact carol]\nsms = +15550102", "[contact carol]\nsms = +15550102\nquiet = 22:00-07:00",
+               "[policy default] everybody who is paged when nobody else can be has quiet hours"),
     "unused": ("inform = &customers", "inform = carol", "[audience customers] is named by no policy"),
 }
 
