@@ -44,6 +44,7 @@ def test_one_digest_and_one_answer(daemon):
     assert "all ack" in message
     for number in listed:
         page = [row for row in d.incident(number)["notifications"] if row["to"] == "ann"][0]
+        assert page["digest"] > page["id"], page
         wait_for(lambda: [row for row in d.incident(number)["notifications"] if row["to"] == "ann"][0]["state"] == "accepted",
                  f"the end of what is in the digest: {page}")
     path = re.search(r"/a/[a-z2-7]{32}", message).group(0)
