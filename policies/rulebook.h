@@ -158,6 +158,14 @@ struct source_rule { /* what the engine needs to know of a [source] */
     const char *name;
     int64_t incidents_max; /* open incidents of this source */
     int64_t alerts_max;    /* alerts of it in memory; 0: no limit */
+    /* Heartbeats; all of it 0 and NULL for a source from which nothing is expected. */
+    int64_t expect_every_ms;
+    int64_t grace_ms;
+    int64_t keys_max;
+    const char *const *expect; /* keys expected before they were ever heard */
+    size_t expect_count;
+    enum severity severity; /* of the alert when one is missed or has failed */
+    bool is_pings;          /* format = heartbeat: else each of its events is a sign of life, too */
 };
 
 #define CHANNEL_ATTEMPTS_DEFAULT 8
@@ -196,6 +204,8 @@ struct rulebook {
     const char *public_url;              /* without trailing slash, "" when not set */
     int64_t incidents_max;
     int64_t incident_alerts_max; /* alerts of one incident; 0: no limit */
+    int64_t keep_ms; /* what is no longer configured is remembered for so long; 0: for ever */
+    bool expects_heartbeats; /* any of the sources does */
 };
 
 /* Look-ups by name; NULL when it is not (or no longer) there. */

@@ -63,6 +63,9 @@ void api_submit(struct api *api, struct http_request *request, enum input_kind k
                 const struct reply *reply, const struct api_caller *caller,
                 api_answered_fn *answered);
 
+/* What came of a command, as JSON with its status; on the engine's thread. */
+void api_answer_command(struct http_request *request, const struct answer *answer);
+
 /* One entry as an object; id 0: without one. */
 void api_write_timeline(struct json_out *out, const struct timeline_row *row, uint64_t id_or_zero);
 
@@ -79,6 +82,7 @@ void api_error_of(struct http_request *request, const struct err *err);
 int api_register_health(struct api *api, struct http_server *server, struct err *err);
 int api_register_incidents(struct api *api, struct http_server *server, struct err *err);
 int api_register_quarantine(struct api *api, struct http_server *server, struct err *err);
+int api_register_heartbeats(struct api *api, struct http_server *server, struct err *err);
 int api_register_oncall(struct api *api, struct http_server *server, struct err *err);
 int api_register_commands(struct api *api, struct http_server *server, struct err *err);
 int api_register_link(struct api *api, struct http_server *server, struct err *err);

@@ -142,7 +142,7 @@ static int check_shape(struct reply *reply, enum verb verb, struct err *err)
     return 0;
 }
 
-static void answered(struct http_request *request, const struct answer *answer)
+void api_answer_command(struct http_request *request, const struct answer *answer)
 {
     static const int statuses[ANSWER_STATUS_COUNT] = {
         [ANSWER_DONE] = 200, [ANSWER_REFUSED] = 409,   [ANSWER_UNKNOWN] = 404,  [ANSWER_BUSY] = 503,
@@ -212,7 +212,7 @@ static void handle_command(void *self, struct http_request *request)
     } else {
         reply.raw = arena_strndup(http_arena(request), count > 0 ? bytes : "", count);
         http_defer(request);
-        api_submit(api, request, INPUT_COMMAND, &reply, &caller, answered);
+        api_submit(api, request, INPUT_COMMAND, &reply, &caller, api_answer_command);
     }
     json_free(body);
 }

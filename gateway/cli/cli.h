@@ -47,6 +47,7 @@ int cli_send(const struct cli *cli, int argc, char **argv);
 int cli_list(const struct cli *cli, int argc, char **argv);
 int cli_show(const struct cli *cli, int argc, char **argv);
 int cli_quarantine(const struct cli *cli, int argc, char **argv);
+int cli_heartbeats(const struct cli *cli, int argc, char **argv);
 int cli_tail(const struct cli *cli, int argc, char **argv);
 /* ack, resolve, escalate, pass, take, snooze, note, repolicy */
 int cli_answer(const struct cli *cli, int argc, char **argv);

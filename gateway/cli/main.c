@@ -27,6 +27,8 @@ static const struct cli_command commands[] = {
      "follow everything that happens, also across restarts", cli_tail},
     {"quarantine", "[--limit N] [--before ID] [--json]",
      "what came in and no event could be made of, newest first", cli_quarantine},
+    {"heartbeats", "[SOURCE] [--json] | --forget SOURCE KEY",
+     "jobs and devices that report by themselves; forget one that is no more", cli_heartbeats},
     {"oncall", "[SCHEDULE] [--at T] [--for 14d] [--json]",
      "who has duty, now or in the days to come", cli_oncall},
     {"check", "--config DIR [--strict]",

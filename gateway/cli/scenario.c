@@ -63,6 +63,21 @@ static int read_labels(struct reader *reader, const struct json *labels, struct 
     return 0;
 }
 
+/* Of a heartbeat; without one it reports success. */
+static int read_signal(struct reader *reader, const struct json *object, struct event *event,
+                       struct err *err)
+{
+    const char *signal = json_string(json_get(object, "signal"));
+    if (signal[0] != '\0' &&
+        (heartbeat_signal_parse(signal, &event->signal) != 0 || event->action != EVENT_HEARTBEAT))
+        return err_set(err, ERR_INVALID,
+                       "event.signal: got '%s', want success, start, fail, log or forget of a "
+                       "heartbeat",
+                       signal);
+    event->run_or_null = copy(reader, json_get(object, "run"));
+    return 0;
+}
+
 static int read_event(struct reader *reader, const struct json *object, struct scenario_line *line,
                       struct err *err)
 {
@@ -78,6 +93,8 @@ static int read_event(struct reader *reader, const struct json *object, struct s
     event->source = copy(reader, json_get(object, "source"));
     event->key = copy(reader, json_get(object, "key"));
     event->summary = copy(reader, json_get(object, "summary"));
+    if (read_signal(reader, object, event, err) != 0)
+        return -1;
     if (event->source[0] == '\0')
         return err_set(err, ERR_INVALID, "event.source is missing");
     return read_labels(reader, json_get(object, "labels"), event, err);
@@ -149,6 +166,18 @@ static int read_config(struct reader *reader, const struct json *root, struct sc
     return 0;
 }
 
+static int read_restart(struct reader *reader, const struct json *root, struct scenario_line *line,
+                        struct err *err)
+{
+    const struct json *down = json_get(root, "down");
+    if (!json_bool(json_get(root, "restart")))
+        return err_set(err, ERR_INVALID, "restart: want true");
+    if (down != NULL && parse_duration(json_string(down), 0, longest_ms, &line->down_ms, err) != 0)
+        return err_wrap(err, "down");
+    reader->last_at_ms += line->down_ms;
+    return 0;
+}
+
 static int read_object(struct reader *reader, const struct json *root, struct scenario_line *line,
                        struct err *err)
 {
@@ -182,10 +211,14 @@ static int read_object(struct reader *reader, const struct json *root, struct sc
         line->kind = SCENARIO_CONFIG;
         return read_config(reader, root, line, err);
     }
+    if (json_get(root, "restart") != NULL) {
+        line->kind = SCENARIO_RESTART;
+        return read_restart(reader, root, line, err);
+    }
     if (!json_bool(json_get(root, "end")))
-        return err_set(
-            err, ERR_INVALID,
-            "want \"event\", \"reply\", \"delivery\", \"command\", \"config\" or \"end\": true");
+        return err_set(err, ERR_INVALID,
+                       "want \"event\", \"reply\", \"delivery\", \"command\", \"config\", "
+                       "\"restart\": true or \"end\": true");
     line->kind = SCENARIO_END;
     return 0;
 }

@@ -22,6 +22,7 @@ enum scenario_kind {
     SCENARIO_DELIVERY,
     SCENARIO_COMMAND, /* as over the API: names its incident */
     SCENARIO_CONFIG,  /* another configuration from here on, as a reload */
+    SCENARIO_RESTART, /* the daemon is away for a while */
     SCENARIO_END,
 };
 
@@ -36,6 +37,7 @@ struct scenario_line {
     uint64_t incident;
     const char *to; /* delivery */
     enum outcome outcome;
+    int64_t down_ms; /* restart */
     int64_t
         until_ms; /* 0: the latest message, or else the next; otherwise all that start before it */
 };

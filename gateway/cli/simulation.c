@@ -368,6 +368,27 @@ static int add_config(struct simulation *s, const struct scenario_line *line, st
     return 0;
 }
 
+static int start_engine(struct simulation *s, struct err *err)
+{
+    const struct engine_options engine = {.store = s->store,
+                                          .rulebook = s->rulebook,
+                                          .boot_id = "simulation",
+                                          .parse_policy = s->options->parse_policy,
+                                          .clear_policy = s->options->clear_policy};
+    return engine_create(&engine, s->now_ms, &s->engine, err);
+}
+
+/* An orderly end and, after a while in which nothing can come in, another start on the same store. */
+static int restart(struct simulation *s, const struct scenario_line *line, struct err *err)
+{
+    if (engine_rest(s->engine, s->now_ms, err) != STORE_COMMITTED)
+        return err_wrap(err, "the engine");
+    engine_destroy(s->engine);
+    s->engine = NULL;
+    s->now_ms += line->down_ms;
+    return start_engine(s, err);
+}
+
 static int apply_line(struct simulation *s, const struct scenario_line *line, struct err *err)
 {
     switch (line->kind) {
@@ -386,6 +407,8 @@ static int apply_line(struct simulation *s, const struct scenario_line *line, st
         break;
     case SCENARIO_CONFIG:
         return add_config(s, line, err);
+    case SCENARIO_RESTART:
+        return restart(s, line, err);
     case SCENARIO_END:
         break;
     }
@@ -435,12 +458,7 @@ int simulation_run(const struct simulation_options *options, const char *scenari
         goto done;
     s.rules = arena_alloc_array(&s.arena, s.scenario.count, sizeof(*s.rules));
     s.now_ms = s.scenario.lines[0].at_ms;
-    const struct engine_options engine = {.store = s.store,
-                                          .rulebook = options->rulebook,
-                                          .boot_id = "simulation",
-                                          .parse_policy = options->parse_policy,
-                                          .clear_policy = options->clear_policy};
-    if (engine_create(&engine, s.now_ms, &s.engine, err) == 0)
+    if (start_engine(&s, err) == 0)
         result = run(&s, err);
     if (result == 0 && out->overflowed)
         result =

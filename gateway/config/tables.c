@@ -15,7 +15,8 @@ static const char *const past_rate_names[] = {"429", "503", NULL};
 static const char *const resolve_names[] = {"auto", "manual", NULL};
 static const char *const when_names[] = {"unacked", "unresolved", "acked", "resolved", NULL};
 static const char *const mqtt_versions[] = {"5", "3.1.1", NULL};
-const char *const source_formats[] = {"native", NULL};
+const char *const source_formats[] = {"native", "heartbeat", NULL};
+static const char *const severity_names[] = {"info", "warning", "error", "critical", NULL};
 
 /* A row is read across, like a line of a table. */
 /* clang-format off */
@@ -218,7 +219,7 @@ static const struct option source_options[] = {
      .repeats = true,
      .help = "Which topics of the broker are its own, with wildcards; several lines for several."},
     {.key = "format", .type = OPTION_CHOICE, AT(source_values, format), .choices = source_formats,
-     .default_text = "native", .help = "What the monitor sends."},
+     .default_text = "native", .help = "What the monitor sends: native events, or heartbeat for bare pings."},
     {.key = "token", .type = OPTION_SECRET, AT(source_values, token), .max = 1000,
      .default_text = "",
      .help = "What the monitor proves itself with (or token_file); without it the source takes "
@@ -236,6 +237,20 @@ static const struct option source_options[] = {
     {.key = "alerts_max", .type = OPTION_INTEGER, AT(source_values, alerts_max), .min = 1,
      .max = 10000000, .default_text = "50000",
      .help = "Alerts of this source that are kept in mind, in open and lately resolved incidents."},
+    {.key = "expect_every", .type = OPTION_DURATION, AT(source_values, expect_every_ms),
+     .max = 366 * DAY, .default_text = "0s",
+     .help = "How often a success is expected of each key; 0s: nothing is expected."},
+    {.key = "grace", .type = OPTION_DURATION, AT(source_values, grace_ms), .max = 366 * DAY,
+     .default_text = "5m",
+     .help = "How much later than that it may come, and how long a run may take that reports its start."},
+    {.key = "expect", .type = OPTION_LIST, AT(source_values, expect), .min = 1, .max = 10000,
+     .default_text = "",
+     .help = "Keys that are expected from the start; others from their first heartbeat on."},
+    {.key = "severity", .type = OPTION_CHOICE, AT(source_values, severity),
+     .choices = severity_names, .default_text = "error",
+     .help = "Of the alert when a heartbeat is missed or reports a failure: critical, error, warning or info."},
+    {.key = "keys_max", .type = OPTION_INTEGER, AT(source_values, keys_max), .min = 1,
+     .max = 10000, .default_text = "1000", .help = "Keys of which heartbeats are expected."},
     {.key = NULL},
 };
 
@@ -319,8 +334,6 @@ static const struct later schedule_later[] = {
 
 static const struct later source_later[] = {
     {.word = "map", .what = "this version has no mapping programs; it reads the native format"},
-    {.word = "expect_every", .what = "this version does not watch heartbeats"},
-    {.word = "grace", .what = "this version does not watch heartbeats"},
     {.word = "backup", .what = "this version does not follow backups"},
     {.word = NULL},
 };

@@ -147,6 +147,11 @@ struct source_values {
     int64_t past_rate; /* 0: 429, 1: 503 */
     int64_t incidents_max;
     int64_t alerts_max;
+    int64_t expect_every_ms;
+    int64_t grace_ms;
+    struct option_list expect;
+    int64_t severity; /* enum severity */
+    int64_t keys_max;
 };
 
 struct token_values {

@@ -28,6 +28,7 @@ void batch_begin(struct engine *engine, size_t input_count)
     moment_init(&engine->moment, engine->book, &engine->arena, engine->now_ms,
                 engine->wall_offset_ms);
     engine->moment.marks_or_null = &engine->world.marks;
+    engine->moment.heartbeats_or_null = &engine->world.heartbeats;
 }
 
 void batch_touch_incident(struct engine *engine, struct incident *incident)
@@ -88,6 +89,45 @@ void batch_mark(struct engine *engine, const struct mark_row *mark)
     effects_add(&engine->batch.tail, (struct effect){.kind = EFFECT_MARK, .u.mark = row});
     if (row->kind != MARK_HEARD)
         marks_put(&engine->world.marks, row);
+}
+
+void batch_touch_heartbeat(struct engine *engine, struct heartbeat *heartbeat)
+{
+    struct batch *batch = &engine->batch;
+    if (heartbeat->is_dirty)
+        return;
+    heartbeat->is_dirty = true;
+    batch->heartbeats = batch_grow(&engine->arena, batch->heartbeats, batch->heartbeat_count,
+                                   &batch->heartbeat_capacity, sizeof(struct heartbeat *));
+    batch->heartbeats[batch->heartbeat_count++] = heartbeat;
+}
+
+void batch_drop_heartbeat(struct engine *engine, struct heartbeat *heartbeat)
+{
+    struct batch *batch = &engine->batch;
+    struct heartbeat_row *row = arena_alloc(&engine->arena, sizeof(*row));
+    *row = (struct heartbeat_row){.source = arena_strdup(&engine->arena, heartbeat->row.source),
+                                  .key = arena_strdup(&engine->arena, heartbeat->row.key),
+                                  .forgotten = true};
+    for (size_t i = 0; heartbeat->is_dirty && i < batch->heartbeat_count; i++) {
+        if (batch->heartbeats[i] == heartbeat)
+            batch->heartbeats[i] = NULL;
+    }
+    effects_add(&batch->tail, (struct effect){.kind = EFFECT_HEARTBEAT, .u.heartbeat = row});
+    (void)heartbeats_put(&engine->world.heartbeats, row); /* NULL: it has left */
+}
+
+/* Behind the tail: one that was forgotten may be there again. */
+static void add_heartbeats(struct engine *engine, struct effects *effects)
+{
+    for (size_t i = 0; i < engine->batch.heartbeat_count; i++) {
+        struct heartbeat *heartbeat = engine->batch.heartbeats[i];
+        if (heartbeat == NULL)
+            continue;
+        heartbeat->is_dirty = false;
+        effects_add(effects,
+                    (struct effect){.kind = EFFECT_HEARTBEAT, .u.heartbeat = &heartbeat->row});
+    }
 }
 
 void batch_event(struct engine *engine, const struct input *input, const char *key,
@@ -316,5 +356,6 @@ struct effects *batch_finish(struct engine *engine)
     add_deliveries(engine, effects);
     for (size_t i = 0; i < engine->batch.tail.count; i++)
         effects_add(effects, engine->batch.tail.items[i]);
+    add_heartbeats(engine, effects);
     return effects->count > 0 || engine->batch.applied_count > 0 ? effects : NULL;
 }

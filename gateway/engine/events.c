@@ -217,11 +217,6 @@ static bool past_alert_limits(const struct firing *firing, const struct incident
            world_alerts_of(&engine->world, firing->event->source) >= (uint64_t)rule->alerts_max;
 }
 
-struct verdict {
-    enum disposition disposition;
-    uint64_t incident;
-};
-
 static struct verdict trigger(struct firing *firing);
 
 /* The incident that had this alert last. What has left memory is asked of the store, once for each
@@ -510,13 +505,19 @@ static struct verdict apply(struct firing *firing)
         return acknowledge(firing);
     case EVENT_RESOLVE:
         return resolve(firing);
-    case EVENT_HEARTBEAT:
-        return (struct verdict){.disposition = DISPOSITION_HEARTBEAT};
+    case EVENT_HEARTBEAT: /* heartbeats.c */
     case EVENT_CHANGE:
     case EVENT_ACTION_COUNT:
         break;
     }
     return (struct verdict){.disposition = DISPOSITION_CHANGE};
+}
+
+struct verdict events_apply(struct engine *engine, const struct input *input,
+                            const struct event *event)
+{
+    struct firing firing = {.engine = engine, .input = input, .event = event, .key = event->key};
+    return apply(&firing);
 }
 
 void events_take(struct engine *engine, const struct input *input, struct answer *out_answer)
@@ -525,12 +526,17 @@ void events_take(struct engine *engine, const struct input *input, struct answer
     char derived[EVENT_DERIVED_KEY_BYTES];
     struct firing firing = {.engine = engine, .input = input, .event = event, .key = event->key};
     struct verdict verdict = {.disposition = DISPOSITION_CHANGE};
-    if (event->key[0] == '\0') {
-        event_derive_key(event->labels, event->label_count, derived);
-        firing.key = arena_strdup(&engine->arena, derived);
+    *out_answer = (struct answer){.status = ANSWER_DONE, .text = ""};
+    if (event->key[0] == '\0')
+        firing.key = arena_strdup(&engine->arena, event_identity(event, derived));
+    if (!is_no_news(&firing, &verdict)) {
+        if (event->action == EVENT_HEARTBEAT)
+            verdict = heartbeats_take(engine, input, firing.key, out_answer);
+        else
+            verdict = apply(&firing);
+        if (engine->book->expects_heartbeats)
+            heartbeats_note_event(engine, event);
     }
-    if (!is_no_news(&firing, &verdict))
-        verdict = apply(&firing);
     batch_event(engine, input, firing.key, verdict.disposition, verdict.incident);
-    *out_answer = (struct answer){.status = ANSWER_DONE, .incident = verdict.incident, .text = ""};
+    out_answer->incident = verdict.incident;
 }

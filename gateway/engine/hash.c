@@ -110,6 +110,30 @@ static void add_mark(struct sum *sum, const struct ledger_entry *mark)
     close_item(sum);
 }
 
+static void add_heartbeat(struct sum *sum, const struct heartbeat_row *row)
+{
+    const int64_t numbers[] = {row->state,         row->first_at_ms,   row->seen_at_ms,
+                               row->success_at_ms, row->started_at_ms, row->failed_at_ms,
+                               row->missed_at_ms,  row->duration_ms,   row->waits_from_ms,
+                               row->gone_at_ms,    row->missed_count,  row->exit_status,
+                               row->is_running};
+    add_text(sum, row->source);
+    add_text(sum, row->key);
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+        add_number(sum, numbers[i]);
+    add_text(sum, row->run);
+    close_item(sum);
+}
+
+static void add_heartbeats(struct sum *sum, const struct heartbeats *all)
+{
+    for (size_t i = 0; i < all->rows.count; i++) {
+        const struct pair_group *group = all->rows.groups[i];
+        for (size_t j = 0; j < group->count; j++)
+            add_heartbeat(sum, &((const struct heartbeat *)group->items[j].value)->row);
+    }
+}
+
 static int compare_incidents(const void *a, const void *b)
 {
     uint64_t left = (*(const struct incident *const *)a)->number;
@@ -149,6 +173,7 @@ void engine_hash(const struct engine *engine, unsigned char out[32])
         add_notification(&sum, notifications[i]);
     for (size_t i = 0; i < engine->world.marks.count; i++)
         add_mark(&sum, &engine->world.marks.items[i]);
+    add_heartbeats(&sum, &engine->world.heartbeats);
     add_number(&sum, (int64_t)engine->meta.next_incident);
     add_number(&sum, (int64_t)engine->meta.next_notification);
     add_number(&sum, (int64_t)engine->meta.next_alert);

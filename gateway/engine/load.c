@@ -186,10 +186,17 @@ static void load_mark(void *self, const struct mark_row *row)
     marks_put(&loader->engine->world.marks, row);
 }
 
+static void load_heartbeat(void *self, const struct heartbeat_row *row)
+{
+    struct loader *loader = self;
+    (void)heartbeats_put(&loader->engine->world.heartbeats, row); /* none is forgotten here */
+}
+
 static void forget_world(struct engine *engine)
 {
     world_clear(&engine->world);
     heap_clear(&engine->timers);
+    heap_clear(&engine->heartbeat_timers);
     heap_clear(&engine->resolved);
     engine->resolved_count = 0;
     engine->orphan_count = 0;
@@ -217,7 +224,8 @@ int engine_load(struct engine *engine, struct err *err)
                                     .incident = load_incident,
                                     .alert = load_alert,
                                     .notification = load_notification,
-                                    .mark = load_mark};
+                                    .mark = load_mark,
+                                    .heartbeat = load_heartbeat};
     const struct store *store = engine->options.store;
     forget_world(engine);
     engine->is_loaded = false;

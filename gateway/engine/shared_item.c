@@ -54,6 +54,11 @@ static void write_event(struct json_out *out, const struct event *event)
     json_add_string(out, "details", event->details);
     json_add_string(out, "links", event->links);
     json_add_integer(out, "at_ms", event->at_ms);
+    if (event->action == EVENT_HEARTBEAT) {
+        json_add_string(out, "signal", heartbeat_signal_name(event->signal));
+        json_add_string(out, "run", event->run_or_null != NULL ? event->run_or_null : "");
+        json_add_integer(out, "exit_status", event->exit_status);
+    }
 }
 
 /* What only replies by address have; absent where it is NULL. */
@@ -167,6 +172,19 @@ static int bad(struct err *err, const char *what, const char *got)
                    got);
 }
 
+/* Nodes of an earlier version wrote none: then it is a success. */
+static int read_heartbeat(const struct json *root, struct event *event, struct err *err)
+{
+    const struct json *signal = json_get(root, "signal");
+    int64_t exit_status = json_integer(json_get(root, "exit_status"));
+    if (signal != NULL && heartbeat_signal_parse(json_string(signal), &event->signal) != 0) {
+        return bad(err, "signal", json_string(signal));
+    }
+    event->run_or_null = json_string(json_get(root, "run"));
+    event->exit_status = exit_status >= 0 && exit_status <= 255 ? (int32_t)exit_status : 0;
+    return 0;
+}
+
 static int read_event(struct read_input *read, struct err *err)
 {
     const struct json *root = read->root;
@@ -196,7 +214,7 @@ static int read_event(struct read_input *read, struct err *err)
             (struct label){.name = name, .value = json_string(value)};
     }
     event->labels = read->labels;
-    return 0;
+    return read_heartbeat(root, event, err);
 }
 
 static int read_number(const struct json *root, const char *name, int64_t least, int64_t most,

@@ -53,6 +53,7 @@ void world_clear(struct world *world)
     frozen_clear(&world->frozen);
     names_clear(&world->names);
     ledger_clear(&world->marks);
+    heartbeats_clear(&world->heartbeats);
     free(world->sources);
     world_init(world);
 }

@@ -16,6 +16,7 @@
 #include "gateway/engine/names.h"
 #include "gateway/engine/pool.h"
 #include "gateway/engine/table.h"
+#include "policies/heartbeat.h"
 #include "policies/incident.h"
 #include "policies/marks.h"
 
@@ -48,6 +49,7 @@ struct world {
     struct table notifications; /* by id */
     struct table digests;       /* by contact and channel: those that have not ended */
     struct ledger marks;
+    struct heartbeats heartbeats;
     struct source_count *sources;
     size_t source_count;
     size_t source_capacity;

@@ -14,6 +14,7 @@
 struct source {
     char *name;
     bool has_token;
+    bool is_watched;
     unsigned char token_hash[DIGEST_BYTES];
     bool past_rate_503;
     int64_t rate_per_minute;
@@ -79,6 +80,7 @@ static void source_init(struct source *source, const struct config_source *confi
     if (source->has_token) {
         digest_sha256(config->token.bytes, config->token.count, source->token_hash);
     }
+    source->is_watched = config->is_watched;
     source->rate_per_minute = config->rate_per_minute;
     source->past_rate_503 = config->past_rate_503;
     source->level_max = config->burst * PARTS_PER_EVENT;
@@ -143,6 +145,15 @@ int sources_past_rate(struct sources *sources, const char *name)
     int status = source != NULL && source->past_rate_503 ? 503 : 429;
     unlock(sources);
     return status;
+}
+
+bool sources_is_watched(struct sources *sources, const char *name)
+{
+    lock(sources);
+    const struct source *source = find(sources->items, sources->count, name);
+    bool is_watched = source != NULL && source->is_watched;
+    unlock(sources);
+    return is_watched;
 }
 
 static void fill(struct source *source, int64_t mono_ms)

@@ -216,6 +216,27 @@ static const struct group_sql group_sql[GROUP_COUNT] = {
                          .head = "DELETE FROM marks AS o USING ",
                          .types = "tt",
                          .tail = " AS n (kind, name) WHERE o.kind = n.kind AND o.name = n.name"},
+    [GROUP_HEARTBEAT] =
+        {.what = "heartbeat",
+         .head = "INSERT INTO heartbeats (" HEARTBEAT_COLUMNS ") SELECT * FROM ",
+         .types = "ttt"
+                  "iiiiiiiii"
+                  "iii"
+                  "t",
+         .tail = " ON CONFLICT (source, key) DO UPDATE SET state = excluded.state, "
+                 "first_at_ms = excluded.first_at_ms, seen_at_ms = excluded.seen_at_ms, "
+                 "success_at_ms = excluded.success_at_ms, "
+                 "started_at_ms = excluded.started_at_ms, failed_at_ms = excluded.failed_at_ms, "
+                 "missed_at_ms = excluded.missed_at_ms, duration_ms = excluded.duration_ms, "
+                 "waits_from_ms = excluded.waits_from_ms, gone_at_ms = excluded.gone_at_ms, "
+                 "missed_count = excluded.missed_count, exit_status = excluded.exit_status, "
+                 "running = excluded.running, run = excluded.run",
+         .every_row = true},
+    [GROUP_HEARTBEAT_GONE] = {.what = "heartbeat that is forgotten",
+                              .head = "DELETE FROM heartbeats AS o USING ",
+                              .types = "tt",
+                              .tail = " AS n (source, key) WHERE o.source = n.source AND "
+                                      "o.key = n.key"},
     [GROUP_INBOX] = {.what = "inbox",
                      .head = "INSERT INTO inbox (sequence, uuid, bytes) SELECT * FROM ",
                      .types = "itb",

@@ -48,6 +48,11 @@
 #define QUARANTINE_COLUMNS "uuid, at_ms, source, origin, reason, bytes, size"
 #define QUARANTINE_ID ", id" /* given by the store, read only */
 
+#define HEARTBEAT_COLUMNS                                                                          \
+    "source, key, state, first_at_ms, seen_at_ms, success_at_ms, started_at_ms, failed_at_ms, "    \
+    "missed_at_ms, duration_ms, waits_from_ms, gone_at_ms, missed_count, exit_status, running, "   \
+    "run"
+
 /* How one database gives the column `place` of its current row. */
 struct cells_ops {
     const char *(*text)(void *self, int place); /* absent is "" */
@@ -68,5 +73,6 @@ int cells_notification(struct cells *c, struct notification_row *out_row, struct
 int cells_timeline(struct cells *c, struct timeline_row *out_row, struct err *err);
 int cells_attempt(struct cells *c, struct attempt_row *out_row, struct err *err);
 int cells_quarantine(struct cells *c, struct quarantine_row *out_row, struct err *err);
+int cells_heartbeat(struct cells *c, struct heartbeat_row *out_row, struct err *err);
 
 #endif

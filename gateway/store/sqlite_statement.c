@@ -85,6 +85,9 @@ static const char *const query_sql[QUERY_COUNT] = {
         "(kind, name) DO UPDATE SET value = excluded.value, at_ms = excluded.at_ms",
     [QUERY_MARK_GONE] = "DELETE FROM marks WHERE kind = ?1 AND name = ?2",
     [QUERY_MARK_FIND] = "SELECT value, at_ms FROM marks WHERE kind = ?1 AND name = ?2",
+    [QUERY_HEARTBEAT] = "INSERT OR REPLACE INTO heartbeats (" HEARTBEAT_COLUMNS ") VALUES "
+                        "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+    [QUERY_HEARTBEAT_GONE] = "DELETE FROM heartbeats WHERE source = ?1 AND key = ?2",
 };
 
 int queries_prepare(struct sqlite_store *store, struct err *err)

@@ -323,6 +323,8 @@ static int write_effect(struct pending *pending, const struct effect *effect)
         return write_deliveries(pending->rows.store, effect->u.deliveries);
     case EFFECT_MARK:
         return write_mark(pending->rows.store, effect->u.mark);
+    case EFFECT_HEARTBEAT:
+        return write_heartbeat(pending->rows.store, effect->u.heartbeat);
     case EFFECT_KIND_COUNT:
         break;
     }

@@ -106,6 +106,22 @@ def test_bad_input(tmp_path, arguments, stdin, says):
     assert got.returncode in (64, 65) and says in got.stderr and got.stdout == ""
 
 
+@pytest.mark.parametrize("arguments, stdin", [
+    (["--source", "jobs", "--key", "db"], None),
+    ([], '{"action":"heartbeat","source":"jobs","key":"db"}'),
+])
+def test_the_silence_of_a_heartbeat(tmp_path, arguments, stdin):
+    config = PEOPLE + POLICIES + ("[source jobs]\nformat = heartbeat\nexpect_every = 24h\ngrace = 2h\nseverity = critical\n"
+                                  "[policy jobs]\nmatch = source=\"jobs\", key=\"db\", severity=\"critical\"\npage = bob\n")
+    got = run(tmp_path, "explain", *arguments, config=config, stdin=stdin)
+    assert got.returncode == 0, got.stderr
+    assert "policy jobs matches" in got.stdout and "bob via sms" in got.stdout
+    assert ("[source jobs] is watched: no success of a key for 1d2h (expect_every and grace), or its failure, is such an "
+            "event (severity critical)") in got.stdout
+    told = json.loads(run(tmp_path, "explain", "--json", *arguments, config=config, stdin=stdin).stdout)
+    assert (told["source"], told["key"]) == ("jobs", "db")
+
+
 def test_a_good_configuration_has_no_findings(tmp_path):
     got = run(tmp_path, "check", "--strict")
     assert got.returncode == 0 and got.stdout.endswith(": good\n"), got.stdout
@@ -125,6 +141,10 @@ CASES = {
                  "[contact zoe] is named by no team, schedule or policy"),
     "asleep": ("[contact carol]\nsms = +15550102", "[contact carol]\nsms = +15550102\nquiet = 22:00-07:00",
                "[policy default] everybody who is paged when nobody else can be has quiet hours"),
+    "in a moment": ("[source shop]", "[source shop]\nexpect_every = 20s\ngrace = 10s",
+                    "[source shop] expect_every and grace are 30 s or less together: any restart of the daemon may look like"),
+    "never heard": ("[source shop]", "[source shop]\nformat = heartbeat\nexpect_every = 1h",
+                    "[source shop] has no expect: a job that never reports at all is not missed"),
     "unused": ("inform = &customers", "inform = carol", "[audience customers] is named by no policy"),
 }
 

@@ -544,6 +544,8 @@ static void take_input(struct oracle *oracle, const struct input *input)
         oracle->wall_offset_ms = input->u.wall_offset_ms;
     else if (input->kind == INPUT_CONFIG)
         oracle->book = input->u.rulebook;
+    if (input->kind == INPUT_CONFIG)
+        oracle_heartbeats_expected(oracle);
 }
 
 /* Where an incident goes on under another version, this oracle has nothing to say. */
@@ -560,13 +562,22 @@ static bool has_repolicy(const struct effects *effects_or_null)
 const char *oracle_judge(struct oracle *oracle, const struct oracle_step *step)
 {
     bool timed = step->count == 0;
+    bool is_first = oracle->started_at_ms != step->started_at_ms; /* of this process */
+    int64_t away_from_ms = oracle->committed_at_ms;
     oracle->now_ms = step->now_ms;
     oracle->started_at_ms = step->started_at_ms;
+    if (step->effects_or_null != NULL)
+        oracle->committed_at_ms = step->now_ms;
     oracle->is_off = oracle->is_off || has_repolicy(step->effects_or_null);
     if (oracle->is_off)
         return NULL;
     oracle->expected.count = oracle->observed.count = 0;
     strbuf_reset(&oracle->complaint);
+    if (is_first) {
+        oracle_heartbeats_away(oracle, away_from_ms);
+        oracle_heartbeats_expected(oracle);
+    }
+    oracle_heartbeats_time(oracle);
     for (size_t i = 0; i < step->count; i++)
         take_input(oracle, step->inputs[i]);
     if (step->effects_or_null != NULL)

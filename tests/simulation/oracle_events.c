@@ -263,4 +263,6 @@ void oracle_event(struct oracle *oracle, const struct event *event)
         clear(oracle, event, key);
     else if (event->action == EVENT_ACKNOWLEDGE)
         acknowledge(oracle, event, key);
+    else if (event->action == EVENT_HEARTBEAT)
+        oracle_heartbeat(oracle, event);
 }

@@ -9,6 +9,7 @@
 #define ESCALATED_SIMULATION_ORACLE_STATE_H
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "gateway/base/arena.h"
 #include "gateway/base/text.h"
@@ -79,6 +80,14 @@ struct o_alert {
     uint64_t count;
 };
 
+struct o_beat { /* rule 16 */
+    struct o_beat *next;
+    const char *source, *key, *run;
+    int64_t counts_from_ms; /* its silence */
+    int64_t started_at_ms;
+    bool is_running, is_troubled, was_heard;
+};
+
 struct o_lines {
     const char **items;
     const struct o_incident **whose;
@@ -92,6 +101,8 @@ struct oracle {
     int64_t wall_offset_ms;
     struct o_incident *incidents; /* newest first */
     struct o_alert *alerts;       /* newest first */
+    struct o_beat *beats;         /* by source and key */
+    int64_t committed_at_ms;
     uint64_t next_number;
     int64_t pagings;
     bool is_off;

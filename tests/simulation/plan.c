@@ -10,9 +10,10 @@
 enum { DEEDS_MIN = 10, DEEDS_MORE = 50 };
 
 static const char *const profile_names[PROFILE_COUNT] = {
-    [PROFILE_CALM] = "calm",       [PROFILE_CHANNELS] = "channels", [PROFILE_OUTAGES] = "outages",
-    [PROFILE_COMMITS] = "commits", [PROFILE_CONFIGS] = "configs",   [PROFILE_ALL] = "all",
-    [PROFILE_DISK] = "disk",
+    [PROFILE_CALM] = "calm",       [PROFILE_CHANNELS] = "channels",
+    [PROFILE_OUTAGES] = "outages", [PROFILE_COMMITS] = "commits",
+    [PROFILE_CONFIGS] = "configs", [PROFILE_ALL] = "all",
+    [PROFILE_DISK] = "disk",       [PROFILE_HEARTBEATS] = "heartbeats",
 };
 
 static const char *const deed_names[DEED_KIND_COUNT] = {
@@ -20,7 +21,7 @@ static const char *const deed_names[DEED_KIND_COUNT] = {
     [DEED_RECEIPT] = "receipt", [DEED_MOOD] = "mood",     [DEED_OUTAGE] = "outage",
     [DEED_STALL] = "stall",     [DEED_CRASH] = "crash",   [DEED_REFUSE] = "refuse",
     [DEED_DISK] = "disk",       [DEED_CONFIG] = "config", [DEED_REPOLICY] = "repolicy",
-    [DEED_CLOCK] = "clock",
+    [DEED_CLOCK] = "clock",     [DEED_PINGS] = "pings",
 };
 
 /* Out of so many, how often each kind is drawn. */
@@ -58,6 +59,15 @@ static const unsigned weights[PROFILE_COUNT][DEED_KIND_COUNT] = {
                       [DEED_OUTAGE] = 6,
                       [DEED_CRASH] = 8,
                       [DEED_DISK] = 16},
+    [PROFILE_HEARTBEATS] = {[DEED_EVENTS] = 12,
+                            [DEED_REPLY] = 16,
+                            [DEED_MOOD] = 3,
+                            [DEED_OUTAGE] = 10,
+                            [DEED_STALL] = 4,
+                            [DEED_CRASH] = 4,
+                            [DEED_REFUSE] = 5,
+                            [DEED_CLOCK] = 1,
+                            [DEED_PINGS] = 45},
 };
 
 const char *profile_name(enum profile profile)

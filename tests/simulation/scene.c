@@ -125,7 +125,22 @@ static void add_policy(struct strbuf *out, struct rng *rng, const char *name, co
         add_step(out, rng, name, i, i == page || rng_chance(rng, 60));
 }
 
-static void write_text(struct strbuf *out, uint64_t seed, size_t version)
+/* Jobs that report by themselves, with a policy of their own in most lives. */
+static void add_jobs(struct strbuf *out, struct rng *rng)
+{
+    static const char *const every[] = {"1m", "10m", "1h", "3h"};
+    static const char *const grace[] = {"0s", "1m", "10m", "1h"};
+    static const char *const severities[] = {"critical", "error", "warning", "info"};
+    static const char *const expected[] = {"hb1", "hb2", "hb1, hb3"};
+    strbuf_printf(out, "[source jobs]\nformat = heartbeat\nexpect_every = %s\ngrace = %s\n",
+                  ONE_OF(rng, every), ONE_OF(rng, grace));
+    strbuf_printf(out, "severity = %s\nkeys_max = 3\n", ONE_OF(rng, severities));
+    maybe(out, rng, "expect", ONE_OF(rng, expected));
+    if (rng_chance(rng, 70))
+        add_policy(out, rng, "jobs", "match = source=\"jobs\"\n");
+}
+
+static void write_text(struct strbuf *out, uint64_t seed, size_t version, bool has_heartbeats)
 {
     static const char *const defaults[] = {"olga", "olga", "crew", "ann, olga"};
     struct rng people = rng_stream(seed, "people");
@@ -135,6 +150,10 @@ static void write_text(struct strbuf *out, uint64_t seed, size_t version)
     if (rng_chance(&policies, 70))
         add_policy(out, &policies, "grave",
                    "match = service=\"blog\", severity=\"critical\"\nmatch = service=\"bank\"\n");
+    if (has_heartbeats && version == 0) {
+        struct rng jobs = rng_stream(seed, "jobs");
+        add_jobs(out, &jobs);
+    }
     strbuf_printf(out, "[policy default]\npage = %s\n", ONE_OF(&policies, defaults));
     if (rng_chance(&policies, 30))
         strbuf_add(out, "fallback = @office\n");
@@ -160,12 +179,12 @@ static struct config *load(const char *text)
     return config;
 }
 
-void scene_make(uint64_t seed, struct scene *out_scene)
+void scene_make(uint64_t seed, bool has_heartbeats, struct scene *out_scene)
 {
     for (size_t i = 0; i < 2; i++) {
         struct strbuf text;
         strbuf_init(&text, TEXT_BYTES_MAX);
-        write_text(&text, seed, i);
+        write_text(&text, seed, i, has_heartbeats);
         out_scene->texts[i] = strbuf_steal(&text);
         out_scene->configs[i] = load(out_scene->texts[i]);
     }

@@ -104,6 +104,35 @@ static void do_events(struct world *world, struct rng *dice)
     (void)world_step(world, inputs, count);
 }
 
+static void do_pings(struct world *world, struct rng *dice)
+{
+    enum { PINGS_MAX = 3 };
+    static const enum heartbeat_signal signals[] = {
+        HEARTBEAT_SUCCESS, HEARTBEAT_SUCCESS, HEARTBEAT_SUCCESS, HEARTBEAT_START,
+        HEARTBEAT_START,   HEARTBEAT_FAIL,    HEARTBEAT_LOG,     HEARTBEAT_FORGET};
+    static const char *const keys[] = {"hb1", "hb2", "hb3", "hb4"};
+    static const char *const runs[] = {"", "r1", "r2"};
+    struct input inputs[PINGS_MAX];
+    size_t count = 1 + (size_t)rng_below(dice, PINGS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        struct event *event = &inputs[i].u.event;
+        inputs[i] = (struct input){.kind = INPUT_EVENT};
+        *event = (struct event){.action = EVENT_HEARTBEAT,
+                                .severity = SEVERITY_ERROR,
+                                .source = "jobs",
+                                .key = keys[rng_below(dice, 4)],
+                                .summary = "",
+                                .details = "",
+                                .links = "",
+                                .signal = signals[rng_below(dice, 8)],
+                                .run_or_null = runs[rng_below(dice, 3)]};
+        world_number_input(world, &inputs[i], "source jobs");
+        world_tell(world, "  %s of %s run \"%s\"", heartbeat_signal_name(event->signal), event->key,
+                   event->run_or_null);
+    }
+    (void)world_step(world, inputs, count);
+}
+
 static void do_reply(struct world *world, struct rng *dice)
 {
     struct input input = make_reply(world, dice, people[rng_below(dice, 5)]);
@@ -297,6 +326,9 @@ void world_do(struct world *world, const struct deed *deed)
     case DEED_CLOCK:
         do_clock(world, &dice);
         break;
+    case DEED_PINGS:
+        do_pings(world, &dice);
+        break;
     case DEED_KIND_COUNT:
         break;
     }
@@ -319,6 +351,17 @@ static void resolve_all(struct world *world)
     }
 }
 
+/* Jobs that are expected would be missed for ever: the second configuration has none. */
+static void expect_nothing(struct world *world)
+{
+    struct input input = {.kind = INPUT_CONFIG};
+    input.u.rulebook = &world->scene.configs[1]->rulebook;
+    world_number_input(world, &input, "engine");
+    if (world_step(world, &input, 1))
+        world->book = input.u.rulebook;
+    world_settle(world);
+}
+
 /* I13: the faults have stopped; everything comes to rest. */
 void world_end_well(struct world *world)
 {
@@ -328,6 +371,8 @@ void world_end_well(struct world *world)
     (void)faulty_vfs_disarm();
     channels_work_again(world->channels);
     world_settle(world);
+    if (world->plan->profile == PROFILE_HEARTBEATS)
+        expect_nothing(world);
     resolve_all(world);
     world_pass_time(world, world->now_ms + REST_HOURS * HOUR_MS);
     if (world_is_broken(world))

@@ -280,6 +280,11 @@ void batch_policy(struct batch *batch, struct policy_row row)
     BATCH_ADD(batch, EFFECT_POLICY, true, policy, row);
 }
 
+void batch_heartbeat(struct batch *batch, struct heartbeat_row row)
+{
+    BATCH_ADD(batch, EFFECT_HEARTBEAT, true, heartbeat, row);
+}
+
 void batch_mark(struct batch *batch, struct mark_row row)
 {
     BATCH_ADD(batch, EFFECT_MARK, true, mark, row);
@@ -396,6 +401,21 @@ static void note_mark(void *self, const struct mark_row *row)
                   (long long)row->at_ms);
 }
 
+static void note_heartbeat(void *self, const struct heartbeat_row *row)
+{
+    const int64_t numbers[] = {
+        row->first_at_ms,  row->seen_at_ms,   row->success_at_ms, row->started_at_ms,
+        row->failed_at_ms, row->missed_at_ms, row->duration_ms,   row->waits_from_ms,
+        row->gone_at_ms,   row->missed_count, row->exit_status,   row->is_running,
+    };
+    strbuf_printf(self, "heartbeat %s %s %s", row->source, row->key,
+                  heartbeat_state_name(row->state));
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        strbuf_printf(self, " %lld", (long long)numbers[i]);
+    }
+    strbuf_printf(self, " run=%s\n", row->run);
+}
+
 char *world_text(struct store *store)
 {
     struct strbuf text;
@@ -409,6 +429,7 @@ char *world_text(struct store *store)
         .alert = note_alert,
         .notification = note_notification,
         .mark = note_mark,
+        .heartbeat = note_heartbeat,
     };
     int result = store->ops->load(store->self, &sink, &err);
     if (result != 0) {

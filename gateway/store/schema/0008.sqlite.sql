@@ -1,5 +1,20 @@
--- What a reader's limit or quiet hours do to a message: in which digest it goes out (0: in none), whether it was let through
--- the limit, and whether it was put off to the end of quiet hours.
-ALTER TABLE notifications ADD COLUMN digest INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE notifications ADD COLUMN admitted INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE notifications ADD COLUMN deferred INTEGER NOT NULL DEFAULT 0;
+-- Jobs and devices that report by themselves: what is known of each, by source and key.
+CREATE TABLE heartbeats (
+    source        TEXT NOT NULL,
+    key           TEXT NOT NULL,
+    state         TEXT NOT NULL, -- new, up, missed, failed
+    first_at_ms   INTEGER NOT NULL, -- expected since
+    seen_at_ms    INTEGER NOT NULL, -- the last signal of any kind
+    success_at_ms INTEGER NOT NULL,
+    started_at_ms INTEGER NOT NULL,
+    failed_at_ms  INTEGER NOT NULL,
+    missed_at_ms  INTEGER NOT NULL,
+    duration_ms   INTEGER NOT NULL, -- of the last run whose start was reported
+    waits_from_ms INTEGER NOT NULL, -- the interval counts from here
+    gone_at_ms    INTEGER NOT NULL, -- since then its source is not configured any more
+    missed_count  INTEGER NOT NULL,
+    exit_status   INTEGER NOT NULL, -- of the last failure that gave one; -1: none
+    running       INTEGER NOT NULL, -- 1: started, and not ended yet
+    run           TEXT NOT NULL,    -- what the start called the run
+    PRIMARY KEY (source, key)
+) STRICT, WITHOUT ROWID;

@@ -253,11 +253,26 @@ static const struct broken others[] = {
      "a.ini:4: [channel x] pasword: unknown key (did you mean password?)\n"},
     {"[channel x]\nplugin = probe\nurl = abcd\nin_flight = 9\n",
      "a.ini:4: [channel x] in_flight: got '9', want 1..8 (plugin probe takes no more)\n"},
-    {"[source x]\nformat = xml\n", "a.ini:2: [source x] format: got 'xml', want one of native\n"},
+    {"[source x]\nformat = xml\n", "a.ini:2: [source x] format: got 'xml', want one of native, "
+                                   "heartbeat\n"},
     {"[source x]\nmap = {}\n", "a.ini:2: [source x] map: this version has no mapping programs; it "
                                "reads the native format (remove the line)\n"},
-    {"[source x]\nexpect_every = 1h\n", "a.ini:2: [source x] expect_every: this version does not "
-                                        "watch heartbeats (remove the line)\n"},
+    {"[source x]\nformat = heartbeat\n",
+     "a.ini:2: [source x] format: expect_every is missing, so nothing would be watched (want "
+     "expect_every = 24h, or how often a success is expected)\n"},
+    {"[source x]\ngrace = 1h\n",
+     "a.ini:2: [source x] grace: has a meaning with expect_every only (want expect_every = 24h, or "
+     "how often a success is expected)\n"},
+    {"[source x]\nexpect_every = 1h\ngrace = -5m\n", "a.ini:3: [source x] grace: got '-5m', want "},
+    {"[source x]\nexpect_every = 1h\nexpect = db, db\n",
+     "a.ini:3: [source x] expect: names 'db' twice (want each key once)\n"},
+    {"[source x]\nexpect_every = 1h\nexpect = a/b\n",
+     "a.ini:3: [source x] expect: got 'a/b', want a key of at most 200 bytes without / and control "
+     "characters\n"},
+    {"[source x]\nexpect_every = 1h\nkeys_max = 1\nexpect = a, b\n",
+     "a.ini:4: [source x] expect: got 2 keys, want at most keys_max = 1\n"},
+    {"[source x]\nexpect_every = 1h\nseverity = bad\n",
+     "a.ini:3: [source x] severity: got 'bad', want one of "},
     {"[source x]\ntokn = a\n", "a.ini:2: [source x] tokn: unknown key (did you mean token?)\n"},
     {"[source x]\ntoken_fle = a\n",
      "a.ini:2: [source x] token_fle: unknown key (did you mean token_file?)\n"},

@@ -49,6 +49,10 @@ static void assert_same(const struct input *got, const struct input *want)
     assert_string_equal(got->u.event.details, want->u.event.details);
     assert_string_equal(got->u.event.links, want->u.event.links);
     assert_int_equal(got->u.event.at_ms, want->u.event.at_ms);
+    assert_int_equal(got->u.event.signal, want->u.event.signal);
+    assert_int_equal(got->u.event.exit_status, want->u.event.exit_status);
+    if (want->u.event.run_or_null != NULL)
+        assert_string_equal(got->u.event.run_or_null, want->u.event.run_or_null);
     assert_int_equal(got->u.event.label_count, want->u.event.label_count);
     for (size_t i = 0; i < want->u.event.label_count; i++) {
         assert_string_equal(got->u.event.labels[i].name, want->u.event.labels[i].name);
@@ -134,16 +138,23 @@ static void test_an_event_comes_out_as_it_went_in(void **state)
     plain.u.event.details = plain.u.event.links = plain.u.event.key = "";
     plain.u.event.at_ms = 0;
     plain.id[15] = 99;
-    struct input *events[] = {&event, &plain};
+    struct input beat = plain;
+    beat.u.event.action = EVENT_HEARTBEAT;
+    beat.u.event.signal = HEARTBEAT_FAIL;
+    beat.u.event.exit_status = 137;
+    beat.u.event.run_or_null = "5a41583d";
+    beat.id[15] = 98;
+    struct input *events[] = {&event, &plain, &beat};
     struct input *got[TAKE_MAX];
     struct err err;
     (void)state;
-    assert_int_equal(shared_inbox_put(store, events, 2, &err), 0);
-    assert_int_equal(shared_inbox_take(shared, got, TAKE_MAX, 1000), 2);
+    assert_int_equal(shared_inbox_put(store, events, 3, &err), 0);
+    assert_int_equal(shared_inbox_take(shared, got, TAKE_MAX, 1000), 3);
     assert_same(got[0], &event);
     assert_same(got[1], &plain);
-    assert_int_equal(shared_inbox_take(shared, got + 2, 6, 1000 + SHARED_INBOX_POLL_MS - 1), 0);
-    assert_int_equal(apply(store, got, 2, all_done), STORE_COMMITTED);
+    assert_same(got[2], &beat);
+    assert_int_equal(shared_inbox_take(shared, got + 3, 5, 1000 + SHARED_INBOX_POLL_MS - 1), 0);
+    assert_int_equal(apply(store, got, 3, all_done), STORE_COMMITTED);
     assert_int_equal(shared_inbox_take(shared, got, TAKE_MAX, 9000), 0);
     shared_inbox_destroy(shared);
     store_close(store);

@@ -284,6 +284,12 @@ static void ignore_alert(void *self, const struct alert_row *row)
     (void)row;
 }
 
+static void ignore_heartbeat(void *self, const struct heartbeat_row *row)
+{
+    (void)self;
+    (void)row;
+}
+
 static void ignore_mark(void *self, const struct mark_row *row)
 {
     (void)self;
@@ -326,7 +332,8 @@ static void test_unknown_word_is_corrupt(void **state)
                                            .incident = ignore_incident,
                                            .alert = ignore_alert,
                                            .notification = ignore_notification,
-                                           .mark = ignore_mark};
+                                           .mark = ignore_mark,
+                                           .heartbeat = ignore_heartbeat};
     struct store *store = open_ok(*state);
     struct batch batch;
     batch_begin(&batch, store);
