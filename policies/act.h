@@ -47,6 +47,9 @@ struct facts {
     int64_t follows;  /* number of the incident before */
     const char *from; /* hashes of policy versions */
     const char *to;
+    const char *backup; /* whose last success is that */
+    int64_t backup_at_ms;
+    const char *missing; /* what an ack has not said: "eta, cause" */
 };
 
 struct message {

@@ -68,6 +68,9 @@ int64_t reach_first_due_ms(const struct incident *incident);
 struct notification *reach_next_method(const struct incident *incident,
                                        const struct notification *failed);
 
+/* Notes that `by` has said "not me"; was that everybody of the latest paging? */
+bool reach_everybody_passed(struct incident *incident, const char *by);
+
 /* Has it been handed to a channel, so that the person may know? */
 bool reach_was_handed_over(const struct notification *notification);
 

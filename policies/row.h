@@ -103,6 +103,7 @@ struct incident_row {
         ladder; /* the engine's own state of the climb, JSON text (policies/ladder.h writes and reads it) */
     int64_t updated_at_ms;
     const char *repliers; /* contacts who replied without having been told, separated by commas */
+    const char *fields;   /* JSON text of policies/fields.h, "" for nothing */
     bool moved;           /* going in: policy and group_key are new as well */
 };
 

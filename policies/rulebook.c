@@ -2,6 +2,13 @@
 
 #include "gateway/base/text.h"
 
+const char *const need_names[NEED_COUNT + 1] = {
+    [NEED_ETA] = "eta",
+    [NEED_CAUSE] = "cause",
+    [NEED_PRIORITY] = "priority",
+    [NEED_LOSS] = "loss",
+};
+
 /* The lists are short (people, not alerts) and looked up when a step runs, so a walk is enough. */
 #define RULEBOOK_FIND(list, list_count, wanted)                                                    \
     do {                                                                                           \

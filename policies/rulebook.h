@@ -98,6 +98,10 @@ struct target {
     const char *name; /* without its sign; resolved in the current rulebook when the step runs */
 };
 
+/* What an acknowledgement is asked to say: bits 1 << need of `ask_for`. */
+enum need { NEED_ETA, NEED_CAUSE, NEED_PRIORITY, NEED_LOSS, NEED_COUNT };
+extern const char *const need_names[NEED_COUNT + 1]; /* "eta" …; NULL ends it */
+
 enum step_kind { STEP_PAGE, STEP_INFORM, STEP_ASK };
 enum step_when { WHEN_UNACKED, WHEN_UNRESOLVED, WHEN_ACKED, WHEN_RESOLVED };
 
@@ -108,6 +112,7 @@ struct step {
     int64_t wait_ms;
     const struct target *targets;
     size_t target_count;
+    uint8_t ask_for; /* page steps: their own, else the policy's */
 };
 
 enum match_op { MATCH_EQUAL, MATCH_NOT_EQUAL, MATCH_REGEX, MATCH_NOT_REGEX };
@@ -152,6 +157,9 @@ struct policy {
     size_t fallback_count;
     const struct step *steps;
     size_t step_count;
+    uint8_t ask_for;           /* of the fallback too */
+    const char *const *backup; /* names of sources; none: all with `backup = yes` */
+    size_t backup_count;
 };
 
 struct source_rule { /* what the engine needs to know of a [source] */
@@ -166,6 +174,7 @@ struct source_rule { /* what the engine needs to know of a [source] */
     size_t expect_count;
     enum severity severity; /* of the alert when one is missed or has failed */
     bool is_pings;          /* format = heartbeat: else each of its events is a sign of life, too */
+    bool backup;            /* its heartbeats are those of a backup job */
 };
 
 #define CHANNEL_ATTEMPTS_DEFAULT 8

@@ -5,6 +5,7 @@
 
 #include "gateway/base/json.h"
 #include "gateway/base/parse.h"
+#include "policies/report.h"
 
 static const int64_t longest_ms = (int64_t)3660 * 86400000;
 
@@ -156,6 +157,26 @@ static int read_command(struct reader *reader, const struct json *root, struct s
     return 0;
 }
 
+static int read_known(struct reader *reader, const struct json *root, struct scenario_line *line,
+                      struct err *err)
+{
+    enum { REPORT_BYTES_MAX = 65536 };
+    struct strbuf text;
+    struct report ignored;
+    strbuf_init(&text, REPORT_BYTES_MAX);
+    json_write(json_get(root, "known"), &text);
+    line->report = arena_strdup(reader->arena, strbuf_text(&text));
+    int result = text.overflowed
+                     ? err_set(err, ERR_TOO_LARGE, "more than %d bytes", REPORT_BYTES_MAX)
+                     : report_read(line->report, reader->arena, &ignored, err);
+    strbuf_clear(&text);
+    line->from = copy(reader, json_get(root, "by"));
+    line->text = copy(reader, json_get(root, "text"));
+    if (result == 0 && line->from[0] == '\0')
+        return err_set(err, ERR_INVALID, "known needs \"by\": a contact or the name of a user");
+    return result == 0 ? 0 : err_wrap(err, "known");
+}
+
 static int read_config(struct reader *reader, const struct json *root, struct scenario_line *line,
                        struct err *err)
 {
@@ -203,6 +224,10 @@ static int read_object(struct reader *reader, const struct json *root, struct sc
         line->kind = SCENARIO_DELIVERY;
         return read_delivery(reader, delivery, line, err);
     }
+    if (json_get(root, "known") != NULL) {
+        line->kind = SCENARIO_KNOWN;
+        return read_known(reader, root, line, err);
+    }
     if (json_get(root, "command") != NULL) {
         line->kind = SCENARIO_COMMAND;
         return read_command(reader, root, line, err);
@@ -217,8 +242,8 @@ static int read_object(struct reader *reader, const struct json *root, struct sc
     }
     if (!json_bool(json_get(root, "end")))
         return err_set(err, ERR_INVALID,
-                       "want \"event\", \"reply\", \"delivery\", \"command\", \"config\", "
-                       "\"restart\": true or \"end\": true");
+                       "want \"event\", \"reply\", \"delivery\", \"known\", \"command\", "
+                       "\"config\", \"restart\": true or \"end\": true");
     line->kind = SCENARIO_END;
     return 0;
 }

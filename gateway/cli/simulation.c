@@ -97,7 +97,8 @@ static bool is_ladder_fact(const char *kind)
     static const char *const kinds[] = {
         "eta-missed", "eta-slipped", "ack-timeout",          "no-answer", "nobody",
         "unreached",  "exhausted",   "fallback-unreachable", "climb",     "reopened",
-        "cleared",    "linked",      "cleared-in-hold",      "repolicy",  "deferred"};
+        "cleared",    "linked",      "cleared-in-hold",      "repolicy",  "missing",
+        "restored",   "deferred"};
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         if (strcmp(kinds[i], kind) == 0)
             return true;
@@ -126,7 +127,8 @@ static void print_timeline(struct simulation *s, const struct timeline_row *row)
             add_fact(&out, facts, "state");
         else
             json_add_string(&out, "timeline", row->kind);
-        static const char *const keys[] = {"policy", "step", "by", "eta", "slips", "follows"};
+        static const char *const keys[] = {"policy",  "step",    "by",     "eta",      "slips",
+                                           "follows", "missing", "backup", "backup_at"};
         for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
             add_fact(&out, facts, keys[i]);
         print_end(s, &out);
@@ -360,6 +362,22 @@ static void add_command(struct simulation *s, const struct scenario_line *line)
     reply->commands[0] = (struct reply_command){.verb = line->verb, .text = "", .clock_minute = -1};
 }
 
+static void add_known(struct simulation *s, const struct scenario_line *line)
+{
+    bool is_contact = rulebook_contact(s->rulebook, line->from) != NULL;
+    const char *actor =
+        arena_printf(&s->arena, "%s %s", is_contact ? "contact" : "user", line->from);
+    struct reply *reply = &add_input(s, INPUT_COMMAND, actor)->u.reply;
+    *reply = (struct reply){.via = "cli", .raw = ""};
+    if (line->text[0] != '\0')
+        grammar_parse(line->text, GRAMMAR_UNBOUND, &s->arena, reply);
+    reply->from = is_contact ? line->from : "";
+    reply->report_or_null = line->report;
+    ASSERT(reply->command_count < REPLY_COMMANDS_MAX);
+    reply->commands[reply->command_count++] =
+        (struct reply_command){.verb = VERB_KNOWN, .text = "", .clock_minute = -1};
+}
+
 static int add_config(struct simulation *s, const struct scenario_line *line, struct err *err)
 {
     if (s->options->load(s->options->self, line->text, &s->rulebook, err) != 0)
@@ -404,6 +422,9 @@ static int apply_line(struct simulation *s, const struct scenario_line *line, st
         break;
     case SCENARIO_COMMAND:
         add_command(s, line);
+        break;
+    case SCENARIO_KNOWN:
+        add_known(s, line);
         break;
     case SCENARIO_CONFIG:
         return add_config(s, line, err);

@@ -251,6 +251,8 @@ static const struct option source_options[] = {
      .help = "Of the alert when a heartbeat is missed or reports a failure: critical, error, warning or info."},
     {.key = "keys_max", .type = OPTION_INTEGER, AT(source_values, keys_max), .min = 1,
      .max = 10000, .default_text = "1000", .help = "Keys of which heartbeats are expected."},
+    {.key = "backup", .type = OPTION_BOOL, AT(source_values, backup), .default_text = "no",
+     .help = "Whether its heartbeats are those of a backup job: messages state the last good one."},
     {.key = NULL},
 };
 
@@ -300,6 +302,12 @@ static const struct option policy_options[] = {
      .help = "How often the fallback is paged again after the ladder is exhausted."},
     {.key = "page", .type = OPTION_LIST, AT(policy_values, page), .min = 1, .max = TARGETS_MAX,
      .default_text = "", .help = "The only step, for a policy without [step] sections."},
+    {.key = "ask_for", .type = OPTION_LIST, AT(policy_values, ask_for), .min = 1, .max = 4,
+     .default_text = "",
+     .help = "What an acknowledgement should say: eta, cause, priority, loss. For all its steps."},
+    {.key = "backup", .type = OPTION_LIST, AT(policy_values, backup), .min = 1, .max = 16,
+     .default_text = "",
+     .help = "Sources whose heartbeats are those of its backup jobs; else all with backup = yes."},
     {.key = NULL},
 };
 
@@ -314,6 +322,9 @@ static const struct option step_options[] = {
      .help = "For inform: unresolved, acked or resolved. A page is always unacked."},
     {.key = "wait", .type = OPTION_DURATION, AT(step_values, wait_ms), .max = 7 * DAY,
      .default_text = "5m", .help = "Time until the next step (inform: 0s)."},
+    {.key = "ask_for", .type = OPTION_LIST, AT(step_values, ask_for), .min = 1, .max = 4,
+     .default_text = "",
+     .help = "For page: what an acknowledgement should say, in place of the policy's."},
     {.key = NULL},
 };
 
@@ -334,14 +345,11 @@ static const struct later schedule_later[] = {
 
 static const struct later source_later[] = {
     {.word = "map", .what = "this version has no mapping programs; it reads the native format"},
-    {.word = "backup", .what = "this version does not follow backups"},
     {.word = NULL},
 };
 
 static const struct later policy_later[] = {
     {.word = "flap", .what = "this version has no flap damping"},
-    {.word = "backup", .what = "this version does not follow backups"},
-    {.word = "ask_for", .what = "this version does not ask for fields"},
     {.word = "inform", .what = "an inform step needs a [step POLICY/NAME] of its own"},
     {.word = "wait", .what = "a step with a wait needs a [step POLICY/NAME] of its own"},
     {.word = NULL},
@@ -349,7 +357,6 @@ static const struct later policy_later[] = {
 
 static const struct later step_later[] = {
     {.word = "ask", .what = "this version has no ask steps"},
-    {.word = "ask_for", .what = "this version does not ask for fields"},
     {.word = "require", .what = "this version has no updates with required parts"},
     {.word = "approve", .what = "this version has no approval of updates"},
     {.word = "every", .what = "this version makes no promise of the next update"},

@@ -152,6 +152,7 @@ struct source_values {
     struct option_list expect;
     int64_t severity; /* enum severity */
     int64_t keys_max;
+    bool backup;
 };
 
 struct token_values {
@@ -173,6 +174,8 @@ struct policy_values {
     struct option_list fallback;
     int64_t fallback_every_ms;
     struct option_list page;
+    struct option_list ask_for;
+    struct option_list backup;
     const char *match; /* unused: the lines are read one by one */
 };
 
@@ -181,6 +184,7 @@ struct step_values {
     struct option_list inform;
     int64_t when; /* enum step_when */
     int64_t wait_ms;
+    struct option_list ask_for;
 };
 
 extern const char *const source_formats[];

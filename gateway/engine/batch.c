@@ -2,6 +2,7 @@
 
 #include "gateway/base/assert.h"
 #include "gateway/engine/engine_state.h"
+#include "policies/fields.h"
 
 void *batch_grow(struct arena *arena, void *items, size_t count, size_t *capacity, size_t size)
 {
@@ -247,12 +248,23 @@ static const char *repliers_text(struct engine *engine, const struct incident *i
     return arena_strndup(&engine->arena, strbuf_text(&engine->scratch), engine->scratch.length);
 }
 
+static const char *fields_text(struct engine *engine, const struct incident *incident)
+{
+    if (incident->fields == NULL)
+        return "";
+    strbuf_reset(&engine->scratch);
+    fields_write(incident->fields, &engine->scratch);
+    ASSERT(!engine->scratch.overflowed);
+    return arena_strndup(&engine->arena, strbuf_text(&engine->scratch), engine->scratch.length);
+}
+
 static const struct incident_row *incident_to_row(struct engine *engine,
                                                   const struct incident *incident)
 {
     struct incident_row *row = arena_alloc(&engine->arena, sizeof(*row));
     int64_t next_due_ms = incident->live ? incident_next_due_ms(incident) : INT64_MAX;
     const char *repliers = repliers_text(engine, incident);
+    const char *fields = fields_text(engine, incident);
     strbuf_reset(&engine->scratch);
     ladder_write(&incident->ladder, &engine->scratch);
     *row = (struct incident_row){
@@ -283,6 +295,7 @@ static const struct incident_row *incident_to_row(struct engine *engine,
             arena_strndup(&engine->arena, strbuf_text(&engine->scratch), engine->scratch.length),
         .updated_at_ms = incident->updated_at_ms,
         .repliers = repliers,
+        .fields = fields,
         .moved = incident->moved,
     };
     memcpy(row->uuid, incident->uuid, sizeof(row->uuid));

@@ -242,6 +242,24 @@ struct verdict events_apply(struct engine *engine, const struct input *input,
                             const struct event *event);
 void replies_take(struct engine *engine, const struct input *input, struct answer *out_answer);
 
+/* An incident that nothing has happened to yet: its first move opens it. */
+struct incident_wanted {
+    const struct policy *policy; /* of the rulebook */
+    const char *source;
+    const char *group_key;
+    const char *title;
+    const unsigned char *id; /* of the input, 16 bytes */
+    uint64_t linked;
+};
+struct incident *events_add_incident(struct engine *engine, const struct incident_wanted *wanted,
+                                     enum severity severity);
+/* The incident that had this alert last; 0: none. */
+uint64_t events_last_of(const struct engine *engine, const char *source, const char *key);
+
+/* reports.c: a command with a report; `by` is who knows. */
+void reports_take(struct engine *engine, const struct input *input, const char *by,
+                  struct answer *out_answer);
+
 /* heartbeats.c */
 struct verdict heartbeats_take(struct engine *engine, const struct input *input, const char *key,
                                struct answer *out_answer);

@@ -148,6 +148,8 @@ static struct alert *alert_in(const struct firing *firing, const struct incident
 static void join_incident(struct firing *firing, struct incident *incident)
 {
     struct alert *alert = alert_in(firing, incident);
+    if (incident->alerts == NULL) /* a person reported it */
+        world_set_source(&firing->engine->world, incident, firing->event->source);
     if (alert == NULL)
         alert = add_alert(firing, incident);
     fire_alert(firing, alert);
@@ -156,28 +158,42 @@ static void join_incident(struct firing *firing, struct incident *incident)
     rise(firing, incident);
 }
 
-static struct incident *open_incident(struct firing *firing, const struct policy *policy,
-                                      const char *group_key, uint64_t linked)
+struct incident *events_add_incident(struct engine *engine, const struct incident_wanted *wanted,
+                                     enum severity severity)
 {
-    struct engine *engine = firing->engine;
-    const struct policy *frozen = frozen_keep(&engine->world.frozen, policy->hash);
+    const struct policy *frozen = frozen_keep(&engine->world.frozen, wanted->policy->hash);
     if (frozen == NULL) {
-        frozen = frozen_add(&engine->world.frozen, policy);
+        frozen = frozen_add(&engine->world.frozen, wanted->policy);
         batch_policy(engine, frozen);
     }
     struct incident *incident =
-        world_add_incident(&engine->world, engine->meta.next_incident++, frozen,
-                           firing->event->source, group_key, firing->event->summary);
-    memcpy(incident->uuid, firing->input->id, sizeof(incident->uuid));
+        world_add_incident(&engine->world, engine->meta.next_incident++, frozen, wanted->source,
+                           wanted->group_key, wanted->title);
+    memcpy(incident->uuid, wanted->id, sizeof(incident->uuid));
     incident->fresh = true;
     incident->state = INCIDENT_HELD;
     incident->opened_at_ms = engine->now_ms;
     incident->updated_at_ms = engine->now_ms;
-    incident->linked = linked;
+    incident->linked = wanted->linked;
+    incident->severity = (uint8_t)severity;
+    incident->priority = (uint8_t)incident_default_priority(severity);
     world_reindex(&engine->world, incident, false);
+    return incident;
+}
+
+static struct incident *open_incident(struct firing *firing, const struct policy *policy,
+                                      const char *group_key, uint64_t linked)
+{
+    struct engine *engine = firing->engine;
+    const struct event *event = firing->event;
+    const struct incident_wanted wanted = {.policy = policy,
+                                           .source = event->source,
+                                           .group_key = group_key,
+                                           .title = event->summary,
+                                           .id = firing->input->id,
+                                           .linked = linked};
+    struct incident *incident = events_add_incident(engine, &wanted, event->severity);
     fire_alert(firing, add_alert(firing, incident));
-    (void)refresh_severity(engine, incident);
-    incident->priority = (uint8_t)incident_default_priority((enum severity)incident->severity);
     struct move move = event_move(firing, MOVE_OPEN);
     engine_move(engine, incident, &move);
     return incident;
@@ -221,15 +237,14 @@ static struct verdict trigger(struct firing *firing);
 
 /* The incident that had this alert last. What has left memory is asked of the store, once for each
  * alert that is new; a store that does not answer now will say so at the commit. */
-static uint64_t linked_to(const struct firing *firing)
+uint64_t events_last_of(const struct engine *engine, const char *source, const char *key)
 {
-    const struct store *store = firing->engine->options.store;
-    const struct alert *alert =
-        world_alert(&firing->engine->world, firing->event->source, firing->key);
+    const struct store *store = engine->options.store;
+    const struct alert *alert = world_alert(&engine->world, source, key);
     uint64_t linked = 0;
     if (alert != NULL)
         return alert->incident->number;
-    if (store->ops->find_alert(store->self, firing->event->source, firing->key, &linked, NULL) != 0)
+    if (store->ops->find_alert(store->self, source, key, &linked, NULL) != 0)
         return 0;
     return linked;
 }
@@ -331,7 +346,7 @@ static struct verdict route_new(struct firing *firing)
     struct route route = {.policies = {engine->book->default_policy}, .count = 1};
     if (!firing->unlimited)
         route_find(engine->book, firing->event, firing->key, &route);
-    uint64_t linked = linked_to(firing);
+    uint64_t linked = events_last_of(engine, firing->event->source, firing->key);
     struct verdict first = {.incident = 0};
     for (size_t i = 0; i < route.count; i++) {
         struct verdict verdict = open_or_join(firing, route.policies[i], linked);

@@ -6,6 +6,7 @@
 #include "gateway/base/assert.h"
 #include "gateway/engine/engine_state.h"
 #include "gateway/system/digest.h"
+#include "policies/fields.h"
 
 struct sum {
     unsigned char digest[DIGEST_BYTES];
@@ -95,6 +96,7 @@ static void add_incident(struct sum *sum, const struct incident *incident)
         add_number(sum, numbers[i]);
     for (const struct replier *r = incident->repliers; r != NULL; r = r->next)
         add_text(sum, r->contact);
+    fields_write(incident->fields, &sum->text);
     ladder_write(&incident->ladder, &sum->text);
     close_item(sum);
     for (const struct alert *a = incident->alerts; a != NULL; a = a->next)

@@ -4,6 +4,7 @@
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
 #include "gateway/engine/digests.h"
+#include "policies/fields.h"
 
 /* Policies of stored incidents stay alive during the load; each is given back at its end. */
 struct loader {
@@ -101,6 +102,12 @@ static void load_incident(void *self, const struct incident_row *row)
         loader->verdict = err_wrap(loader->err, "incident %llu", (unsigned long long)row->number);
         return;
     }
+    const struct fields *fields = NULL;
+    if (fields_read(row->fields, &engine->arena, &fields, loader->err) != 0) {
+        frozen_drop(&engine->world.frozen, policy);
+        loader->verdict = err_wrap(loader->err, "incident %llu", (unsigned long long)row->number);
+        return;
+    }
     struct incident *incident =
         world_add_incident(&engine->world, row->number, policy, "", row->group_key, row->title);
     memcpy(incident->uuid, row->uuid, sizeof(incident->uuid));
@@ -121,6 +128,7 @@ static void load_incident(void *self, const struct incident_row *row)
     incident->ladder = ladder;
     world_set_owner(&engine->world, incident, row->owner);
     world_set_cause(incident, row->cause);
+    world_set_fields(incident, fields);
     load_repliers(engine, incident, row->repliers);
 }
 

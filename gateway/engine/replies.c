@@ -9,6 +9,7 @@
 #include "gateway/engine/addressed.h"
 #include "gateway/engine/replies_internal.h"
 #include "policies/answer.h"
+#include "policies/fields.h"
 #include "policies/follow.h"
 #include "policies/reach.h"
 
@@ -190,7 +191,7 @@ static void apply_command(struct saying *saying, const struct reply_command *com
 }
 
 /* Whoever replies belongs to `everyone` from then on; who has been told of it does already. */
-static void note_replier(struct saying *saying)
+void replies_note_replier(struct saying *saying)
 {
     struct incident *incident = saying->incident;
     if (rulebook_contact(saying->engine->book, saying->by) == NULL)
@@ -207,23 +208,38 @@ static void note_replier(struct saying *saying)
     batch_touch_incident(saying->engine, incident);
 }
 
+/* Whoever acknowledges, or says one of the things asked for, hears what is still missing. */
+static bool gives_something(const struct reply *reply)
+{
+    for (size_t i = 0; i < reply->command_count; i++) {
+        enum verb verb = reply->commands[i].verb;
+        if ((verb >= VERB_ACK && verb <= VERB_LOSS) || verb == VERB_TAKE || verb == VERB_SNOOZE ||
+            verb == VERB_ALL_ACK)
+            return true;
+    }
+    return false;
+}
+
 void replies_apply(struct saying *saying)
 {
-    note_replier(saying);
     const struct reply *reply = saying->reply;
+    replies_note_replier(saying);
     move_incident(saying, (struct move){.kind = MOVE_HEARD});
     replies_gather(saying);
     /* Taking over comes first: the new owner may promise. Where nobody has it, it is an ack. */
     if (saying->takes && (!saying->acks || saying->incident->state == INCIDENT_ACKNOWLEDGED))
         move_incident(saying, (struct move){.kind = MOVE_TAKE});
-    if (saying->acks)
+    bool acks = saying->acks && !saying->has_reported;
+    if (acks)
         saying->text = ""; /* its answer says it all */
-    if (saying->acks)
+    if (acks)
         move_incident(saying, (struct move){.kind = MOVE_ACK,
                                             .known = saying->known,
                                             .eta_at_ms = saying->eta_at_ms});
     for (size_t i = 0; i < reply->command_count; i++)
         apply_command(saying, &reply->commands[i]);
+    if (gives_something(reply))
+        say(saying, fields_answer(saying->incident, &saying->engine->moment, saying->by));
     if (reply->command_count > 0)
         return;
     move_incident(saying, (struct move){.kind = MOVE_FIELD, .verb = VERB_NONE, .text = reply->raw});
@@ -509,6 +525,10 @@ void replies_take(struct engine *engine, const struct input *input, struct answe
                             .reply = reply,
                             .by = reply->from[0] != '\0' ? reply->from : input->actor,
                             .text = ""};
+    if (input->kind != INPUT_REPLY && reply->report_or_null != NULL) {
+        reports_take(engine, input, saying.by, out_answer);
+        return;
+    }
     if (input->kind != INPUT_REPLY) {
         take(&saying, out_answer);
         return;

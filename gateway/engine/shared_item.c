@@ -84,6 +84,9 @@ static void write_reply(struct json_out *out, const struct reply *reply)
     if (reply->message_id_or_null != NULL) {
         json_add_string(out, "message_id", reply->message_id_or_null);
     }
+    if (reply->report_or_null != NULL) {
+        json_add_string(out, "report", reply->report_or_null);
+    }
     json_add_array_begin(out, "commands");
     for (size_t i = 0; i < reply->command_count; i++) {
         const struct reply_command *command = &reply->commands[i];
@@ -139,13 +142,19 @@ static const char *word_of(enum input_kind kind)
     return "";
 }
 
+static bool has_report(const struct input *input)
+{
+    return input->kind == INPUT_COMMAND && input->u.reply.report_or_null != NULL;
+}
+
 int shared_item_encode(const struct input *input, struct strbuf *buf, struct err *err)
 {
     struct json_out out;
     ASSERT(shared_item_fits(input->kind));
     json_out_begin(&out, buf);
     json_add_object_begin(&out, NULL);
-    json_add_integer(&out, "version", SHARED_ITEM_VERSION);
+    json_add_integer(&out, "version",
+                     has_report(input) ? SHARED_ITEM_VERSION : SHARED_ITEM_VERSION_PLAIN);
     json_add_string(&out, "kind", word_of(input->kind));
     json_add_string(&out, "actor", input->actor);
     json_add_string(&out, "credential", input->credential);
@@ -298,6 +307,7 @@ static int read_reply(struct read_input *read, struct err *err)
     reply->from = json_string(json_get(root, "from"));
     reply->via = json_string(json_get(root, "via"));
     reply->raw = json_string(json_get(root, "raw"));
+    reply->report_or_null = read_or_null(root, "report");
     if (read_address(root, reply, err) != 0) {
         return -1;
     }

@@ -7,6 +7,7 @@
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
 #include "gateway/engine/digests.h"
+#include "policies/fields.h"
 
 enum { SEED_ALERT = 0x616c, SEED_GROUP = 0x6772, SEED_PAIR = 0x7072 };
 
@@ -27,6 +28,7 @@ static void free_incident_texts(struct incident *incident)
     }
     if (incident->cause[0] != '\0')
         free((char *)(uintptr_t)incident->cause);
+    free((void *)(uintptr_t)incident->fields);
     free(incident->text);
     struct alert *alert = incident->alerts;
     while (alert != NULL) {
@@ -272,6 +274,17 @@ void world_drop_notification(struct world *world, struct notification *notificat
     forget_notification(world, notification);
 }
 
+void world_set_source(struct world *world, struct incident *incident, const char *source)
+{
+    if (incident_is_open(incident)) {
+        count_of(world, incident->source)->open_count--;
+        count_of(world, source)->open_count++;
+    }
+    const char *before = incident->source;
+    incident->source = names_keep(&world->names, source);
+    names_drop(&world->names, before);
+}
+
 void world_set_owner(struct world *world, struct incident *incident, const char *owner)
 {
     incident->owner = names_keep(&world->names, owner);
@@ -280,6 +293,22 @@ void world_set_owner(struct world *world, struct incident *incident, const char 
 void world_set_cause(struct incident *incident, const char *cause)
 {
     incident->cause = cause[0] == '\0' ? "" : heap_strdup(cause);
+}
+
+/* One piece of memory: the struct, and its texts behind it. */
+void world_set_fields(struct incident *incident, const struct fields *fields_or_null)
+{
+    incident->fields = NULL;
+    if (fields_or_null == NULL)
+        return;
+    size_t loss_bytes = strlen(fields_or_null->loss) + 1;
+    size_t restored_bytes = strlen(fields_or_null->restored) + 1;
+    struct fields *copy = heap_alloc(sizeof(*copy) + loss_bytes + restored_bytes);
+    char *text = (char *)(copy + 1);
+    *copy = *fields_or_null;
+    copy->loss = memcpy(text, fields_or_null->loss, loss_bytes);
+    copy->restored = memcpy(text + loss_bytes, fields_or_null->restored, restored_bytes);
+    incident->fields = copy;
 }
 
 void world_add_replier(struct world *world, struct incident *incident, const char *contact)

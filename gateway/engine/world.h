@@ -81,7 +81,10 @@ void world_drop_incident(struct world *world, struct incident *incident); /* wit
 void world_leave_group(struct world *world, struct incident *incident);
 void world_enter_group(struct world *world, struct incident *incident);
 void world_set_group_key(struct incident *incident, const char *group_key);
+/* One that had no alert gets that of its first. */
+void world_set_source(struct world *world, struct incident *incident, const char *source);
 void world_set_owner(struct world *world, struct incident *incident, const char *owner);
+void world_set_fields(struct incident *incident, const struct fields *fields_or_null);
 void world_set_cause(struct incident *incident, const char *cause);
 void world_add_replier(struct world *world, struct incident *incident, const char *contact);
 

@@ -86,6 +86,13 @@ def test_the_same_as_json(tmp_path):
     assert [line["to"] for line in told["ladder"] if line.get("kind") == "page"] == ["carol"] * 2  # page and fallback
 
 
+def test_what_is_asked_for_and_which_backups(tmp_path):
+    config = (PEOPLE + POLICIES).replace("page = @lead", "page = @lead\nask_for = eta, cause") + (
+        "[source nightly]\nexpect_every = 24h\nbackup = yes\n")
+    got = run(tmp_path, "explain", *EVENT, config=config)
+    assert "step lead asks for: eta, cause\n" in got.stdout and "backups: nightly\n" in got.stdout, got.stdout
+
+
 def test_what_goes_on_finds_more_than_one(tmp_path):
     config = PEOPLE + POLICIES.replace("[policy database]", "[policy all]\nmatch = service!=\"\"\ncontinue = yes\npage = ann\n"
                                                             "[policy database]")

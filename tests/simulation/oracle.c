@@ -161,6 +161,9 @@ static const char *note_line(struct oracle *oracle, const struct timeline_row *r
     if (text_equal(row->kind, "eta-missed") || text_equal(row->kind, "eta-slipped"))
         return arena_printf(arena, "note %s %s %s", row->kind, fact(oracle, row->data, "by"),
                             fact(oracle, row->data, "slips"));
+    if (text_equal(row->kind, "missing"))
+        return fields_note_line(oracle, fact(oracle, row->data, "by"),
+                                fact(oracle, row->data, "missing"));
     if (text_equal(row->kind, "ack") || text_equal(row->kind, "take"))
         return arena_printf(arena, "note %s %s %lld %lld", row->kind, fact(oracle, row->data, "by"),
                             (long long)instant(fact(oracle, row->data, "eta")),
@@ -246,6 +249,7 @@ static void bind_message(struct oracle *oracle, const struct notification_row *r
         if (m->id == 0 && text_equal(m->line, line)) {
             m->id = row->id;
             m->horizon_ms = row->expires_at_ms - row->due_at_ms;
+            m->step = arena_strdup(&oracle->arena, row->step);
             return;
         }
     }
@@ -492,6 +496,7 @@ static void take_command(struct oracle *oracle, struct o_incident *o, const stru
     case VERB_LOSS:
     case VERB_RESTORED:
         oracle_expectf(oracle, o, "note %s", verb_name(command->verb));
+        fields_said(oracle, o, command);
         break;
     default:
         return;
@@ -505,6 +510,8 @@ static void take_reply(struct oracle *oracle, const struct input *input)
     if (input->kind == INPUT_REPLY && rulebook_contact(oracle->book, reply->from) == NULL)
         return;
     struct o_reply said = read_reply(oracle, input);
+    if (oracle_report(oracle, input, &said))
+        return;
     struct o_incident *o = reply->incident != 0
                                ? find_incident(oracle, reply->incident)
                                : find_message(oracle, reply->notification).incident;

@@ -13,6 +13,7 @@
 
 #include "gateway/base/arena.h"
 #include "gateway/base/text.h"
+#include "policies/report.h"
 #include "tests/simulation/oracle.h"
 
 #define PLAN_MAX 64
@@ -31,6 +32,8 @@ struct o_message {
     int attempts;
     bool hastened;
     const char *line; /* as it is expected among the effects */
+    const char
+        *step; /* pages: whose; the engine's own for a page to an owner; NULL: not seen yet */
 };
 
 struct o_planned {
@@ -56,7 +59,8 @@ struct o_incident {
     int64_t acked_at_ms, resolved_at_ms, ack_until_ms, eta_ms;
     int64_t slips;
     bool by_person, left_held, reminded, exhausted;
-    int64_t reach_until_ms, fallback_at_ms, reminder_at_ms, answer_until_ms;
+    int64_t reach_until_ms, fallback_at_ms, reminder_at_ms, answer_until_ms, ask_at_ms;
+    bool has_cause, has_loss, has_priority;
     struct o_planned plan[PLAN_MAX]; /* pages to come, the next first */
     size_t plan_count;
     int64_t told_at_ms[STEPS_MAX];
@@ -147,6 +151,8 @@ struct o_reply {
     int64_t eta_ms; /* 0: none */
     const struct o_message *answers;
 };
+/* Everything as at an opening, the steps at their times from the anchor. */
+void ladder_prepare(struct o_incident *incident, int64_t anchor_ms);
 void ladder_begin(struct oracle *oracle, struct o_incident *incident, bool again);
 void ladder_time(struct oracle *oracle, struct o_incident *incident); /* what is due by now */
 int64_t ladder_next_ms(const struct o_incident *incident);
@@ -163,5 +169,22 @@ void ladder_pass(struct oracle *oracle, struct o_incident *incident, const struc
 void ladder_failed(struct oracle *oracle, struct o_incident *incident, struct o_message *message);
 void ladder_accepted(struct oracle *oracle, struct o_incident *incident,
                      const struct o_message *message);
+
+/* oracle_fields.c: rule 19. */
+void fields_begin(struct oracle *oracle,
+                  struct o_incident *incident); /* somebody has it from now on */
+void fields_end(struct o_incident *incident);   /* nobody has it any more */
+void fields_said(struct oracle *oracle, struct o_incident *incident,
+                 const struct reply_command *command);
+const char *fields_note_line(struct oracle *oracle, const char *by, const char *what);
+void fields_ask(struct oracle *oracle, struct o_incident *incident);
+/* False: it reports nothing. */
+bool oracle_report(struct oracle *oracle, const struct input *input, const struct o_reply *said);
+void ladder_report(struct oracle *oracle, struct o_incident *incident, const struct o_reply *said,
+                   bool any_severity);
+void ladder_tell(struct oracle *oracle, struct o_incident *incident, enum notification_kind kind,
+                 const char *receiver);
+struct o_incident *events_report(struct oracle *oracle, const struct report *report,
+                                 bool *out_is_new);
 
 #endif

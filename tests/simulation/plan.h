@@ -21,6 +21,7 @@ enum profile {
     PROFILE_ALL,        /* all of these at once */
     PROFILE_DISK,       /* the same over SQLite on a file layer that fails and tears writes */
     PROFILE_HEARTBEATS, /* jobs that report, fall silent and fail, with outages and refused commits */
+    PROFILE_FIELDS, /* acks that are asked for more, people who know first, and some of all the faults */
     PROFILE_COUNT,
 };
 
@@ -42,6 +43,7 @@ enum deed_kind {
     DEED_REPOLICY,
     DEED_CLOCK,
     DEED_PINGS, /* heartbeats, one batch of them */
+    DEED_KNOWN, /* somebody reports what no monitor has said */
     DEED_KIND_COUNT,
 };
 

@@ -76,8 +76,16 @@ static void add_people(struct strbuf *out, struct rng *rng, bool all)
                     "[audience fans]\naddresses = x@example.com, z@example.com\n");
 }
 
-static void add_step(struct strbuf *out, struct rng *rng, const char *policy, size_t index,
-                     bool page)
+static void add_needs(struct strbuf *out, struct rng *asking_or_null)
+{
+    static const char *const needs[] = {"eta", "cause", "eta, cause, priority, loss", "loss",
+                                        "priority, loss"};
+    if (asking_or_null != NULL && rng_chance(asking_or_null, 60))
+        strbuf_printf(out, "ask_for = %s\n", ONE_OF(asking_or_null, needs));
+}
+
+static void add_step(struct strbuf *out, struct rng *rng, struct rng *asking, const char *policy,
+                     size_t index, bool page)
 {
     static const char *const paged[] = {"ann",  "bob",     "crew",         "@duty",
                                         "dave", "@office", "channel:room", "ann, @duty"};
@@ -87,6 +95,7 @@ static void add_step(struct strbuf *out, struct rng *rng, const char *policy, si
     strbuf_printf(out, "[step %s/s%zu]\n", policy, index);
     if (page) {
         strbuf_printf(out, "page = %s\n", ONE_OF(rng, paged));
+        add_needs(out, asking);
     } else {
         strbuf_printf(out, "inform = %s\n", ONE_OF(rng, told));
         strbuf_printf(out, "when = %s\n", ONE_OF(rng, whens));
@@ -101,7 +110,8 @@ static void maybe(struct strbuf *out, struct rng *rng, const char *key, const ch
         strbuf_printf(out, "%s = %s\n", key, value);
 }
 
-static void add_policy(struct strbuf *out, struct rng *rng, const char *name, const char *match)
+static void add_policy(struct strbuf *out, struct rng *rng, struct rng *asking, const char *name,
+                       const char *match)
 {
     static const char *const counts[] = {"1", "2", "3"};
     static const char *const groups[] = {"service", "service, region", "region"};
@@ -119,10 +129,11 @@ static void add_policy(struct strbuf *out, struct rng *rng, const char *name, co
     maybe(out, rng, "fallback", ONE_OF(rng, fallbacks));
     if (rng_chance(rng, 20))
         strbuf_add(out, "resolve = manual\n");
+    add_needs(out, asking);
     size_t count = 1 + (size_t)rng_below(rng, 4);
     size_t page = (size_t)rng_below(rng, count);
     for (size_t i = 0; i < count; i++)
-        add_step(out, rng, name, i, i == page || rng_chance(rng, 60));
+        add_step(out, rng, asking, name, i, i == page || rng_chance(rng, 60));
 }
 
 /* Jobs that report by themselves, with a policy of their own in most lives. */
@@ -137,20 +148,22 @@ static void add_jobs(struct strbuf *out, struct rng *rng)
     strbuf_printf(out, "severity = %s\nkeys_max = 3\n", ONE_OF(rng, severities));
     maybe(out, rng, "expect", ONE_OF(rng, expected));
     if (rng_chance(rng, 70))
-        add_policy(out, rng, "jobs", "match = source=\"jobs\"\n");
+        add_policy(out, rng, NULL, "jobs", "match = source=\"jobs\"\n");
 }
 
-static void write_text(struct strbuf *out, uint64_t seed, size_t version, bool has_heartbeats)
+static void write_text(struct strbuf *out, uint64_t seed, size_t version, enum profile profile)
 {
     static const char *const defaults[] = {"olga", "olga", "crew", "ann, olga"};
     struct rng people = rng_stream(seed, "people");
     struct rng policies = rng_stream(seed + version * UINT64_C(1000003), "policies");
+    struct rng needs = rng_stream(seed + version * UINT64_C(1000003), "needs");
+    struct rng *asking = profile == PROFILE_FIELDS ? &needs : NULL;
     add_people(out, &people, version == 0);
-    add_policy(out, &policies, "shop", "match = service=\"shop\"\n");
+    add_policy(out, &policies, asking, "shop", "match = service=\"shop\"\n");
     if (rng_chance(&policies, 70))
-        add_policy(out, &policies, "grave",
+        add_policy(out, &policies, asking, "grave",
                    "match = service=\"blog\", severity=\"critical\"\nmatch = service=\"bank\"\n");
-    if (has_heartbeats && version == 0) {
+    if (profile == PROFILE_HEARTBEATS && version == 0) {
         struct rng jobs = rng_stream(seed, "jobs");
         add_jobs(out, &jobs);
     }
@@ -179,12 +192,12 @@ static struct config *load(const char *text)
     return config;
 }
 
-void scene_make(uint64_t seed, bool has_heartbeats, struct scene *out_scene)
+void scene_make(uint64_t seed, enum profile profile, struct scene *out_scene)
 {
     for (size_t i = 0; i < 2; i++) {
         struct strbuf text;
         strbuf_init(&text, TEXT_BYTES_MAX);
-        write_text(&text, seed, i, has_heartbeats);
+        write_text(&text, seed, i, profile);
         out_scene->texts[i] = strbuf_steal(&text);
         out_scene->configs[i] = load(out_scene->texts[i]);
     }

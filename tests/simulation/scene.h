@@ -14,13 +14,15 @@
 #include <stdint.h>
 
 #include "gateway/config/config.h"
+#include "tests/simulation/plan.h"
 
 struct scene {
     struct config *configs[2];
     char *texts[2];
 };
 
-void scene_make(uint64_t seed, bool has_heartbeats, struct scene *out_scene);
+/* The profile says what is in it besides people and ladders. */
+void scene_make(uint64_t seed, enum profile profile, struct scene *out_scene);
 void scene_clear(struct scene *scene);
 
 /* The process's own folder for files, made when first asked for. */

@@ -282,6 +282,36 @@ static void do_clock(struct world *world, struct rng *dice)
         world_breach(world, "I30", "a step of the wall clock moved what is due");
 }
 
+/* Rule 19: what a person knows before any monitor does. */
+static void do_known(struct world *world, struct rng *dice)
+{
+    static const char *const services[] = {"shop", "blog", "bank", "none"};
+    static const char *const severities[] = {"", ",\"severity\":\"warning\"",
+                                             ",\"severity\":\"critical\""};
+    static const char *const alerts[] = {"", ",\"source\":\"monitor\",\"key\":\"a\"",
+                                         ",\"source\":\"other\",\"key\":\"b\""};
+    const char *by = people[rng_below(dice, 5)];
+    bool is_contact = rulebook_contact(world->book, by) != NULL;
+    struct input input = {.kind = INPUT_COMMAND};
+    struct reply *reply = &input.u.reply;
+    *reply = (struct reply){.from = is_contact ? by : "", .via = "cli", .raw = ""};
+    reply->report_or_null = arena_printf(
+        &world->arena,
+        "{\"summary\":\"down\",\"labels\":{\"service\":\"%s\",\"region\":\"east\"}%s%s}",
+        services[rng_below(dice, 4)], severities[rng_below(dice, 3)], alerts[rng_below(dice, 3)]);
+    reply->commands[reply->command_count++] =
+        (struct reply_command){.verb = VERB_KNOWN, .text = "", .clock_minute = -1};
+    if (rng_chance(dice, 50))
+        reply->commands[reply->command_count++] =
+            (struct reply_command){.verb = VERB_ETA,
+                                   .text = "",
+                                   .duration_ms = 60000 * (int64_t)(1 + rng_below(dice, 40)),
+                                   .clock_minute = -1};
+    world_number_input(world, &input, is_contact ? by : "user root");
+    world_tell(world, "  %s knows: %s", input.actor, reply->report_or_null);
+    (void)world_step(world, &input, 1);
+}
+
 void world_do(struct world *world, const struct deed *deed)
 {
     struct rng dice = {.state = deed->dice};
@@ -325,6 +355,9 @@ void world_do(struct world *world, const struct deed *deed)
         break;
     case DEED_CLOCK:
         do_clock(world, &dice);
+        break;
+    case DEED_KNOWN:
+        do_known(world, &dice);
         break;
     case DEED_PINGS:
         do_pings(world, &dice);

@@ -257,6 +257,11 @@ static const struct broken others[] = {
                                    "heartbeat\n"},
     {"[source x]\nmap = {}\n", "a.ini:2: [source x] map: this version has no mapping programs; it "
                                "reads the native format (remove the line)\n"},
+    {"[source escalated]\n", "a.ini:1: [source escalated]: is the source of what goes wrong here "
+                             "itself (want another name)\n"},
+    {"[source x]\nbackup = yes\n", "a.ini:2: [source x] backup: has a meaning with expect_every "
+                                   "only (want expect_every = 24h, or "
+                                   "how often a success is expected)\n"},
     {"[source x]\nformat = heartbeat\n",
      "a.ini:2: [source x] format: expect_every is missing, so nothing would be watched (want "
      "expect_every = 24h, or how often a success is expected)\n"},
@@ -322,8 +327,11 @@ static const struct broken policies[] = {
      "a.ini:4: [policy p] reach_withn: unknown key (did you mean reach_within?)\n"},
     {POLICY("flap = 5 in 10m\n"),
      "a.ini:4: [policy p] flap: this version has no flap damping (remove the line)\n"},
-    {POLICY("backup = x\n"),
-     "a.ini:4: [policy p] backup: this version does not follow backups (remove the line)\n"},
+    {POLICY("backup = x\n"), "a.ini:4: [policy p] backup: there is no source x\n"},
+    {POLICY("ask_for = eta, couse\n"),
+     "a.ini:4: [policy p] ask_for: got 'couse', want eta, cause, priority or loss (did you mean "
+     "cause?)\n"},
+    {POLICY("ask_for = eta, eta\n"), "a.ini:4: [policy p] ask_for: eta stands twice\n"},
     {POLICY("fallback = &shop\n"),
      "a.ini:4: [policy p] fallback: &shop cannot be paged: nobody there "
      "can answer (want inform = &shop in a step)\n"},
@@ -334,6 +342,8 @@ static const struct broken policies[] = {
     {STEP("wait = 5m\n"), "a.ini:3: [step p/s]: want one of page = WHOM and inform = WHOM\n"},
     {STEP("page = ann\ninform = ann\n"),
      "a.ini:5: [step p/s] inform: want one of page = WHOM and inform = WHOM\n"},
+    {STEP("inform = ann\nask_for = eta\n"),
+     "a.ini:5: [step p/s] ask_for: only who is paged acknowledges (want it in a page step)\n"},
     {STEP("page = bob\n"), "a.ini:4: [step p/s] page: there is no contact or team bob\n"},
     {STEP("page = lead\n"),
      "a.ini:4: [step p/s] page: there is no contact or team lead (did you mean @lead?)\n"},

@@ -11,7 +11,7 @@
 
 #include "tests/unit/engine/rig.h"
 
-enum { SEEDS = 30, STEPS = 120, QUIET_SECONDS = 6 * 3600 };
+enum { SEEDS = 30, STEPS = 120, QUIET_SECONDS = 16 * 3600 };
 
 static uint64_t next(uint64_t *seed)
 {
@@ -55,6 +55,17 @@ static void some_reply(struct rig *rig, uint64_t *seed)
                                              .clock_minute = -1,
                                              .priority = (int)pick(seed, 7)};
     rig_reply(rig, people[pick(seed, 4)], pick(seed, 6), commands, count);
+}
+
+static void some_report(struct rig *rig, uint64_t *seed)
+{
+    static const char *const people[] = {"ann", "bob", "root"};
+    static const char *const reports[] = {
+        "{\"summary\":\"down\",\"labels\":{\"service\":\"shop\"}}",
+        "{\"summary\":\"down\",\"labels\":{\"service\":\"crew\"},\"key\":\"a\",\"source\":\"mon\"}",
+        "{\"summary\":\"down\",\"severity\":\"warning\",\"labels\":{\"service\":\"manual\"}}",
+        "{\"summary\":\"down\",\"labels\":{\"service\":\"blog\"}}", "{}"};
+    rig_report(rig, people[pick(seed, 3)], reports[pick(seed, 5)], (int64_t)pick(seed, 3) * 600000);
 }
 
 static void some_fault(struct rig *rig, uint64_t *seed)
@@ -101,6 +112,8 @@ static void live_on(struct rig *rig, uint64_t *seed)
     case 6:
         if (pick(seed, 6) == 0)
             rig_restart(rig);
+        else
+            some_report(rig, seed);
         break;
     default:
         rig_run(rig, (int64_t)pick(seed, 400));
@@ -152,6 +165,8 @@ static void random_lives_keep_the_invariants(void **state)
         struct rig rig;
         rig_init(&rig);
         watch_source(&rig, start % 2 == 0);
+        rig_ask_for(&rig, 0, (uint8_t)(start % 16));
+        rig_ask_for(&rig, 1, (uint8_t)(start / 2 % 16));
         for (int i = 0; i < STEPS; i++)
             live_on(&rig, &seed);
         come_to_rest(&rig);
