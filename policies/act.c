@@ -133,11 +133,14 @@ void moment_cancel(struct moment *moment, struct notification *notification, con
     act->u.end.reason = reason;
 }
 
-void moment_hasten(struct moment *moment, struct notification *notification, const char *reason)
+void moment_hasten(struct moment *moment, struct notification *notification, int64_t at_ms,
+                   const char *reason)
 {
+    ASSERT(at_ms >= moment->now_ms);
     struct act *act = add_act(moment, ACT_HASTEN);
     act->u.end.notification = notification;
     act->u.end.reason = reason;
+    act->u.end.at_ms = at_ms;
 }
 
 struct roster moment_roster(const struct moment *moment)

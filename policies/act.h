@@ -23,7 +23,7 @@ enum act_kind {
     ACT_NOTE,   /* a timeline entry */
     ACT_SEND,   /* a new notification */
     ACT_CANCEL, /* end a pending notification */
-    ACT_HASTEN, /* a pending notification is due now */
+    ACT_HASTEN, /* a pending notification is due sooner */
     ACT_KIND_COUNT,
 };
 
@@ -62,6 +62,8 @@ struct message {
     const char *channel;
     const char *address;
     int64_t due_at_ms;
+    bool urgent;   /* of a critical or p1 incident: quiet hours do not hold it back */
+    bool deferred; /* due_at_ms is the end of quiet hours */
     const char
         *text; /* what a notice, reminder or answer says; for a page why it comes, "" mostly */
 };
@@ -74,6 +76,7 @@ struct act {
         struct {
             struct notification *notification;
             const char *reason;
+            int64_t at_ms; /* ACT_HASTEN: due then */
         } end;
     } u;
 };
@@ -111,7 +114,8 @@ void moment_note_parts(struct moment *moment, const char *kind, const struct fac
                        const char *const *parts, size_t count);
 void moment_send(struct moment *moment, const struct message *message);
 void moment_cancel(struct moment *moment, struct notification *notification, const char *reason);
-void moment_hasten(struct moment *moment, struct notification *notification, const char *reason);
+void moment_hasten(struct moment *moment, struct notification *notification, int64_t at_ms,
+                   const char *reason);
 
 /* The schedules as they are at this moment. */
 struct roster moment_roster(const struct moment *moment);

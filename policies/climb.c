@@ -6,6 +6,7 @@
 #include "gateway/base/text.h"
 #include "policies/fields.h"
 #include "policies/follow.h"
+#include "policies/quiet.h"
 #include "policies/reach.h"
 
 enum { FALLBACK_LEVELS = 3 };
@@ -148,9 +149,10 @@ static void resolve_level(const struct incident *incident, const struct moment *
     }
 }
 
-/* Page the first level, from `from` on, on which somebody can be reached. */
-static void page_fallback(struct incident *incident, struct moment *moment, int32_t from,
-                          const char *why)
+/* Page the first level, from `from` on, on which somebody can be reached. Answers when that goes out: now, or at the end
+ * of quiet hours where it is night for all of them. */
+static int64_t page_fallback(struct incident *incident, struct moment *moment, int32_t from,
+                             const char *why)
 {
     struct ladder *ladder = &incident->ladder;
     ladder->reach_until_ms = 0;
@@ -168,16 +170,17 @@ static void page_fallback(struct incident *incident, struct moment *moment, int3
                                   .step = "fallback",
                                   .climb = ladder->climb,
                                   .repetition = ladder->fallback_count,
+                                  .urgent = incident_is_urgent(incident),
                                   .text = why};
-        int64_t first_due_ms = moment->now_ms;
         moment_note(moment, "fallback", &(struct facts){.climb = ladder->climb}, why);
-        size_t count = reach_send(&receivers, &message, moment, &first_due_ms);
-        ASSERT(count > 0);
-        ladder->reach_until_ms = first_due_ms + incident->policy->reach_within_ms;
-        return;
+        struct sent sent = reach_send(&receivers, &message, moment);
+        ASSERT(sent.count > 0);
+        ladder->reach_until_ms = sent.first_due_ms + incident->policy->reach_within_ms;
+        return sent.all_deferred ? sent.first_due_ms : moment->now_ms;
     }
     moment_note(moment, "fallback-unreachable", NULL,
                 "no fallback is left that could be paged: check contacts and channels");
+    return moment->now_ms;
 }
 
 /* False: the step names nobody who can be paged. */
@@ -198,12 +201,16 @@ static bool run_page(struct incident *incident, struct moment *moment, size_t in
     }
     ladder->latest = (int8_t)index;
     ladder->passed = 0;
-    struct message message = {
-        .kind = KIND_PAGE, .step = step->name, .climb = ladder->climb, .text = why};
-    int64_t first_due_ms = moment->now_ms;
+    struct message message = {.kind = KIND_PAGE,
+                              .step = step->name,
+                              .climb = ladder->climb,
+                              .urgent = incident_is_urgent(incident),
+                              .text = why};
     moment_notef(moment, "step", &facts, "step %s pages", step->name);
-    (void)reach_send(&receivers, &message, moment, &first_due_ms);
-    ladder->reach_until_ms = first_due_ms + incident->policy->reach_within_ms;
+    struct sent sent = reach_send(&receivers, &message, moment);
+    ladder->reach_until_ms = sent.first_due_ms + incident->policy->reach_within_ms;
+    if (sent.all_deferred)
+        quiet_shift(incident, moment, index, sent.first_due_ms);
     return true;
 }
 
@@ -215,9 +222,9 @@ static void run_pages(struct incident *incident, struct moment *moment, int32_t 
     bool told_fallback = false;
     while (index >= 0 && !run_page(incident, moment, (size_t)index, why)) {
         if (!told_fallback)
-            page_fallback(incident, moment, 0,
-                          arena_printf(moment->arena, "step %s names nobody who can be paged",
-                                       incident->policy->steps[index].name));
+            (void)page_fallback(incident, moment, 0,
+                                arena_printf(moment->arena, "step %s names nobody who can be paged",
+                                             incident->policy->steps[index].name));
         told_fallback = true;
         index = ladder_next_page(&incident->ladder, incident->policy);
         if (index >= 0)
@@ -238,12 +245,14 @@ static void run_told(struct incident *incident, struct moment *moment, size_t in
                      step->name);
         return;
     }
-    struct message message = {
-        .kind = kind, .step = step->name, .climb = incident->ladder.climb, .text = ""};
-    int64_t first_due_ms = moment->now_ms;
+    struct message message = {.kind = kind,
+                              .step = step->name,
+                              .climb = incident->ladder.climb,
+                              .urgent = incident_is_urgent(incident),
+                              .text = ""};
     moment_notef(moment, "step", &facts, "step %s %s", step->name,
                  kind == KIND_ASK ? "asks" : "informs");
-    (void)reach_send(&receivers, &message, moment, &first_due_ms);
+    (void)reach_send(&receivers, &message, moment);
 }
 
 static void exhaust(struct incident *incident, struct moment *moment, const char *why)
@@ -251,11 +260,11 @@ static void exhaust(struct incident *incident, struct moment *moment, const char
     struct ladder *ladder = &incident->ladder;
     int64_t every_ms = later_of(incident->policy->fallback_every_ms, LADDER_REPEAT_MIN_MS);
     ladder->exhausted = true;
-    ladder->fallback_at_ms = moment->now_ms + every_ms;
     moment_note(moment, "exhausted", &(struct facts){.climb = ladder->climb},
                 "the ladder has no step left and nobody has acknowledged");
-    page_fallback(incident, moment, 0,
-                  why[0] != '\0' ? why : "nobody has acknowledged on the whole ladder");
+    int64_t out_ms = page_fallback(
+        incident, moment, 0, why[0] != '\0' ? why : "nobody has acknowledged on the whole ladder");
+    ladder->fallback_at_ms = out_ms + every_ms;
 }
 
 void climb_advance(struct incident *incident, struct moment *moment, const char *why)
@@ -284,7 +293,7 @@ void climb_pass_by(struct incident *incident, struct moment *moment, const char 
     int32_t index = ladder_next_page(ladder, incident->policy);
     ladder->reach_until_ms = 0;
     if (index < 0) {
-        page_fallback(incident, moment, 0, why);
+        (void)page_fallback(incident, moment, 0, why);
         return;
     }
     ladder_move_pages(ladder, incident->policy, (size_t)index, moment->now_ms);
@@ -296,8 +305,8 @@ void climb_unreached(struct incident *incident, struct moment *moment)
     struct ladder *ladder = &incident->ladder;
     ladder->reach_until_ms = 0;
     if (ladder->latest == LADDER_FALLBACK) {
-        page_fallback(incident, moment, ladder->fallback_level + 1,
-                      "the fallback before could not be reached");
+        (void)page_fallback(incident, moment, ladder->fallback_level + 1,
+                            "the fallback before could not be reached");
         return;
     }
     ASSERT(ladder->latest >= 0);
@@ -463,8 +472,9 @@ static void run_fallback(struct incident *incident, struct moment *moment, const
     struct ladder *ladder = &incident->ladder;
     int64_t every_ms = later_of(incident->policy->fallback_every_ms, LADDER_REPEAT_MIN_MS);
     bool late = moment->now_ms - due->at_ms > LADDER_LATE_MS;
-    ladder->fallback_at_ms = (late ? moment->now_ms : due->at_ms) + every_ms;
-    page_fallback(incident, moment, 0, "still nobody has acknowledged");
+    int64_t out_ms = page_fallback(incident, moment, 0, "still nobody has acknowledged");
+    bool waits = out_ms > moment->now_ms;
+    ladder->fallback_at_ms = (waits || late ? out_ms : due->at_ms) + every_ms;
 }
 
 /* When we were down while a paging waited to be sent, nobody has been tried yet: it gets its full

@@ -6,6 +6,7 @@
 #include "gateway/base/json.h"
 #include "policies/backup.h"
 #include "policies/follow.h"
+#include "policies/quiet.h"
 #include "policies/reach.h"
 
 static const struct fields no_fields = {.loss = "", .restored = ""};
@@ -170,6 +171,7 @@ static void record_priority(struct incident *incident, const struct move *move,
     ASSERT(move->priority >= 1 && move->priority <= 5);
     incident->priority = (uint8_t)move->priority;
     incident->priority_set = true;
+    quiet_release(incident, moment);
     moment_notef(moment, "priority", &(struct facts){.by = move->by}, "p%d", move->priority);
     moment->answer = arena_printf(moment->arena, "#%llu is p%d.",
                                   (unsigned long long)incident->number, move->priority);

@@ -6,6 +6,7 @@
 #include "policies/climb.h"
 #include "policies/fields.h"
 #include "policies/follow.h"
+#include "policies/quiet.h"
 #include "policies/reach.h"
 #include "policies/repolicy.h"
 
@@ -139,6 +140,7 @@ static void note_severity(struct incident *incident, const struct move *move, st
     (void)move;
     moment_notef(moment, "severity", NULL, "the severity rose to %s",
                  severity_name((enum severity)incident->severity));
+    quiet_release(incident, moment);
 }
 
 /* Rule 11: a higher severity than the one acknowledged pages the owner, who must answer within the
@@ -152,11 +154,11 @@ static void page_owner(struct incident *incident, const struct move *move, struc
     ladder->acked_severity = (int8_t)incident->severity;
     int32_t first = ladder_first_page(incident->policy);
     int64_t wait_ms = first >= 0 ? incident->policy->steps[first].wait_ms : REMIND_BEFORE_MS;
-    ladder->answer_until_ms = moment->now_ms + wait_ms;
     const char *text =
         arena_printf(moment->arena, "#%llu has become %s: reply anything to keep it.",
                      number_of(incident), severity_name((enum severity)incident->severity));
-    (void)follow_send(incident, moment, KIND_PAGE, incident->owner, text);
+    bool is_sent = follow_send(incident, moment, KIND_PAGE, incident->owner, text);
+    ladder->answer_until_ms = (is_sent ? quiet_due_ms(moment) : moment->now_ms) + wait_ms;
 }
 
 static void cancel_pages(struct incident *incident, struct moment *moment, const char *reason)
@@ -457,8 +459,8 @@ static void hear_failed(struct incident *incident, const struct move *move, stru
     if (failed->kind != KIND_PAGE)
         return;
     struct notification *next = reach_next_method(incident, failed);
-    if (next != NULL && next->next_at_ms > moment->now_ms)
-        moment_hasten(moment, next, "the method before failed");
+    if (next != NULL)
+        quiet_hasten(incident, moment, next, "the method before failed");
     if (!reach_is_latest(incident, failed))
         return;
     enum reach_verdict verdict = reach_judge(incident);
@@ -483,6 +485,7 @@ static transition *const transitions[INCIDENT_STATE_COUNT][MOVE_KIND_COUNT] = {
     [INCIDENT_HELD][MOVE_RESOLVE] = resolve_by_person,
     [INCIDENT_HELD][MOVE_FIELD] = fields_record,
     [INCIDENT_HELD][MOVE_HEARD] = ignored,
+    [INCIDENT_HELD][MOVE_WAKE] = quiet_wake,
     [INCIDENT_HELD][MOVE_REPOLICY] = repolicy,
     [INCIDENT_HELD][MOVE_ACCEPTED] = ignored,
     [INCIDENT_HELD][MOVE_FAILED] = ignored,
@@ -500,6 +503,7 @@ static transition *const transitions[INCIDENT_STATE_COUNT][MOVE_KIND_COUNT] = {
     [INCIDENT_TRIGGERED][MOVE_RESOLVE] = resolve_by_person,
     [INCIDENT_TRIGGERED][MOVE_FIELD] = fields_record,
     [INCIDENT_TRIGGERED][MOVE_HEARD] = ignored,
+    [INCIDENT_TRIGGERED][MOVE_WAKE] = quiet_wake,
     [INCIDENT_TRIGGERED][MOVE_REPOLICY] = repolicy,
     [INCIDENT_TRIGGERED][MOVE_ACCEPTED] = hear_accepted,
     [INCIDENT_TRIGGERED][MOVE_FAILED] = hear_failed,
@@ -517,6 +521,7 @@ static transition *const transitions[INCIDENT_STATE_COUNT][MOVE_KIND_COUNT] = {
     [INCIDENT_ACKNOWLEDGED][MOVE_RESOLVE] = resolve_by_person,
     [INCIDENT_ACKNOWLEDGED][MOVE_FIELD] = fields_record,
     [INCIDENT_ACKNOWLEDGED][MOVE_HEARD] = hear_owner,
+    [INCIDENT_ACKNOWLEDGED][MOVE_WAKE] = quiet_wake,
     [INCIDENT_ACKNOWLEDGED][MOVE_REPOLICY] = repolicy,
     [INCIDENT_ACKNOWLEDGED][MOVE_ACCEPTED] = ignored,
     [INCIDENT_ACKNOWLEDGED][MOVE_FAILED] = ignored,
@@ -534,6 +539,7 @@ static transition *const transitions[INCIDENT_STATE_COUNT][MOVE_KIND_COUNT] = {
     [INCIDENT_RESOLVED][MOVE_RESOLVE] = already_resolved,
     [INCIDENT_RESOLVED][MOVE_FIELD] = fields_record,
     [INCIDENT_RESOLVED][MOVE_HEARD] = ignored,
+    [INCIDENT_RESOLVED][MOVE_WAKE] = quiet_wake,
     [INCIDENT_RESOLVED][MOVE_REPOLICY] = already_resolved,
     [INCIDENT_RESOLVED][MOVE_ACCEPTED] = ignored,
     [INCIDENT_RESOLVED][MOVE_FAILED] = ignored,

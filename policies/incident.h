@@ -72,7 +72,10 @@ struct notification {
     bool offered : 1;
     bool refused : 1; /* the last offer was answered "not now" */
     bool expiry_timed : 1;
-    uint32_t lane; /* where it waits for delivery: the engine's */
+    bool admitted : 1; /* past the limit of its reader */
+    bool deferred : 1; /* was put off to the end of quiet hours */
+    uint32_t lane;     /* where it waits for delivery: the engine's */
+    uint64_t digest;   /* the notification in which it goes out; 0: it is sent itself */
 };
 
 /* Somebody who replied without having been told: what makes them one of `everyone`. */
@@ -116,8 +119,10 @@ struct incident {
     bool live : 1;
     bool dirty : 1;      /* changed in this batch */
     bool fresh : 1;      /* opened in this batch */
+    bool told_full : 1;  /* its timeline says that it takes no more alerts */
     bool moved : 1;      /* policy and group are new in this batch */
     uint32_t unfinished; /* notifications pending or claimed */
+    uint32_t alert_count;
     struct ladder ladder;
 };
 
@@ -126,6 +131,8 @@ const char *incident_group_key(const struct incident *incident);
 bool incident_is_open(const struct incident *incident);
 uint32_t incident_firing_count(const struct incident *incident);
 int incident_default_priority(enum severity severity);
+/* Critical or p1: quiet hours do not hold it back, and it has the higher limit. */
+bool incident_is_urgent(const struct incident *incident);
 
 /* What can happen to an incident: the columns of the table. */
 enum move_kind {
@@ -143,6 +150,7 @@ enum move_kind {
     MOVE_RESOLVE,  /* by a person */
     MOVE_FIELD,    /* priority, cause, loss, restored, note and free text */
     MOVE_HEARD,    /* a reply of any kind, before what it says */
+    MOVE_WAKE,     /* clock or quiet hours have changed */
     MOVE_REPOLICY, /* to the current version of the policy, or to another one */
     MOVE_ACCEPTED, /* a notification was accepted */
     MOVE_FAILED,   /* a notification ended without being accepted, or its receipt says failed */

@@ -166,6 +166,9 @@ struct notification_row {
     const char *body_hash; /* SHA-256 hex, "" before the first claim */
     const char *content_type;
     const char *subject;
+    uint64_t digest; /* the notification in which this one goes out; 0: it is sent itself */
+    bool admitted;   /* the limit of its reader has let it through */
+    bool deferred;   /* quiet hours have put it off */
 };
 
 /* The committed decision to start one attempt. */
@@ -193,6 +196,8 @@ struct outcome_row {
     enum outcome outcome; /* of that attempt */
     const char *detail;
     const char *provider_id; /* "": leave */
+    uint64_t digest;         /* this and the next as in the row; not read once it has ended */
+    bool admitted;
 };
 
 struct timeline_row {
@@ -217,6 +222,7 @@ enum mark_kind {
     MARK_ERRORS, /* "CHANNEL ADDRESS", how many answers in a row said that nothing was understood */
     MARK_CODES,  /* "CONTACT CHANNEL", how many wrong codes since at_ms */
     MARK_RECEIPT,  /* "NOTIFICATION", a receipt that came before the result of its own attempt */
+    MARK_BUCKET,   /* "CONTACT CHANNEL", how much of the limit is used up (policies/storm.h) */
     MARK_HEARD,    /* "CHANNEL MESSAGE", the answer to a provider's message that was applied */
     MARK_OVERRIDE, /* "NUMBER", who stands in: policies/override.h */
     MARK_DUTY,     /* "SCHEDULE", who had duty when its people were told last */

@@ -42,6 +42,7 @@ struct contact {
     const struct reach_rule *inform; /* the same: email, else the first */
     size_t inform_count;
     const struct zone *zone;
+    const struct hours *quiet; /* NULL: none; what is not urgent waits for their end */
 };
 
 struct team {
@@ -168,6 +169,7 @@ struct policy {
 struct source_rule { /* what the engine needs to know of a [source] */
     const char *name;
     int64_t incidents_max; /* open incidents of this source */
+    int64_t alerts_max;    /* alerts of it in memory; 0: no limit */
     /* Heartbeats; all of it 0 and NULL for a source from which nothing is expected. */
     int64_t expect_every_ms;
     int64_t grace_ms;
@@ -188,6 +190,9 @@ struct channel_rule { /* how long the engine tries on a [channel] */
     int64_t attempts_max;
     enum channel_code code; /* which replies have to carry the code of a message */
     int64_t horizon_ms;     /* no attempt starts later than this after a message was due */
+    int64_t per_contact;    /* messages a minute to one person; 0: as many as there are */
+    int64_t
+        per_contact_critical; /* with those about what is urgent, and not fewer; 0: no limit for them */
 };
 
 struct rulebook {
@@ -211,6 +216,7 @@ struct rulebook {
     const char *site_name;               /* [gateway] name */
     const char *public_url;              /* without trailing slash, "" when not set */
     int64_t incidents_max;
+    int64_t incident_alerts_max; /* alerts of one incident; 0: no limit */
     int64_t keep_ms; /* what is no longer configured is remembered for so long; 0: for ever */
     bool expects_heartbeats; /* any of the sources does */
     /* Contacts and sources by name, as rulebook_sort leaves them; NULL: they are walked through. */

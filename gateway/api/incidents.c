@@ -104,6 +104,10 @@ static void write_notification(struct json_out *out, const struct notification_r
     add_time_or_null(out, "due_at", row->due_at_ms);
     add_time_or_null(out, "next_at", row->next_at_ms);
     add_time_or_null(out, "ended_at", row->ended_at_ms);
+    if (row->digest != 0)
+        json_add_integer(out, "digest", (int64_t)row->digest);
+    if (row->deferred)
+        json_add_bool(out, "deferred", true);
     json_add_object_end(out);
 }
 

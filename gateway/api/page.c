@@ -89,16 +89,21 @@ static void add_facts(struct strbuf *html, const struct page_incident *page)
     strbuf_add(html, "</dl>");
 }
 
-static void add_form(struct strbuf *html, const struct page_incident *page)
+static void begin_form(struct strbuf *html, const char *nonce)
 {
-    bool is_acked = page->incident.state == INCIDENT_ACKNOWLEDGED;
     strbuf_add(html, "<form method=\"post\"><input type=\"hidden\" name=\"nonce\" value=\"");
-    strbuf_add_html(html, page->nonce);
+    strbuf_add_html(html, nonce);
     strbuf_add(
         html,
         "\"><label>When will it be back? <input name=\"eta\" placeholder=\"45m or 14:30\" "
         "autocomplete=\"off\" maxlength=\"16\"></label>"
         "<label>Note <textarea name=\"note\" rows=\"2\" maxlength=\"500\"></textarea></label>");
+}
+
+static void add_form(struct strbuf *html, const struct page_incident *page)
+{
+    bool is_acked = page->incident.state == INCIDENT_ACKNOWLEDGED;
+    begin_form(html, page->nonce);
     if (is_acked && !text_equal(page->incident.owner, page->contact))
         strbuf_add(html,
                    "<button class=\"main\" name=\"verb\" value=\"take\">Take it over</button>");
@@ -124,6 +129,22 @@ void page_answer_incident(struct http_request *request, const struct page_incide
     add_facts(&html, page);
     if (page->may_act && page->incident.state != INCIDENT_RESOLVED)
         add_form(&html, page);
+    finish(request, 200, &html);
+}
+
+void page_answer_digest(struct http_request *request, const struct page_digest *page)
+{
+    struct strbuf html;
+    begin(&html, page->title);
+    strbuf_add(&html, "<h1>");
+    strbuf_add_html(&html, page->title);
+    strbuf_add(&html, "</h1><p>One answer here is about every incident that the message lists. To "
+                      "answer a single one, reply with its number first.</p>");
+    if (page->may_act) {
+        begin_form(&html, page->nonce);
+        strbuf_add(&html, "<button class=\"main\" name=\"verb\" value=\"all ack\">Acknowledge "
+                          "all of them</button></form>");
+    }
     finish(request, 200, &html);
 }
 

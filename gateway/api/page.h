@@ -18,6 +18,15 @@ struct page_incident {
     bool may_act; /* people may; audiences and rooms only read */
 };
 
+/* A message that stands for several incidents. */
+struct page_digest {
+    const char *title; /* the message's subject */
+    const char *contact;
+    const char *nonce;
+    bool may_act;
+};
+
+void page_answer_digest(struct http_request *request, const struct page_digest *page);
 void page_answer_incident(struct http_request *request, const struct page_incident *page);
 void page_answer_message(struct http_request *request, int status, const char *title,
                          const char *text);

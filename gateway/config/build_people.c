@@ -41,6 +41,19 @@ static bool take_method(struct build *build, const struct ini_section *section,
     return true;
 }
 
+/* Nobody may be silent for good: then nothing that is not critical would ever reach them. */
+static const struct hours *build_quiet(struct build *build, const struct ini_section *section,
+                                       const char *text, const struct zone *zone)
+{
+    const struct hours *quiet = hours_build(build, section, "quiet", text, zone);
+    if (quiet == NULL || !hours_cover_the_week(quiet)) {
+        return quiet;
+    }
+    build_problem(build, section, section_entry(section, "quiet"),
+                  "these hours never end (want some time in which the person can be reached)");
+    return NULL;
+}
+
 static void build_contact(struct build *build, const struct ini_section *section,
                           struct contact *contact)
 {
@@ -60,6 +73,9 @@ static void build_contact(struct build *build, const struct ini_section *section
         values.time_zone[0] == '\0'
             ? build->config->rulebook.zone
             : build_zone(build, section, section_entry(section, "time_zone"), values.time_zone);
+    if (values.quiet[0] != '\0') {
+        contact->quiet = build_quiet(build, section, values.quiet, contact->zone);
+    }
     reach_build(build, section, "page", &values.page, contact, &contact->page,
                 &contact->page_count);
     reach_build(build, section, "inform", &values.inform, contact, &contact->inform,

@@ -96,13 +96,16 @@ static void build_source(struct build *build, const struct ini_section *section,
         .token = secret_of(values.token),
         .rate_per_minute = values.rate_per_minute,
         .burst = values.burst,
+        .past_rate_503 = values.past_rate == 1,
         .incidents_max = values.incidents_max,
+        .alerts_max = values.alerts_max,
     };
     rules[index] = heartbeat_rule(build, section, &values);
     sources[index].is_pings = rules[index].is_pings;
     sources[index].is_watched = rules[index].expect_every_ms > 0;
     rules[index].name = sources[index].name;
     rules[index].incidents_max = sources[index].incidents_max;
+    rules[index].alerts_max = sources[index].alerts_max;
     rules[index].backup = values.backup;
     brokers_bind(build, section, values.broker, sources, index);
     for (size_t i = 0; i < index; i++) {

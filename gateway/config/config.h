@@ -53,9 +53,11 @@ struct config_source {
     struct secret token;     /* count 0: none, the source takes nothing over the network */
     bool is_watched;         /* heartbeats are expected of it */
     bool is_pings;           /* format = heartbeat */
-    int64_t rate_per_minute; /* events; past it 429 */
+    int64_t rate_per_minute; /* events; past it `past_rate_503 ? 503 : 429` */
     int64_t burst;
+    bool past_rate_503; /* the monitor gives up at 429 */
     int64_t incidents_max;
+    int64_t alerts_max;
     const char *broker; /* name of its [mqtt] section; "": none */
     const char *const *topics;
     size_t topic_count;
@@ -67,12 +69,14 @@ struct config_channel {
     const struct channel_ops *ops; /* from the resolver; NULL when loaded without one */
     const char *const *values;     /* for struct channel_config: secrets in clear, never printed */
     size_t value_count;
-    int64_t in_flight;          /* at once, per channel (default 32) */
-    int64_t per_target;         /* at once, per destination (default 4) */
-    int64_t attempts;           /* per notification (default 8) */
-    int64_t horizon_ms;         /* after this no attempt starts (default 30m) */
-    int64_t attempt_timeout_ms; /* default 20s */
-    enum channel_code code;     /* sms_code: who replies has to name a message */
+    int64_t in_flight;            /* at once, per channel (default 32) */
+    int64_t per_target;           /* at once, per destination (default 4) */
+    int64_t attempts;             /* per notification (default 8) */
+    int64_t horizon_ms;           /* after this no attempt starts (default 30m) */
+    int64_t attempt_timeout_ms;   /* default 20s */
+    int64_t per_contact;          /* messages a minute to one person (default 6); 0: no limit */
+    int64_t per_contact_critical; /* default 12 */
+    enum channel_code code;       /* sms_code: who replies has to name a message */
 };
 
 struct config_http {

@@ -11,6 +11,7 @@ static const char *const log_names[] = {"logfmt", "json", NULL};
 static const char *const log_level_names[] = {"error", "warning", "info", "debug", NULL};
 static const char *const access_names[] = {"read", "write", NULL};
 static const char *const code_names[] = {"off", "critical", "always", NULL};
+static const char *const past_rate_names[] = {"429", "503", NULL};
 static const char *const resolve_names[] = {"auto", "manual", NULL};
 static const char *const when_names[] = {"unacked", "unresolved", "acked", "resolved", NULL};
 static const char *const mqtt_versions[] = {"5", "3.1.1", NULL};
@@ -33,6 +34,9 @@ static const struct option gateway_options[] = {
      .max = 36500 * DAY, .default_text = "400d", .help = "How long resolved incidents are kept."},
     {.key = "incidents_max", .type = OPTION_INTEGER, AT(gateway_values, incidents_max), .min = 1,
      .max = 1000000, .default_text = "100000", .help = "Open incidents in all."},
+    {.key = "incident_alerts_max", .type = OPTION_INTEGER,
+     AT(gateway_values, incident_alerts_max), .min = 1, .max = 1000000, .default_text = "10000",
+     .help = "Alerts of one incident; past it they are counted in the overflow incident."},
     {.key = "log", .type = OPTION_CHOICE, AT(gateway_values, log), .choices = log_names,
      .default_text = "logfmt", .help = "Form of the log lines on stderr: logfmt or json."},
     {.key = "log_level", .type = OPTION_CHOICE, AT(gateway_values, log_level),
@@ -101,6 +105,12 @@ static const struct option channel_options[] = {
     {.key = "attempt_timeout", .type = OPTION_DURATION, AT(channel_values, attempt_timeout_ms),
      .min = SECOND / 10, .max = MINUTE, .default_text = "20s",
      .help = "Longest one attempt may take (plugin email: 60s)."},
+    {.key = "per_contact", .type = OPTION_INTEGER, AT(channel_values, per_contact), .min = 0,
+     .max = 60000, .default_text = "6",
+     .help = "Messages a minute to one person; what exceeds them goes out in a digest. 0: no limit."},
+    {.key = "per_contact_critical", .type = OPTION_INTEGER,
+     AT(channel_values, per_contact_critical), .min = 0, .max = 60000, .default_text = "12",
+     .help = "The same for what is critical or p1, with the others counted; 0: no limit."},
     {.key = "sms_code", .type = OPTION_CHOICE, AT(channel_values, sms_code), .choices = code_names,
      .default_text = "off",
      .help = "Which replies by SMS must carry the short code of a message: off, critical or always."},
@@ -117,6 +127,10 @@ static const struct option contact_options[] = {
      .help = "How a page reaches the person: sms, voice after 3m, email. Else all ways at once."},
     {.key = "inform", .type = OPTION_LIST, AT(contact_values, inform), .min = 1, .max = 32,
      .default_text = "", .help = "The same for what is no page. Else email, else the first way."},
+    {.key = "quiet", .type = OPTION_TEXT, AT(contact_values, quiet), .max = 400,
+     .default_text = "",
+     .help = "What is neither critical nor p1 waits for the end of these hours: 22:00-07:00, sat,sun "
+             "22:00-10:00 [ZONE]."},
     {.key = NULL},
 };
 
@@ -222,11 +236,17 @@ static const struct option source_options[] = {
              "nothing over the network."},
     {.key = "rate", .type = OPTION_INTEGER, AT(source_values, rate_per_minute),
      .min = 1, .max = 1000000000, .default_text = "600000",
-     .help = "Events a minute; past it 429."},
+     .help = "Events a minute; past it what past_rate says."},
     {.key = "burst", .type = OPTION_INTEGER, AT(source_values, burst), .min = 1,
      .max = 1000000000, .default_text = "60000", .help = "Events at once above the rate."},
+    {.key = "past_rate", .type = OPTION_CHOICE, AT(source_values, past_rate),
+     .choices = past_rate_names, .default_text = "429",
+     .help = "What is answered past the rate: 429, or 503 to a monitor that gives up at 429."},
     {.key = "incidents_max", .type = OPTION_INTEGER, AT(source_values, incidents_max), .min = 1,
      .max = 1000000, .default_text = "20000", .help = "Open incidents of this source."},
+    {.key = "alerts_max", .type = OPTION_INTEGER, AT(source_values, alerts_max), .min = 1,
+     .max = 10000000, .default_text = "50000",
+     .help = "Alerts of this source that are kept in mind, in open and lately resolved incidents."},
     {.key = "expect_every", .type = OPTION_DURATION, AT(source_values, expect_every_ms),
      .max = 366 * DAY, .default_text = "0s",
      .help = "How often a success is expected of each key; 0s: nothing is expected."},
@@ -326,7 +346,6 @@ static const struct later channel_later[] = {
 };
 
 static const struct later contact_later[] = {
-    {.word = "quiet", .what = "this version has no quiet hours"},
     {.word = NULL},
 };
 

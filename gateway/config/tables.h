@@ -59,6 +59,7 @@ struct gateway_values {
     const char *time_zone;
     int64_t keep_ms;
     int64_t incidents_max;
+    int64_t incident_alerts_max;
     int64_t log; /* 0 logfmt, 1 json */
     int64_t log_level;
     const char *token_key_file;
@@ -89,6 +90,8 @@ struct channel_values {
     int64_t attempts;
     int64_t horizon_ms;
     int64_t attempt_timeout_ms;
+    int64_t per_contact;
+    int64_t per_contact_critical;
     int64_t sms_code; /* enum channel_code */
 };
 
@@ -97,6 +100,7 @@ struct contact_values {
     const char *time_zone;
     struct option_list page;
     struct option_list inform;
+    const char *quiet;
 };
 
 struct team_values {
@@ -144,7 +148,9 @@ struct source_values {
     const char *token;
     int64_t rate_per_minute;
     int64_t burst;
+    int64_t past_rate; /* 0: 429, 1: 503 */
     int64_t incidents_max;
+    int64_t alerts_max;
     int64_t expect_every_ms;
     int64_t grace_ms;
     struct option_list expect;

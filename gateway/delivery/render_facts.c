@@ -269,6 +269,11 @@ bool render_add_reply_hint(struct strbuf *out, const struct render_view *view)
         render_add_line(out, hint);
         return true;
     }
+    bool is_digest = view->order->notification_kind == KIND_DIGEST && view->token[0] != '\0';
+    if (is_digest && !json_bool(json_get(view->snapshot_or_null, "tells_only"))) {
+        strbuf_add(out, "all ack");
+        return true;
+    }
     bool may_ack = view->token[0] != '\0' && render_is_page(view) && view->order->incident != 0;
     if (may_ack) {
         strbuf_printf(out, "%" PRIu64 " ack eta 30m", view->order->incident);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "gateway/base/assert.h"
+#include "gateway/engine/digests.h"
 #include "gateway/engine/engine_state.h"
 #include "gateway/engine/oncall.h"
 #include "policies/message.h"
@@ -119,6 +120,7 @@ static void take_config(struct engine *engine, const struct input *input)
     engine->moment.book = engine->book;
     engine->oncall_is_due = true;
     attempts_drop_channels(engine);
+    engine_wake_all(engine);
     heartbeats_settle(engine);
 }
 
@@ -127,6 +129,7 @@ static void take_clock(struct engine *engine, const struct input *input)
     engine->wall_offset_ms = input->u.wall_offset_ms;
     engine->moment.wall_offset_ms = engine->wall_offset_ms;
     engine->oncall_is_due = true;
+    engine_wake_all(engine);
 }
 
 static struct answer take_input(struct engine *engine, const struct input *input)
@@ -258,6 +261,7 @@ static void apply(struct engine *engine, struct input *const *inputs, size_t cou
             batch_arrival(engine, inputs[i]->arrival);
     }
     oncall_settle(engine);
+    digests_settle(engine);
     engine_evict(engine);
 }
 

@@ -78,8 +78,11 @@ struct batch {
     size_t incident_count, incident_capacity;
     struct batch_alert *alerts;
     size_t alert_count, alert_capacity;
-    const struct notification_row **notifications; /* made in this batch, ids without gaps */
+    struct notification_row **notifications; /* made in this batch, ids without gaps */
     size_t notification_count, notification_capacity;
+    struct notification **due; /* come due, to be let through or bundled at the end */
+    size_t due_count, due_capacity;
+    size_t dirty_digest_count;
     struct notification **ended; /* of incidents no longer live: leave the world after the commit */
     size_t ended_count, ended_capacity;
     struct batch_deliveries *deliveries;
@@ -153,6 +156,8 @@ struct effects *batch_finish(struct engine *engine);
 /* moves.c */
 void engine_move(struct engine *engine, struct incident *incident, const struct move *move);
 void engine_set_timer(struct engine *engine, struct incident *incident);
+/* Clock or configuration have changed: what waits for the end of quiet hours may come sooner. */
+void engine_wake_all(struct engine *engine);
 void engine_pass_time(struct engine *engine, struct incident *incident);
 /* Let go of the oldest resolved incidents where there are more than the limit of open ones. */
 void engine_evict(struct engine *engine);
@@ -178,7 +183,24 @@ void attempts_send_closed(struct engine *engine, const struct incident *closed,
 void attempts_queue(struct engine *engine, struct notification *notification);
 void attempts_end(struct engine *engine, struct notification *notification,
                   enum notification_state state, const char *reason);
-void attempts_hasten(struct engine *engine, struct notification *notification, const char *reason);
+void attempts_hasten(struct engine *engine, struct notification *notification, int64_t at_ms,
+                     const char *reason);
+/* A row that is complete but for its number, its texts in the batch's arena. */
+struct notification *attempts_insert(struct engine *engine, struct incident *incident_or_null,
+                                     struct notification_row *row);
+/* Moves it to `state`, which need not be another one. */
+struct outcome_row *attempts_change(struct engine *engine, struct notification *notification,
+                                    enum notification_state state, const char *reason);
+/* After attempts_change to an end, or to pending: what follows from it. */
+void attempts_note_end(struct engine *engine, struct notification *notification);
+void attempts_tell_failed(struct engine *engine, struct notification *notification,
+                          const char *reason);
+void attempts_tell_accepted(struct engine *engine, struct notification *notification);
+void attempts_end_as_failed(struct engine *engine, struct notification *notification,
+                            enum notification_state state, const char *reason);
+bool attempts_is_wanted(const struct notification *notification);
+/* A page starts: what an upper step has not started by now will not start. */
+void attempts_cancel_overtaken(struct engine *engine, const struct notification *claimed);
 void attempts_prepared(struct engine *engine, const struct input *input);
 void attempts_result(struct engine *engine, const struct input *input);
 /* A receipt shows that the provider has the message although no answer said so. */
@@ -191,6 +213,7 @@ void attempts_orphans(struct engine *engine);
 int64_t attempts_expiry_ms(const struct engine *engine, const struct notification *notification);
 /* After an ack or the end: asks delivery for what is claimed and has not begun. */
 void attempts_recall(struct engine *engine, const struct incident *incident);
+/* attempts_drop.c */
 void attempts_drop_channels(struct engine *engine); /* after a new configuration */
 /* A contact wants nothing by this way any more: what waits ends, and their next way comes forward. */
 void attempts_drop_method(struct engine *engine, const char *contact, const char *channel);

@@ -220,6 +220,20 @@ static bool past_limits(const struct firing *firing)
            world_open_of(&engine->world, firing->event->source) >= (uint64_t)rule->incidents_max;
 }
 
+/* A label that nobody groups by can make any number of alerts in few incidents: they are bounded by themselves. */
+static bool past_alert_limits(const struct firing *firing, const struct incident *incident_or_null)
+{
+    const struct engine *engine = firing->engine;
+    const struct source_rule *rule = rulebook_source(engine->book, firing->event->source);
+    uint64_t most = (uint64_t)engine->book->incident_alerts_max;
+    if (firing->unlimited)
+        return false;
+    if (incident_or_null != NULL && most != 0 && incident_or_null->alert_count >= most)
+        return true;
+    return rule != NULL && rule->alerts_max != 0 &&
+           world_alerts_of(&engine->world, firing->event->source) >= (uint64_t)rule->alerts_max;
+}
+
 static struct verdict trigger(struct firing *firing);
 
 /* The incident that had this alert last. What has left memory is asked of the store, once for each
@@ -236,6 +250,39 @@ uint64_t events_last_of(const struct engine *engine, const char *source, const c
     return linked;
 }
 
+/* What was only counted is at least named, as far as anybody would read. */
+static void note_overflow(struct firing *firing, uint64_t incident, const char *overflow_key)
+{
+    enum { NAMED_MAX = 100 };
+    struct engine *engine = firing->engine;
+    const struct event *event = firing->event;
+    const struct alert *alert = world_alert(&engine->world, "escalated", overflow_key);
+    if (incident == 0 || alert == NULL || alert->count > NAMED_MAX)
+        return;
+    const char *text = arena_printf(&engine->arena, "%s %s: %s", severity_name(event->severity),
+                                    firing->key, event->summary);
+    batch_note(engine, incident,
+               &(struct note){.kind = "overflowed",
+                              .actor = firing->input->actor,
+                              .credential = firing->input->credential,
+                              .text = text,
+                              .data = ""});
+}
+
+static void note_full(struct firing *firing, struct incident *incident)
+{
+    if (incident->told_full)
+        return;
+    incident->told_full = true;
+    batch_note(firing->engine, incident->number,
+               &(struct note){.kind = "full",
+                              .actor = "engine",
+                              .credential = "",
+                              .text = "too many alerts: new ones are counted in the overflow "
+                                      "incident of their source",
+                              .data = ""});
+}
+
 /* Past the limit nothing new opens but one incident for the source that says so; what it counts is
  * answered like any other. */
 static struct verdict overflow(struct firing *firing)
@@ -247,9 +294,8 @@ static struct verdict overflow(struct firing *firing)
         .severity = SEVERITY_CRITICAL,
         .source = "escalated",
         .key = arena_printf(&engine->arena, "overflow %s", source),
-        .summary = arena_printf(
-            &engine->arena,
-            "Source %s has too many open incidents: new alerts are only counted here", source),
+        .summary = arena_printf(&engine->arena,
+                                "Too many alerts from %s: new ones are only counted here", source),
         .details = "",
         .links = ""};
     struct firing ours = {.engine = engine,
@@ -259,6 +305,7 @@ static struct verdict overflow(struct firing *firing)
                           .unlimited = true};
     struct verdict verdict = trigger(&ours);
     verdict.disposition = DISPOSITION_OVERFLOW;
+    note_overflow(firing, verdict.incident, ours.key);
     return verdict;
 }
 
@@ -276,7 +323,12 @@ static struct verdict open_or_join(struct firing *firing, const struct policy *p
     const char *group_key = strbuf_text(&group);
     struct verdict verdict = {.disposition = DISPOSITION_JOINED};
     struct incident *incident = world_group(&engine->world, policy->name, group_key);
-    if (incident != NULL) {
+    bool is_new = incident == NULL || alert_in(firing, incident) == NULL;
+    if (is_new && past_alert_limits(firing, incident)) {
+        if (incident != NULL)
+            note_full(firing, incident);
+        verdict = overflow(firing);
+    } else if (incident != NULL) {
         join_incident(firing, incident);
         verdict.incident = incident->number;
     } else if (past_limits(firing)) {

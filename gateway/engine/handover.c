@@ -196,7 +196,6 @@ static void send(const struct change *change, const char *name, const char *text
     const struct policy nothing = {.name = ""};
     char *texts = arena_printf(&engine->arena, "-Hand-over of %s", change->schedule->name);
     texts[0] = '\0'; /* no group key stands before the title */
-    int64_t due_ms = 0;
     if (contact == NULL)
         return;
     const struct incident none = {.policy = &nothing,
@@ -214,7 +213,7 @@ static void send(const struct change *change, const char *name, const char *text
                                     .climb = 1,
                                     .text = text};
     moment_next(&engine->moment);
-    (void)reach_send(&receivers, &message, &engine->moment, &due_ms);
+    (void)reach_send(&receivers, &message, &engine->moment);
     for (size_t i = 0; i < engine->moment.act_count; i++) {
         ASSERT(engine->moment.acts[i].kind == ACT_SEND);
         attempts_send_closed(engine, &none, &engine->moment.acts[i].u.message);

@@ -74,7 +74,12 @@ static void add_notification(struct sum *sum, const struct notification *n)
     add_number(sum, n->attempt_count);
     add_number(sum, n->kind);
     add_number(sum, n->state);
-    add_number(sum, n->severity);
+    add_number(sum, n->kind == KIND_DIGEST ? 0 : n->severity); /* follows from who is in it */
+    if (n->digest != 0 || n->admitted || n->deferred) {
+        add_number(sum, (int64_t)n->digest);
+        add_number(sum, n->admitted);
+        add_number(sum, n->deferred);
+    }
     close_item(sum);
 }
 

@@ -3,6 +3,7 @@
 
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
+#include "gateway/engine/digests.h"
 #include "gateway/engine/engine_state.h"
 #include "gateway/engine/oncall.h"
 #include "policies/fields.h"
@@ -174,6 +175,9 @@ static void load_notification(void *self, const struct notification_row *row)
         world_add_notification(&engine->world, world_incident(&engine->world, row->incident), row);
     n->offered = offers_is_open(engine, n->id);
     n->lane = lanes_find(&engine->lanes, row->channel, row->address)->number;
+    digests_load(engine, n);
+    if (n->state == NOTIFICATION_CLAIMED && n->digest != 0)
+        return; /* its digest's claim is its own */
     if (n->state != NOTIFICATION_CLAIMED) {
         attempts_queue(engine, n);
         return;

@@ -432,6 +432,9 @@ static uint64_t find_number(struct saying *saying)
         saying->code_fits = true;
         return coded->incident->number;
     }
+    uint64_t listed = replies_find_listed(saying);
+    if (listed != 0)
+        return listed;
     if (reply->incident != 0 || reply->notification != 0)
         return bound_incident(saying);
     if (saying->input->kind == INPUT_COMMAND)
@@ -497,6 +500,8 @@ static void take(struct saying *saying, struct answer *out_answer)
         *out_answer = (struct answer){.status = switch_alone(saying), .text = saying->text};
         return;
     }
+    if (replies_take_all(saying, out_answer))
+        return;
     uint64_t number = find_number(saying);
     saying->incident = number != 0 ? world_incident(&saying->engine->world, number) : NULL;
     const char *why =

@@ -29,6 +29,11 @@ struct saying {
     const char *text; /* the answer so far */
 };
 
+/* replies_digest.c: what answers a digest. True: `all ack`, which is done and answered. */
+bool replies_take_all(struct saying *saying, struct answer *out_answer);
+/* The only incident that is still open of the digest answered; 0: none or several, as `text` says, or it answers no digest. */
+uint64_t replies_find_listed(struct saying *saying);
+
 /* All that acknowledges in one message is one acknowledgement. */
 void replies_gather(struct saying *saying);
 /* Whoever says something belongs to `everyone` from then on. */

@@ -8,9 +8,10 @@
 #include "gateway/base/arena.h"
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
+#include "gateway/engine/digests.h"
 #include "policies/fields.h"
 
-enum { SEED_ALERT = 0x616c, SEED_GROUP = 0x6772 };
+enum { SEED_ALERT = 0x616c, SEED_GROUP = 0x6772, SEED_PAIR = 0x7072 };
 
 void world_init(struct world *world)
 {
@@ -47,6 +48,7 @@ void world_clear(struct world *world)
     table_clear(&world->groups);
     table_clear(&world->alerts);
     table_clear(&world->notifications);
+    digests_clear(world);
     pool_clear(&world->incident_pool);
     pool_clear(&world->alert_pool);
     pool_clear(&world->notification_pool);
@@ -62,6 +64,11 @@ void world_clear(struct world *world)
 static uint64_t pair_hash(uint64_t seed, const char *a, const char *b)
 {
     return text_hash(text_hash(seed, a, strlen(a) + 1), b, strlen(b));
+}
+
+uint64_t world_pair_hash(const char *a, const char *b)
+{
+    return pair_hash(SEED_PAIR, a, b);
 }
 
 struct incident *world_incident(const struct world *world, uint64_t number)
@@ -130,6 +137,15 @@ uint64_t world_open_of(const struct world *world, const char *source)
     for (size_t i = 0; i < world->source_count; i++) {
         if (text_equal(world->sources[i].source, source))
             return world->sources[i].open_count;
+    }
+    return 0;
+}
+
+uint64_t world_alerts_of(const struct world *world, const char *source)
+{
+    for (size_t i = 0; i < world->source_count; i++) {
+        if (text_equal(world->sources[i].source, source))
+            return world->sources[i].alert_count;
     }
     return 0;
 }
@@ -262,6 +278,7 @@ void world_drop_incident(struct world *world, struct incident *incident)
     ASSERT(!incident_is_open(incident) && incident->unfinished == 0);
     for (struct alert *alert = incident->alerts; alert != NULL; alert = alert->next) {
         world->firing_count -= alert->firing ? 1 : 0;
+        count_of(world, alert->source)->alert_count--;
         unlink_alert(world, alert);
         names_drop(&world->names, alert->source);
     }
@@ -401,6 +418,8 @@ struct alert *world_add_alert(struct world *world, uint64_t id, struct incident 
         lend_title(incident, summary);
     }
     incident->last_alert = alert;
+    incident->alert_count++;
+    count_of(world, source)->alert_count++;
     return alert;
 }
 
@@ -450,6 +469,9 @@ struct notification *world_add_notification(struct world *world, struct incident
         .kind = (uint8_t)row->kind,
         .state = (uint8_t)row->state,
         .severity = (uint8_t)row->severity,
+        .admitted = row->admitted,
+        .deferred = row->deferred,
+        .digest = row->digest,
     };
     table_add(&world->notifications, table_hash_number(n->id), n);
     if (incident != NULL) {

@@ -24,6 +24,19 @@
 struct source_count {
     const char *source;
     uint64_t open_count;
+    uint64_t alert_count;
+};
+
+/* A digest that has not ended. */
+struct digest {
+    uint64_t id;
+    const char *contact; /* as its notification has them */
+    const char *channel;
+    uint64_t *members; /* notifications, in the order they came */
+    size_t member_count;
+    size_t member_capacity;
+    uint64_t offered_print; /* of the snapshot last offered */
+    bool is_dirty;          /* somebody has left it since the batch began */
 };
 
 struct world {
@@ -36,6 +49,7 @@ struct world {
     struct table groups;        /* open ones, by policy name and group key */
     struct table alerts;        /* by source and key: the newest, others behind it through `twin` */
     struct table notifications; /* by id */
+    struct table digests;       /* by contact and channel: those that have not ended */
     struct ledger marks;
     struct overrides overrides; /* of the marks, read */
     struct heartbeats heartbeats;
@@ -56,6 +70,7 @@ struct incident *world_group(const struct world *world, const char *policy, cons
 struct alert *world_alert(const struct world *world, const char *source, const char *key);
 struct notification *world_notification(const struct world *world, uint64_t id);
 uint64_t world_open_of(const struct world *world, const char *source);
+uint64_t world_alerts_of(const struct world *world, const char *source);
 
 /* A new incident takes over one use of `policy`. It counts as resolved until world_reindex. */
 struct incident *world_add_incident(struct world *world, uint64_t number,
@@ -85,6 +100,8 @@ void world_set_alert_text(struct alert *alert, const char *key, const char *summ
 /* Keeps the incident's counts right. */
 void world_set_firing(struct world *world, struct alert *alert, bool firing,
                       enum severity severity);
+
+uint64_t world_pair_hash(const char *a, const char *b);
 
 /* `incident` may be NULL: its incident is no longer live. */
 struct notification *world_add_notification(struct world *world, struct incident *incident,

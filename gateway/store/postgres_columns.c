@@ -100,9 +100,10 @@ static const struct group_sql group_sql[GROUP_COUNT] = {
     [GROUP_OUTCOME_AGAIN] =
         {.what = "outcome of notification: no such row to update",
          .head = "UPDATE notifications AS o SET state = n.state, reason = n.reason, "
-                 "next_at_ms = n.next_at_ms FROM ",
-         .types = "itti",
-         .tail = " AS n (id, state, reason, next_at_ms) WHERE o.id = n.id",
+                 "next_at_ms = n.next_at_ms, digest = n.digest, "
+                 "admitted = n.admitted FROM ",
+         .types = "ittiii",
+         .tail = " AS n (id, state, reason, next_at_ms, digest, admitted) WHERE o.id = n.id",
          .every_row = true},
     [GROUP_OUTCOME_END] =
         {.what = "outcome of notification: no such row to update",
@@ -156,8 +157,9 @@ static const struct group_sql group_sql[GROUP_COUNT] = {
                             .types = "iititi"
                                      "ttttttt"
                                      "iiiiiii"
-                                     "ttttt"
-                                     "b",
+                                     "tttt"
+                                     "iii"
+                                     "tb",
                             .tail = "",
                             .every_row = true},
     [GROUP_INCIDENT_OVER] = {.what = "alerts of an incident that is over",

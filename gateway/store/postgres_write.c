@@ -294,6 +294,9 @@ static void add_notification(struct writer *writer, const struct notification_ro
     column_text(c, row->body_hash);
     column_text(c, row->content_type);
     column_text(c, row->subject);
+    column_u64(c, row->digest);
+    column_i64(c, row->admitted);
+    column_i64(c, row->deferred);
     column_text(c, row->snapshot);
     column_bytes(c, row->body, row->body_count);
 }
@@ -327,7 +330,10 @@ static void add_outcome(struct writer *writer, const struct outcome_row *row)
     column_text(c, notification_state_name(row->state));
     column_text(c, row->reason);
     column_i64(c, row->next_at_ms);
-    if (!again) {
+    if (again) {
+        column_u64(c, row->digest);
+        column_i64(c, row->admitted);
+    } else {
         column_i64(c, row->at_ms);
     }
     if (row->provider_id != NULL && row->provider_id[0] != '\0') {

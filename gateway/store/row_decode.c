@@ -136,6 +136,9 @@ int cells_notification(struct cells *c, struct notification_row *out_row, struct
     row.body_hash = next_text(c);
     row.content_type = next_text(c);
     row.subject = next_text(c);
+    row.digest = next_u64(c);
+    row.admitted = next_i64(c) != 0;
+    row.deferred = next_i64(c) != 0;
     row.snapshot = next_text(c);
     row.body = c->ops->bytes(c->self, c->place, &row.body_count);
     *out_row = row;

@@ -33,7 +33,8 @@
 #define NOTIFICATION_COLUMNS                                                                       \
     "id, incident, kind, climb, step, repetition, contact, channel, address, key, severity, "      \
     "state, reason, created_at_ms, due_at_ms, next_at_ms, expires_at_ms, token_expires_at_ms, "    \
-    "attempt_count, ended_at_ms, provider_id, body_hash, content_type, subject, "
+    "attempt_count, ended_at_ms, provider_id, body_hash, content_type, subject, digest, "          \
+    "admitted, deferred, "
 #define NOTIFICATION_LONG "snapshot, body"
 #define NOTIFICATION_SHORT "'', NULL"
 

@@ -45,6 +45,7 @@ extern const char schema_0006_sqlite[];
 extern const char schema_0007_sqlite[];
 extern const char schema_0008_sqlite[];
 extern const char schema_0009_sqlite[];
+extern const char schema_0010_sqlite[];
 
 struct sqlite_store {
     struct store store;

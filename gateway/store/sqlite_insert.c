@@ -34,7 +34,7 @@ static const struct {
     [INSERT_NOTIFICATION] = {.sql = "INSERT OR FAIL INTO ",
                              .table = "notifications",
                              .columns = NOTIFICATION_COLUMNS NOTIFICATION_LONG,
-                             .column_count = 26},
+                             .column_count = 29},
     [INSERT_TIMELINE] = {.sql = "INSERT OR FAIL INTO ",
                          .table = "timeline",
                          .columns = "incident, at_ms, kind, actor, credential, text, data",
@@ -145,6 +145,9 @@ static void bind_notification(struct binding *b, const struct notification_row *
     bind_text(b, row->body_hash);
     bind_text(b, row->content_type);
     bind_text(b, row->subject);
+    bind_u64(b, row->digest);
+    bind_i64(b, row->admitted);
+    bind_i64(b, row->deferred);
     bind_text(b, row->snapshot);
     bind_bytes(b, row->body, row->body_count);
 }

@@ -44,7 +44,7 @@ static const char *const query_sql[QUERY_COUNT] = {
         "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE number = ?1 AND live = 0",
     [QUERY_LAST_TOLD] = "SELECT id, incident, due_at_ms FROM notifications "
                         "INDEXED BY notifications_told WHERE contact = ?1 AND " STATE_TOLD
-                        " ORDER BY id DESC LIMIT 1",
+                        " AND incident <> 0 ORDER BY id DESC LIMIT 1",
     [QUERY_CLAIM] = "UPDATE notifications SET state = 'claimed', attempt_count = ?2 WHERE id = ?1",
     [QUERY_CLAIM_BODY] =
         "UPDATE notifications SET state = 'claimed', attempt_count = ?2, "
@@ -52,8 +52,8 @@ static const char *const query_sql[QUERY_COUNT] = {
         "WHERE id = ?1",
     [QUERY_ATTEMPT_END] = "UPDATE attempts SET ended_at_ms = ?3, outcome = ?4, reason = ?5, "
                           "detail = ?6 WHERE notification = ?1 AND attempt = ?2",
-    [QUERY_OUTCOME_AGAIN] = "UPDATE notifications SET state = ?2, reason = ?3, next_at_ms = ?4 "
-                            "WHERE id = ?1",
+    [QUERY_OUTCOME_AGAIN] = "UPDATE notifications SET state = ?2, reason = ?3, next_at_ms = ?4, "
+                            "digest = ?5, admitted = ?6 WHERE id = ?1",
     [QUERY_OUTCOME_END] =
         "UPDATE notifications SET state = ?2, reason = ?3, next_at_ms = ?4, ended_at_ms = ?5, "
         "body = NULL, snapshot = '' WHERE id = ?1",

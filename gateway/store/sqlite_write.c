@@ -159,7 +159,10 @@ static int write_state(struct sqlite_store *store, const struct outcome_row *row
     bind_text(&b, notification_state_name(row->state));
     bind_text(&b, row->reason);
     bind_i64(&b, row->next_at_ms);
-    if (!again) {
+    if (again) {
+        bind_u64(&b, row->digest);
+        bind_i64(&b, row->admitted);
+    } else {
         bind_i64(&b, row->at_ms);
     }
     return update_run(store, &b);

@@ -54,6 +54,7 @@ incidents_max = 1000000
 [channel hook]
 plugin = webhook
 url = {url}
+per_contact = 0
 in_flight = 64
 per_target = 64
 

@@ -146,6 +146,8 @@ CASES = {
     "explodes": ("match = team=\"data\"", "match = team=~\"(d+)+x\"", "team=~\"(d+)+x\" gives up on long texts such as \"dddd...\""),
     "nobody's": ("[policy default]", "[contact zoe]\nsms = +15550103\n[policy default]",
                  "[contact zoe] is named by no team, schedule or policy"),
+    "asleep": ("[contact carol]\nsms = +15550102", "[contact carol]\nsms = +15550102\nquiet = 22:00-07:00",
+               "[policy default] everybody who is paged when nobody else can be has quiet hours"),
     "in a moment": ("[source shop]", "[source shop]\nexpect_every = 20s\ngrace = 10s",
                     "[source shop] expect_every and grace are 30 s or less together: any restart of the daemon may look like"),
     "never heard": ("[source shop]", "[source shop]\nformat = heartbeat\nexpect_every = 1h",

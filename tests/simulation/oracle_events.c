@@ -90,6 +90,7 @@ static void fire(struct o_alert *alert, const struct event *event)
 {
     alert->firing = true;
     alert->severity = event->severity;
+    alert->count++;
 }
 
 static struct o_alert *add_alert(struct oracle *oracle, struct o_incident *o,
@@ -216,6 +217,16 @@ static void join(struct oracle *oracle, struct o_incident *o, const struct event
         ladder_worse(oracle, o);
 }
 
+/* The first hundred are named on the timeline. */
+static void name_overflow(struct oracle *oracle, const struct event *ours)
+{
+    const struct o_alert *alert = oracle->alerts;
+    while (alert != NULL && !is_about(alert, ours, ours->key))
+        alert = alert->next;
+    if (alert != NULL && alert->count <= 100)
+        oracle_expect(oracle, alert->incident, "note overflowed");
+}
+
 static void trigger(struct oracle *oracle, const struct event *event, const char *key,
                     bool overflows)
 {
@@ -233,6 +244,7 @@ static void trigger(struct oracle *oracle, const struct event *event, const char
             .action = EVENT_TRIGGER, .severity = SEVERITY_CRITICAL, .source = "escalated"};
         ours.key = arena_printf(&oracle->arena, "overflow %s", event->source);
         trigger(oracle, &ours, ours.key, true);
+        name_overflow(oracle, &ours);
     } else {
         open_new(oracle, policy, group, event, key);
     }

@@ -81,6 +81,7 @@ struct o_alert {
     struct o_incident *incident;
     bool firing;
     enum severity severity;
+    uint64_t count;
 };
 
 struct o_beat { /* rule 16 */

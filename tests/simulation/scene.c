@@ -55,10 +55,11 @@ static void add_people(struct strbuf *out, struct rng *rng, bool all, bool tells
     static const char *const ann_ways[] = {"sms, voice after 3m", "voice, email after 1m",
                                            "sms, voice, email", "email after 2m, sms after 5m",
                                            "sms"};
-    strbuf_add(out,
-               "[channel sms]\nplugin = file\n[channel voice]\nplugin = file\n[channel email]\n"
-               "plugin = file\n[channel room]\nplugin = file\n[source monitor]\n[source other]\n"
-               "incidents_max = 6\n");
+    strbuf_add(out, "[channel sms]\nplugin = file\nper_contact = 0\n"
+                    "[channel voice]\nplugin = file\nper_contact = 0\n"
+                    "[channel email]\nplugin = file\nper_contact = 0\n"
+                    "[channel room]\nplugin = file\n[source monitor]\n[source other]\n"
+                    "incidents_max = 6\n");
     strbuf_printf(out,
                   "[contact ann]\nsms = +15550100\nvoice = +15550100\nemail = ann@example.com\n"
                   "page = %s\n",

@@ -147,6 +147,8 @@ struct notification_row sample_notification(uint64_t id, uint64_t incident)
         .body_hash = "",
         .content_type = "",
         .subject = "",
+        .digest = 5,
+        .deferred = true,
     };
 }
 
@@ -210,6 +212,8 @@ struct outcome_row sample_outcome(uint64_t notification, enum notification_state
         .outcome = OUTCOME_ACCEPTED,
         .detail = "It went well.",
         .provider_id = "",
+        .digest = 77,
+        .admitted = true,
     };
 }
 
@@ -353,6 +357,8 @@ void dump_notification(struct strbuf *out, const struct notification_row *row)
                   (long long)row->created_at_ms, (long long)row->due_at_ms,
                   (long long)row->next_at_ms, (long long)row->expires_at_ms,
                   (long long)row->token_expires_at_ms, (long long)row->attempt_count);
+    strbuf_printf(out, " digest=%llu%s%s", (unsigned long long)row->digest,
+                  row->admitted ? " admitted" : "", row->deferred ? " deferred" : "");
     strbuf_printf(out, " ended=%lld provider=%s hash=%s type=%s subject=%s snapshot=%s body=",
                   (long long)row->ended_at_ms, row->provider_id, row->body_hash, row->content_type,
                   row->subject, row->snapshot);

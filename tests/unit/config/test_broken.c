@@ -167,8 +167,14 @@ static const struct broken people[] = {
     {"[contact bob]\nsms = 1\npage = sms,,\n",
      "a.ini:3: [contact bob] page: got 'sms,,', want a list "
      "without empty items\n"},
-    {"[contact bob]\nquiet = 22:00-07:00\n",
-     "a.ini:2: [contact bob] quiet: this version has no quiet hours (remove the line)\n"},
+    {"[contact bob]\nquiet = at night\n",
+     "a.ini:2: [contact bob] quiet: got 'at night', want [DAYS] HH:MM-HH:MM"},
+    {"[contact bob]\nquiet = 07:00-22:00, 22:00-07:00\n",
+     "a.ini:2: [contact bob] quiet: these hours never end (want some time in which the person can "
+     "be reached)\n"},
+    {"[channel pager]\nplugin = file\nper_contact = 8\nper_contact_critical = 7\n",
+     "a.ini:4: [channel pager] per_contact_critical: got 7, want at least per_contact (8), or 0 "
+     "for no limit\n"},
     {"[contact everyone]\n", "a.ini:1: [contact everyone]: everyone is a target of its own (want "
                              "another name for the contact)\n"},
     {"[team ann]\nmembers = ann\n", "a.ini:1: [team ann]: a contact or target is called ann too "

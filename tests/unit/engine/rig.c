@@ -657,6 +657,27 @@ void rig_sms(struct rig *rig, const char *from, const char *address, const char 
         rig_settle(rig);
 }
 
+void rig_limit(struct rig *rig, int64_t per_contact, int64_t critical)
+{
+    for (size_t i = 0; i < 4; i++)
+        rig->rules[i] = (struct channel_rule){.attempts_max = CHANNEL_ATTEMPTS_DEFAULT,
+                                              .horizon_ms = CHANNEL_HORIZON_DEFAULT_MS,
+                                              .per_contact = per_contact,
+                                              .per_contact_critical = critical};
+    rig->book.channel_rules = rig->rules;
+    rig->book_again.channel_rules = rig->rules;
+}
+
+void rig_quiet(struct rig *rig)
+{
+    static const struct hours_span night = {
+        .days = 0x7f, .from_minute = 22 * 60, .until_minute = 7 * 60};
+    struct hours *hours = arena_alloc(&rig->arena, sizeof(*hours));
+    *hours = (struct hours){.zone = rig->zone, .spans = &night, .span_count = 1};
+    rig->contacts[0].quiet = hours;
+    rig->contacts[1].quiet = hours;
+}
+
 void rig_receipt_input(struct rig *rig, struct receipt receipt)
 {
     struct input input = {.kind = INPUT_RECEIPT, .ticket = &the_ticket, .u.receipt = receipt};

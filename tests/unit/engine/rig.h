@@ -99,6 +99,10 @@ struct input rig_sms_input(struct rig *rig, const char *from, const char *addres
                            enum verb verb);
 void rig_sms(struct rig *rig, const char *from, const char *address, const char *id,
              enum verb verb);
+/* From now on: `per_contact` messages a minute to one person, and `critical` with those that are urgent. */
+void rig_limit(struct rig *rig, int64_t per_contact, int64_t critical);
+/* Quiet hours 22:00-07:00 for ann and bob. */
+void rig_quiet(struct rig *rig);
 void rig_receipt_input(struct rig *rig, struct receipt receipt);
 
 /* The log since the last call, emptied. */

@@ -13,7 +13,7 @@
 
 #include "tests/unit/engine/rig.h"
 
-enum { SEEDS = 30, STEPS = 120, QUIET_SECONDS = 6 * 3600 };
+enum { SEEDS = 30, STEPS = 120, QUIET_SECONDS = 16 * 3600 };
 
 static uint64_t next(uint64_t *seed)
 {
@@ -220,6 +220,36 @@ static void random_lives_keep_the_invariants(void **state)
     }
 }
 
+/* Most messages meet a limit, and half of the people sleep. */
+static void some_storm(struct rig *rig, uint64_t *seed)
+{
+    if (pick(seed, 4) == 0)
+        rig_clock(rig, (int64_t)pick(seed, 24) * 3600000);
+    else
+        rig_say(rig, pick(seed, 2) == 0 ? "ann" : "bob", 0, VERB_ALL_ACK);
+}
+
+static void storms_and_nights_keep_the_invariants(void **state)
+{
+    (void)state;
+    for (uint64_t start = 1; start <= SEEDS; start++) {
+        uint64_t seed = start * 104729;
+        struct rig rig;
+        rig_init(&rig);
+        rig_limit(&rig, 1 + (int64_t)pick(&seed, 3), 3);
+        rig_quiet(&rig);
+        for (int i = 0; i < STEPS; i++) {
+            if (pick(&seed, 10) == 0)
+                some_storm(&rig, &seed);
+            else
+                live_on(&rig, &seed);
+        }
+        rig_clock(&rig, 0);
+        come_to_rest(&rig);
+        rig_clear(&rig);
+    }
+}
+
 static uint64_t life_hash(uint64_t start)
 {
     uint64_t seed = start;
@@ -247,6 +277,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_lives_keep_the_invariants),
+        cmocka_unit_test(storms_and_nights_keep_the_invariants),
         cmocka_unit_test(the_same_seed_gives_the_same_life),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
