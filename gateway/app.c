@@ -19,6 +19,7 @@
 #include "gateway/handoff/outbox.h"
 #include "gateway/http/identity.h"
 #include "gateway/http/server.h"
+#include "gateway/intake/calendars.h"
 #include "gateway/intake/intake_http.h"
 #include "gateway/intake/mqtt_desk.h"
 #include "gateway/intake/webhooks.h"
@@ -61,6 +62,9 @@ struct app {
     _Atomic(struct mqtt_desk *) mqtt; /* hears of commits once it is there */
     struct webhooks *webhooks;
     struct api *api;
+    struct calendars *calendars;
+    char copies_dir[4096];          /* of calendars that come over the network */
+    atomic_bool is_calendar_new;    /* one has changed */
     atomic_bool is_failing;         /* the engine has given up */
     _Atomic(struct api *) follower; /* hears of commits once it is there */
     int64_t watchdog_ms;            /* 0: nobody watches */
@@ -84,14 +88,20 @@ static void log_problems(const char *problems)
     }
 }
 
-static struct config *load_config(const char *folder, struct plugins *plugins)
+static struct config *load_config(const struct app *app)
 {
     struct strbuf problems;
     struct config *config = NULL;
-    const struct config_plugins finder = {.self = plugins, .find = find_plugin};
+    const struct config_plugins finder = {.self = app->plugins, .find = find_plugin};
+    int64_t now_ms = clock_wall_ms();
+    const struct config_span span = {.from_ms = now_ms - CONFIG_CALENDARS_BEFORE_MS,
+                                     .until_ms = now_ms + CONFIG_CALENDARS_AHEAD_MS,
+                                     .copies_dir = app->copies_dir};
     strbuf_init(&problems, PROBLEMS_BYTES_MAX);
-    if (config_load(folder, &finder, &config, &problems) != 0)
+    if (config_load_for(app->options.config_folder, &finder, &span, &config, &problems) != 0)
         log_problems(strbuf_text(&problems));
+    for (size_t i = 0; config != NULL && i < config->warning_count; i++)
+        log_line(LOG_WARNING, config->warnings[i], NULL);
     strbuf_clear(&problems);
     return config;
 }
@@ -299,6 +309,34 @@ static void announce(struct app *app)
     (void)sd_notify(0, "READY=1");
 }
 
+static int name_copies(struct app *app, struct err *err)
+{
+    int length =
+        snprintf(app->copies_dir, sizeof(app->copies_dir), "%s/calendars", app->options.state_dir);
+    return length > 0 && (size_t)length < sizeof(app->copies_dir)
+               ? 0
+               : err_set(err, ERR_TOO_LARGE, "state folder: its path is longer than %zu bytes",
+                         sizeof(app->copies_dir));
+}
+
+static void on_calendar(void *self)
+{
+    struct app *app = self;
+    atomic_store(&app->is_calendar_new, true);
+    app->options.on_wake(app->options.self);
+}
+
+static int start_calendars(struct app *app, struct err *err)
+{
+    const struct calendars_options options = {.config = app->config,
+                                              .copies_dir = app->copies_dir,
+                                              .on_changed = on_calendar,
+                                              .self = app};
+    return file_make_dir(app->copies_dir, 0700, err) == 0
+               ? calendars_start(&options, &app->calendars, err)
+               : -1;
+}
+
 int app_start(const struct app_options *options, struct app **out_app, int *out_exit_code)
 {
     struct app *app = heap_alloc(sizeof(*app));
@@ -307,7 +345,9 @@ int app_start(const struct app_options *options, struct app **out_app, int *out_
     *out_exit_code = APP_EXIT_CONFIG;
     if (plugins_open(options->plugin_dir, &app->plugins, &err) != 0)
         goto failed;
-    app->config = load_config(options->config_folder, app->plugins);
+    if (name_copies(app, &err) != 0)
+        goto failed;
+    app->config = load_config(app);
     if (app->config == NULL) {
         (void)err_set(&err, ERR_INVALID, "the configuration in %s was refused",
                       options->config_folder);
@@ -320,7 +360,8 @@ int app_start(const struct app_options *options, struct app **out_app, int *out_
     if (start_storage(app, &err) != 0)
         goto failed;
     *out_exit_code = APP_EXIT_UNAVAILABLE;
-    if (start_engine(app, &err) != 0 || start_edge(app, &err) != 0)
+    if (start_engine(app, &err) != 0 || start_edge(app, &err) != 0 ||
+        start_calendars(app, &err) != 0)
         goto failed;
     announce(app);
     *out_app = app;
@@ -395,11 +436,11 @@ static void renew_identity(struct app *app, const struct config *new,
     tell_expiry(&new->http);
 }
 
-bool app_reload(struct app *app)
+static bool reload(struct app *app, bool look_at_calendars)
 {
     struct err err = {0};
     (void)sd_notify(0, "RELOADING=1");
-    struct config *config = load_config(app->options.config_folder, app->plugins);
+    struct config *config = load_config(app);
     struct http_identity *identity = NULL;
     bool taken = config != NULL && prepare_identity(app, config, &identity, &err) == 0 &&
                  delivery_reload(app->delivery, config, &err) == 0;
@@ -412,6 +453,7 @@ bool app_reload(struct app *app)
         mqtt_desk_reload(app->mqtt, config);
         webhooks_reload(app->webhooks, config);
         api_reload(app->api, config);
+        calendars_reload(app->calendars, config, look_at_calendars);
         config_release(app->config);
         app->config = config;
         log_line(LOG_INFO, "configuration reloaded", "config", app->options.config_folder, NULL);
@@ -425,15 +467,23 @@ bool app_reload(struct app *app)
     return taken;
 }
 
+bool app_reload(struct app *app)
+{
+    return reload(app, true);
+}
+
+/* Calendars are not fetched again because one has changed: a server that gives another one each time would keep us busy. */
 void app_renew(struct app *app)
 {
     int64_t until_ms = app->config->calendars_until_ms;
-    if (until_ms == 0 ||
-        until_ms - clock_wall_ms() > CONFIG_CALENDARS_AHEAD_MS - CONFIG_CALENDARS_RENEW_MS)
+    bool is_new = atomic_exchange(&app->is_calendar_new, false);
+    bool is_old = until_ms != 0 && until_ms - clock_wall_ms() <=
+                                       CONFIG_CALENDARS_AHEAD_MS - CONFIG_CALENDARS_RENEW_MS;
+    if (!is_new && !is_old)
         return;
     log_line(LOG_INFO, "the calendars are read anew", NULL);
-    (void)app_reload(
-        app); /* when it is refused the old ones hold for weeks, and it is tried each hour */
+    /* When it is refused the old ones hold for weeks, and it is tried each hour, and when a new one is seen again. */
+    (void)reload(app, false);
 }
 
 void app_stop(struct app *app)
@@ -443,6 +493,7 @@ void app_stop(struct app *app)
     (void)sd_notify(0, "STOPPING=1");
     /* Without an engine no request is answered and no outcome recorded: the sooner the next start, the better. */
     bool is_failing = atomic_load(&app->is_failing);
+    calendars_stop(app->calendars);
     mqtt_desk_stop(app->mqtt, is_failing ? 0 : MQTT_GRACE_MS);
     if (app->server != NULL)
         http_server_stop(app->server, is_failing ? 0 : HTTP_GRACE_MS);
@@ -459,6 +510,7 @@ void app_stop(struct app *app)
     inbox_destroy(app->inbox);
     mqtt_desk_destroy(app->mqtt);
     store_close(app->store);
+    calendars_destroy(app->calendars);
     config_release(app->engine_config);
     config_release(app->config);
     plugins_close(app->plugins);
@@ -485,6 +537,8 @@ int app_check(const char *config_folder, const char *plugin_dir)
         result = -1;
         (void)fprintf(stderr, "[store] url: %s\n", err.text);
     }
+    for (size_t i = 0; result == 0 && i < config->warning_count; i++)
+        (void)fprintf(stderr, "%s\n", config->warnings[i]);
     if (result == 0)
         (void)printf("%s: %zu policies, %zu contacts, %zu sources, %zu channels: good\n",
                      config_folder, config->rulebook.policy_count, config->rulebook.contact_count,

@@ -126,6 +126,19 @@ static void on_fatal(void *self, int exit_code)
     (void)!write(ending->wake_fd, &one, sizeof(one));
 }
 
+static void on_wake(void *self)
+{
+    const struct ending *ending = self;
+    uint64_t one = 1;
+    (void)!write(ending->wake_fd, &one, sizeof(one)); /* as above */
+}
+
+static void drain(int wake_fd)
+{
+    uint64_t count = 0;
+    (void)!read(wake_fd, &count, sizeof(count)); /* it is readable, or there is nothing to take */
+}
+
 static int signals_open(void)
 {
     sigset_t set;
@@ -140,7 +153,8 @@ static int signals_open(void)
     return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
-/* Until a signal ends us or a layer gives up. Each hour it is looked whether calendars are to be read anew. */
+/* Until a signal ends us or a layer gives up. When one has changed, and each hour, it is looked whether calendars are to be
+ * read anew. */
 static int serve(struct app *app, struct ending *ending, int signal_fd)
 {
     struct pollfd fds[] = {{.fd = signal_fd, .events = POLLIN},
@@ -148,6 +162,8 @@ static int serve(struct app *app, struct ending *ending, int signal_fd)
     for (;;) {
         if (poll(fds, 2, HOUR_MS) < 0 && errno != EINTR)
             return APP_EXIT_UNAVAILABLE;
+        if ((fds[1].revents & POLLIN) != 0)
+            drain(ending->wake_fd);
         app_renew(app);
         if (atomic_load(&ending->exit_code) >= 0)
             return atomic_load(&ending->exit_code);
@@ -174,7 +190,7 @@ static void keep_memory(void)
 
 static int run(const struct arguments *arguments, const char *plugins)
 {
-    struct ending ending = {.wake_fd = eventfd(0, EFD_CLOEXEC)};
+    struct ending ending = {.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
     atomic_init(&ending.exit_code, -1);
     int signal_fd = signals_open();
     if (ending.wake_fd < 0 || signal_fd < 0) {
@@ -190,6 +206,7 @@ static int run(const struct arguments *arguments, const char *plugins)
         .plugin_dir = plugins,
         .helper_dir = beside("libexec", "/usr/libexec/escalated", helpers, sizeof(helpers)),
         .on_fatal = on_fatal,
+        .on_wake = on_wake,
         .self = &ending};
     options.run_dir = run_dir != NULL && arguments->state == NULL ? run_dir : options.state_dir;
     log_init(LOG_INFO, false);

@@ -8,6 +8,8 @@
 #include "gateway/base/json.h"
 #include "gateway/base/text.h"
 
+enum { NOTE_BYTES_MAX = 1024 /* with its NUL; longer texts end in "..." */ };
+
 void moment_init(struct moment *moment, const struct rulebook *book, struct arena *arena,
                  int64_t now_ms, int64_t wall_offset_ms)
 {
@@ -34,7 +36,7 @@ static struct act *add_act(struct moment *moment, enum act_kind kind)
     enum { FIRST_CAPACITY = 16 };
     if (moment->act_count == moment->act_capacity) {
         size_t capacity = moment->act_capacity == 0 ? FIRST_CAPACITY : moment->act_capacity * 2;
-        struct act *acts = arena_alloc_array(moment->arena, capacity, sizeof(*acts));
+        struct act *acts = arena_take_array(moment->arena, capacity, sizeof(*acts));
         if (moment->act_count > 0)
             memcpy(acts, moment->acts, moment->act_count * sizeof(*acts));
         moment->acts = acts;
@@ -75,6 +77,10 @@ static const char *facts_json(struct moment *moment, const struct facts *facts)
         json_add_integer(&json, "follows", facts->follows);
     add_text(&json, "from", facts->from);
     add_text(&json, "to", facts->to);
+    add_text(&json, "backup", facts->backup);
+    if (facts->backup_at_ms != 0)
+        json_add_time(&json, "backup_at", facts->backup_at_ms);
+    add_text(&json, "missing", facts->missing);
     json_add_object_end(&json);
     ASSERT(!text.overflowed);
     const char *copy = arena_strdup(moment->arena, strbuf_text(&text));
@@ -96,7 +102,6 @@ void moment_note(struct moment *moment, const char *kind, const struct facts *fa
 void moment_notef(struct moment *moment, const char *kind, const struct facts *facts_or_null,
                   const char *format, ...)
 {
-    enum { NOTE_BYTES_MAX = 1024 };
     char text[NOTE_BYTES_MAX];
     va_list arguments;
     va_start(arguments, format);
@@ -106,6 +111,15 @@ void moment_notef(struct moment *moment, const char *kind, const struct facts *f
     if ((size_t)length >= sizeof(text))
         memcpy(text + sizeof(text) - 4, "...", 4);
     moment_note(moment, kind, facts_or_null, arena_strdup(moment->arena, text));
+}
+
+void moment_note_parts(struct moment *moment, const char *kind, const struct facts *facts_or_null,
+                       const char *const *parts, size_t count)
+{
+    char *text = arena_join(moment->arena, parts, count);
+    if (strlen(text) >= NOTE_BYTES_MAX)
+        memcpy(text + NOTE_BYTES_MAX - 4, "...", 4);
+    moment_note(moment, kind, facts_or_null, text);
 }
 
 void moment_send(struct moment *moment, const struct message *message)
@@ -121,11 +135,21 @@ void moment_cancel(struct moment *moment, struct notification *notification, con
     act->u.end.reason = reason;
 }
 
-void moment_hasten(struct moment *moment, struct notification *notification, const char *reason)
+void moment_hasten(struct moment *moment, struct notification *notification, int64_t at_ms,
+                   const char *reason)
 {
+    ASSERT(at_ms >= moment->now_ms);
     struct act *act = add_act(moment, ACT_HASTEN);
     act->u.end.notification = notification;
     act->u.end.reason = reason;
+    act->u.end.at_ms = at_ms;
+}
+
+struct roster moment_roster(const struct moment *moment)
+{
+    return (struct roster){.overrides_or_null = moment->overrides_or_null,
+                           .book = moment->book,
+                           .arena = moment->arena};
 }
 
 const char *moment_local_time(const struct moment *moment, const struct zone *zone, int64_t at_ms)

@@ -13,6 +13,7 @@
 #include "gateway/base/arena.h"
 #include "policies/row.h"
 #include "policies/rulebook.h"
+#include "policies/schedule.h"
 
 struct heartbeats;
 struct ledger;
@@ -22,7 +23,7 @@ enum act_kind {
     ACT_NOTE,   /* a timeline entry */
     ACT_SEND,   /* a new notification */
     ACT_CANCEL, /* end a pending notification */
-    ACT_HASTEN, /* a pending notification is due now */
+    ACT_HASTEN, /* a pending notification is due sooner */
     ACT_KIND_COUNT,
 };
 
@@ -47,6 +48,9 @@ struct facts {
     int64_t follows;  /* number of the incident before */
     const char *from; /* hashes of policy versions */
     const char *to;
+    const char *backup; /* whose last success is that */
+    int64_t backup_at_ms;
+    const char *missing; /* what an ack has not said: "eta, cause" */
 };
 
 struct message {
@@ -58,6 +62,8 @@ struct message {
     const char *channel;
     const char *address;
     int64_t due_at_ms;
+    bool urgent;   /* of a critical or p1 incident: quiet hours do not hold it back */
+    bool deferred; /* due_at_ms is the end of quiet hours */
     const char
         *text; /* what a notice, reminder or answer says; for a page why it comes, "" mostly */
 };
@@ -70,6 +76,7 @@ struct act {
         struct {
             struct notification *notification;
             const char *reason;
+            int64_t at_ms; /* ACT_HASTEN: due then */
         } end;
     } u;
 };
@@ -78,6 +85,7 @@ struct act {
 struct moment {
     const struct rulebook *book;
     const struct ledger *marks_or_null;          /* which methods are switched off */
+    const struct overrides *overrides_or_null;   /* who stands in on which schedule */
     const struct heartbeats *heartbeats_or_null; /* who reports by itself, and when it did last */
     struct arena *arena;
     int64_t now_ms;
@@ -105,9 +113,16 @@ void moment_note(struct moment *moment, const char *kind, const struct facts *fa
 /* As moment_note with a formatted text. */
 void moment_notef(struct moment *moment, const char *kind, const struct facts *facts_or_null,
                   const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* The same of parts one behind the other: for what is said often. */
+void moment_note_parts(struct moment *moment, const char *kind, const struct facts *facts_or_null,
+                       const char *const *parts, size_t count);
 void moment_send(struct moment *moment, const struct message *message);
 void moment_cancel(struct moment *moment, struct notification *notification, const char *reason);
-void moment_hasten(struct moment *moment, struct notification *notification, const char *reason);
+void moment_hasten(struct moment *moment, struct notification *notification, int64_t at_ms,
+                   const char *reason);
+
+/* The schedules as they are at this moment. */
+struct roster moment_roster(const struct moment *moment);
 
 /* "Sun 2026-03-01 14:30 (Europe/Berlin)" for engine time `at_ms`, in the arena. */
 const char *moment_local_time(const struct moment *moment, const struct zone *zone, int64_t at_ms);

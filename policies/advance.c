@@ -64,31 +64,6 @@ void advance_escalate_acked(struct incident *incident, const struct move *move,
     advance(incident, move, moment);
 }
 
-/* The people of the latest paging are counted in the order of their notifications; each has one bit
- * of `passed`. */
-static bool everybody_passed(struct incident *incident, const char *by)
-{
-    enum { PEOPLE_MAX = 64 };
-    const char *people[PEOPLE_MAX];
-    size_t count = 0;
-    for (const struct notification *n = incident->notifications; n != NULL; n = n->next) {
-        if (!reach_is_latest(incident, n))
-            continue;
-        size_t i = 0;
-        while (i < count && !text_equal(people[i], n->contact))
-            i++;
-        if (i == count && count < PEOPLE_MAX)
-            people[count++] = n->contact;
-    }
-    uint64_t all = 0;
-    for (size_t i = 0; i < count; i++) {
-        all |= UINT64_C(1) << i;
-        if (text_equal(people[i], by))
-            incident->ladder.passed |= UINT64_C(1) << i;
-    }
-    return (incident->ladder.passed & all) == all;
-}
-
 void advance_pass(struct incident *incident, const struct move *move, struct moment *moment)
 {
     if (answers_overtaken(incident, move)) {
@@ -103,7 +78,7 @@ void advance_pass(struct incident *incident, const struct move *move, struct mom
     }
     moment->answer =
         arena_printf(moment->arena, "#%llu: noted, others have been paged.", number_of(incident));
-    if (everybody_passed(incident, move->by))
+    if (reach_everybody_passed(incident, move->by))
         advance(incident, move, moment);
 }
 

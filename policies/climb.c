@@ -5,7 +5,9 @@
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
 #include "policies/ending.h"
+#include "policies/fields.h"
 #include "policies/follow.h"
+#include "policies/quiet.h"
 #include "policies/reach.h"
 #include "policies/suppression.h"
 
@@ -49,9 +51,10 @@ static void resolve_level(const struct incident *incident, const struct moment *
     }
 }
 
-/* Page the first level, from `from` on, on which somebody can be reached. */
-static void page_fallback(struct incident *incident, struct moment *moment, int32_t from,
-                          const char *why)
+/* Page the first level, from `from` on, on which somebody can be reached. Answers when that goes out: now, or at the end
+ * of quiet hours where it is night for all of them. */
+static int64_t page_fallback(struct incident *incident, struct moment *moment, int32_t from,
+                             const char *why)
 {
     struct ladder *ladder = &incident->ladder;
     ladder->reach_until_ms = 0;
@@ -69,16 +72,17 @@ static void page_fallback(struct incident *incident, struct moment *moment, int3
                                   .step = "fallback",
                                   .climb = ladder->climb,
                                   .repetition = ladder->fallback_count,
+                                  .urgent = incident_is_urgent(incident),
                                   .text = why};
-        int64_t first_due_ms = moment->now_ms;
         moment_note(moment, "fallback", &(struct facts){.climb = ladder->climb}, why);
-        size_t count = reach_send(&receivers, &message, moment, &first_due_ms);
-        ASSERT(count > 0);
-        ladder->reach_until_ms = first_due_ms + incident->policy->reach_within_ms;
-        return;
+        struct sent sent = reach_send(&receivers, &message, moment);
+        ASSERT(sent.count > 0);
+        ladder->reach_until_ms = sent.first_due_ms + incident->policy->reach_within_ms;
+        return sent.all_deferred ? sent.first_due_ms : moment->now_ms;
     }
     moment_note(moment, "fallback-unreachable", NULL,
                 "no fallback is left that could be paged: check contacts and channels");
+    return moment->now_ms;
 }
 
 /* False: the step names nobody who can be paged. */
@@ -99,12 +103,16 @@ static bool run_page(struct incident *incident, struct moment *moment, size_t in
     }
     ladder->latest = (int8_t)index;
     ladder->passed = 0;
-    struct message message = {
-        .kind = KIND_PAGE, .step = step->name, .climb = ladder->climb, .text = why};
-    int64_t first_due_ms = moment->now_ms;
+    struct message message = {.kind = KIND_PAGE,
+                              .step = step->name,
+                              .climb = ladder->climb,
+                              .urgent = incident_is_urgent(incident),
+                              .text = why};
     moment_notef(moment, "step", &facts, "step %s pages", step->name);
-    (void)reach_send(&receivers, &message, moment, &first_due_ms);
-    ladder->reach_until_ms = first_due_ms + incident->policy->reach_within_ms;
+    struct sent sent = reach_send(&receivers, &message, moment);
+    ladder->reach_until_ms = sent.first_due_ms + incident->policy->reach_within_ms;
+    if (sent.all_deferred)
+        quiet_shift(incident, moment, index, sent.first_due_ms);
     return true;
 }
 
@@ -116,9 +124,9 @@ static void run_pages(struct incident *incident, struct moment *moment, int32_t 
     bool told_fallback = false;
     while (index >= 0 && !run_page(incident, moment, (size_t)index, why)) {
         if (!told_fallback)
-            page_fallback(incident, moment, 0,
-                          arena_printf(moment->arena, "step %s names nobody who can be paged",
-                                       incident->policy->steps[index].name));
+            (void)page_fallback(incident, moment, 0,
+                                arena_printf(moment->arena, "step %s names nobody who can be paged",
+                                             incident->policy->steps[index].name));
         told_fallback = true;
         index = ladder_next_page(&incident->ladder, incident->policy);
         if (index >= 0)
@@ -139,12 +147,14 @@ static void run_told(struct incident *incident, struct moment *moment, size_t in
                      step->name);
         return;
     }
-    struct message message = {
-        .kind = kind, .step = step->name, .climb = incident->ladder.climb, .text = ""};
-    int64_t first_due_ms = moment->now_ms;
+    struct message message = {.kind = kind,
+                              .step = step->name,
+                              .climb = incident->ladder.climb,
+                              .urgent = incident_is_urgent(incident),
+                              .text = ""};
     moment_notef(moment, "step", &facts, "step %s %s", step->name,
                  kind == KIND_ASK ? "asks" : "informs");
-    (void)reach_send(&receivers, &message, moment, &first_due_ms);
+    (void)reach_send(&receivers, &message, moment);
 }
 
 static void exhaust(struct incident *incident, struct moment *moment, const char *why)
@@ -152,11 +162,11 @@ static void exhaust(struct incident *incident, struct moment *moment, const char
     struct ladder *ladder = &incident->ladder;
     int64_t every_ms = later_of(incident->policy->fallback_every_ms, LADDER_REPEAT_MIN_MS);
     ladder->exhausted = true;
-    ladder->fallback_at_ms = moment->now_ms + every_ms;
     moment_note(moment, "exhausted", &(struct facts){.climb = ladder->climb},
                 "the ladder has no step left and nobody has acknowledged");
-    page_fallback(incident, moment, 0,
-                  why[0] != '\0' ? why : "nobody has acknowledged on the whole ladder");
+    int64_t out_ms = page_fallback(
+        incident, moment, 0, why[0] != '\0' ? why : "nobody has acknowledged on the whole ladder");
+    ladder->fallback_at_ms = out_ms + every_ms;
 }
 
 void climb_advance(struct incident *incident, struct moment *moment, const char *why)
@@ -189,7 +199,7 @@ void climb_pass_by(struct incident *incident, struct moment *moment, const char 
     if (suppression_holds(incident))
         return;
     if (index < 0) {
-        page_fallback(incident, moment, 0, why);
+        (void)page_fallback(incident, moment, 0, why);
         return;
     }
     ladder_move_pages(ladder, incident->policy, (size_t)index, moment->now_ms);
@@ -203,8 +213,8 @@ void climb_unreached(struct incident *incident, struct moment *moment)
     if (suppression_holds(incident))
         return;
     if (ladder->latest == LADDER_FALLBACK) {
-        page_fallback(incident, moment, ladder->fallback_level + 1,
-                      "the fallback before could not be reached");
+        (void)page_fallback(incident, moment, ladder->fallback_level + 1,
+                            "the fallback before could not be reached");
         return;
     }
     ASSERT(ladder->latest >= 0);
@@ -232,6 +242,7 @@ void climb_end_ack(struct incident *incident, struct moment *moment)
     incident->ladder.reminder_at_ms = 0;
     incident->ladder.answer_until_ms = 0;
     incident->ladder.reminded = false;
+    fields_expect_no_more(incident, moment);
     climb_cancel(incident, moment, KIND_REMINDER, "the acknowledgement has ended");
     struct facts facts = {.state = "triggered", .policy = incident->policy->name};
     moment_note(moment, "triggered", &facts, "unacknowledged again");
@@ -252,8 +263,8 @@ static const char *earlier_promises(const struct incident *incident, const struc
     struct civil named;
     if (count < 2)
         return "";
-    if (ladder->promise_drops > 0)
-        text = arena_printf(moment->arena, " %d earlier,", ladder->promise_drops);
+    if (ladder_promise_drops(ladder) > 0)
+        text = arena_printf(moment->arena, " %d earlier,", ladder_promise_drops(ladder));
     zone_civil(zone, incident->eta_at_ms + moment->wall_offset_ms, &named);
     for (size_t i = 0; i + 1 < count; i++) {
         struct civil at;
@@ -307,34 +318,21 @@ static void miss_answer(struct incident *incident, struct moment *moment)
     climb_advance(incident, moment, why);
 }
 
-static const char *last_paged(const struct incident *incident)
-{
-    const char *contact = "";
-    for (const struct notification *n = incident->notifications; n != NULL; n = n->next) {
-        if (n->kind == KIND_PAGE && reach_was_handed_over(n))
-            contact = n->contact;
-    }
-    return contact;
-}
-
 static void remind(struct incident *incident, struct moment *moment)
 {
     struct ladder *ladder = &incident->ladder;
     ladder->reminder_at_ms = 0;
-    /* We were down: the acknowledgement ends in this very moment, so there is nothing left to renew. */
-    if (incident->ack_until_ms <= moment->now_ms ||
-        (ladder->answer_until_ms != 0 && ladder->answer_until_ms <= moment->now_ms))
+    if (fields_ack_ends(incident, moment))
         return;
     ladder->reminded = true;
-    bool is_person = rulebook_contact(moment->book, incident->owner) != NULL;
-    const char *whom = is_person ? incident->owner : last_paged(incident);
+    const char *whom = fields_whom(incident, moment);
     const char *until =
         moment_local_time(moment, moment_zone_of(moment, whom), incident->ack_until_ms);
     const char *text = arena_printf(
         moment->arena,
-        "%s #%llu climbs again at %s: reply \"eta 30m\" with a new estimate, or \"ack\".",
+        "%s #%llu climbs again at %s: reply \"eta 30m\" with a new estimate, or \"ack\".%s",
         incident->eta_at_ms != 0 ? "The time you gave has come." : "Is it being worked on?",
-        (unsigned long long)incident->number, until);
+        (unsigned long long)incident->number, until, fields_remind(incident, moment));
     if (whom[0] == '\0') {
         moment_note(moment, "nobody", NULL, "there is nobody to remind");
         return;
@@ -382,8 +380,9 @@ static void run_fallback(struct incident *incident, struct moment *moment, const
     struct ladder *ladder = &incident->ladder;
     int64_t every_ms = later_of(incident->policy->fallback_every_ms, LADDER_REPEAT_MIN_MS);
     bool late = moment->now_ms - due->at_ms > LADDER_LATE_MS;
-    ladder->fallback_at_ms = (late ? moment->now_ms : due->at_ms) + every_ms;
-    page_fallback(incident, moment, 0, "still nobody has acknowledged");
+    int64_t out_ms = page_fallback(incident, moment, 0, "still nobody has acknowledged");
+    bool waits = out_ms > moment->now_ms;
+    ladder->fallback_at_ms = (waits || late ? out_ms : due->at_ms) + every_ms;
 }
 
 /* When we were down while a paging waited to be sent, nobody has been tried yet: it gets its full
@@ -422,6 +421,9 @@ static void run_one(struct incident *incident, struct moment *moment, const stru
         break;
     case DUE_REMINDER:
         remind(incident, moment);
+        break;
+    case DUE_MISSING:
+        fields_ask_again(incident, moment);
         break;
     case DUE_LAPSE:
         lapse(incident, moment);

@@ -30,8 +30,9 @@ enum due_kind {
     DUE_FALLBACK,  /* exhausted: the fallback again */
     DUE_REMINDER,
     DUE_LAPSE,
-    DUE_ANSWER, /* the owner did not answer the page about a higher severity */
-    DUE_CALM,   /* it has flapped and is quiet */
+    DUE_MISSING, /* what the ack did not say is asked for once more */
+    DUE_ANSWER,  /* the owner did not answer the page about a higher severity */
+    DUE_CALM,    /* it has flapped and is quiet */
     DUE_FORGET,
 };
 

@@ -1,6 +1,7 @@
 #include "policies/due.h"
 
 #include "policies/climb.h"
+#include "policies/fields.h"
 #include "policies/flap.h"
 #include "policies/suppression.h"
 
@@ -118,6 +119,7 @@ static void consider_acknowledged(const struct incident *incident, struct due *b
     consider(best, DUE_LAPSE, incident->ack_until_ms, 0);
     if (ladder->reminder_at_ms != 0)
         consider(best, DUE_REMINDER, ladder->reminder_at_ms, 0);
+    consider(best, DUE_MISSING, fields_ask_again_ms(incident), 0);
     consider_steps(incident, best);
 }
 

@@ -15,7 +15,7 @@ void effects_add(struct effects *effects, struct effect effect)
     ASSERT(effect.kind < EFFECT_KIND_COUNT);
     if (effects->count == effects->capacity) {
         size_t capacity = effects->capacity == 0 ? FIRST_CAPACITY : effects->capacity * 2;
-        struct effect *items = arena_alloc_array(effects->arena, capacity, sizeof(*items));
+        struct effect *items = arena_take_array(effects->arena, capacity, sizeof(*items));
         if (effects->count > 0)
             memcpy(items, effects->items, effects->count * sizeof(*items));
         effects->items = items;

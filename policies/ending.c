@@ -1,6 +1,7 @@
 #include "policies/ending.h"
 
 #include "policies/climb.h"
+#include "policies/fields.h"
 #include "policies/flap.h"
 #include "policies/follow.h"
 
@@ -25,6 +26,7 @@ static void resolve(struct incident *incident, const char *by, bool by_person,
     incident->ladder.by_person = by_person;
     incident->ladder.answer_until_ms = 0;
     incident->ladder.reminder_at_ms = 0;
+    fields_expect_no_more(incident, moment);
     struct facts facts = {.state = "resolved", .by = by};
     ending_cancel_pages(incident, moment, "resolved");
     climb_cancel(incident, moment, KIND_NOTICE, "resolved");

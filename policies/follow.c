@@ -3,6 +3,7 @@
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
 #include "policies/marks.h"
+#include "policies/quiet.h"
 #include "policies/reach.h"
 
 static bool belongs_to_opening(const struct incident *incident, const struct notification *n)
@@ -79,6 +80,9 @@ static void send_to(struct incident *incident, struct moment *moment, enum notif
                     const char *step, const char *receiver, const struct method *method,
                     const char *text)
 {
+    bool urgent = kind == KIND_ANSWER || incident_is_urgent(incident);
+    int64_t due_at_ms =
+        quiet_out_ms(rulebook_contact(moment->book, receiver), moment, urgent, moment->now_ms);
     incident->ladder.serial++;
     moment_send(moment, &(struct message){.kind = kind,
                                           .step = step,
@@ -87,7 +91,9 @@ static void send_to(struct incident *incident, struct moment *moment, enum notif
                                           .contact = receiver,
                                           .channel = method->channel,
                                           .address = method->address,
-                                          .due_at_ms = moment->now_ms,
+                                          .due_at_ms = due_at_ms,
+                                          .urgent = urgent,
+                                          .deferred = due_at_ms > moment->now_ms,
                                           .text = text});
 }
 

@@ -78,3 +78,24 @@ int64_t hours_next_change_ms(const struct hours *hours, int64_t at_ms)
     }
     return next_ms;
 }
+
+bool hours_cover_the_week(const struct hours *hours)
+{
+    for (int minute = 0; minute < DAYS_A_WEEK * MINUTES_A_DAY; minute++) {
+        bool inside = false;
+        for (size_t i = 0; i < hours->span_count && !inside; i++) {
+            const struct hours_span *span = &hours->spans[i];
+            bool ends_next_day = span->until_minute <= span->from_minute;
+            int length =
+                span->until_minute - span->from_minute + (ends_next_day ? MINUTES_A_DAY : 0);
+            for (int day = 0; day < DAYS_A_WEEK && !inside; day++) {
+                int since = minute - (day * MINUTES_A_DAY + span->from_minute);
+                since += since < 0 ? DAYS_A_WEEK * MINUTES_A_DAY : 0;
+                inside = (span->days >> day & 1) != 0 && since < length;
+            }
+        }
+        if (!inside)
+            return false;
+    }
+    return true;
+}

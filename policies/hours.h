@@ -33,6 +33,9 @@ struct hours {
 
 bool hours_contain(const struct hours *hours, int64_t at_ms);
 
+/* No minute of the week is outside its spans. */
+bool hours_cover_the_week(const struct hours *hours);
+
 /* The first instant after `at_ms` at which a span begins or ends; INT64_MAX without spans. */
 int64_t hours_next_change_ms(const struct hours *hours, int64_t at_ms);
 

@@ -7,8 +7,10 @@
 #include "policies/climb.h"
 #include "policies/ending.h"
 #include "policies/flap.h"
+#include "policies/fields.h"
 #include "policies/follow.h"
 #include "policies/owner.h"
+#include "policies/quiet.h"
 #include "policies/reach.h"
 #include "policies/repolicy.h"
 #include "policies/suppression.h"
@@ -32,7 +34,8 @@ const char *alert_labels(const struct alert *alert)
 
 const char *incident_title(const struct incident *incident)
 {
-    return incident->text + incident->title_offset;
+    return incident->title_offset != 0 ? incident->text + incident->title_offset
+                                       : alert_summary(incident->alerts);
 }
 
 const char *incident_group_key(const struct incident *incident)
@@ -92,6 +95,13 @@ static void impossible(struct incident *incident, const struct move *move, struc
     ASSERT(incident == NULL); /* a move that this state cannot meet: always a bug */
 }
 
+static void note_linked(const struct incident *incident, struct moment *moment)
+{
+    if (incident->linked != 0)
+        moment_notef(moment, "linked", &(struct facts){.follows = (int64_t)incident->linked},
+                     "the same alert was last part of #%llu", (unsigned long long)incident->linked);
+}
+
 /* Also a reopening: everything starts over but the climb number and the history. */
 static void open_incident(struct incident *incident, const struct move *move, struct moment *moment)
 {
@@ -112,17 +122,25 @@ static void open_incident(struct incident *incident, const struct move *move, st
     int64_t hold_ms = flaps ? 0 : policy->hold_ms;
     ladder_open(&incident->ladder, policy, moment->now_ms + hold_ms);
     struct facts facts = {.state = hold_ms > 0 ? "held" : "", .policy = policy->name};
-    moment_notef(moment, again ? "reopened" : "opened", &facts, "%s by policy %s: %s",
-                 again ? "reopened" : "opened", policy->name, incident_title(incident));
-    if (!again && incident->linked != 0)
-        moment_notef(moment, "linked", &(struct facts){.follows = (int64_t)incident->linked},
-                     "the same alert was last part of #%llu", (unsigned long long)incident->linked);
+    const char *what = again ? "reopened" : "opened";
+    const char *const parts[] = {what, " by policy ", policy->name, ": ", incident_title(incident)};
+    moment_note_parts(moment, what, &facts, parts, sizeof(parts) / sizeof(parts[0]));
+    if (!again)
+        note_linked(incident, moment);
+}
+
+/* What was reported before any alert has its first one now. */
+static bool has_first_alert(const struct incident *incident)
+{
+    return incident->alerts != NULL && incident->alerts == incident->last_alert &&
+           incident->alerts->count == 1;
 }
 
 static void add_alert(struct incident *incident, const struct move *move, struct moment *moment)
 {
     /* It fires again after all was resolved: while it flaps that is only counted. */
-    bool fires_again = incident_firing_count(incident) == 1 && incident->state != INCIDENT_HELD;
+    bool fires_again = incident_firing_count(incident) == 1 &&
+                       incident->state != INCIDENT_HELD && !has_first_alert(incident);
     if (!fires_again || !flap_transition(incident, moment, false))
         moment_note(moment, "alert", NULL, move->text);
     incident->cleared = false;
@@ -175,7 +193,7 @@ static void set_promise(struct incident *incident, int64_t eta_at_ms, const stru
     ladder->answer_until_ms = 0;
     ladder->acked_severity = (int8_t)incident->severity;
     if (eta_at_ms != 0) {
-        ladder_promise(ladder, eta_at_ms);
+        ladder_promise(ladder, moment->arena, eta_at_ms);
         incident->ack_until_ms = eta_at_ms + policy->eta_grace_ms;
         ladder->reminder_at_ms = eta_at_ms;
         return;
@@ -208,6 +226,7 @@ static void acknowledge(struct incident *incident, const struct move *move, stru
     note_ack(incident, "ack", moment);
     if (move->known)
         moment_notef(moment, "known", &(struct facts){.by = move->by}, "%s already knew", move->by);
+    fields_expect(incident, moment);
     follow_tell(incident, moment, false, move->by, answer_owner(incident, moment, ""));
     moment->answer = answer_owner(incident, moment, move->by);
 }
@@ -233,8 +252,22 @@ static void renew(struct incident *incident, const struct move *move, struct mom
     }
     set_promise(incident, eta_at_ms, moment);
     climb_cancel(incident, moment, KIND_REMINDER, "answered");
+    fields_expect_less(incident, moment);
     note_ack(incident, "ack", moment);
     moment->answer = answer_owner(incident, moment, move->by);
+}
+
+/* One move, so that nobody is paged in between. */
+static void open_reported(struct incident *incident, const struct move *move, struct moment *moment)
+{
+    const struct policy *policy = incident->policy;
+    ladder_open(&incident->ladder, policy, moment->now_ms + policy->hold_ms);
+    moment_notef(moment, "opened", &(struct facts){.policy = policy->name, .by = move->by},
+                 "%s reports, by policy %s: %s", move->by, policy->name, incident_title(incident));
+    note_linked(incident, moment);
+    acknowledge(incident, move, moment);
+    if (move->any_severity)
+        incident->ladder.acked_severity = SEVERITY_CRITICAL;
 }
 
 static void acknowledge_again(struct incident *incident, const struct move *move,
@@ -266,6 +299,7 @@ static void take(struct incident *incident, const struct move *move, struct mome
     if (!text_equal(incident->owner, move->by)) {
         incident->owner = move->by;
         incident->ladder.answer_until_ms = 0;
+        fields_expect(incident, moment);
         note_ack(incident, "take", moment);
     }
     moment->answer = answer_owner(incident, moment, move->by);
@@ -288,25 +322,6 @@ static void hear_owner(struct incident *incident, const struct move *move, struc
         incident->ladder.answer_until_ms = 0;
 }
 
-static void record_field(struct incident *incident, const struct move *move, struct moment *moment)
-{
-    struct facts facts = {.by = move->by};
-    if (move->verb == VERB_PRIORITY) {
-        ASSERT(move->priority >= 1 && move->priority <= 5);
-        incident->priority = (uint8_t)move->priority;
-        incident->priority_set = true;
-        moment_notef(moment, "priority", &facts, "p%d", move->priority);
-        moment->answer =
-            arena_printf(moment->arena, "#%llu is p%d.", number_of(incident), move->priority);
-        return;
-    }
-    if (move->verb == VERB_CAUSE)
-        incident->cause = move->text;
-    const char *kind = move->verb == VERB_NONE ? "note" : verb_name(move->verb);
-    moment_note(moment, kind, &facts, move->text);
-    moment->answer = arena_printf(moment->arena, "#%llu: %s recorded.", number_of(incident), kind);
-}
-
 static void hear_accepted(struct incident *incident, const struct move *move, struct moment *moment)
 {
     (void)moment;
@@ -322,8 +337,8 @@ static void hear_failed(struct incident *incident, const struct move *move, stru
     if (failed->kind != KIND_PAGE)
         return;
     struct notification *next = reach_next_method(incident, failed);
-    if (next != NULL && next->next_at_ms > moment->now_ms)
-        moment_hasten(moment, next, "the method before failed");
+    if (next != NULL)
+        quiet_hasten(incident, moment, next, "the method before failed");
     if (!reach_is_latest(incident, failed))
         return;
     enum reach_verdict verdict = reach_judge(incident);
@@ -336,6 +351,7 @@ static void hear_failed(struct incident *incident, const struct move *move, stru
 /* The whole behaviour on one page; an empty cell fails test_incident.c. */
 static transition *const transitions[INCIDENT_STATE_COUNT][MOVE_KIND_COUNT] = {
     [INCIDENT_HELD][MOVE_OPEN] = open_incident,
+    [INCIDENT_HELD][MOVE_REPORT] = open_reported,
     [INCIDENT_HELD][MOVE_FIRE] = add_alert,
     [INCIDENT_HELD][MOVE_RISE] = note_severity,
     [INCIDENT_HELD][MOVE_CLEAR] = ending_clear_held,
@@ -345,13 +361,15 @@ static transition *const transitions[INCIDENT_STATE_COUNT][MOVE_KIND_COUNT] = {
     [INCIDENT_HELD][MOVE_ESCALATE] = advance_escalate_held,
     [INCIDENT_HELD][MOVE_PASS] = advance_escalate_held,
     [INCIDENT_HELD][MOVE_RESOLVE] = ending_resolve_by_person,
-    [INCIDENT_HELD][MOVE_FIELD] = record_field,
+    [INCIDENT_HELD][MOVE_FIELD] = fields_record,
     [INCIDENT_HELD][MOVE_HEARD] = ignored,
+    [INCIDENT_HELD][MOVE_WAKE] = quiet_wake,
     [INCIDENT_HELD][MOVE_REPOLICY] = repolicy,
     [INCIDENT_HELD][MOVE_ACCEPTED] = ignored,
     [INCIDENT_HELD][MOVE_FAILED] = ignored,
 
     [INCIDENT_TRIGGERED][MOVE_OPEN] = impossible,
+    [INCIDENT_TRIGGERED][MOVE_REPORT] = impossible,
     [INCIDENT_TRIGGERED][MOVE_FIRE] = add_alert,
     [INCIDENT_TRIGGERED][MOVE_RISE] = note_severity,
     [INCIDENT_TRIGGERED][MOVE_CLEAR] = ending_clear,
@@ -361,13 +379,15 @@ static transition *const transitions[INCIDENT_STATE_COUNT][MOVE_KIND_COUNT] = {
     [INCIDENT_TRIGGERED][MOVE_ESCALATE] = advance_escalate,
     [INCIDENT_TRIGGERED][MOVE_PASS] = advance_pass,
     [INCIDENT_TRIGGERED][MOVE_RESOLVE] = ending_resolve_by_person,
-    [INCIDENT_TRIGGERED][MOVE_FIELD] = record_field,
+    [INCIDENT_TRIGGERED][MOVE_FIELD] = fields_record,
     [INCIDENT_TRIGGERED][MOVE_HEARD] = ignored,
+    [INCIDENT_TRIGGERED][MOVE_WAKE] = quiet_wake,
     [INCIDENT_TRIGGERED][MOVE_REPOLICY] = repolicy,
     [INCIDENT_TRIGGERED][MOVE_ACCEPTED] = hear_accepted,
     [INCIDENT_TRIGGERED][MOVE_FAILED] = hear_failed,
 
     [INCIDENT_ACKNOWLEDGED][MOVE_OPEN] = impossible,
+    [INCIDENT_ACKNOWLEDGED][MOVE_REPORT] = impossible,
     [INCIDENT_ACKNOWLEDGED][MOVE_FIRE] = add_alert,
     [INCIDENT_ACKNOWLEDGED][MOVE_RISE] = page_owner,
     [INCIDENT_ACKNOWLEDGED][MOVE_CLEAR] = ending_clear,
@@ -377,13 +397,15 @@ static transition *const transitions[INCIDENT_STATE_COUNT][MOVE_KIND_COUNT] = {
     [INCIDENT_ACKNOWLEDGED][MOVE_ESCALATE] = advance_escalate_acked,
     [INCIDENT_ACKNOWLEDGED][MOVE_PASS] = advance_pass_acked,
     [INCIDENT_ACKNOWLEDGED][MOVE_RESOLVE] = ending_resolve_by_person,
-    [INCIDENT_ACKNOWLEDGED][MOVE_FIELD] = record_field,
+    [INCIDENT_ACKNOWLEDGED][MOVE_FIELD] = fields_record,
     [INCIDENT_ACKNOWLEDGED][MOVE_HEARD] = hear_owner,
+    [INCIDENT_ACKNOWLEDGED][MOVE_WAKE] = quiet_wake,
     [INCIDENT_ACKNOWLEDGED][MOVE_REPOLICY] = repolicy,
     [INCIDENT_ACKNOWLEDGED][MOVE_ACCEPTED] = ignored,
     [INCIDENT_ACKNOWLEDGED][MOVE_FAILED] = ignored,
 
     [INCIDENT_RESOLVED][MOVE_OPEN] = open_incident,
+    [INCIDENT_RESOLVED][MOVE_REPORT] = impossible,
     [INCIDENT_RESOLVED][MOVE_FIRE] = impossible,
     [INCIDENT_RESOLVED][MOVE_RISE] = ignored,
     [INCIDENT_RESOLVED][MOVE_CLEAR] = ignored,
@@ -393,8 +415,9 @@ static transition *const transitions[INCIDENT_STATE_COUNT][MOVE_KIND_COUNT] = {
     [INCIDENT_RESOLVED][MOVE_ESCALATE] = already_resolved,
     [INCIDENT_RESOLVED][MOVE_PASS] = already_resolved,
     [INCIDENT_RESOLVED][MOVE_RESOLVE] = already_resolved,
-    [INCIDENT_RESOLVED][MOVE_FIELD] = record_field,
+    [INCIDENT_RESOLVED][MOVE_FIELD] = fields_record,
     [INCIDENT_RESOLVED][MOVE_HEARD] = ignored,
+    [INCIDENT_RESOLVED][MOVE_WAKE] = quiet_wake,
     [INCIDENT_RESOLVED][MOVE_REPOLICY] = already_resolved,
     [INCIDENT_RESOLVED][MOVE_ACCEPTED] = ignored,
     [INCIDENT_RESOLVED][MOVE_FAILED] = ignored,
@@ -423,7 +446,7 @@ void incident_apply(struct incident *incident, const struct move *move, struct m
     ASSERT(incident->state < INCIDENT_STATE_COUNT && move->kind < MOVE_KIND_COUNT);
     moment->actor = "engine";
     moment->credential = "";
-    if (incident_is_open(incident) && move->kind != MOVE_OPEN)
+    if (incident_is_open(incident) && move->kind != MOVE_OPEN && move->kind != MOVE_REPORT)
         suppression_settle(incident, moment);
     moment->actor = move->actor;
     moment->credential = move->credential;

@@ -5,9 +5,9 @@
  * Shape:   incident + move + moment -> changed incident, and acts (timeline entries, messages,
  *          cancellations) in order.
  * Units:   *_at_ms engine time, 0 when it has not happened.
- * Owns:    the world owns incidents and their texts. A move may set `owner`, `cause`, `mark` and `flap` to text
- *          that lives only as long as the moment's arena or the move; the caller replaces it by its
- *          own copy afterwards. Acts live in the moment's arena.
+ * Owns:    the world owns incidents and their texts. A move may set `owner`, `cause`, `mark`, `flap`,
+ *          `fields` and `ladder.promises` to what lives only as long as the moment's arena or the
+ *          move; the caller replaces it by its own copy afterwards. Acts live in the moment's arena.
  * Limits:  LADDER_STEPS_MAX steps a policy.
  * Source:  DESIGN section 4.
  */
@@ -25,6 +25,7 @@
 
 struct incident;
 struct pairing; /* gateway/engine/inhibition.c */
+struct fields; /* policies/fields.h */
 
 struct alert {
     uint64_t id;
@@ -74,7 +75,10 @@ struct notification {
     bool offered : 1;
     bool refused : 1; /* the last offer was answered "not now" */
     bool expiry_timed : 1;
-    uint32_t lane; /* where it waits for delivery: the engine's */
+    bool admitted : 1; /* past the limit of its reader */
+    bool deferred : 1; /* was put off to the end of quiet hours */
+    uint32_t lane;     /* where it waits for delivery: the engine's */
+    uint64_t digest;   /* the notification in which it goes out; 0: it is sent itself */
 };
 
 /* Somebody who replied without having been told: what makes them one of `everyone`. */
@@ -87,12 +91,13 @@ struct incident {
     uint64_t number;
     unsigned char uuid[16];
     const struct policy *policy; /* frozen at the opening */
-    char *text;                  /* group key and title, each with its NUL */
-    const char *source;          /* of the first alert */
+    char *text;         /* group key and, unless an alert has it, title, each with its NUL */
+    const char *source; /* of the first alert */
     const char *owner;
     const char *cause;
     const char *mark; /* what holds it back although it fires: policies/suppression.h; "" nothing */
     const char *flap; /* its latest changes: policies/flap.h; "" nearly always */
+    const struct fields *fields; /* nearly always NULL: nothing of it */
     struct alert *alerts;
     struct alert *last_alert;
     struct notification *notifications;
@@ -109,7 +114,7 @@ struct incident {
     uint32_t timer_mark;             /* generation of that entry */
     uint32_t firing[SEVERITY_COUNT]; /* firing alerts by severity */
     uint32_t slip_count;
-    uint32_t title_offset;
+    uint32_t title_offset; /* 0: the title is the first alert's summary */
     uint8_t state;
     uint8_t severity;
     uint8_t priority;
@@ -119,9 +124,11 @@ struct incident {
     bool live : 1;
     bool dirty : 1;      /* changed in this batch */
     bool fresh : 1;      /* opened in this batch */
+    bool told_full : 1;  /* its timeline says that it takes no more alerts */
     bool moved : 1;      /* policy and group are new in this batch */
     bool unsettled : 1;  /* waits for its mark to be looked at: the engine's */
     uint32_t unfinished; /* notifications pending or claimed */
+    uint32_t alert_count;
     struct ladder ladder;
 };
 
@@ -130,22 +137,26 @@ const char *incident_group_key(const struct incident *incident);
 bool incident_is_open(const struct incident *incident);
 uint32_t incident_firing_count(const struct incident *incident);
 int incident_default_priority(enum severity severity);
+/* Critical or p1: quiet hours do not hold it back, and it has the higher limit. */
+bool incident_is_urgent(const struct incident *incident);
 
 /* What can happen to an incident: the columns of the table. */
 enum move_kind {
-    MOVE_OPEN,  /* its first alert fires; also after `reopen` */
-    MOVE_FIRE,  /* a further alert, or one of its own again; a repeated one only counts and is no
+    MOVE_OPEN,   /* its first alert fires; also after `reopen` */
+    MOVE_REPORT, /* opened by somebody who knows of it before any alert, and has it */
+    MOVE_FIRE,   /* a further alert, or one of its own again; a repeated one only counts and is no
                    move */
-    MOVE_RISE,  /* the severity rose */
-    MOVE_CLEAR, /* its last firing alert resolved */
-    MOVE_TIME,  /* something may be due */
-    MOVE_ACK,   /* ack, known, eta, snooze; an `acknowledge` event */
+    MOVE_RISE,   /* the severity rose */
+    MOVE_CLEAR,  /* its last firing alert resolved */
+    MOVE_TIME,   /* something may be due */
+    MOVE_ACK,    /* ack, known, eta, snooze; an `acknowledge` event */
     MOVE_TAKE,
     MOVE_ESCALATE,
     MOVE_PASS,
     MOVE_RESOLVE,  /* by a person */
     MOVE_FIELD,    /* priority, cause, loss, restored, note and free text */
     MOVE_HEARD,    /* a reply of any kind, before what it says */
+    MOVE_WAKE,     /* clock or quiet hours have changed */
     MOVE_REPOLICY, /* to the current version of the policy, or to another one */
     MOVE_ACCEPTED, /* a notification was accepted */
     MOVE_FAILED,   /* a notification ended without being accepted, or its receipt says failed */
@@ -159,6 +170,7 @@ struct move {
     const char *by; /* contact, "source NAME" or user: the owner if it acknowledges */
     bool by_source;
     bool known;
+    bool any_severity; /* MOVE_REPORT: no alert is worse than what was reported */
     int64_t eta_at_ms; /* 0: none given */
     enum verb verb;    /* MOVE_FIELD: which */
     const char *text;

@@ -31,6 +31,7 @@ static const char *const verb_names[VERB_COUNT] = {
     [VERB_REPOLICY] = "repolicy",
     [VERB_SILENCE] = "silence",
     [VERB_UNSILENCE] = "unsilence",
+    [VERB_OVERRIDE] = "override",
 };
 
 static const char *const outcome_names[OUTCOME_COUNT] = {

@@ -63,6 +63,7 @@ enum verb {
     VERB_REPOLICY, /* a command only */
     VERB_SILENCE, /* `text` why, for duration_ms or until at_ms: this incident's alerts, or those of `match` */
     VERB_UNSILENCE, /* a command only: `match` is the number */
+    VERB_OVERRIDE, /* a command only, about no incident; `text` is JSON (engine/overrides.h) */
     VERB_COUNT,
 };
 
@@ -96,6 +97,7 @@ struct reply {
     const char *message_id_or_null; /* the provider's name of the message: applied once */
     const char *code_or_null;       /* the short code that stood in the text; "" none */
     uint64_t incident_else; /* a lone 4 or 6 that does not answer a page names this one; 0: none */
+    const char *report_or_null; /* a command: what is known before any alert (policies/report.h) */
     struct reply_command commands[REPLY_COMMANDS_MAX];
     size_t command_count; /* 0: free text in `raw` */
 };
@@ -208,7 +210,7 @@ enum answer_status {
 
 struct answer {
     enum answer_status status;
-    uint64_t incident; /* 0: none */
+    uint64_t incident; /* 0: none; of VERB_OVERRIDE the override's number */
     uint64_t silence;  /* the one made; 0: none */
     const char
         *text; /* one or two sentences for a person; "" for events; valid during the call only */

@@ -211,31 +211,41 @@ enum { MINUTE_MS = 60000 };
 size_t ladder_promise_count(const struct ladder *ladder)
 {
     size_t count = 0;
-    while (count < LADDER_PROMISES_MAX && ladder->promises[count] != 0)
+    while (ladder->promises != NULL && count < LADDER_PROMISES_MAX &&
+           ladder->promises->minutes[count] != 0)
         count++;
     return count;
 }
 
-int64_t ladder_promise_ms(const struct ladder *ladder, size_t index)
+int32_t ladder_promise_drops(const struct ladder *ladder)
 {
-    ASSERT(index < LADDER_PROMISES_MAX);
-    return (int64_t)ladder->promises[index] * MINUTE_MS;
+    return ladder->promises != NULL ? ladder->promises->drops : 0;
 }
 
-void ladder_promise(struct ladder *ladder, int64_t eta_at_ms)
+int64_t ladder_promise_ms(const struct ladder *ladder, size_t index)
+{
+    ASSERT(index < LADDER_PROMISES_MAX && ladder->promises != NULL);
+    return (int64_t)ladder->promises->minutes[index] * MINUTE_MS;
+}
+
+void ladder_promise(struct ladder *ladder, struct arena *arena, int64_t eta_at_ms)
 {
     int64_t minute = eta_at_ms / MINUTE_MS;
     size_t count = ladder_promise_count(ladder);
-    bool is_new = count == 0 || ladder->promises[count - 1] != minute;
+    bool is_new = count == 0 || ladder->promises->minutes[count - 1] != minute;
     if (!is_new || minute <= 0 || minute > INT32_MAX) /* no clock shows the years 1969 and 6054 */
         return;
+    struct promises *promises = arena_alloc(arena, sizeof(*promises));
+    if (ladder->promises != NULL)
+        *promises = *ladder->promises;
     if (count == LADDER_PROMISES_MAX) {
-        memmove(ladder->promises, ladder->promises + 1,
-                (LADDER_PROMISES_MAX - 1) * sizeof(ladder->promises[0]));
-        ladder->promise_drops++;
+        memmove(promises->minutes, promises->minutes + 1,
+                (LADDER_PROMISES_MAX - 1) * sizeof(promises->minutes[0]));
+        promises->drops++;
         count--;
     }
-    ladder->promises[count] = (int32_t)minute;
+    promises->minutes[count] = (int32_t)minute;
+    ladder->promises = promises;
 }
 
 bool ladder_has_run(const struct ladder *ladder, size_t index)
@@ -253,13 +263,25 @@ enum field_type { FIELD_I64, FIELD_I32, FIELD_I8, FIELD_BOOL };
 
 struct ladder_field {
     const char *name;
+    const char *lead; /* `,"name":` */
+    size_t lead_bytes;
     enum field_type type;
+    bool is_promise; /* stands in the promises, which may not be there: 0 then */
     size_t offset;
 };
 
 #define LADDER_FIELD(field_name, field, field_type)                                                \
     {                                                                                              \
-        .name = (field_name), .type = (field_type), .offset = offsetof(struct ladder, field)       \
+        .name = (field_name),                                                                      \
+        .lead = ",\"" field_name "\":", .lead_bytes = sizeof(field_name) + 3,                      \
+        .type = (field_type), .offset = offsetof(struct ladder, field)                             \
+    }
+
+#define PROMISE_FIELD(field_name, field)                                                           \
+    {                                                                                              \
+        .name = (field_name),                                                                      \
+        .lead = ",\"" field_name "\":", .lead_bytes = sizeof(field_name) + 3, .type = FIELD_I32,   \
+        .is_promise = true, .offset = offsetof(struct promises, field)                             \
     }
 
 static const struct ladder_field ladder_fields[] = {
@@ -285,30 +307,33 @@ static const struct ladder_field ladder_fields[] = {
     LADDER_FIELD("left_held", left_held, FIELD_BOOL),
     LADDER_FIELD("reminded", reminded, FIELD_BOOL),
     LADDER_FIELD("by_person", by_person, FIELD_BOOL),
-    LADDER_FIELD("eta_drops", promise_drops, FIELD_I32),
-    LADDER_FIELD("eta_1", promises[0], FIELD_I32),
-    LADDER_FIELD("eta_2", promises[1], FIELD_I32),
-    LADDER_FIELD("eta_3", promises[2], FIELD_I32),
-    LADDER_FIELD("eta_4", promises[3], FIELD_I32),
-    LADDER_FIELD("eta_5", promises[4], FIELD_I32),
-    LADDER_FIELD("eta_6", promises[5], FIELD_I32),
-    LADDER_FIELD("eta_7", promises[6], FIELD_I32),
-    LADDER_FIELD("eta_8", promises[7], FIELD_I32),
-    LADDER_FIELD("eta_9", promises[8], FIELD_I32),
-    LADDER_FIELD("eta_10", promises[9], FIELD_I32),
-    LADDER_FIELD("eta_11", promises[10], FIELD_I32),
-    LADDER_FIELD("eta_12", promises[11], FIELD_I32),
-    LADDER_FIELD("eta_13", promises[12], FIELD_I32),
-    LADDER_FIELD("eta_14", promises[13], FIELD_I32),
-    LADDER_FIELD("eta_15", promises[14], FIELD_I32),
-    LADDER_FIELD("eta_16", promises[15], FIELD_I32),
+    PROMISE_FIELD("eta_drops", drops),
+    PROMISE_FIELD("eta_1", minutes[0]),
+    PROMISE_FIELD("eta_2", minutes[1]),
+    PROMISE_FIELD("eta_3", minutes[2]),
+    PROMISE_FIELD("eta_4", minutes[3]),
+    PROMISE_FIELD("eta_5", minutes[4]),
+    PROMISE_FIELD("eta_6", minutes[5]),
+    PROMISE_FIELD("eta_7", minutes[6]),
+    PROMISE_FIELD("eta_8", minutes[7]),
+    PROMISE_FIELD("eta_9", minutes[8]),
+    PROMISE_FIELD("eta_10", minutes[9]),
+    PROMISE_FIELD("eta_11", minutes[10]),
+    PROMISE_FIELD("eta_12", minutes[11]),
+    PROMISE_FIELD("eta_13", minutes[12]),
+    PROMISE_FIELD("eta_14", minutes[13]),
+    PROMISE_FIELD("eta_15", minutes[14]),
+    PROMISE_FIELD("eta_16", minutes[15]),
 };
 
 enum { LADDER_FIELD_COUNT = sizeof(ladder_fields) / sizeof(ladder_fields[0]) };
 
 static int64_t field_get(const struct ladder *ladder, const struct ladder_field *field)
 {
-    const char *place = (const char *)ladder + field->offset;
+    const void *part = field->is_promise ? (const void *)ladder->promises : ladder;
+    if (part == NULL)
+        return 0;
+    const char *place = (const char *)part + field->offset;
     int64_t wide = 0;
     int32_t narrow = 0;
     int8_t tiny = 0;
@@ -330,10 +355,17 @@ static int64_t field_get(const struct ladder *ladder, const struct ladder_field 
     return 0;
 }
 
-static int field_set(struct ladder *ladder, const struct ladder_field *field, int64_t value,
+/* What is read: the promises stand apart until it is known whether there are any. */
+struct reading {
+    struct ladder ladder;
+    struct promises promises;
+};
+
+static int field_set(struct reading *reading, const struct ladder_field *field, int64_t value,
                      struct err *err)
 {
-    char *place = (char *)ladder + field->offset;
+    void *part = field->is_promise ? (void *)&reading->promises : &reading->ladder;
+    char *place = (char *)part + field->offset;
     int32_t narrow = (int32_t)value;
     int8_t tiny = (int8_t)value;
     bool flag = value != 0;
@@ -363,26 +395,23 @@ static int field_set(struct ladder *ladder, const struct ladder_field *field, in
 
 void ladder_write(const struct ladder *ladder, struct strbuf *out)
 {
-    char separator = '{';
+    size_t comma = 0; /* stands before every field but the first */
+    strbuf_add_char(out, '{');
     for (size_t i = 0; i < LADDER_FIELD_COUNT; i++) {
-        int64_t value = field_get(ladder, &ladder_fields[i]);
+        const struct ladder_field *field = &ladder_fields[i];
+        int64_t value = field_get(ladder, field);
         if (value == 0)
             continue;
-        strbuf_add_char(out, separator);
-        strbuf_add_char(out, '"');
-        strbuf_add(out, ladder_fields[i].name);
-        strbuf_add(out, "\":");
+        strbuf_add_bytes(out, field->lead + 1 - comma, field->lead_bytes - 1 + comma);
         strbuf_add_i64(out, value);
-        separator = ',';
+        comma = 1;
     }
-    if (separator == '{')
-        strbuf_add_char(out, '{');
     strbuf_add_char(out, '}');
 }
 
 /* One `"name":number` as ladder_write gives it, a field at or behind *which; NULL when it is
  * anything else. */
-static const char *read_plain_field(const char *text, size_t *which, struct ladder *ladder)
+static const char *read_plain_field(const char *text, size_t *which, struct reading *reading)
 {
     enum { DIGITS_MAX = 18 };
     const char *name = text + 1;
@@ -404,25 +433,25 @@ static const char *read_plain_field(const char *text, size_t *which, struct ladd
         value = value * 10 + (*c - '0');
     struct err ignored;
     if (digit_count == 0 ||
-        field_set(ladder, &ladder_fields[at], negative ? -value : value, &ignored) != 0)
+        field_set(reading, &ladder_fields[at], negative ? -value : value, &ignored) != 0)
         return NULL;
     return c;
 }
 
 /* A store of a hundred thousand ladders is read at every start, nearly all as they were written. */
-static bool read_plain(const char *text, struct ladder *out_ladder)
+static bool read_plain(const char *text, struct reading *reading)
 {
     const char *c = text;
     size_t which = 0;
     if (*c != '{')
         return false;
     do {
-        c = read_plain_field(c + 1, &which, out_ladder);
+        c = read_plain_field(c + 1, &which, reading);
     } while (c != NULL && *c == ',');
     return c != NULL && c[0] == '}' && c[1] == '\0';
 }
 
-static int read_tree(const char *text, struct ladder *out_ladder, struct err *err)
+static int read_tree(const char *text, struct reading *reading, struct err *err)
 {
     struct json *root = NULL;
     if (json_parse(text, strlen(text), &root, err) != 0)
@@ -431,7 +460,7 @@ static int read_tree(const char *text, struct ladder *out_ladder, struct err *er
     for (size_t i = 0; i < LADDER_FIELD_COUNT && verdict == 0; i++) {
         const struct json *value = json_get(root, ladder_fields[i].name);
         if (json_kind(value) == JSON_INTEGER)
-            verdict = field_set(out_ladder, &ladder_fields[i], json_integer(value), err);
+            verdict = field_set(reading, &ladder_fields[i], json_integer(value), err);
         else if (json_kind(value) != JSON_ABSENT)
             verdict = err_set(err, ERR_CORRUPT, "ladder: %s is no integer", ladder_fields[i].name);
     }
@@ -439,17 +468,20 @@ static int read_tree(const char *text, struct ladder *out_ladder, struct err *er
     return verdict;
 }
 
-int ladder_read(const char *text, struct ladder *out_ladder, struct err *err)
+int ladder_read(const char *text, struct arena *arena, struct ladder *out_ladder, struct err *err)
 {
-    struct ladder ladder = {0};
-    if (!read_plain(text, &ladder)) {
-        ladder = (struct ladder){0};
-        if (read_tree(text, &ladder, err) != 0)
+    struct reading reading = {.ladder = {0}};
+    if (!read_plain(text, &reading)) {
+        reading = (struct reading){.ladder = {0}};
+        if (read_tree(text, &reading, err) != 0)
             return -1;
     }
-    if (ladder.climb < 1 || ladder.page_from < 0 || ladder.page_from > LADDER_STEPS_MAX ||
-        ladder.latest < LADDER_FALLBACK || ladder.latest >= LADDER_STEPS_MAX)
+    struct ladder *ladder = &reading.ladder;
+    if (ladder->climb < 1 || ladder->page_from < 0 || ladder->page_from > LADDER_STEPS_MAX ||
+        ladder->latest < LADDER_FALLBACK || ladder->latest >= LADDER_STEPS_MAX)
         return err_set(err, ERR_CORRUPT, "ladder: climb or step out of range");
-    *out_ladder = ladder;
+    if (reading.promises.minutes[0] != 0 || reading.promises.drops != 0)
+        ladder->promises = arena_copy(arena, &reading.promises, sizeof(reading.promises));
+    *out_ladder = *ladder;
     return 0;
 }

@@ -5,6 +5,7 @@
  * Units:   *_ms engine time, 0: not set. A page step is due at page_base + the waits above it, an
  *          inform or ask step at anchor + the waits above it: so early and late page steps move the
  *          page steps below them and nothing else.
+ * Owns:    nothing; `promises` lie in the arena of the last ladder_promise or ladder_read until the caller has copied them.
  * Limits:  LADDER_STEPS_MAX steps a policy; further ones do not run (the configuration refuses
  *          them).
  * Fails:   ladder_read: -1 with what is wrong in the stored text.
@@ -16,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "gateway/base/arena.h"
 #include "gateway/base/err.h"
 #include "gateway/base/text.h"
 #include "policies/rulebook.h"
@@ -30,6 +32,11 @@
 #define LADDER_REPEAT_MIN_MS 1000
 
 enum { LADDER_NOBODY = -1, LADDER_FALLBACK = -2 }; /* values of `latest` besides a step's index */
+
+struct promises {                         /* ETAs given since the opening */
+    int32_t drops;                        /* before the first of these */
+    int32_t minutes[LADDER_PROMISES_MAX]; /* of Unix time, the latest last; 0: none */
+};
 
 struct ladder {
     int64_t anchor_ms;
@@ -50,10 +57,8 @@ struct ladder {
     int32_t climbs_left;
     int32_t serial; /* messages outside steps and pages to the fallback so far: makes their keys
                        unique */
-    int32_t fallback_count; /* serial of the latest page to the fallback */
-    int32_t promise_drops;  /* ETAs given before the first of `promises` */
-    int32_t promises
-        [LADDER_PROMISES_MAX]; /* ETAs given since the opening in minutes of Unix time, the latest last; 0: none */
+    int32_t fallback_count;          /* serial of the latest page to the fallback */
+    const struct promises *promises; /* NULL: none were given since the opening */
     int8_t page_from; /* page steps below this index have had their turn in this climb */
     int8_t latest;    /* the last paging: index of its step, LADDER_NOBODY or LADDER_FALLBACK */
     int8_t fallback_level; /* how far down the fallback chain the last paging was */
@@ -101,8 +106,9 @@ void ladder_repolicy(struct ladder *ladder, const struct policy *old, const stru
                      uint64_t sent, int64_t now_ms);
 
 /* Remember an ETA; where there are too many, the first ones are only counted. */
-void ladder_promise(struct ladder *ladder, int64_t eta_at_ms);
+void ladder_promise(struct ladder *ladder, struct arena *arena, int64_t eta_at_ms);
 size_t ladder_promise_count(const struct ladder *ladder);
+int32_t ladder_promise_drops(const struct ladder *ladder);
 int64_t ladder_promise_ms(const struct ladder *ladder, size_t index);
 
 bool ladder_has_run(const struct ladder *ladder, size_t index);
@@ -110,6 +116,6 @@ void ladder_mark_run(struct ladder *ladder, size_t index);
 
 /* JSON object text, zero fields left out; the same ladder always gives the same text. */
 void ladder_write(const struct ladder *ladder, struct strbuf *out);
-int ladder_read(const char *text, struct ladder *out_ladder, struct err *err);
+int ladder_read(const char *text, struct arena *arena, struct ladder *out_ladder, struct err *err);
 
 #endif

@@ -1,6 +1,7 @@
 #include "policies/owner.h"
 
 #include "policies/follow.h"
+#include "policies/quiet.h"
 #include "policies/suppression.h"
 
 static unsigned long long number_of(const struct incident *incident)
@@ -12,6 +13,7 @@ void owner_note_severity(struct incident *incident, struct moment *moment)
 {
     moment_notef(moment, "severity", NULL, "the severity rose to %s",
                  severity_name((enum severity)incident->severity));
+    quiet_release(incident, moment);
 }
 
 void owner_page(struct incident *incident, struct moment *moment)
@@ -22,9 +24,9 @@ void owner_page(struct incident *incident, struct moment *moment)
     ladder->acked_severity = (int8_t)incident->severity;
     int32_t first = ladder_first_page(incident->policy);
     int64_t wait_ms = first >= 0 ? incident->policy->steps[first].wait_ms : OWNER_REMIND_BEFORE_MS;
-    ladder->answer_until_ms = moment->now_ms + wait_ms;
     const char *text =
         arena_printf(moment->arena, "#%llu has become %s: reply anything to keep it.",
                      number_of(incident), severity_name((enum severity)incident->severity));
-    (void)follow_send(incident, moment, KIND_PAGE, incident->owner, text);
+    bool is_sent = follow_send(incident, moment, KIND_PAGE, incident->owner, text);
+    ladder->answer_until_ms = (is_sent ? quiet_due_ms(moment) : moment->now_ms) + wait_ms;
 }

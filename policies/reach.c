@@ -5,6 +5,7 @@
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
 #include "policies/marks.h"
+#include "policies/quiet.h"
 #include "policies/schedule.h"
 
 static struct receiver *add_receiver(struct receivers *receivers)
@@ -57,7 +58,9 @@ static void add_people(struct receivers *receivers, const struct target *target,
         const struct schedule *schedule = rulebook_schedule(book, target->name);
         if (schedule == NULL)
             return;
-        struct duty duty = schedule_on_call(schedule, moment->now_ms + moment->wall_offset_ms);
+        const struct roster roster = moment_roster(moment);
+        struct duty duty =
+            schedule_duty(schedule, &roster, moment->now_ms + moment->wall_offset_ms);
         add_names(receivers, book, duty.names, duty.count);
     }
 }
@@ -137,6 +140,7 @@ struct sending {
     const struct message *pattern;
     struct moment *moment;
     size_t count;
+    size_t deferred_count;
     int64_t first_due_ms;
 };
 
@@ -150,7 +154,7 @@ static bool method_is_open(const struct contact *contact, const struct method *m
 }
 
 static void send_one(struct sending *sending, const char *contact, const char *channel,
-                     const char *address, int64_t after_ms)
+                     const char *address, int64_t due_at_ms, bool deferred)
 {
     if (!rulebook_has_channel(sending->moment->book, channel))
         return;
@@ -158,9 +162,11 @@ static void send_one(struct sending *sending, const char *contact, const char *c
     message.contact = contact;
     message.channel = channel;
     message.address = address;
-    message.due_at_ms = sending->moment->now_ms + after_ms;
+    message.due_at_ms = due_at_ms;
+    message.deferred = deferred;
     moment_send(sending->moment, &message);
     sending->count++;
+    sending->deferred_count += deferred ? 1 : 0;
     if (message.due_at_ms < sending->first_due_ms)
         sending->first_due_ms = message.due_at_ms;
 }
@@ -175,16 +181,22 @@ static void send_to_contact(struct sending *sending, const struct contact *conta
     bool page = uses_page_rules(sending->pattern->kind);
     const struct reach_rule *rules = page ? contact->page : contact->inform;
     size_t rule_count = page ? contact->page_count : contact->inform_count;
+    const struct moment *moment = sending->moment;
+    bool urgent = sending->pattern->urgent;
+    /* The distances between a person's methods stay: the one that calls is not to come with the one that writes. */
+    int64_t out_ms = quiet_out_ms(contact, moment, urgent, moment->now_ms);
     for (size_t i = 0; i < rule_count; i++) {
         const struct method *method = &contact->methods[rules[i].method];
-        if (method_is_open(contact, method, sending->moment))
-            send_one(sending, contact->name, method->channel, method->address,
-                     page ? rules[i].after_ms : 0);
+        int64_t after_ms = page ? rules[i].after_ms : 0;
+        int64_t due_at_ms = quiet_out_ms(contact, moment, urgent, out_ms + after_ms);
+        if (method_is_open(contact, method, moment))
+            send_one(sending, contact->name, method->channel, method->address, due_at_ms,
+                     due_at_ms > moment->now_ms + after_ms);
     }
 }
 
-size_t reach_send(const struct receivers *receivers, const struct message *message,
-                  struct moment *moment, int64_t *out_first_due_ms)
+struct sent reach_send(const struct receivers *receivers, const struct message *message,
+                       struct moment *moment)
 {
     struct sending sending = {.pattern = message, .moment = moment, .first_due_ms = INT64_MAX};
     for (size_t i = 0; i < receivers->count; i++) {
@@ -195,15 +207,17 @@ size_t reach_send(const struct receivers *receivers, const struct message *messa
             const struct audience *audience = receiver->audience_or_null;
             const char *name = arena_printf(moment->arena, "&%s", audience->name);
             for (size_t a = 0; a < audience->address_count; a++)
-                send_one(&sending, name, audience->channel, audience->addresses[a], 0);
+                send_one(&sending, name, audience->channel, audience->addresses[a], moment->now_ms,
+                         false);
         } else {
             const char *name = arena_printf(moment->arena, "channel:%s", receiver->channel_or_null);
-            send_one(&sending, name, receiver->channel_or_null, "", 0);
+            send_one(&sending, name, receiver->channel_or_null, "", moment->now_ms, false);
         }
     }
-    if (sending.count > 0)
-        *out_first_due_ms = sending.first_due_ms;
-    return sending.count;
+    return (struct sent){.count = sending.count,
+                         .first_due_ms = sending.count > 0 ? sending.first_due_ms : moment->now_ms,
+                         .all_deferred =
+                             sending.count > 0 && sending.deferred_count == sending.count};
 }
 
 static bool contact_is_reachable(const struct contact *contact, enum notification_kind kind,
@@ -265,6 +279,17 @@ enum reach_verdict reach_judge(const struct incident *incident)
     return verdict;
 }
 
+int64_t reach_first_due_ms(const struct incident *incident)
+{
+    int64_t first_ms = INT64_MAX;
+    for (const struct notification *n = incident->notifications; n != NULL; n = n->next) {
+        int64_t due_ms = n->digest != 0 ? n->next_at_ms : n->due_at_ms;
+        if (reach_is_latest(incident, n) && due_ms < first_ms)
+            first_ms = due_ms;
+    }
+    return first_ms;
+}
+
 struct notification *reach_next_method(const struct incident *incident,
                                        const struct notification *failed)
 {
@@ -288,4 +313,29 @@ bool reach_was_handed_over(const struct notification *notification)
         state == NOTIFICATION_DELIVERED)
         return true;
     return notification->attempt_count > 0 && state != NOTIFICATION_FAILED;
+}
+
+/* The people of the latest paging are counted in the order of their notifications; each has one bit
+ * of `passed`. */
+bool reach_everybody_passed(struct incident *incident, const char *by)
+{
+    enum { PEOPLE_MAX = 64 };
+    const char *people[PEOPLE_MAX];
+    size_t count = 0;
+    for (const struct notification *n = incident->notifications; n != NULL; n = n->next) {
+        if (!reach_is_latest(incident, n))
+            continue;
+        size_t i = 0;
+        while (i < count && !text_equal(people[i], n->contact))
+            i++;
+        if (i == count && count < PEOPLE_MAX)
+            people[count++] = n->contact;
+    }
+    uint64_t all = 0;
+    for (size_t i = 0; i < count; i++) {
+        all |= UINT64_C(1) << i;
+        if (text_equal(people[i], by))
+            incident->ladder.passed |= UINT64_C(1) << i;
+    }
+    return (incident->ladder.passed & all) == all;
 }

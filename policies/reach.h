@@ -38,11 +38,17 @@ void reach_resolve(const struct incident *incident, const struct target *targets
                    size_t target_count, const struct moment *moment,
                    struct receivers *out_receivers);
 
-/* Sends `message` (its kind, step, climb, repetition and text are set) to each receiver by the
- * methods its kind asks for. Answers how many notifications that makes; *out_first_due_ms is the
- * earliest. */
-size_t reach_send(const struct receivers *receivers, const struct message *message,
-                  struct moment *moment, int64_t *out_first_due_ms);
+/* What a sending made. */
+struct sent {
+    size_t count;         /* of notifications */
+    int64_t first_due_ms; /* now where there is none */
+    bool all_deferred;    /* every one waits for the end of somebody's quiet hours */
+};
+
+/* Sends `message` (its kind, step, climb, repetition, text and urgency are set) to each receiver by the
+ * methods its kind asks for. */
+struct sent reach_send(const struct receivers *receivers, const struct message *message,
+                       struct moment *moment);
 
 /* Can anybody of these be sent a message of this kind at all? Methods that are switched off count as absent. */
 bool reach_is_possible(const struct receivers *receivers, enum notification_kind kind,
@@ -55,9 +61,15 @@ enum reach_verdict reach_judge(const struct incident *incident);
 /* Belongs to the latest paging? */
 bool reach_is_latest(const struct incident *incident, const struct notification *notification);
 
+/* When the first of the latest paging goes, or went, out: a digest's time for what is bundled. INT64_MAX when it has none. */
+int64_t reach_first_due_ms(const struct incident *incident);
+
 /* The next method of the same person in the same run that has not been tried yet, or NULL. */
 struct notification *reach_next_method(const struct incident *incident,
                                        const struct notification *failed);
+
+/* Notes that `by` has said "not me"; was that everybody of the latest paging? */
+bool reach_everybody_passed(struct incident *incident, const char *by);
 
 /* Has it been handed to a channel, so that the person may know? */
 bool reach_was_handed_over(const struct notification *notification);

@@ -39,8 +39,9 @@ static const char *const notification_states[NOTIFICATION_STATE_COUNT] = {
 };
 
 static const char *const mark_kinds[MARK_KIND_COUNT] = {
-    [MARK_STOPPED] = "stopped", [MARK_ERRORS] = "errors", [MARK_CODES] = "codes",
-    [MARK_RECEIPT] = "receipt", [MARK_HEARD] = "heard",
+    [MARK_STOPPED] = "stopped",   [MARK_ERRORS] = "errors", [MARK_CODES] = "codes",
+    [MARK_RECEIPT] = "receipt",   [MARK_BUCKET] = "bucket", [MARK_HEARD] = "heard",
+    [MARK_OVERRIDE] = "override", [MARK_DUTY] = "duty",     [MARK_COUNTER] = "counter",
 };
 
 static const char *const heartbeat_states[HEARTBEAT_STATE_COUNT] = {

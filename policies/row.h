@@ -105,6 +105,7 @@ struct incident_row {
     const char *mark;     /* what holds it back although it fires: "silence 7"; "" nothing */
     const char *flap;     /* its latest changes (policies/flap.h) */
     const char *repliers; /* contacts who replied without having been told, separated by commas */
+    const char *fields;   /* JSON text of policies/fields.h, "" for nothing */
     bool moved;           /* going in: policy and group_key are new as well */
 };
 
@@ -167,6 +168,9 @@ struct notification_row {
     const char *body_hash; /* SHA-256 hex, "" before the first claim */
     const char *content_type;
     const char *subject;
+    uint64_t digest; /* the notification in which this one goes out; 0: it is sent itself */
+    bool admitted;   /* the limit of its reader has let it through */
+    bool deferred;   /* quiet hours have put it off */
 };
 
 /* The committed decision to start one attempt. */
@@ -194,6 +198,8 @@ struct outcome_row {
     enum outcome outcome; /* of that attempt */
     const char *detail;
     const char *provider_id; /* "": leave */
+    uint64_t digest;         /* this and the next as in the row; not read once it has ended */
+    bool admitted;
 };
 
 struct timeline_row {
@@ -229,8 +235,12 @@ enum mark_kind {
     MARK_STOPPED, /* "CONTACT CHANNEL", the address: nothing is sent there */
     MARK_ERRORS, /* "CHANNEL ADDRESS", how many answers in a row said that nothing was understood */
     MARK_CODES,  /* "CONTACT CHANNEL", how many wrong codes since at_ms */
-    MARK_RECEIPT, /* "NOTIFICATION", a receipt that came before the result of its own attempt */
-    MARK_HEARD,   /* "CHANNEL MESSAGE", the answer to a provider's message that was applied */
+    MARK_RECEIPT,  /* "NOTIFICATION", a receipt that came before the result of its own attempt */
+    MARK_BUCKET,   /* "CONTACT CHANNEL", how much of the limit is used up (policies/storm.h) */
+    MARK_HEARD,    /* "CHANNEL MESSAGE", the answer to a provider's message that was applied */
+    MARK_OVERRIDE, /* "NUMBER", who stands in: policies/override.h */
+    MARK_DUTY,     /* "SCHEDULE", who had duty when its people were told last */
+    MARK_COUNTER,  /* "override", the number given last */
     MARK_KIND_COUNT,
 };
 const char *mark_kind_name(enum mark_kind kind);

@@ -1,8 +1,19 @@
 #include "policies/rulebook.h"
 
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/base/assert.h"
 #include "gateway/base/text.h"
 
-/* The lists are short (people, not alerts) and looked up when a step runs, so a walk is enough. */
+const char *const need_names[NEED_COUNT + 1] = {
+    [NEED_ETA] = "eta",
+    [NEED_CAUSE] = "cause",
+    [NEED_PRIORITY] = "priority",
+    [NEED_LOSS] = "loss",
+};
+
+/* The other lists are short and seldom asked, so a walk is enough. */
 #define RULEBOOK_FIND(list, list_count, wanted)                                                    \
     do {                                                                                           \
         for (size_t i = 0; i < (list_count); i++) {                                                \
@@ -12,8 +23,61 @@
         return NULL;                                                                               \
     } while (0)
 
+/* The first of a name, as a walk would find it. */
+#define RULEBOOK_SEARCH(list, order, list_count, wanted)                                           \
+    do {                                                                                           \
+        size_t low = 0;                                                                            \
+        size_t high = (list_count);                                                                \
+        while (low < high) {                                                                       \
+            size_t middle = low + (high - low) / 2;                                                \
+            if (strcmp((list)[(order)[middle]].name, (wanted)) < 0)                                \
+                low = middle + 1;                                                                  \
+            else                                                                                   \
+                high = middle;                                                                     \
+        }                                                                                          \
+        bool is_there = low < (list_count) && text_equal((list)[(order)[low]].name, (wanted));     \
+        return is_there ? &(list)[(order)[low]] : NULL;                                            \
+    } while (0)
+
+struct named {
+    const char *name;
+    uint32_t place;
+};
+
+static int compare_named(const void *a, const void *b)
+{
+    const struct named *left = a;
+    const struct named *right = b;
+    int order = strcmp(left->name, right->name);
+    return order != 0 ? order : (left->place > right->place) - (left->place < right->place);
+}
+
+static const uint32_t *sort(struct named *items, size_t count, struct arena *arena)
+{
+    uint32_t *order = arena_alloc_array(arena, count + 1, sizeof(*order));
+    qsort(items, count, sizeof(*items), compare_named);
+    for (size_t i = 0; i < count; i++)
+        order[i] = items[i].place;
+    return order;
+}
+
+void rulebook_sort(struct rulebook *book, struct arena *arena)
+{
+    ASSERT(book->contact_count < UINT32_MAX && book->source_count < UINT32_MAX);
+    struct named *items =
+        arena_alloc_array(arena, book->contact_count + book->source_count + 1, sizeof(*items));
+    for (size_t i = 0; i < book->contact_count; i++)
+        items[i] = (struct named){.name = book->contacts[i].name, .place = (uint32_t)i};
+    book->contact_order = sort(items, book->contact_count, arena);
+    for (size_t i = 0; i < book->source_count; i++)
+        items[i] = (struct named){.name = book->sources[i].name, .place = (uint32_t)i};
+    book->source_order = sort(items, book->source_count, arena);
+}
+
 const struct contact *rulebook_contact(const struct rulebook *book, const char *name)
 {
+    if (book->contact_order != NULL)
+        RULEBOOK_SEARCH(book->contacts, book->contact_order, book->contact_count, name);
     RULEBOOK_FIND(book->contacts, book->contact_count, name);
 }
 
@@ -34,6 +98,8 @@ const struct audience *rulebook_audience(const struct rulebook *book, const char
 
 const struct source_rule *rulebook_source(const struct rulebook *book, const char *name)
 {
+    if (book->source_order != NULL)
+        RULEBOOK_SEARCH(book->sources, book->source_order, book->source_count, name);
     RULEBOOK_FIND(book->sources, book->source_count, name);
 }
 

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "gateway/base/arena.h"
 #include "gateway/base/regex.h"
 #include "gateway/base/zone.h"
 #include "policies/event.h"
@@ -41,6 +42,7 @@ struct contact {
     const struct reach_rule *inform; /* the same: email, else the first */
     size_t inform_count;
     const struct zone *zone;
+    const struct hours *quiet; /* NULL: none; what is not urgent waits for their end */
 };
 
 struct team {
@@ -68,6 +70,9 @@ struct schedule {
     const struct shift *shifts; /* rising, never overlapping */
     size_t shift_count;
     int64_t shifts_until_ms;
+    bool is_remote;       /* its calendar comes over the network */
+    bool awaits_calendar; /* and was never there: who has duty is not known */
+    bool tells_handover;  /* handover = yes */
     const char *const *members;
     size_t member_count;
     int64_t rotate_days; /* 0: fixed; 1: daily; 7: weekly */
@@ -97,6 +102,10 @@ struct target {
     const char *name; /* without its sign; resolved in the current rulebook when the step runs */
 };
 
+/* What an acknowledgement is asked to say: bits 1 << need of `ask_for`. */
+enum need { NEED_ETA, NEED_CAUSE, NEED_PRIORITY, NEED_LOSS, NEED_COUNT };
+extern const char *const need_names[NEED_COUNT + 1]; /* "eta" …; NULL ends it */
+
 enum step_kind { STEP_PAGE, STEP_INFORM, STEP_ASK };
 enum step_when { WHEN_UNACKED, WHEN_UNRESOLVED, WHEN_ACKED, WHEN_RESOLVED };
 
@@ -107,6 +116,7 @@ struct step {
     int64_t wait_ms;
     const struct target *targets;
     size_t target_count;
+    uint8_t ask_for; /* page steps: their own, else the policy's */
 };
 
 enum match_op { MATCH_EQUAL, MATCH_NOT_EQUAL, MATCH_REGEX, MATCH_NOT_REGEX };
@@ -153,6 +163,9 @@ struct policy {
     size_t fallback_count;
     const struct step *steps;
     size_t step_count;
+    uint8_t ask_for;           /* of the fallback too */
+    const char *const *backup; /* names of sources; none: all with `backup = yes` */
+    size_t backup_count;
 };
 
 /* When a maintenance holds: hours of the week, or once. */
@@ -189,6 +202,7 @@ struct inhibit {
 struct source_rule { /* what the engine needs to know of a [source] */
     const char *name;
     int64_t incidents_max; /* open incidents of this source */
+    int64_t alerts_max;    /* alerts of it in memory; 0: no limit */
     /* Heartbeats; all of it 0 and NULL for a source from which nothing is expected. */
     int64_t expect_every_ms;
     int64_t grace_ms;
@@ -197,6 +211,7 @@ struct source_rule { /* what the engine needs to know of a [source] */
     size_t expect_count;
     enum severity severity; /* of the alert when one is missed or has failed */
     bool is_pings;          /* format = heartbeat: else each of its events is a sign of life, too */
+    bool backup;            /* its heartbeats are those of a backup job */
 };
 
 #define CHANNEL_ATTEMPTS_DEFAULT 8
@@ -208,6 +223,9 @@ struct channel_rule { /* how long the engine tries on a [channel] */
     int64_t attempts_max;
     enum channel_code code; /* which replies have to carry the code of a message */
     int64_t horizon_ms;     /* no attempt starts later than this after a message was due */
+    int64_t per_contact;    /* messages a minute to one person; 0: as many as there are */
+    int64_t
+        per_contact_critical; /* with those about what is urgent, and not fewer; 0: no limit for them */
 };
 
 struct rulebook {
@@ -235,9 +253,16 @@ struct rulebook {
     const char *site_name;               /* [gateway] name */
     const char *public_url;              /* without trailing slash, "" when not set */
     int64_t incidents_max;
+    int64_t incident_alerts_max; /* alerts of one incident; 0: no limit */
     int64_t keep_ms; /* what is no longer configured is remembered for so long; 0: for ever */
     bool expects_heartbeats; /* any of the sources does */
+    /* Contacts and sources by name, as rulebook_sort leaves them; NULL: they are walked through. */
+    const uint32_t *contact_order;
+    const uint32_t *source_order;
 };
+
+/* Once both lists are complete: looking a contact or source up then takes a few steps, however many there are. */
+void rulebook_sort(struct rulebook *book, struct arena *arena);
 
 /* Look-ups by name; NULL when it is not (or no longer) there. */
 const struct contact *rulebook_contact(const struct rulebook *book, const char *name);

@@ -1,6 +1,7 @@
 #include "policies/schedule.h"
 
 #include "gateway/base/assert.h"
+#include "gateway/base/text.h"
 
 enum { EPOCH_WEEKDAY = 4 /* 1970-01-01 was a Thursday */, DAYS_A_WEEK = 7 };
 
@@ -85,16 +86,51 @@ static struct duty from_calendar(const struct schedule *schedule, int64_t at_ms)
                          .count = schedule->shifts[index].name_count};
 }
 
-struct duty schedule_on_call(const struct schedule *schedule, int64_t at_ms)
+static struct duty configured(const struct schedule *schedule, const struct roster *roster,
+                              int64_t at_ms)
 {
     for (size_t i = 0; i < schedule->layer_count; i++) {
-        struct duty duty = schedule_on_call(schedule->layers[i], at_ms);
+        struct duty duty = schedule_duty(schedule->layers[i], roster, at_ms);
         if (duty.count > 0)
             return duty;
     }
     if (schedule->during != NULL && !hours_contain(schedule->during, at_ms))
         return (struct duty){.names = NULL, .count = 0};
     return schedule->has_calendar ? from_calendar(schedule, at_ms) : rotating(schedule, at_ms);
+}
+
+struct duty schedule_duty(const struct schedule *schedule, const struct roster *roster,
+                          int64_t at_ms)
+{
+    struct duty duty = configured(schedule, roster, at_ms);
+    if (roster->overrides_or_null != NULL && roster->overrides_or_null->count > 0)
+        overrides_apply(roster->overrides_or_null, roster->book, schedule->name, at_ms,
+                        roster->arena, &duty);
+    return duty;
+}
+
+struct duty schedule_on_call(const struct schedule *schedule, int64_t at_ms)
+{
+    return schedule_duty(schedule, &(struct roster){.overrides_or_null = NULL}, at_ms);
+}
+
+bool duty_has(const struct duty *duty, const char *name)
+{
+    for (size_t i = 0; i < duty->count; i++) {
+        if (text_equal(duty->names[i], name))
+            return true;
+    }
+    return false;
+}
+
+bool schedule_knows(const struct schedule *schedule, int64_t at_ms)
+{
+    for (size_t i = 0; i < schedule->layer_count; i++) {
+        if (!schedule_knows(schedule->layers[i], at_ms))
+            return false;
+    }
+    return !schedule->has_calendar ||
+           (!schedule->awaits_calendar && at_ms <= schedule->shifts_until_ms);
 }
 
 static int64_t earlier_of(int64_t a_ms, int64_t b_ms)
@@ -116,12 +152,36 @@ static int64_t own_next_turn_ms(const struct schedule *schedule, int64_t at_ms)
     return turn_start_ms(schedule, turn_number(schedule, at_ms) + 1);
 }
 
-int64_t schedule_next_turn_ms(const struct schedule *schedule, int64_t at_ms)
+int64_t schedule_next_change_ms(const struct schedule *schedule, const struct roster *roster,
+                                int64_t at_ms)
 {
     int64_t next_ms = own_next_turn_ms(schedule, at_ms);
+    if (roster->overrides_or_null != NULL)
+        next_ms = earlier_of(
+            next_ms, overrides_next_change_ms(roster->overrides_or_null, schedule->name, at_ms));
     if (schedule->during != NULL)
         next_ms = earlier_of(next_ms, hours_next_change_ms(schedule->during, at_ms));
     for (size_t i = 0; i < schedule->layer_count; i++)
-        next_ms = earlier_of(next_ms, schedule_next_turn_ms(schedule->layers[i], at_ms));
+        next_ms = earlier_of(next_ms, schedule_next_change_ms(schedule->layers[i], roster, at_ms));
     return next_ms;
+}
+
+int64_t schedule_next_turn_ms(const struct schedule *schedule, int64_t at_ms)
+{
+    return schedule_next_change_ms(schedule, &(struct roster){.overrides_or_null = NULL}, at_ms);
+}
+
+int64_t schedule_duty_until_ms(const struct schedule *schedule, const struct roster *roster,
+                               const char *name, int64_t at_ms)
+{
+    enum { TURNS_MAX = 1000 };
+    int64_t until_ms = schedule_next_change_ms(schedule, roster, at_ms);
+    for (int turns = 0; until_ms != INT64_MAX; turns++) {
+        struct duty duty = schedule_duty(schedule, roster, until_ms);
+        if (!duty_has(&duty, name))
+            return until_ms;
+        until_ms =
+            turns < TURNS_MAX ? schedule_next_change_ms(schedule, roster, until_ms) : INT64_MAX;
+    }
+    return INT64_MAX;
 }

@@ -6,6 +6,7 @@
 #include "policies/climb.h"
 #include "policies/due.h"
 #include "policies/flap.h"
+#include "policies/quiet.h"
 
 static const char *const kind_names[DECISION_KIND_COUNT] = {
     [DECISION_HELD] = "held",
@@ -208,9 +209,17 @@ static void add_step(struct why *why, size_t index)
     d->text = step_text(why, step, &state, d->at_ms);
 }
 
+/* Which of the last two of the order holds it back. */
+static enum decision_kind kind_of_sending(const struct why *why, const struct notification *n)
+{
+    if (n->state == NOTIFICATION_PENDING && n->digest != 0)
+        return DECISION_DEFERRED_RATE;
+    return quiet_waits(n, why->moment->now_ms) ? DECISION_DEFERRED_QUIET : DECISION_SENDING;
+}
+
 static void add_sending(struct why *why, const struct notification *n)
 {
-    struct decision *d = add(why, DECISION_SENDING);
+    struct decision *d = add(why, kind_of_sending(why, n));
     const char *what = arena_printf(why->moment->arena, "%s to %s by %s",
                                     notification_kind_name((enum notification_kind)n->kind),
                                     n->contact, n->channel);
@@ -218,7 +227,15 @@ static void add_sending(struct why *why, const struct notification *n)
     d->to = n->contact;
     d->via = n->channel;
     d->at_ms = n->next_at_ms;
-    if (n->state == NOTIFICATION_CLAIMED)
+    if (d->kind != DECISION_SENDING)
+        d->until_ms = n->next_at_ms;
+    if (d->kind == DECISION_DEFERRED_RATE)
+        d->text = arena_printf(why->moment->arena, "%s goes out in digest %llu at %s", what,
+                               (unsigned long long)n->digest, clock_text(why, n->next_at_ms));
+    else if (d->kind == DECISION_DEFERRED_QUIET)
+        d->text = arena_printf(why->moment->arena, "%s waits for the end of quiet hours at %s",
+                               what, clock_text(why, n->next_at_ms));
+    else if (n->state == NOTIFICATION_CLAIMED)
         d->text = arena_printf(why->moment->arena, "%s is being sent", what);
     else if (n->attempt_count > 0)
         d->text = arena_printf(why->moment->arena, "%s: tried %u times, again at %s", what,
@@ -264,6 +281,9 @@ static const char *next_text(const struct why *why, const struct due *due)
         return arena_printf(arena, "next: the fallback again at %s", at);
     case DUE_REMINDER:
         return arena_printf(arena, "next: %s is asked for a new estimate at %s", incident->owner,
+                            at);
+    case DUE_MISSING:
+        return arena_printf(arena, "next: %s is asked for what is missing at %s", incident->owner,
                             at);
     case DUE_LAPSE:
         return arena_printf(arena, "next: the acknowledgement ends at %s", at);

@@ -33,8 +33,9 @@ int api_register(struct api *api, struct http_server *server, struct err *err)
         api_register_silences(api, server, err) != 0 || api_register_why(api, server, err) != 0 ||
         api_register_heartbeats(api, server, err) != 0 ||
         api_register_oncall(api, server, err) != 0 ||
-        api_register_commands(api, server, err) != 0 || api_register_link(api, server, err) != 0 ||
-        api_register_stream(api, server, err) != 0)
+        api_register_overrides(api, server, err) != 0 ||
+        api_register_feeds(api, server, err) != 0 || api_register_commands(api, server, err) != 0 ||
+        api_register_link(api, server, err) != 0 || api_register_stream(api, server, err) != 0)
         return -1;
     return 0;
 }

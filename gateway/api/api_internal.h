@@ -69,6 +69,10 @@ void api_answer_command(struct http_request *request, const struct answer *answe
 /* One entry as an object; id 0: without one. */
 void api_write_timeline(struct json_out *out, const struct timeline_row *row, uint64_t id_or_zero);
 
+/* backup.c: a member "backup" of the object that is being written; null where no job is configured. */
+int api_write_backup(struct api *api, struct store_reader *reader, const struct incident_row *row,
+                     struct arena *arena, struct json_out *out, struct err *err);
+
 /* stream.c: GET /v1/stream and its thread. */
 int feed_start(struct api *api, struct err *err);
 void feed_stop(struct feed *feed); /* after the server; takes NULL */
@@ -86,6 +90,8 @@ int api_register_silences(struct api *api, struct http_server *server, struct er
 int api_register_why(struct api *api, struct http_server *server, struct err *err);
 int api_register_heartbeats(struct api *api, struct http_server *server, struct err *err);
 int api_register_oncall(struct api *api, struct http_server *server, struct err *err);
+int api_register_overrides(struct api *api, struct http_server *server, struct err *err);
+int api_register_feeds(struct api *api, struct http_server *server, struct err *err);
 int api_register_commands(struct api *api, struct http_server *server, struct err *err);
 int api_register_link(struct api *api, struct http_server *server, struct err *err);
 

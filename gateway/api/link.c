@@ -80,6 +80,16 @@ static void show_link(struct api *api, struct store_reader *reader, struct http_
     struct err err = {0};
     if (!bind_link(api, reader, request, &row))
         return;
+    if (row.kind == KIND_DIGEST) {
+        const struct page_digest digest = {.title = row.subject,
+                                           .contact = row.contact,
+                                           .nonce = nonce_make(api, http_path_rest(request),
+                                                               clock_engine_ms(api->options.clock),
+                                                               http_arena(request)),
+                                           .may_act = binding_is_person(&row)};
+        page_answer_digest(request, &digest);
+        return;
+    }
     if (store_read_incident(reader, row.incident, http_arena(request), &page.incident, &err) != 0) {
         page_answer_message(request, 503, "Not now",
                             "The incident could not be read. Please try again in a moment.");
@@ -87,6 +97,9 @@ static void show_link(struct api *api, struct store_reader *reader, struct http_
     }
     page.contact = row.contact;
     page.may_act = binding_is_person(&row);
+    /* Fields that cannot be read are none here: the buttons matter more. Outsiders are not told of losses. */
+    if (page.may_act)
+        (void)fields_read(page.incident.fields, http_arena(request), &page.said_or_null, &err);
     page.nonce = nonce_make(api, http_path_rest(request), clock_engine_ms(api->options.clock),
                             http_arena(request));
     page_answer_incident(request, &page);
@@ -123,7 +136,8 @@ static void answered(struct http_request *request, const struct answer *answer)
 /* The form as the line a person would have sent, so that the one grammar decides what it means. */
 static const char *form_line(struct http_request *request, struct err *err)
 {
-    static const char *const verbs[] = {"ack", "known", "take", "resolve", "escalate", "pass"};
+    static const char *const verbs[] = {"ack",     "known",    "take", "all ack",
+                                        "resolve", "escalate", "pass"};
     const char *verb = http_form(request, "verb");
     const char *eta = http_form(request, "eta");
     const char *note = http_form(request, "note");
@@ -132,7 +146,8 @@ static const char *form_line(struct http_request *request, struct err *err)
         i++;
     if (i == sizeof(verbs) / sizeof(verbs[0])) {
         (void)err_set(err, ERR_INVALID,
-                      "verb: got '%s', want ack, known, take, resolve, escalate or pass", verb);
+                      "verb: got '%s', want ack, known, take, all ack, resolve, escalate or pass",
+                      verb);
         return NULL;
     }
     if (strlen(note) > NOTE_BYTES_MAX) {

@@ -2,12 +2,12 @@
 #include <string.h>
 
 #include "gateway/api/api_internal.h"
+#include "gateway/api/roster.h"
 #include "gateway/base/json.h"
 #include "gateway/base/parse.h"
 #include "gateway/base/text.h"
 #include "gateway/config/config.h"
 #include "gateway/system/clock.h"
-#include "policies/schedule.h"
 
 enum { STRETCHES_MAX = 5000 /* in one answer */ };
 
@@ -54,20 +54,20 @@ static void write_stretch(struct json_out *out, const struct rulebook *book,
 }
 
 /* Stretches of the same people are one, and the last one is told to its end. A stretch without contacts is a gap. */
-static void write_schedule(struct json_out *out, const struct rulebook *book,
+static void write_schedule(struct json_out *out, const struct roster *roster,
                            const struct schedule *schedule, struct span *span)
 {
     int64_t from_ms = span->from_ms;
     while (from_ms <= span->until_ms && span->left > 0) {
-        const struct duty duty = schedule_on_call(schedule, from_ms);
-        int64_t until_ms = schedule_next_turn_ms(schedule, from_ms);
+        const struct duty duty = schedule_duty(schedule, roster, from_ms);
+        int64_t until_ms = schedule_next_change_ms(schedule, roster, from_ms);
         for (int turns = 0; until_ms != INT64_MAX && turns < STRETCHES_MAX; turns++) {
-            const struct duty next = schedule_on_call(schedule, until_ms);
+            const struct duty next = schedule_duty(schedule, roster, until_ms);
             if (!is_same_duty(&duty, &next))
                 break;
-            until_ms = schedule_next_turn_ms(schedule, until_ms);
+            until_ms = schedule_next_change_ms(schedule, roster, until_ms);
         }
-        write_stretch(out, book, schedule, &duty, from_ms, until_ms);
+        write_stretch(out, roster->book, schedule, &duty, from_ms, until_ms);
         span->left--;
         if (until_ms == INT64_MAX)
             return;
@@ -94,19 +94,37 @@ static bool read_span(struct http_request *request, struct span *out_span)
     return true;
 }
 
-static void answer_oncall(struct api *api, struct http_request *request,
-                          const struct config *config)
+static void write_override(struct json_out *out, const struct override *override)
 {
-    (void)api;
-    const struct rulebook *book = &config->rulebook;
-    const char *name = http_query(request, "schedule");
-    struct span span;
-    if (!read_span(request, &span))
-        return;
-    if (name[0] != '\0' && rulebook_schedule(book, name) == NULL) {
-        http_answer_error(request, 404, "there is no schedule of that name");
-        return;
+    json_add_object_begin(out, NULL);
+    json_add_integer(out, "number", (int64_t) override->number);
+    json_add_string(out, "schedule", override->schedule);
+    json_add_string(out, "who", override->who);
+    if (override->instead_of[0] != '\0')
+        json_add_string(out, "instead_of", override->instead_of);
+    json_add_time(out, "from", override->from_ms);
+    json_add_time(out, "until", override->until_ms);
+    json_add_string(out, "by", override->made_by);
+    json_add_time(out, "made_at", override->made_at_ms);
+    json_add_object_end(out);
+}
+
+/* All that are made, also those of a later time or of a schedule that is not there. */
+static void write_overrides(struct json_out *out, const struct overrides *overrides,
+                            const char *schedule)
+{
+    json_add_array_begin(out, "overrides");
+    for (size_t i = 0; i < overrides->count; i++) {
+        if (schedule[0] == '\0' || text_equal(schedule, overrides->items[i].schedule))
+            write_override(out, &overrides->items[i]);
     }
+    json_add_array_end(out);
+}
+
+static void answer_oncall(struct http_request *request, const struct config *config,
+                          const struct roster *roster, const char *name, struct span *span)
+{
+    const struct rulebook *book = &config->rulebook;
     struct strbuf text;
     struct json_out out;
     strbuf_init(&text, API_ANSWER_BYTES_MAX);
@@ -115,24 +133,39 @@ static void answer_oncall(struct api *api, struct http_request *request,
     json_add_array_begin(&out, "oncall");
     for (size_t i = 0; i < book->schedule_count; i++) {
         if (name[0] == '\0' || text_equal(name, book->schedules[i].name))
-            write_schedule(&out, book, &book->schedules[i], &span);
+            write_schedule(&out, roster, &book->schedules[i], span);
     }
     json_add_array_end(&out);
+    write_overrides(&out, roster->overrides_or_null, name);
     if (config->calendars_until_ms != 0)
         json_add_time(&out, "calendars_until", config->calendars_until_ms);
     json_add_object_end(&out);
     api_answer_json(request, &text);
 }
 
+static void read_oncall(struct api *api, struct store_reader *reader, struct http_request *request)
+{
+    struct config *config = api_config(api);
+    const char *name = http_query(request, "schedule");
+    struct roster roster;
+    struct span span;
+    struct err err = {0};
+    if (!read_span(request, &span)) {
+        config_release(config);
+        return;
+    }
+    if (name[0] != '\0' && rulebook_schedule(&config->rulebook, name) == NULL)
+        http_answer_error(request, 404, "there is no schedule of that name");
+    else if (roster_read(reader, &config->rulebook, http_arena(request), &roster, &err) != 0)
+        api_error_of(request, &err);
+    else
+        answer_oncall(request, config, &roster, name, &span);
+    config_release(config);
+}
+
 static void handle_oncall(void *self, struct http_request *request)
 {
-    struct api *api = self;
-    struct api_caller caller;
-    if (!api_authorize(api, request, false, &caller))
-        return;
-    struct config *config = api_config(api);
-    answer_oncall(api, request, config);
-    config_release(config);
+    api_read_if_allowed(self, request, read_oncall);
 }
 
 int api_register_oncall(struct api *api, struct http_server *server, struct err *err)

@@ -69,8 +69,9 @@ static void add_time(struct strbuf *html, const char *name, int64_t at_ms)
         add_fact(html, name, text_rfc3339(at_ms - at_ms % 1000, text));
 }
 
-static void add_facts(struct strbuf *html, const struct incident_row *row)
+static void add_facts(struct strbuf *html, const struct page_incident *page)
 {
+    const struct incident_row *row = &page->incident;
     strbuf_printf(
         html, "<p><span class=\"badge %s\">%s</span> <span class=\"badge %s\">%s</span> p%d</p>",
         severity_name(row->severity), severity_name(row->severity), incident_state_name(row->state),
@@ -80,22 +81,29 @@ static void add_facts(struct strbuf *html, const struct incident_row *row)
     add_time(html, "Back at", row->eta_at_ms);
     add_time(html, "Held until", row->state == INCIDENT_ACKNOWLEDGED ? row->ack_until_ms : 0);
     add_fact(html, "Cause", row->cause);
+    add_fact(html, "Lost", page->said_or_null != NULL ? page->said_or_null->loss : "");
+    add_fact(html, "Restored", page->said_or_null != NULL ? page->said_or_null->restored : "");
     add_fact(html, "Policy", row->policy);
     add_time(html, "Opened", row->opened_at_ms);
     add_time(html, "Resolved", row->resolved_at_ms);
     strbuf_add(html, "</dl>");
 }
 
-static void add_form(struct strbuf *html, const struct page_incident *page)
+static void begin_form(struct strbuf *html, const char *nonce)
 {
-    bool is_acked = page->incident.state == INCIDENT_ACKNOWLEDGED;
     strbuf_add(html, "<form method=\"post\"><input type=\"hidden\" name=\"nonce\" value=\"");
-    strbuf_add_html(html, page->nonce);
+    strbuf_add_html(html, nonce);
     strbuf_add(
         html,
         "\"><label>When will it be back? <input name=\"eta\" placeholder=\"45m or 14:30\" "
         "autocomplete=\"off\" maxlength=\"16\"></label>"
         "<label>Note <textarea name=\"note\" rows=\"2\" maxlength=\"500\"></textarea></label>");
+}
+
+static void add_form(struct strbuf *html, const struct page_incident *page)
+{
+    bool is_acked = page->incident.state == INCIDENT_ACKNOWLEDGED;
+    begin_form(html, page->nonce);
     if (is_acked && !text_equal(page->incident.owner, page->contact))
         strbuf_add(html,
                    "<button class=\"main\" name=\"verb\" value=\"take\">Take it over</button>");
@@ -118,9 +126,25 @@ void page_answer_incident(struct http_request *request, const struct page_incide
     strbuf_add_html(&html, strbuf_text(&title));
     strbuf_add(&html, "</h1>");
     strbuf_clear(&title);
-    add_facts(&html, &page->incident);
+    add_facts(&html, page);
     if (page->may_act && page->incident.state != INCIDENT_RESOLVED)
         add_form(&html, page);
+    finish(request, 200, &html);
+}
+
+void page_answer_digest(struct http_request *request, const struct page_digest *page)
+{
+    struct strbuf html;
+    begin(&html, page->title);
+    strbuf_add(&html, "<h1>");
+    strbuf_add_html(&html, page->title);
+    strbuf_add(&html, "</h1><p>One answer here is about every incident that the message lists. To "
+                      "answer a single one, reply with its number first.</p>");
+    if (page->may_act) {
+        begin_form(&html, page->nonce);
+        strbuf_add(&html, "<button class=\"main\" name=\"verb\" value=\"all ack\">Acknowledge "
+                          "all of them</button></form>");
+    }
     finish(request, 200, &html);
 }
 

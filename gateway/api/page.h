@@ -8,15 +8,25 @@
 #define ESCALATED_API_PAGE_H
 
 #include "gateway/http/server.h"
-#include "policies/row.h"
+#include "policies/fields.h"
 
 struct page_incident {
     struct incident_row incident;
+    const struct fields *said_or_null; /* NULL: nothing, or nothing for this reader */
     const char *contact;
     const char *nonce;
     bool may_act; /* people may; audiences and rooms only read */
 };
 
+/* A message that stands for several incidents. */
+struct page_digest {
+    const char *title; /* the message's subject */
+    const char *contact;
+    const char *nonce;
+    bool may_act;
+};
+
+void page_answer_digest(struct http_request *request, const struct page_digest *page);
 void page_answer_incident(struct http_request *request, const struct page_incident *page);
 void page_answer_message(struct http_request *request, int status, const char *title,
                          const char *text);

@@ -3,6 +3,7 @@
 
 #include "gateway/api/api_internal.h"
 #include "gateway/base/json.h"
+#include "policies/fields.h"
 #include "policies/why.h"
 
 enum { NOTIFICATIONS_MAX = STORE_READ_LIMIT_MAX };
@@ -58,6 +59,8 @@ static int read_notifications(struct store_reader *reader, struct arena *arena, 
                                          .attempt_count = (uint32_t)row->attempt_count,
                                          .kind = (uint8_t)row->kind,
                                          .state = (uint8_t)row->state,
+                                         .digest = row->digest,
+                                         .deferred = row->deferred,
                                          .severity = (uint8_t)row->severity};
         out->incident.notifications = &items[i];
         out->incident.unfinished +=
@@ -90,7 +93,8 @@ static int read_stored(struct store_reader *reader, const struct rulebook *book,
     struct incident_row row;
     *out = (struct stored){.silence_count = 0};
     if (store_read_incident(reader, number, arena, &row, err) != 0 ||
-        ladder_read(row.ladder, &out->incident.ladder, err) != 0 ||
+        ladder_read(row.ladder, arena, &out->incident.ladder, err) != 0 ||
+        fields_read(row.fields, arena, &out->incident.fields, err) != 0 ||
         find_policy(reader, book, &row, arena, out, err) != 0)
         return -1;
     struct incident *incident = &out->incident;

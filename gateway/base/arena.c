@@ -88,7 +88,7 @@ static struct arena_chunk *add_chunk(struct arena *arena, size_t size)
     return chunk;
 }
 
-static void *take(struct arena *arena, size_t size)
+void *arena_take(struct arena *arena, size_t size)
 {
     if (size > SIZE_MAX / 2) {
         assert_out_of_memory(size);
@@ -106,23 +106,33 @@ static void *take(struct arena *arena, size_t size)
 
 void *arena_alloc(struct arena *arena, size_t size)
 {
-    void *result = take(arena, size);
+    void *result = arena_take(arena, size);
     memset(result, 0, size);
     return result;
 }
 
-void *arena_alloc_array(struct arena *arena, size_t count, size_t size)
+static size_t array_bytes(size_t count, size_t size)
 {
     size_t total;
     if (__builtin_mul_overflow(count, size, &total)) {
         assert_out_of_memory(SIZE_MAX);
     }
-    return arena_alloc(arena, total);
+    return total;
+}
+
+void *arena_alloc_array(struct arena *arena, size_t count, size_t size)
+{
+    return arena_alloc(arena, array_bytes(count, size));
+}
+
+void *arena_take_array(struct arena *arena, size_t count, size_t size)
+{
+    return arena_take(arena, array_bytes(count, size));
 }
 
 void *arena_copy(struct arena *arena, const void *data, size_t size)
 {
-    void *result = take(arena, size);
+    void *result = arena_take(arena, size);
     if (size > 0) {
         memcpy(result, data, size);
     }
@@ -131,7 +141,7 @@ void *arena_copy(struct arena *arena, const void *data, size_t size)
 
 char *arena_copy_text(struct arena *arena, const char *text, size_t length)
 {
-    char *result = take(arena, length + 1);
+    char *result = arena_take(arena, length + 1);
     if (length > 0) {
         memcpy(result, text, length);
     }
@@ -147,22 +157,43 @@ char *arena_strdup(struct arena *arena, const char *text)
 char *arena_strndup(struct arena *arena, const char *text, size_t length)
 {
     size_t kept = length > 0 ? strnlen(text, length) : 0;
-    char *result = take(arena, kept + 1);
+    char *result = arena_take(arena, kept + 1);
     if (kept > 0)
         memcpy(result, text, kept);
     result[kept] = '\0';
     return result;
 }
 
+char *arena_join(struct arena *arena, const char *const *parts, size_t count)
+{
+    size_t length = 0;
+    for (size_t i = 0; i < count; i++)
+        length += strlen(parts[i]);
+    char *result = arena_take(arena, length + 1);
+    char *end = result;
+    for (size_t i = 0; i < count; i++) {
+        size_t bytes = strlen(parts[i]);
+        memcpy(end, parts[i], bytes);
+        end += bytes;
+    }
+    *end = '\0';
+    return result;
+}
+
+/* Most texts are short: written once, then copied, instead of counted first. */
 char *arena_printf(struct arena *arena, const char *format, ...)
 {
+    enum { SHORT_BYTES = 256 };
+    char text[SHORT_BYTES];
     va_list arguments;
     va_start(arguments, format);
-    int length = vsnprintf(NULL, 0, format, arguments);
+    int length = vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
     ASSERT(length >= 0);
     size_t size = (size_t)length + 1;
-    char *result = take(arena, size);
+    if (size <= sizeof(text))
+        return arena_copy(arena, text, size);
+    char *result = arena_take(arena, size);
     va_start(arguments, format);
     int written = vsnprintf(result, size, format, arguments);
     va_end(arguments);

@@ -37,6 +37,12 @@ char *arena_strndup(struct arena *arena, const char *text, size_t length);
 char *arena_printf(struct arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Not zeroed: for what is written as a whole anyway. */
+void *arena_take(struct arena *arena, size_t size);
+void *arena_take_array(struct arena *arena, size_t count, size_t size);
+/* The parts one behind the other. */
+char *arena_join(struct arena *arena, const char *const *parts, size_t count);
+
 /* malloc, realloc and strdup that end the process when memory is out. Freed with free(). */
 void *heap_alloc(size_t size); /* zeroed */
 void *heap_take(size_t size);  /* not zeroed: for what is written as a whole anyway */

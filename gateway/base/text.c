@@ -18,6 +18,16 @@ static uint64_t load_8(const unsigned char *bytes)
     return word;
 }
 
+static uint32_t load_4(const unsigned char *bytes)
+{
+    uint32_t word;
+    memcpy(&word, bytes, sizeof(word));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap32(word);
+#endif
+    return word;
+}
+
 static bool is_tail(unsigned char byte)
 {
     return (byte & 0xc0) == 0x80;
@@ -251,8 +261,15 @@ uint64_t text_hash(uint64_t seed, const void *bytes, size_t count)
         count -= 8;
     }
     uint64_t rest = 0;
-    for (size_t i = 0; i < count; i++) {
-        rest |= (uint64_t)at[i] << (8 * i);
+    unsigned shift = 0;
+    if ((count & 4) != 0) {
+        rest = load_4(at);
+        at += 4;
+        shift = 32;
+    }
+    for (size_t i = 0; i < (count & 3); i++) {
+        rest |= (uint64_t)at[i] << shift;
+        shift += 8;
     }
     return mix(mix(hash, rest), 0x100000001b3u);
 }

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct strbuf {
     char *data; /* NULL until the first byte */
@@ -27,9 +28,21 @@ void strbuf_reset(struct strbuf *buf);             /* empty, keeps memory */
 const char *strbuf_text(const struct strbuf *buf); /* never NULL, NUL-terminated */
 char *strbuf_steal(struct strbuf *buf); /* heap text, the caller frees; the buffer is empty after */
 
-void strbuf_add(struct strbuf *buf, const char *text);
 void strbuf_add_bytes(struct strbuf *buf, const void *bytes, size_t count);
-void strbuf_add_char(struct strbuf *buf, char c);
+/* These two are called so often that a call of their own would be felt. */
+static inline void strbuf_add(struct strbuf *buf, const char *text)
+{
+    strbuf_add_bytes(buf, text, strlen(text));
+}
+static inline void strbuf_add_char(struct strbuf *buf, char c)
+{
+    if (buf->overflowed || buf->length + 1 >= buf->capacity) {
+        strbuf_add_bytes(buf, &c, 1);
+        return;
+    }
+    buf->data[buf->length++] = c;
+    buf->data[buf->length] = '\0';
+}
 void strbuf_printf(struct strbuf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void strbuf_add_i64(struct strbuf *buf,

@@ -84,18 +84,24 @@ static struct piece json_piece(const char *text, size_t left, char scratch[8])
     return (struct piece){.step = 1, .with = keep ? NULL : control_escape(c, scratch)};
 }
 
+static inline bool json_word_is_plain(uint64_t word)
+{
+    return !(word_has_below(word, 0x20) || word_has(word, '"') || word_has(word, '\\') ||
+             word_has(word, '<') || word_has_top(word));
+}
+
 /* Bytes at the beginning of `text` that stand in a JSON string as they are: nearly always all of
  * it. */
 static size_t json_plain(const char *text, size_t length)
 {
     size_t at = 0;
-    while (length - at >= WORD_BYTES) {
-        uint64_t word = word_load(text + at);
-        if (word_has_below(word, 0x20) || word_has(word, '"') || word_has(word, '\\') ||
-            word_has(word, '<') || word_has_top(word)) {
-            break;
-        }
+    while (length - at >= WORD_BYTES && json_word_is_plain(word_load(text + at))) {
         at += WORD_BYTES;
+    }
+    /* The end once more as a whole, instead of the few bytes that are left one by one. */
+    if (length - at < WORD_BYTES && length >= WORD_BYTES / 2 &&
+        json_word_is_plain(word_load_end(text, length))) {
+        return length;
     }
     while (at < length && (unsigned char)(text[at] - 0x20) < 0x60 && text[at] != '"' &&
            text[at] != '\\' && text[at] != '<') {
@@ -108,6 +114,15 @@ void strbuf_add_json_string(struct strbuf *buf, const char *text)
 {
     size_t length = strlen(text);
     size_t plain = json_plain(text, length);
+    if (plain == length && !buf->overflowed && buf->length + length + 2 < buf->capacity) {
+        char *place = buf->data + buf->length;
+        place[0] = '"';
+        memcpy(place + 1, text, length);
+        place[length + 1] = '"';
+        place[length + 2] = '\0';
+        buf->length += length + 2;
+        return;
+    }
     strbuf_add_char(buf, '"');
     strbuf_add_bytes(buf, text, plain);
     if (plain < length) {

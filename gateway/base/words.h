@@ -9,6 +9,7 @@
 #define ESCALATED_BASE_WORDS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -21,6 +22,18 @@ static inline uint64_t word_load(const char *bytes)
     uint64_t word;
     memcpy(&word, bytes, sizeof(word));
     return word;
+}
+
+/* The last eight bytes of a text of at least four; of a shorter one than eight, its first and its last four. */
+static inline uint64_t word_load_end(const char *text, size_t length)
+{
+    uint32_t first;
+    uint32_t last;
+    if (length >= WORD_BYTES)
+        return word_load(text + length - WORD_BYTES);
+    memcpy(&first, text, sizeof(first));
+    memcpy(&last, text + length - sizeof(last), sizeof(last));
+    return (uint64_t)last << 32 | first;
 }
 
 /* `limit` is at most 128. */

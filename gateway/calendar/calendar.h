@@ -7,7 +7,7 @@
  * Owns:    the shifts lie in the caller's arena.
  * Threads: any, one call at a time for an arena.
  * Limits:  CALENDAR_BYTES_MAX of text, CALENDAR_EVENTS_MAX events, CALENDAR_INSTANCES_MAX instances tried an event,
- *          CALENDAR_SHIFTS_MAX shifts. Rules that repeat every second or minute are refused.
+ *          CALENDAR_WORK_MAX in all (about two seconds), CALENDAR_SHIFTS_MAX shifts. Rules that repeat every second or minute are refused.
  * Fails:   -1 with which event is wrong and why: a calendar that is half understood would call the wrong people.
  * Source:  RFC 5545. Wall-clock rules, ours where it is silent:
  *            a time that the zone's clock shows twice is the earlier one; one that it never shows is moved by the gap
@@ -27,6 +27,7 @@
 #define CALENDAR_BYTES_MAX (4 * 1024 * 1024)
 #define CALENDAR_EVENTS_MAX 10000
 #define CALENDAR_INSTANCES_MAX 100000
+#define CALENDAR_WORK_MAX 1000000 /* instances tried; one with hundreds of exceptions counts more */
 #define CALENDAR_SHIFTS_MAX 20000
 #define CALENDAR_PEOPLE_MAX 32 /* attendees of an event that are read */
 

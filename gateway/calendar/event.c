@@ -134,6 +134,7 @@ struct expansion {
     const struct calendar_options *options;
     const int64_t *but_not;
     size_t but_not_count;
+    size_t *work;
     int64_t except[EXCEPTIONS_MAX]; /* instants */
     size_t except_count;
     event_instance *take;
@@ -153,8 +154,23 @@ static bool is_left_out(const struct expansion *x, int64_t at_ms)
     return false;
 }
 
+/* A calendar that would keep us for minutes is refused, however it is made up. */
+static int add_work(struct expansion *x, size_t units, struct err *err)
+{
+    *x->work += units;
+    if (*x->work > CALENDAR_WORK_MAX)
+        return err_set(err, ERR_TOO_LARGE,
+                       "the calendar's events give more than %d instances in all (want rules that "
+                       "begin later, or fewer events)",
+                       CALENDAR_WORK_MAX);
+    return 0;
+}
+
 static int give(struct expansion *x, int64_t wall_ms, struct err *err)
 {
+    enum { COMPARISONS_A_UNIT = 100 };
+    if (add_work(x, 1 + (x->but_not_count + x->except_count) / COMPARISONS_A_UNIT, err) != 0)
+        return -1;
     const struct calendar_event *event = x->event;
     int64_t from_ms = place_instant_ms(&event->start_place, wall_ms);
     int64_t until_ms = place_instant_ms(&event->start_place, wall_ms + event->wall_length_ms) +
@@ -227,7 +243,7 @@ static int expand_rule(struct expansion *x, struct icalrecurrencetype rule, stru
         if (++tried > CALENDAR_INSTANCES_MAX)
             verdict = err_set(err, ERR_TOO_LARGE, "RRULE gives more than %d instances",
                               CALENDAR_INSTANCES_MAX);
-        else if (wall_ms != event->start_wall_ms)
+        else if (wall_ms != event->start_wall_ms) /* that one was given before */
             verdict = give(x, wall_ms, err);
     }
     icalrecur_iterator_free(iterator);
@@ -272,16 +288,17 @@ static int expand(struct expansion *x, struct err *err)
 }
 
 int event_expand(icalcomponent *calendar, const struct calendar_event *event,
-                 const struct calendar_options *options, const int64_t *but_not,
-                 size_t but_not_count, event_instance *take, void *self, struct err *err)
+                 const struct event_window *window, event_instance *take, void *self,
+                 struct err *err)
 {
     char got[TEXT_EXCERPT_BYTES];
     struct expansion *x = heap_alloc(sizeof(*x));
     x->calendar = calendar;
     x->event = event;
-    x->options = options;
-    x->but_not = but_not;
-    x->but_not_count = but_not_count;
+    x->options = window->options;
+    x->but_not = window->but_not;
+    x->but_not_count = window->but_not_count;
+    x->work = window->work;
     x->take = take;
     x->self = self;
     int verdict = expand(x, err);

@@ -31,9 +31,17 @@ int event_read(icalcomponent *calendar, icalcomponent *component,
                const struct calendar_options *options, struct arena *arena,
                struct calendar_event *out_event, struct err *err);
 
-/* Instances that touch the window of `options`, without those at one of the `but_not` starts. */
+/* What one expansion goes by. */
+struct event_window {
+    const struct calendar_options *options;
+    const int64_t *but_not; /* starts that others stand for */
+    size_t but_not_count;
+    size_t *work; /* done so far for the whole calendar, of CALENDAR_WORK_MAX */
+};
+
+/* Instances that touch the window of the options, without those at one of the `but_not` starts. */
 int event_expand(icalcomponent *calendar, const struct calendar_event *event,
-                 const struct calendar_options *options, const int64_t *but_not,
-                 size_t but_not_count, event_instance *take, void *self, struct err *err);
+                 const struct event_window *window, event_instance *take, void *self,
+                 struct err *err);
 
 #endif

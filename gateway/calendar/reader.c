@@ -19,6 +19,7 @@ struct reading {
     const struct calendar_event *event; /* whose instances come in */
     const char *const *mails;
     size_t mail_count;
+    size_t work;
 };
 
 static int add_shift(void *self, int64_t from_ms, int64_t until_ms, struct err *err)
@@ -85,8 +86,11 @@ static int expand_events(struct reading *reading, icalcomponent *calendar, size_
         reading->event = event;
         read_mails(reading, event->component);
         size_t count = find_replaced(reading, event, replaced);
-        verdict = event_expand(calendar, event, reading->options, replaced, count, add_shift,
-                               reading, err);
+        const struct event_window window = {.options = reading->options,
+                                            .but_not = replaced,
+                                            .but_not_count = count,
+                                            .work = &reading->work};
+        verdict = event_expand(calendar, event, &window, add_shift, reading, err);
     }
     free(replaced);
     return verdict;

@@ -10,6 +10,8 @@ static const struct option options[] = {
     {"eta", required_argument, NULL, 'e'},
     {"note", required_argument, NULL, 'n'},
     {"cause", required_argument, NULL, 'c'},
+    {"loss", required_argument, NULL, 'l'},
+    {"restored", required_argument, NULL, 'r'},
     {"priority", required_argument, NULL, 'p'},
     {"known", no_argument, NULL, 'k'},
     {"as", required_argument, NULL, 'a'},
@@ -28,6 +30,12 @@ static bool add_option(struct json_out *out, int c)
         return true;
     case 'c':
         json_add_string(out, "cause", optarg);
+        return true;
+    case 'l':
+        json_add_string(out, "loss", optarg);
+        return true;
+    case 'r':
+        json_add_string(out, "restored", optarg);
         return true;
     case 'a':
         json_add_string(out, "as", optarg);

@@ -44,6 +44,7 @@ struct client *cli_connect(const struct cli *cli);
 int cli_read_stdin(struct strbuf *out, size_t max_bytes);
 
 int cli_send(const struct cli *cli, int argc, char **argv);
+int cli_known(const struct cli *cli, int argc, char **argv);
 int cli_list(const struct cli *cli, int argc, char **argv);
 int cli_show(const struct cli *cli, int argc, char **argv);
 int cli_quarantine(const struct cli *cli, int argc, char **argv);
@@ -54,6 +55,7 @@ int cli_answer(const struct cli *cli, int argc, char **argv);
 int cli_silence(const struct cli *cli, int argc, char **argv);
 int cli_why(const struct cli *cli, int argc, char **argv);
 int cli_oncall(const struct cli *cli, int argc, char **argv);
+int cli_override(const struct cli *cli, int argc, char **argv);
 int cli_check(const struct cli *cli, int argc, char **argv);
 int cli_explain(const struct cli *cli, int argc, char **argv);
 int cli_simulate(const struct cli *cli, int argc, char **argv);

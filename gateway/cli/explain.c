@@ -14,6 +14,7 @@
 #include "gateway/cli/table.h"
 #include "gateway/system/clock.h"
 #include "policies/matchers.h"
+#include "policies/fields.h"
 #include "policies/route.h"
 #include "policies/suppression.h"
 
@@ -315,6 +316,28 @@ static int print_json(struct explanation *explanation)
     return failed ? cli_fail(CLI_EXIT_UNAVAILABLE, "the explanation could not be written") : 0;
 }
 
+/* What an acknowledgement is asked to say, by step, and whose last success is the last good backup. */
+static void print_asked(struct explanation *explanation, const struct policy *policy)
+{
+    const struct rulebook *book = &explanation->config->rulebook;
+    const char *jobs = "";
+    for (size_t i = 0; i < policy->step_count; i++) {
+        if (policy->steps[i].ask_for != 0)
+            (void)printf("  step %s asks for: %s\n", policy->steps[i].name,
+                         fields_names(policy->steps[i].ask_for, &explanation->arena));
+    }
+    for (size_t i = 0; i < book->source_count; i++) {
+        bool counts = policy->backup_count == 0 && book->sources[i].backup;
+        for (size_t j = 0; j < policy->backup_count; j++)
+            counts = counts || text_equal(policy->backup[j], book->sources[i].name);
+        if (counts)
+            jobs = arena_printf(&explanation->arena, "%s%s%s", jobs, jobs[0] != '\0' ? ", " : "",
+                                book->sources[i].name);
+    }
+    if (jobs[0] != '\0')
+        (void)printf("  backups: %s\n", jobs);
+}
+
 static void print_policy(struct explanation *explanation, const struct policy *policy)
 {
     const struct rulebook *book = &explanation->config->rulebook;
@@ -323,6 +346,7 @@ static void print_policy(struct explanation *explanation, const struct policy *p
                      policy == book->default_policy ? ", because no other ended the search"
                                                     : " matches",
                      group_text(explanation, policy));
+        print_asked(explanation, policy);
         return;
     }
     (void)printf("policy %s does not match\n", policy->name);

@@ -122,8 +122,11 @@ void look_print_clean(const char *text)
 void look_print_timeline(const struct json *row, bool with_incident)
 {
     (void)printf("  %s  ", member(row, "at"));
-    if (with_incident)
-        (void)printf("#%lld  ", (long long)json_integer(json_get(row, "incident")));
+    int64_t incident = json_integer(json_get(row, "incident"));
+    if (with_incident && incident != 0)
+        (void)printf("#%lld  ", (long long)incident);
+    else if (with_incident) /* about none: a stand-in, a hand-over */
+        (void)printf("-  ");
     (void)printf("%-14s ", member(row, "kind"));
     look_print_clean(member(row, "text"));
     if (member(row, "actor")[0] != '\0')
@@ -136,11 +139,12 @@ static void print_incident(const struct json *root)
     (void)printf("#%lld ", (long long)json_integer(json_get(root, "number")));
     look_print_clean(member(root, "title"));
     (void)putchar('\n');
-    static const char *const fields[] = {"state", "severity",  "priority",  "policy",
-                                         "owner", "eta_at",    "ack_until", "suppressed_by",
-                                         "cause", "opened_at", "acked_at",  "resolved_at"};
+    static const char *const fields[] = {
+        "state", "severity",      "priority", "policy", "owner",    "eta_at",      "ack_until",
+        "suppressed_by", "cause", "loss",     "restored", "restored_at", "opened_at", "acked_at", "resolved_at"};
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
         print_line(fields[i], member(root, fields[i]));
+    print_line("backup", member(json_get(root, "backup"), "text"));
     const struct json *alerts = json_get(root, "alerts");
     (void)puts("alerts");
     for (size_t i = 0; i < json_count(alerts); i++) {

@@ -7,11 +7,17 @@
 #include "gateway/cli/cli.h"
 
 #define ANSWER_OPTIONS                                                                             \
-    "N [--eta 45m|14:30] [--note TEXT] [--cause TEXT] [--priority 1..5] [--known] [--as CONTACT]"
+    "N [--eta 45m|14:30] [--note TEXT] [--cause TEXT] [--loss TEXT] [--restored TEXT]\n"           \
+    "              [--priority 1..5] [--known] [--as CONTACT]"
 
 static const struct cli_command commands[] = {
     {"send", "SUMMARY [--source S] [--key K] [--severity V] [--resolve|--ack] [label=value…]",
      "feed one event; exit 0 means it is safe", cli_send},
+    {"known",
+     "SUMMARY [--source S] [--key K] [--severity V] [--eta 45m|14:30] [--cause TEXT] [--loss "
+     "TEXT]\n"
+     "              [--priority 1..5] [--note TEXT] [--as CONTACT] [label=value…]",
+     "report what you know before any monitor does: it is open, and yours", cli_known},
     {"list", "[--all] [--limit N] [--json]", "open incidents, newest first", cli_list},
     {"show", "N [--json]", "one incident: alerts, who was told, timeline", cli_show},
     {"why", "N [--json]", "what holds an incident and its steps back, and what comes next",
@@ -36,8 +42,12 @@ static const struct cli_command commands[] = {
      "alerts that nobody wants to hear of for a while", cli_silence},
     {"heartbeats", "[SOURCE] [--json] | --forget SOURCE KEY",
      "jobs and devices that report by themselves; forget one that is no more", cli_heartbeats},
-    {"oncall", "[SCHEDULE] [--at T] [--for 14d] [--json]",
-     "who has duty, now or in the days to come", cli_oncall},
+    {"oncall", "[SCHEDULE] [--at T] [--for 14d] [--json] | --feed SCHEDULE | --feed-of CONTACT",
+     "who has duty, now or in the days to come; or the address of a calendar of it", cli_oncall},
+    {"override",
+     "SCHEDULE --who CONTACT [--instead-of CONTACT] [--from T] --until T|--for 8h\n"
+     "              [--return-from T --return-until T|--return-for 8h], or --remove NUMBER",
+     "let somebody stand in; with a return it is a swap", cli_override},
     {"check", "--config DIR [--strict]",
      "every problem of a configuration, and what is likely to be one", cli_check},
     {"explain",

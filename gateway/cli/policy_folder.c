@@ -18,5 +18,14 @@ struct config *policy_folder_load(const char *folder, const struct config_span *
     if (config_load_for(folder, NULL, span, &config, &problems) != 0)
         (void)fputs(strbuf_text(&problems), stderr);
     strbuf_clear(&problems);
+    for (size_t i = 0; config != NULL && i < config->rulebook.schedule_count; i++) {
+        const struct schedule *schedule = &config->rulebook.schedules[i];
+        if (schedule->awaits_calendar)
+            (void)fprintf(
+                stderr,
+                "note: [schedule %s] has a calendar on a server, which is not asked here: "
+                "nobody has duty\n",
+                schedule->name);
+    }
     return config;
 }

@@ -1,7 +1,8 @@
 /*
  * policy_folder - a configuration loaded for a command that needs no daemon.
  *
- * Shape:   policy_folder_load(folder, span) -> config, or NULL after every problem was printed.
+ * Shape:   policy_folder_load(folder, span) -> config, or NULL after every problem was printed. Calendars on servers are
+ *          not fetched, which is said.
  * Owns:    config_release.
  */
 #ifndef ESCALATED_CLI_POLICY_FOLDER_H

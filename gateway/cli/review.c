@@ -175,6 +175,41 @@ static void review_people(struct review *review)
     }
 }
 
+/* Somebody among these contacts and teams who can be woken by what is not critical? Schedules change, so they count. */
+static bool somebody_wakes(const struct rulebook *book, const struct target *targets, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct contact *contact = rulebook_contact(book, targets[i].name);
+        const struct team *team = rulebook_team(book, targets[i].name);
+        if (targets[i].kind != TARGET_CONTACT && targets[i].kind != TARGET_TEAM)
+            return true;
+        if (targets[i].kind == TARGET_CONTACT && contact != NULL && contact->quiet == NULL)
+            return true;
+        for (size_t j = 0; targets[i].kind == TARGET_TEAM && team != NULL && j < team->member_count;
+             j++) {
+            contact = rulebook_contact(book, team->members[j]);
+            if (contact != NULL && contact->quiet == NULL)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* The last resort: the fallback of default, else whom default pages. */
+static void review_quiet(struct review *review)
+{
+    const struct policy *last = review->book->default_policy;
+    bool wakes = somebody_wakes(review->book, last->fallback, last->fallback_count);
+    for (size_t i = 0; last->fallback_count == 0 && i < last->step_count && !wakes; i++) {
+        const struct step *step = &last->steps[i];
+        wakes = step->kind == STEP_PAGE &&
+                somebody_wakes(review->book, step->targets, step->target_count);
+    }
+    if (!wakes)
+        find(review, "[policy default] everybody who is paged when nobody else can be has quiet "
+                     "hours: what is not critical waits for their end");
+}
+
 static void review_schedules(struct review *review, int64_t now_ms)
 {
     for (size_t i = 0; i < review->book->schedule_count; i++) {
@@ -182,6 +217,8 @@ static void review_schedules(struct review *review, int64_t now_ms)
         bool is_named = policies_name(review, TARGET_SCHEDULE, schedule->name);
         if (!is_named && !is_layer(review, schedule))
             find(review, "[schedule %s] is named by no policy or schedule", schedule->name);
+        if (!schedule_knows(schedule, now_ms))
+            continue; /* its calendar is on a server */
         if (is_paged(review, schedule) || policies_name(review, TARGET_SCHEDULE, schedule->name))
             find_gaps(review, schedule, now_ms);
     }
@@ -374,6 +411,7 @@ size_t review_config(const struct rulebook *book, int64_t now_ms, struct strbuf 
 {
     struct review review = {.book = book, .out = out};
     review_people(&review);
+    review_quiet(&review);
     review_schedules(&review, now_ms);
     review_order(&review);
     review_heartbeats(&review);

@@ -5,6 +5,7 @@
 
 #include "gateway/base/json.h"
 #include "gateway/base/parse.h"
+#include "policies/report.h"
 
 static const int64_t longest_ms = (int64_t)3660 * 86400000;
 
@@ -184,6 +185,76 @@ static int read_command(struct reader *reader, const struct json *root, struct s
     return 0;
 }
 
+/* Times may be given as everywhere in a scenario; what is wrong with the rest is said by the engine. */
+static int write_override(const struct json *object, int64_t at_ms, struct json_out *out,
+                          const char *key_or_null, struct err *err)
+{
+    void *position = NULL;
+    const char *key = NULL;
+    const struct json *value = NULL;
+    json_add_object_begin(out, key_or_null);
+    while (json_next(object, &position, &key, &value)) {
+        int64_t time_ms = 0;
+        bool is_time = strcmp(key, "from") == 0 || strcmp(key, "until") == 0;
+        if (is_time && read_instant(value, at_ms, &time_ms, err) != 0)
+            return err_wrap(err, "override.%s", key);
+        if (is_time)
+            json_add_time(out, key, time_ms);
+        else if (json_kind(value) == JSON_INTEGER)
+            json_add_integer(out, key, json_integer(value));
+        else
+            json_add_string(out, key, json_string(value));
+    }
+    json_add_object_end(out);
+    return 0;
+}
+
+static int read_override(struct reader *reader, const struct json *root, struct scenario_line *line,
+                         struct err *err)
+{
+    enum { TEXT_BYTES_MAX = 65536 };
+    const struct json *override = json_get(root, "override");
+    struct strbuf text;
+    struct json_out out;
+    int verdict = 0;
+    strbuf_init(&text, TEXT_BYTES_MAX);
+    json_out_begin(&out, &text);
+    if (json_kind(override) == JSON_ARRAY) {
+        json_add_object_begin(&out, NULL);
+        json_add_array_begin(&out, "overrides");
+        for (size_t i = 0; i < json_count(override) && verdict == 0; i++)
+            verdict = write_override(json_at(override, i), line->at_ms, &out, NULL, err);
+        json_add_array_end(&out);
+        json_add_object_end(&out);
+    } else {
+        verdict = write_override(override, line->at_ms, &out, NULL, err);
+    }
+    line->text = arena_strdup(reader->arena, strbuf_text(&text));
+    line->from = copy(reader, json_get(root, "by"));
+    strbuf_clear(&text);
+    return verdict;
+}
+
+static int read_known(struct reader *reader, const struct json *root, struct scenario_line *line,
+                      struct err *err)
+{
+    enum { REPORT_BYTES_MAX = 65536 };
+    struct strbuf text;
+    struct report ignored;
+    strbuf_init(&text, REPORT_BYTES_MAX);
+    json_write(json_get(root, "known"), &text);
+    line->report = arena_strdup(reader->arena, strbuf_text(&text));
+    int result = text.overflowed
+                     ? err_set(err, ERR_TOO_LARGE, "more than %d bytes", REPORT_BYTES_MAX)
+                     : report_read(line->report, reader->arena, &ignored, err);
+    strbuf_clear(&text);
+    line->from = copy(reader, json_get(root, "by"));
+    line->text = copy(reader, json_get(root, "text"));
+    if (result == 0 && line->from[0] == '\0')
+        return err_set(err, ERR_INVALID, "known needs \"by\": a contact or the name of a user");
+    return result == 0 ? 0 : err_wrap(err, "known");
+}
+
 static int read_config(struct reader *reader, const struct json *root, struct scenario_line *line,
                        struct err *err)
 {
@@ -231,9 +302,17 @@ static int read_object(struct reader *reader, const struct json *root, struct sc
         line->kind = SCENARIO_DELIVERY;
         return read_delivery(reader, delivery, line, err);
     }
+    if (json_get(root, "known") != NULL) {
+        line->kind = SCENARIO_KNOWN;
+        return read_known(reader, root, line, err);
+    }
     if (json_get(root, "command") != NULL) {
         line->kind = SCENARIO_COMMAND;
         return read_command(reader, root, line, err);
+    }
+    if (json_get(root, "override") != NULL) {
+        line->kind = SCENARIO_OVERRIDE;
+        return read_override(reader, root, line, err);
     }
     if (json_get(root, "config") != NULL) {
         line->kind = SCENARIO_CONFIG;
@@ -244,9 +323,10 @@ static int read_object(struct reader *reader, const struct json *root, struct sc
         return read_restart(reader, root, line, err);
     }
     if (!json_bool(json_get(root, "end")))
-        return err_set(err, ERR_INVALID,
-                       "want \"event\", \"reply\", \"delivery\", \"command\", \"config\", "
-                       "\"restart\": true or \"end\": true");
+        return err_set(
+            err, ERR_INVALID,
+            "want \"event\", \"reply\", \"delivery\", \"known\", \"command\", \"override\", "
+            "\"config\", \"restart\": true or \"end\": true");
     line->kind = SCENARIO_END;
     return 0;
 }

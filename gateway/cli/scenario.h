@@ -20,9 +20,11 @@ enum scenario_kind {
     SCENARIO_EVENT,
     SCENARIO_REPLY,
     SCENARIO_DELIVERY,
-    SCENARIO_COMMAND, /* as over the API: names its incident */
-    SCENARIO_CONFIG,  /* another configuration from here on, as a reload */
-    SCENARIO_RESTART, /* the daemon is away for a while */
+    SCENARIO_KNOWN,    /* `escalate known`: what somebody knows before any alert */
+    SCENARIO_COMMAND,  /* as over the API: names its incident */
+    SCENARIO_OVERRIDE, /* somebody stands in on a schedule: the text of the command */
+    SCENARIO_CONFIG,   /* another configuration from here on, as a reload */
+    SCENARIO_RESTART,  /* the daemon is away for a while */
     SCENARIO_END,
 };
 
@@ -30,10 +32,12 @@ struct scenario_line {
     enum scenario_kind kind;
     int64_t at_ms;
     struct event event;
-    const char *from; /* reply; command: by whom */
-    const char *via;  /* reply, delivery; "" any for a delivery */
-    const char *text; /* reply; command: why; config: a folder within that of the simulation */
-    enum verb verb;   /* command */
+    const char *from;   /* reply; command: by whom */
+    const char *via;    /* reply, delivery; "" any for a delivery */
+    const char *report; /* known: JSON text */
+    const char *
+        text; /* reply, override, known: further words; command: why; config: a folder within that of the simulation */
+    enum verb verb;            /* command */
     const char *match_or_null; /* of a silence; or its number, to end it */
     int64_t for_ms;
     uint64_t incident;

@@ -13,6 +13,7 @@
 enum {
     /* A ladder that never rests within one instant is a bug; this many steps at one time end the run. */
     STEPS_AT_ONCE_MAX = 100000,
+    LISTING_BYTES_MAX = 4096,
 };
 
 /* A message that was sent, for receipts and for what a reply answers. */
@@ -23,6 +24,12 @@ struct sent {
     const char *to;
     const char *via;
     bool accepted;
+};
+
+/* Which incidents a digest was last said to list, as JSON text. */
+struct listing {
+    uint64_t notification;
+    const char *numbers;
 };
 
 struct simulation {
@@ -38,6 +45,8 @@ struct simulation {
     size_t waiting_count, waiting_capacity;
     struct sent *sent;
     size_t sent_count, sent_capacity;
+    struct listing *listings;
+    size_t listing_count, listing_capacity;
     const struct scenario_line **rules;
     size_t rule_count;
     uint64_t input_count;
@@ -86,11 +95,11 @@ static void print_end(struct simulation *s, struct json_out *out)
 static bool is_ladder_fact(const char *kind)
 {
     static const char *const kinds[] = {
-        "eta-missed",      "eta-slipped", "ack-timeout", "no-answer",
-        "nobody",          "unreached",   "exhausted",   "fallback-unreachable",
-        "climb",           "reopened",    "cleared",     "linked",
-        "cleared-in-hold", "repolicy",    "suppressed",  "unsuppressed",
-        "flapping",        "calm"};
+        "eta-missed", "eta-slipped", "ack-timeout",          "no-answer", "nobody",
+        "unreached",  "exhausted",   "fallback-unreachable", "climb",     "reopened",
+        "cleared",    "linked",      "cleared-in-hold",      "repolicy",  "missing",
+        "restored",   "override",    "override-removed",     "handover",  "deferred",
+        "suppressed", "unsuppressed", "flapping", "calm"};
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         if (strcmp(kinds[i], kind) == 0)
             return true;
@@ -119,7 +128,9 @@ static void print_timeline(struct simulation *s, const struct timeline_row *row)
             add_fact(&out, facts, "state");
         else
             json_add_string(&out, "timeline", row->kind);
-        static const char *const keys[] = {"policy", "step", "by", "eta", "slips", "follows"};
+        static const char *const keys[] = {"policy",    "step",     "by",      "eta",
+                                           "slips",     "follows",  "missing", "backup",
+                                           "backup_at", "override", "schedule"};
         for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
             add_fact(&out, facts, keys[i]);
         if (!is_state)
@@ -142,6 +153,12 @@ static void print_message(struct simulation *s, uint64_t notification, int64_t a
     json_add_string(&out, "kind", notification_kind_name(row.kind));
     json_add_string(&out, "to", row.contact);
     json_add_string(&out, "via", row.channel);
+    for (size_t i = s->listing_count; row.kind == KIND_DIGEST && i > 0; i--) {
+        if (s->listings[i - 1].notification == row.id) {
+            json_add_raw(&out, "incidents", s->listings[i - 1].numbers);
+            break;
+        }
+    }
     print_end(s, &out);
     s->sent = grown(s->sent, s->sent_count, &s->sent_capacity, sizeof(*s->sent));
     s->sent[s->sent_count++] = (struct sent){.notification = notification,
@@ -196,9 +213,30 @@ static struct sent *find_sent(struct simulation *s, uint64_t notification)
     return NULL;
 }
 
+static void keep_listing(struct simulation *s, const struct order *order)
+{
+    struct json *snapshot = NULL;
+    struct strbuf text;
+    ASSERT(json_parse(order->snapshot, strlen(order->snapshot), &snapshot, NULL) == 0);
+    const struct json *incidents = json_get(snapshot, "incidents");
+    strbuf_init(&text, LISTING_BYTES_MAX);
+    for (size_t i = 0; i < json_count(incidents); i++)
+        strbuf_printf(&text, "%s%lld", i > 0 ? "," : "[",
+                      (long long)json_integer(json_get(json_at(incidents, i), "incident")));
+    strbuf_add_char(&text, ']');
+    s->listings = grown(s->listings, s->listing_count, &s->listing_capacity, sizeof(*s->listings));
+    s->listings[s->listing_count++] =
+        (struct listing){.notification = order->notification,
+                         .numbers = arena_strdup(&s->arena, strbuf_text(&text))};
+    strbuf_clear(&text);
+    json_free(snapshot);
+}
+
 static void obey(struct simulation *s, const struct order *order)
 {
     if (order->kind == ORDER_OFFER) {
+        if (order->notification_kind == KIND_DIGEST && !order->rendered)
+            keep_listing(s, order);
         struct prepared *prepared = &add_input(s, INPUT_PREPARED, "delivery")->u.prepared;
         *prepared = (struct prepared){.notification = order->notification,
                                       .ready = true,
@@ -333,6 +371,32 @@ static void add_command(struct simulation *s, const struct scenario_line *line)
                                                 .clock_minute = -1};
 }
 
+static void add_override(struct simulation *s, const struct scenario_line *line)
+{
+    const char *by = line->from[0] != '\0' ? line->from : "scenario";
+    struct reply *reply =
+        &add_input(s, INPUT_COMMAND, arena_printf(&s->arena, "user %s", by))->u.reply;
+    *reply = (struct reply){.from = "", .via = "cli", .raw = "", .command_count = 1};
+    reply->commands[0] =
+        (struct reply_command){.verb = VERB_OVERRIDE, .text = line->text, .clock_minute = -1};
+}
+
+static void add_known(struct simulation *s, const struct scenario_line *line)
+{
+    bool is_contact = rulebook_contact(s->rulebook, line->from) != NULL;
+    const char *actor =
+        arena_printf(&s->arena, "%s %s", is_contact ? "contact" : "user", line->from);
+    struct reply *reply = &add_input(s, INPUT_COMMAND, actor)->u.reply;
+    *reply = (struct reply){.via = "cli", .raw = ""};
+    if (line->text[0] != '\0')
+        grammar_parse(line->text, GRAMMAR_UNBOUND, &s->arena, reply);
+    reply->from = is_contact ? line->from : "";
+    reply->report_or_null = line->report;
+    ASSERT(reply->command_count < REPLY_COMMANDS_MAX);
+    reply->commands[reply->command_count++] =
+        (struct reply_command){.verb = VERB_KNOWN, .text = "", .clock_minute = -1};
+}
+
 static int add_config(struct simulation *s, const struct scenario_line *line, struct err *err)
 {
     if (s->options->load(s->options->self, line->text, &s->rulebook, err) != 0)
@@ -378,6 +442,12 @@ static int apply_line(struct simulation *s, const struct scenario_line *line, st
     case SCENARIO_COMMAND:
         add_command(s, line);
         break;
+    case SCENARIO_OVERRIDE:
+        add_override(s, line);
+        break;
+    case SCENARIO_KNOWN:
+        add_known(s, line);
+        break;
     case SCENARIO_CONFIG:
         return add_config(s, line, err);
     case SCENARIO_RESTART:
@@ -416,6 +486,7 @@ static void simulation_clear(struct simulation *s)
     store_close(s->store);
     free(s->waiting);
     free(s->sent);
+    free(s->listings);
     arena_clear(&s->arena);
 }
 

@@ -54,6 +54,7 @@ static void build_gateway(struct build *build)
     book->site_name = values.name;
     book->public_url = build_public_url(build, section, values.public_url);
     book->incidents_max = values.incidents_max;
+    book->incident_alerts_max = values.incident_alerts_max;
     config->public_url = book->public_url;
     config->keep_ms = values.keep_ms;
     config->rulebook.keep_ms = values.keep_ms;

@@ -111,9 +111,9 @@ const struct hours *hours_build_entry(struct build *build, const struct ini_sect
                                       const struct ini_entry *entry, const char *text,
                                       const struct zone *zone);
 
-/* calendars.c: the shifts of an iCalendar file. `members` without items: any contact. */
-void calendar_build(struct build *build, const struct ini_section *section, const char *path,
-                    const struct option_list *members, struct schedule *schedule);
+/* calendars.c: the shifts of an iCalendar file or address. `members` without items: any contact. */
+void calendar_build(struct build *build, const struct ini_section *section,
+                    const struct schedule_values *values, struct schedule *schedule);
 
 /* targets.c */
 enum target_use { TARGETS_PAGE, TARGETS_INFORM, TARGETS_FALLBACK };
@@ -130,5 +130,10 @@ size_t matches_build(struct build *build, const struct ini_section *section, con
 /* policy_text.c: canonical text and hash of a built policy */
 void policy_text_write(const struct policy *policy, struct strbuf *out);
 void policy_text_seal(struct policy *policy, struct arena *arena);
+
+/* fields.c: bits of enum need; a line of them, or nothing. */
+uint8_t needs_build(struct build *build, const struct ini_section *section,
+                    const struct option_list *list);
+void needs_write(uint8_t needs, struct strbuf *out);
 
 #endif

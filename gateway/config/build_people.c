@@ -41,6 +41,19 @@ static bool take_method(struct build *build, const struct ini_section *section,
     return true;
 }
 
+/* Nobody may be silent for good: then nothing that is not critical would ever reach them. */
+static const struct hours *build_quiet(struct build *build, const struct ini_section *section,
+                                       const char *text, const struct zone *zone)
+{
+    const struct hours *quiet = hours_build(build, section, "quiet", text, zone);
+    if (quiet == NULL || !hours_cover_the_week(quiet)) {
+        return quiet;
+    }
+    build_problem(build, section, section_entry(section, "quiet"),
+                  "these hours never end (want some time in which the person can be reached)");
+    return NULL;
+}
+
 static void build_contact(struct build *build, const struct ini_section *section,
                           struct contact *contact)
 {
@@ -60,6 +73,9 @@ static void build_contact(struct build *build, const struct ini_section *section
         values.time_zone[0] == '\0'
             ? build->config->rulebook.zone
             : build_zone(build, section, section_entry(section, "time_zone"), values.time_zone);
+    if (values.quiet[0] != '\0') {
+        contact->quiet = build_quiet(build, section, values.quiet, contact->zone);
+    }
     reach_build(build, section, "page", &values.page, contact, &contact->page,
                 &contact->page_count);
     reach_build(build, section, "inform", &values.inform, contact, &contact->inform,
@@ -134,11 +150,13 @@ static void build_teams(struct build *build)
 static void build_schedule(struct build *build, const struct ini_section *section,
                            const struct schedule_values *values, struct schedule *schedule)
 {
-    bool has_calendar = values->calendar[0] != '\0';
+    bool has_calendar = values->calendar[0] != '\0' || values->calendar_url[0] != '\0' ||
+                        section_entry(section, "calendar_url_file") != NULL;
     check_members(build, section, &values->members);
     *schedule = (struct schedule){.name = arena_strdup(build->arena, section->name),
                                   .members = values->members.items,
                                   .member_count = values->members.count,
+                                  .tells_handover = values->handover,
                                   .zone = build->config->rulebook.zone};
     if (values->time_zone[0] != '\0') {
         schedule->zone =
@@ -151,7 +169,7 @@ static void build_schedule(struct build *build, const struct ini_section *sectio
         build_problem(build, section, section_entry(section, "rotate"),
                       "calendar says already whose turn it is (want one of the two)");
     } else if (has_calendar) {
-        calendar_build(build, section, values->calendar, &values->members, schedule);
+        calendar_build(build, section, values, schedule);
     } else if (values->rotate[0] != '\0') {
         rotate_build(build, section, values->rotate, schedule);
     }

@@ -53,7 +53,7 @@ static void check_expected(struct build *build, const struct ini_section *sectio
 static struct source_rule heartbeat_rule(struct build *build, const struct ini_section *section,
                                          const struct source_values *values)
 {
-    static const char *const keys[] = {"grace", "expect", "severity", "keys_max"};
+    static const char *const keys[] = {"grace", "expect", "severity", "keys_max", "backup"};
     bool is_pings = text_equal(source_formats[values->format], "heartbeat");
     if (values->expect_every_ms > 0) {
         check_expected(build, section, values);
@@ -86,19 +86,27 @@ static void build_source(struct build *build, const struct ini_section *section,
 {
     struct source_values values = {.token = NULL};
     section_apply(build, section, SECTION_SOURCE, &values, NULL, NULL);
+    if (text_equal(section->name, "escalated")) {
+        build_problem(build, section, NULL,
+                      "is the source of what goes wrong here itself (want another name)");
+    }
     sources[index] = (struct config_source){
         .name = arena_strdup(build->arena, section->name),
         .format = source_formats[values.format],
         .token = secret_of(values.token),
         .rate_per_minute = values.rate_per_minute,
         .burst = values.burst,
+        .past_rate_503 = values.past_rate == 1,
         .incidents_max = values.incidents_max,
+        .alerts_max = values.alerts_max,
     };
     rules[index] = heartbeat_rule(build, section, &values);
     sources[index].is_pings = rules[index].is_pings;
     sources[index].is_watched = rules[index].expect_every_ms > 0;
     rules[index].name = sources[index].name;
     rules[index].incidents_max = sources[index].incidents_max;
+    rules[index].alerts_max = sources[index].alerts_max;
+    rules[index].backup = values.backup;
     brokers_bind(build, section, values.broker, sources, index);
     for (size_t i = 0; i < index; i++) {
         if (is_same(&sources[i].token, &sources[index].token)) {

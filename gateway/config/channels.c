@@ -284,6 +284,25 @@ static void check_values(struct build *build, const struct ini_section *section,
     build_problem(build, section, entry, "%s", entry != NULL ? colon + 2 : why);
 }
 
+/* What is urgent counts with the rest, so a lower limit for it would hold back the urgent first. Where only the limit for
+ * all is given, the other one is not below it. */
+static void check_limits(struct build *build, const struct ini_section *section,
+                         struct config_channel *channel)
+{
+    const struct ini_entry *critical = section_entry(section, "per_contact_critical");
+    if (channel->per_contact == 0 || channel->per_contact_critical == 0 ||
+        channel->per_contact_critical >= channel->per_contact) {
+        return;
+    }
+    if (critical == NULL) {
+        channel->per_contact_critical = channel->per_contact;
+        return;
+    }
+    build_problem(build, section, critical,
+                  "got %lld, want at least per_contact (%lld), or 0 for no limit",
+                  (long long)channel->per_contact_critical, (long long)channel->per_contact);
+}
+
 static void build_channel(struct build *build, const struct ini_section *section,
                           struct config_channel *channel)
 {
@@ -300,8 +319,11 @@ static void build_channel(struct build *build, const struct ini_section *section
         .attempts = values.attempts,
         .horizon_ms = values.horizon_ms,
         .attempt_timeout_ms = values.attempt_timeout_ms,
+        .per_contact = values.per_contact,
+        .per_contact_critical = values.per_contact_critical,
         .code = (enum channel_code)values.sms_code,
     };
+    check_limits(build, section, channel);
     if (text_equal(channel->plugin, "email") && section_entry(section, "attempt_timeout") == NULL) {
         channel->attempt_timeout_ms = MAIL_ATTEMPT_TIMEOUT_MS;
     }
@@ -336,6 +358,8 @@ void build_channels(struct build *build)
         names[i] = channels[i].name;
         rules[i] = (struct channel_rule){.attempts_max = channels[i].attempts,
                                          .horizon_ms = channels[i].horizon_ms,
+                                         .per_contact = channels[i].per_contact,
+                                         .per_contact_critical = channels[i].per_contact_critical,
                                          .code = channels[i].code};
     }
     build->config->channels = channels;

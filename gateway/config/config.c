@@ -56,6 +56,7 @@ static void build_all(struct config_object *object, const struct document *docum
     build_sources(&build);
     build_policies(&build);
     build_suppression(&build);
+    rulebook_sort(&build.config->rulebook, build.arena);
 }
 
 static int folder_resolve(const char *folder, struct config *config, struct problems *problems)

@@ -53,9 +53,11 @@ struct config_source {
     struct secret token;     /* count 0: none, the source takes nothing over the network */
     bool is_watched;         /* heartbeats are expected of it */
     bool is_pings;           /* format = heartbeat */
-    int64_t rate_per_minute; /* events; past it 429 */
+    int64_t rate_per_minute; /* events; past it `past_rate_503 ? 503 : 429` */
     int64_t burst;
+    bool past_rate_503; /* the monitor gives up at 429 */
     int64_t incidents_max;
+    int64_t alerts_max;
     const char *broker; /* name of its [mqtt] section; "": none */
     const char *const *topics;
     size_t topic_count;
@@ -67,12 +69,14 @@ struct config_channel {
     const struct channel_ops *ops; /* from the resolver; NULL when loaded without one */
     const char *const *values;     /* for struct channel_config: secrets in clear, never printed */
     size_t value_count;
-    int64_t in_flight;          /* at once, per channel (default 32) */
-    int64_t per_target;         /* at once, per destination (default 4) */
-    int64_t attempts;           /* per notification (default 8) */
-    int64_t horizon_ms;         /* after this no attempt starts (default 30m) */
-    int64_t attempt_timeout_ms; /* default 20s */
-    enum channel_code code;     /* sms_code: who replies has to name a message */
+    int64_t in_flight;            /* at once, per channel (default 32) */
+    int64_t per_target;           /* at once, per destination (default 4) */
+    int64_t attempts;             /* per notification (default 8) */
+    int64_t horizon_ms;           /* after this no attempt starts (default 30m) */
+    int64_t attempt_timeout_ms;   /* default 20s */
+    int64_t per_contact;          /* messages a minute to one person (default 6); 0: no limit */
+    int64_t per_contact_critical; /* default 12 */
+    enum channel_code code;       /* sms_code: who replies has to name a message */
 };
 
 struct config_http {
@@ -87,6 +91,19 @@ struct config_http {
     int64_t events_per_request_max; /* 100 */
     int64_t header_timeout_ms;      /* 10 s */
     int64_t body_timeout_ms;        /* 30 s */
+};
+
+/* Where the calendar of a schedule is, and how often to look. */
+struct config_calendar {
+    const char *schedule;
+    const char *url;     /* https://..., often a secret, so never logged; "": a file */
+    const char *ca_file; /* "": the authorities of the system */
+    int64_t refresh_ms;
+    const char
+        *path; /* the file, or the copy of what the server gave last; "": no copies are kept */
+    const char *bytes; /* what was read of it; NULL: nothing */
+    size_t byte_count;
+    const struct zone *zone; /* of times that name none */
 };
 
 struct config_api_token { /* [token NAME]: for the operations API over the network */
@@ -117,6 +134,10 @@ struct config {
     size_t channel_count;
     const struct config_api_token *api_tokens;
     size_t api_token_count;
+    struct config_calendar *calendars;
+    size_t calendar_count;
+    const char *const *warnings; /* what is no reason to refuse the whole, one sentence each */
+    size_t warning_count;
 };
 
 /* Finds a plugin's option table while loading. NULL answer: *err says why. */
@@ -129,7 +150,9 @@ struct config_plugins {
 struct config_span {
     int64_t from_ms; /* wall clock */
     int64_t until_ms;
+    const char *copies_dir; /* of calendars that come over the network; NULL: none are kept here */
 };
+#define CONFIG_WARNINGS_MAX 50
 #define CONFIG_CALENDARS_BEFORE_MS (INT64_C(2) * 86400000)
 #define CONFIG_CALENDARS_AHEAD_MS (INT64_C(90) * 86400000)
 #define CONFIG_CALENDARS_RENEW_MS (INT64_C(7) * 86400000) /* read anew when older than this */
@@ -143,6 +166,11 @@ int config_load(const char *folder, const struct config_plugins *plugins,
 int config_load_for(const char *folder, const struct config_plugins *plugins,
                     const struct config_span *span, struct config **out_config,
                     struct strbuf *problems);
+/* Would the calendar of this schedule say something else with these bytes? -1: they cannot be read. `*out_is_empty`: it
+ * would say nothing at all, but says something now. */
+int config_calendar_compare(const struct config_calendar *calendar, const char *bytes,
+                            size_t byte_count, bool *out_differs, bool *out_is_empty,
+                            struct err *err);
 struct config *config_retain(struct config *config);
 void config_release(struct config *config);
 

@@ -56,6 +56,7 @@ static void step_write(const struct policy *policy, const struct step *step, str
                   out);
     strbuf_printf(out, "when = %s\n", when_words[step->when]);
     duration_write("wait", step->wait_ms, out);
+    needs_write(step->ask_for, out);
 }
 
 /* Every value is written, also the defaults: a later version's defaults must not change a running
@@ -86,6 +87,11 @@ void policy_text_write(const struct policy *policy, struct strbuf *out)
     flap_write(policy, out);
     targets_write("fallback", policy->fallback, policy->fallback_count, out);
     duration_write("fallback_every", policy->fallback_every_ms, out);
+    needs_write(policy->ask_for, out);
+    for (size_t i = 0; i < policy->backup_count; i++) {
+        strbuf_printf(out, "%s%s", i == 0 ? "backup = " : ", ", policy->backup[i]);
+    }
+    strbuf_add(out, policy->backup_count > 0 ? "\n" : "");
     for (size_t i = 0; i < policy->step_count; i++) {
         step_write(policy, &policy->steps[i], out);
     }

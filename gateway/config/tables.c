@@ -11,6 +11,7 @@ static const char *const log_names[] = {"logfmt", "json", NULL};
 static const char *const log_level_names[] = {"error", "warning", "info", "debug", NULL};
 static const char *const access_names[] = {"read", "write", NULL};
 static const char *const code_names[] = {"off", "critical", "always", NULL};
+static const char *const past_rate_names[] = {"429", "503", NULL};
 static const char *const resolve_names[] = {"auto", "manual", NULL};
 static const char *const when_names[] = {"unacked", "unresolved", "acked", "resolved", NULL};
 static const char *const mqtt_versions[] = {"5", "3.1.1", NULL};
@@ -33,6 +34,9 @@ static const struct option gateway_options[] = {
      .max = 36500 * DAY, .default_text = "400d", .help = "How long resolved incidents are kept."},
     {.key = "incidents_max", .type = OPTION_INTEGER, AT(gateway_values, incidents_max), .min = 1,
      .max = 1000000, .default_text = "100000", .help = "Open incidents in all."},
+    {.key = "incident_alerts_max", .type = OPTION_INTEGER,
+     AT(gateway_values, incident_alerts_max), .min = 1, .max = 1000000, .default_text = "10000",
+     .help = "Alerts of one incident; past it they are counted in the overflow incident."},
     {.key = "log", .type = OPTION_CHOICE, AT(gateway_values, log), .choices = log_names,
      .default_text = "logfmt", .help = "Form of the log lines on stderr: logfmt or json."},
     {.key = "log_level", .type = OPTION_CHOICE, AT(gateway_values, log_level),
@@ -101,6 +105,12 @@ static const struct option channel_options[] = {
     {.key = "attempt_timeout", .type = OPTION_DURATION, AT(channel_values, attempt_timeout_ms),
      .min = SECOND / 10, .max = MINUTE, .default_text = "20s",
      .help = "Longest one attempt may take (plugin email: 60s)."},
+    {.key = "per_contact", .type = OPTION_INTEGER, AT(channel_values, per_contact), .min = 0,
+     .max = 60000, .default_text = "6",
+     .help = "Messages a minute to one person; what exceeds them goes out in a digest. 0: no limit."},
+    {.key = "per_contact_critical", .type = OPTION_INTEGER,
+     AT(channel_values, per_contact_critical), .min = 0, .max = 60000, .default_text = "12",
+     .help = "The same for what is critical or p1, with the others counted; 0: no limit."},
     {.key = "sms_code", .type = OPTION_CHOICE, AT(channel_values, sms_code), .choices = code_names,
      .default_text = "off",
      .help = "Which replies by SMS must carry the short code of a message: off, critical or always."},
@@ -117,6 +127,10 @@ static const struct option contact_options[] = {
      .help = "How a page reaches the person: sms, voice after 3m, email. Else all ways at once."},
     {.key = "inform", .type = OPTION_LIST, AT(contact_values, inform), .min = 1, .max = 32,
      .default_text = "", .help = "The same for what is no page. Else email, else the first way."},
+    {.key = "quiet", .type = OPTION_TEXT, AT(contact_values, quiet), .max = 400,
+     .default_text = "",
+     .help = "What is neither critical nor p1 waits for the end of these hours: 22:00-07:00, sat,sun "
+             "22:00-10:00 [ZONE]."},
     {.key = NULL},
 };
 
@@ -135,7 +149,17 @@ static const struct option schedule_options[] = {
      .help = "daily HH:MM [ZONE], or weekly mon HH:MM [ZONE]. Without it all members, always."},
     {.key = "calendar", .type = OPTION_TEXT, AT(schedule_values, calendar), .max = 4095,
      .default_text = "",
-     .help = "An iCalendar file: who has duty are the attendees, else who the summary names."},
+     .help = "An iCalendar file or https address: who has duty are the attendees, else who the summary names."},
+    {.key = "calendar_url", .type = OPTION_SECRET, AT(schedule_values, calendar_url),
+     .max = 2000, .default_text = "",
+     .help = "Instead of calendar: an https address that is a secret (or calendar_url_file)."},
+    {.key = "calendar_ca_file", .type = OPTION_FILE, AT(schedule_values, calendar_ca_file),
+     .max = 4095, .default_text = "",
+     .help = "Authorities (PEM) that may vouch for the calendar's server; without it those of the system."},
+    {.key = "refresh", .type = OPTION_DURATION, AT(schedule_values, refresh_ms), .min = MINUTE,
+     .max = DAY, .default_text = "15m", .help = "How often it is looked whether the calendar has changed."},
+    {.key = "handover", .type = OPTION_BOOL, AT(schedule_values, handover), .default_text = "no",
+     .help = "Whether who comes on duty and who goes is told."},
     {.key = "time_zone", .type = OPTION_TEXT, AT(schedule_values, time_zone), .max = 64,
      .default_text = "", .help = "Of times that name no zone; else that of [gateway]."},
     {.key = "during", .type = OPTION_TEXT, AT(schedule_values, during), .max = 400,
@@ -212,11 +236,17 @@ static const struct option source_options[] = {
              "nothing over the network."},
     {.key = "rate", .type = OPTION_INTEGER, AT(source_values, rate_per_minute),
      .min = 1, .max = 1000000000, .default_text = "600000",
-     .help = "Events a minute; past it 429."},
+     .help = "Events a minute; past it what past_rate says."},
     {.key = "burst", .type = OPTION_INTEGER, AT(source_values, burst), .min = 1,
      .max = 1000000000, .default_text = "60000", .help = "Events at once above the rate."},
+    {.key = "past_rate", .type = OPTION_CHOICE, AT(source_values, past_rate),
+     .choices = past_rate_names, .default_text = "429",
+     .help = "What is answered past the rate: 429, or 503 to a monitor that gives up at 429."},
     {.key = "incidents_max", .type = OPTION_INTEGER, AT(source_values, incidents_max), .min = 1,
      .max = 1000000, .default_text = "20000", .help = "Open incidents of this source."},
+    {.key = "alerts_max", .type = OPTION_INTEGER, AT(source_values, alerts_max), .min = 1,
+     .max = 10000000, .default_text = "50000",
+     .help = "Alerts of this source that are kept in mind, in open and lately resolved incidents."},
     {.key = "expect_every", .type = OPTION_DURATION, AT(source_values, expect_every_ms),
      .max = 366 * DAY, .default_text = "0s",
      .help = "How often a success is expected of each key; 0s: nothing is expected."},
@@ -231,6 +261,8 @@ static const struct option source_options[] = {
      .help = "Of the alert when a heartbeat is missed or reports a failure: critical, error, warning or info."},
     {.key = "keys_max", .type = OPTION_INTEGER, AT(source_values, keys_max), .min = 1,
      .max = 10000, .default_text = "1000", .help = "Keys of which heartbeats are expected."},
+    {.key = "backup", .type = OPTION_BOOL, AT(source_values, backup), .default_text = "no",
+     .help = "Whether its heartbeats are those of a backup job: messages state the last good one."},
     {.key = NULL},
 };
 
@@ -284,6 +316,12 @@ static const struct option policy_options[] = {
      .help = "How often the fallback is paged again after the ladder is exhausted."},
     {.key = "page", .type = OPTION_LIST, AT(policy_values, page), .min = 1, .max = TARGETS_MAX,
      .default_text = "", .help = "The only step, for a policy without [step] sections."},
+    {.key = "ask_for", .type = OPTION_LIST, AT(policy_values, ask_for), .min = 1, .max = 4,
+     .default_text = "",
+     .help = "What an acknowledgement should say: eta, cause, priority, loss. For all its steps."},
+    {.key = "backup", .type = OPTION_LIST, AT(policy_values, backup), .min = 1, .max = 16,
+     .default_text = "",
+     .help = "Sources whose heartbeats are those of its backup jobs; else all with backup = yes."},
     {.key = NULL},
 };
 
@@ -298,6 +336,9 @@ static const struct option step_options[] = {
      .help = "For inform: unresolved, acked or resolved. A page is always unacked."},
     {.key = "wait", .type = OPTION_DURATION, AT(step_values, wait_ms), .max = 7 * DAY,
      .default_text = "5m", .help = "Time until the next step (inform: 0s)."},
+    {.key = "ask_for", .type = OPTION_LIST, AT(step_values, ask_for), .min = 1, .max = 4,
+     .default_text = "",
+     .help = "For page: what an acknowledgement should say, in place of the policy's."},
     {.key = NULL},
 };
 
@@ -331,7 +372,6 @@ static const struct later channel_later[] = {
 };
 
 static const struct later contact_later[] = {
-    {.word = "quiet", .what = "this version has no quiet hours"},
     {.word = NULL},
 };
 
@@ -341,13 +381,10 @@ static const struct later schedule_later[] = {
 
 static const struct later source_later[] = {
     {.word = "map", .what = "this version has no mapping programs; it reads the native format"},
-    {.word = "backup", .what = "this version does not follow backups"},
     {.word = NULL},
 };
 
 static const struct later policy_later[] = {
-    {.word = "backup", .what = "this version does not follow backups"},
-    {.word = "ask_for", .what = "this version does not ask for fields"},
     {.word = "inform", .what = "an inform step needs a [step POLICY/NAME] of its own"},
     {.word = "wait", .what = "a step with a wait needs a [step POLICY/NAME] of its own"},
     {.word = NULL},
@@ -355,7 +392,6 @@ static const struct later policy_later[] = {
 
 static const struct later step_later[] = {
     {.word = "ask", .what = "this version has no ask steps"},
-    {.word = "ask_for", .what = "this version does not ask for fields"},
     {.word = "require", .what = "this version has no updates with required parts"},
     {.word = "approve", .what = "this version has no approval of updates"},
     {.word = "every", .what = "this version makes no promise of the next update"},

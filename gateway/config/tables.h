@@ -61,6 +61,7 @@ struct gateway_values {
     const char *time_zone;
     int64_t keep_ms;
     int64_t incidents_max;
+    int64_t incident_alerts_max;
     int64_t log; /* 0 logfmt, 1 json */
     int64_t log_level;
     const char *token_key_file;
@@ -91,6 +92,8 @@ struct channel_values {
     int64_t attempts;
     int64_t horizon_ms;
     int64_t attempt_timeout_ms;
+    int64_t per_contact;
+    int64_t per_contact_critical;
     int64_t sms_code; /* enum channel_code */
 };
 
@@ -99,6 +102,7 @@ struct contact_values {
     const char *time_zone;
     struct option_list page;
     struct option_list inform;
+    const char *quiet;
 };
 
 struct team_values {
@@ -109,6 +113,10 @@ struct schedule_values {
     struct option_list members;
     const char *rotate;
     const char *calendar;
+    const char *calendar_url;
+    const char *calendar_ca_file;
+    int64_t refresh_ms;
+    bool handover;
     const char *time_zone;
     const char *during;
     struct option_list layers;
@@ -142,12 +150,15 @@ struct source_values {
     const char *token;
     int64_t rate_per_minute;
     int64_t burst;
+    int64_t past_rate; /* 0: 429, 1: 503 */
     int64_t incidents_max;
+    int64_t alerts_max;
     int64_t expect_every_ms;
     int64_t grace_ms;
     struct option_list expect;
     int64_t severity; /* enum severity */
     int64_t keys_max;
+    bool backup;
 };
 
 struct token_values {
@@ -170,6 +181,8 @@ struct policy_values {
     struct option_list fallback;
     int64_t fallback_every_ms;
     struct option_list page;
+    struct option_list ask_for;
+    struct option_list backup;
     const char *match; /* unused: the lines are read one by one */
 };
 
@@ -178,6 +191,7 @@ struct step_values {
     struct option_list inform;
     int64_t when; /* enum step_when */
     int64_t wait_ms;
+    struct option_list ask_for;
 };
 
 struct maintenance_values {

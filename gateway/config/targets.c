@@ -251,6 +251,9 @@ static bool schedule_reaches(const struct rulebook *book, const struct schedule 
             return true;
         }
     }
+    if (schedule->is_remote) {
+        return true; /* what a server says today is no reason to refuse to start */
+    }
     return !schedule->has_calendar &&
            any_reachable(book, schedule->members, schedule->member_count);
 }

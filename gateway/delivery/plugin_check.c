@@ -51,8 +51,9 @@ int plugin_check_abi(const struct channel_ops *ops, size_t symbol_bytes, struct 
 /* Keys of every [channel] section, read by the daemon itself. */
 static bool is_reserved(const char *key)
 {
-    static const char *const keys[] = {"plugin",   "fallback", "in_flight",      "per_target",
-                                       "attempts", "horizon",  "attempt_timeout"};
+    static const char *const keys[] = {"plugin",          "fallback",    "in_flight",
+                                       "per_target",      "attempts",    "horizon",
+                                       "attempt_timeout", "per_contact", "per_contact_critical"};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         if (text_equal(keys[i], key)) {
             return true;

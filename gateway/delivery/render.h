@@ -14,7 +14,7 @@
  *
  * Snapshot keys, each of which may be absent: incident uuid title summary severity priority state
  * policy step kind climb labels key source owner ack_until eta_at cause firing_count opened_at text
- * reply_hint; owner_name and local.* (instants in the reader's zone) are preferred for people.
+ * reply_hint; numbers and tells_only of a digest (policies/digest.h); owner_name and local.* (instants in the reader's zone) are preferred for people.
  * Instants are milliseconds or texts.
  *
  * The token is given only to contacts and channels, never to an audience: its addresses belong to

@@ -146,6 +146,17 @@ static void tell_severity(struct walk *walk)
     tell(walk, "Severity", "");
 }
 
+/* What an answer is asked to say. */
+static void tell_missing(struct walk *walk)
+{
+    const struct json *missing = json_get(walk->view->snapshot_or_null, "missing");
+    for (size_t i = 0; i < json_count(missing); i++) {
+        strbuf_add(&walk->value, i == 0 ? "" : ", ");
+        render_add_line(&walk->value, json_string(json_at(missing, i)));
+    }
+    tell(walk, "Please say", "");
+}
+
 static void tell_labels(struct walk *walk)
 {
     const struct json *labels = json_get(walk->view->snapshot_or_null, "labels");
@@ -218,11 +229,18 @@ void render_walk_facts(const struct render_view *view, render_visit *visit, void
     if (!text_equal(render_string(view, "summary"), render_string(view, "title"))) {
         tell_text(&walk, "Summary", render_string(view, "summary"));
     }
-    tell_severity(&walk);
+    if (view->order->incident != 0) { /* a notice of none has neither */
+        tell_severity(&walk);
+    }
     tell_state(&walk);
     tell_instant(&walk, "Since", "opened_at");
     tell_linked(&walk);
     tell_text(&walk, "Cause", render_string(view, "cause"));
+    tell_text(&walk, "Lost", render_string(view, "loss"));
+    tell_text(&walk, "Restored", render_string(view, "restored"));
+    tell_text(&walk, "Last good backup",
+              json_string(json_get(json_get(view->snapshot_or_null, "backup"), "text")));
+    tell_missing(&walk);
     tell_labels(&walk);
     tell_origin(&walk);
     tell_links(&walk);
@@ -249,6 +267,11 @@ bool render_add_reply_hint(struct strbuf *out, const struct render_view *view)
     const char *hint = render_string(view, "reply_hint");
     if (hint[0] != '\0') {
         render_add_line(out, hint);
+        return true;
+    }
+    bool is_digest = view->order->notification_kind == KIND_DIGEST && view->token[0] != '\0';
+    if (is_digest && !json_bool(json_get(view->snapshot_or_null, "tells_only"))) {
+        strbuf_add(out, "all ack");
         return true;
     }
     bool may_ack = view->token[0] != '\0' && render_is_page(view) && view->order->incident != 0;

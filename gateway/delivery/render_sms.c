@@ -120,6 +120,12 @@ static void add_state(const struct render_view *view, struct strbuf *out)
     add_between(view, out, ". Cause: ", string_of(view, "cause"), "");
 }
 
+static void add_backup(const struct render_view *view, struct strbuf *out)
+{
+    const struct json *backup = json_get(view->snapshot_or_null, "backup");
+    add_between(view, out, ". Last good backup: ", json_string(json_get(backup, "text")), "");
+}
+
 static void write_middle(const struct render_view *view, struct strbuf *out)
 {
     enum notification_kind kind = view->order->notification_kind;
@@ -130,6 +136,7 @@ static void write_middle(const struct render_view *view, struct strbuf *out)
         if (kind == KIND_INFORM) {
             add_state(view, out);
         }
+        add_backup(view, out);
         return;
     }
     add_text(view, out, text);
@@ -201,6 +208,11 @@ static void write_head(const struct render_view *view, const char *middle, struc
         strbuf_add(out, out->length > 0 ? " " : "");
         add_line(out, state);
     }
+    const char *numbers = kind == KIND_DIGEST ? string_of(view, "numbers") : "";
+    if (numbers[0] != '\0') { /* every number it stands for, whole: all ack is about them */
+        strbuf_add(out, " ");
+        add_line(out, numbers);
+    }
     strbuf_add(out, out->length > 0 && middle[0] != '\0' ? ": " : "");
 }
 
@@ -234,7 +246,9 @@ static void add_verb(const struct render_view *view, struct strbuf *out)
             strbuf_add(out, "Reply with your answer");
             break;
         case KIND_DIGEST:
-            strbuf_add(out, "Reply all ack");
+            if (!json_bool(json_get(view->snapshot_or_null, "tells_only"))) {
+                strbuf_printf(out, "Reply %sall ack", words);
+            }
             break;
         case KIND_INFORM:
         case KIND_NOTICE:

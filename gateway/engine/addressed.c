@@ -25,17 +25,25 @@ struct sought {
     const char *address_or_null; /* of the contact, by the rulebook */
     const char *contact_or_null;
     uint64_t incident; /* 0: any */
+    bool pages_only;
 };
 
 static bool fits(const struct engine *engine, const struct sought *sought,
                  const struct notification *n)
 {
-    if (!text_equal(n->channel, sought->channel) || !reach_was_handed_over(n))
+    if (!text_equal(n->channel, sought->channel) || !reach_was_handed_over(n) ||
+        (sought->pages_only && n->kind != KIND_PAGE && n->kind != KIND_REMINDER))
         return false;
     if (sought->contact_or_null != NULL)
         return text_equal(n->contact, sought->contact_or_null);
     const struct contact *contact = rulebook_contact(engine->book, n->contact);
     return contact != NULL && has_address(contact, sought->channel, sought->address_or_null);
+}
+
+/* What somebody got in a digest came when that did. */
+static uint64_t sent_order(const struct notification *n)
+{
+    return n->digest != 0 ? n->digest : n->id;
 }
 
 /* The newest that was handed over, of the incidents in memory. */
@@ -49,7 +57,7 @@ static const struct notification *last_sent(const struct engine *engine,
         if (sought->incident != 0 && incident->number != sought->incident)
             continue;
         for (const struct notification *n = incident->notifications; n != NULL; n = n->next) {
-            if ((last == NULL || n->id > last->id) && fits(engine, sought, n))
+            if ((last == NULL || sent_order(n) > sent_order(last)) && fits(engine, sought, n))
                 last = n;
         }
     }
@@ -78,8 +86,15 @@ const char *addressed_sender(const struct engine *engine, const struct reply *re
 
 static bool answers_a_page(const struct notification *last)
 {
-    return last != NULL &&
-           (last->kind == KIND_PAGE || last->kind == KIND_REMINDER || last->kind == KIND_DIGEST);
+    return last != NULL && (last->digest != 0 || last->kind == KIND_PAGE ||
+                            last->kind == KIND_REMINDER || last->kind == KIND_DIGEST);
+}
+
+const struct notification *addressed_last(const struct engine *engine, const char *by,
+                                          const char *channel)
+{
+    const struct sought sought = {.channel = channel, .contact_or_null = by, .pages_only = true};
+    return last_sent(engine, &sought);
 }
 
 const struct reply *addressed_read(struct engine *engine, const struct reply *reply, const char *by)
@@ -124,9 +139,10 @@ const struct notification *codes_find(const struct engine *engine, const struct 
          incident = table_each(&engine->world.incidents, &slot)) {
         for (const struct notification *n = incident->notifications; n != NULL; n = n->next) {
             char code[TOKEN_CODE_BYTES];
-            if (!fits(engine, &sought, n))
+            if (!fits(engine, &sought, n) ||
+                (reply->incident != 0 && n->digest != 0 && incident->number != reply->incident))
                 continue;
-            token_code(key, n->id, n->contact, code);
+            token_code(key, sent_order(n), n->contact, code);
             bool same =
                 digest_equal(code, strlen(code), reply->code_or_null, strlen(reply->code_or_null));
             if (same && (found == NULL || n->id > found->id))

@@ -25,6 +25,9 @@ void heard_after(struct engine *engine, const struct input *input, bool is_valid
 
 /* Who speaks: of several people with one address the one whom the last message there was for. "" for a stranger. */
 const char *addressed_sender(const struct engine *engine, const struct reply *reply);
+/* The page or reminder that they were sent last by this channel; what came in a digest has its number in `digest`. NULL: nothing in memory. */
+const struct notification *addressed_last(const struct engine *engine, const char *by,
+                                          const char *channel);
 /* The reply with what acts in answer to a page only taken out, where the last message that way was none. */
 const struct reply *addressed_read(struct engine *engine, const struct reply *reply,
                                    const char *by);

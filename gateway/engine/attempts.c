@@ -1,13 +1,17 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
-#include "gateway/engine/engine_state.h"
+#include "gateway/engine/digests.h"
 #include "gateway/system/digest.h"
 #include "policies/message.h"
 #include "policies/reach.h"
 #include "policies/suppression.h"
+
+/* Where the store has lost what it had, or delivery asks for what was never offered. */
+enum { STRANGE_RETRY_MS = 1000 };
 
 int64_t attempts_expiry_ms(const struct engine *engine, const struct notification *notification)
 {
@@ -31,7 +35,7 @@ static void look_again(struct engine *engine, const struct notification *notific
 void attempts_queue(struct engine *engine, struct notification *notification)
 {
     notification->queue_mark++;
-    if (notification->state != NOTIFICATION_PENDING)
+    if (notification->state != NOTIFICATION_PENDING || notification->digest != 0)
         return;
     int64_t expiry_ms = attempts_expiry_ms(engine, notification);
     if (!notification->expiry_timed)
@@ -41,20 +45,37 @@ void attempts_queue(struct engine *engine, struct notification *notification)
     notification->expiry_timed = true;
     if (notification->next_at_ms > engine->now_ms)
         look_again(engine, notification, notification->next_at_ms);
-    else if (!notification->offered)
+    else if (!digests_gate(engine, notification) && !notification->offered)
         offers_ready(engine, notification);
 }
 
-static struct notification_row *add_row(struct engine *engine, const struct incident *incident,
-                                        const struct message *message)
+struct notification *attempts_insert(struct engine *engine, struct incident *incident_or_null,
+                                     struct notification_row *row)
 {
     struct batch *batch = &engine->batch;
+    row->id = engine->meta.next_notification++;
+    batch->notifications =
+        batch_grow(&engine->arena, batch->notifications, batch->notification_count,
+                   &batch->notification_capacity, sizeof(*batch->notifications));
+    batch->notifications[batch->notification_count++] = row;
+    effects_add(&batch->tail, (struct effect){.kind = EFFECT_NOTIFICATION, .u.notification = row});
+    struct notification *n = world_add_notification(&engine->world, incident_or_null, row);
+    n->lane = lanes_find(&engine->lanes, row->channel, row->address)->number;
+    return n;
+}
+
+static struct notification_row *make_row(struct engine *engine, const struct incident *incident,
+                                         const struct message *message)
+{
     struct notification_row *row = arena_alloc(&engine->arena, sizeof(*row));
     char key[NOTIFICATION_KEY_BYTES];
-    message_key(incident, message, key);
+    if (incident->number != 0)
+        message_key(incident, message, key);
+    else /* of no incident: its own number is all there is, and it is never given twice */
+        (void)snprintf(key, sizeof(key), "own_%llu",
+                       (unsigned long long)engine->meta.next_notification);
     message_write(incident, message, &engine->moment, &engine->scratch);
     *row = (struct notification_row){
-        .id = engine->meta.next_notification++,
         .incident = incident->number,
         .kind = message->kind,
         .climb = message->climb,
@@ -79,36 +100,29 @@ static struct notification_row *add_row(struct engine *engine, const struct inci
         .body_hash = "",
         .content_type = "",
         .subject = "",
+        .deferred = message->deferred,
     };
-    batch->notifications =
-        batch_grow(&engine->arena, batch->notifications, batch->notification_count,
-                   &batch->notification_capacity, sizeof(*batch->notifications));
-    batch->notifications[batch->notification_count++] = row;
-    effects_add(&batch->tail, (struct effect){.kind = EFFECT_NOTIFICATION, .u.notification = row});
     return row;
-}
-
-static void add_to_world(struct engine *engine, struct incident *incident_or_null,
-                         const struct notification_row *row)
-{
-    struct notification *n = world_add_notification(&engine->world, incident_or_null, row);
-    n->lane = lanes_find(&engine->lanes, row->channel, row->address)->number;
-    attempts_queue(engine, n);
 }
 
 void attempts_send(struct engine *engine, struct incident *incident, const struct message *message)
 {
-    add_to_world(engine, incident, add_row(engine, incident, message));
+    attempts_queue(engine, attempts_insert(engine, incident, make_row(engine, incident, message)));
 }
 
 void attempts_send_closed(struct engine *engine, const struct incident *closed,
                           const struct message *message)
 {
-    add_to_world(engine, NULL, add_row(engine, closed, message));
+    attempts_queue(engine, attempts_insert(engine, NULL, make_row(engine, closed, message)));
 }
 
-static struct outcome_row *add_outcome(struct engine *engine, struct notification *n,
-                                       enum notification_state state, const char *reason)
+static bool is_over(const struct notification *n)
+{
+    return n->state != NOTIFICATION_PENDING && n->state != NOTIFICATION_CLAIMED;
+}
+
+struct outcome_row *attempts_change(struct engine *engine, struct notification *n,
+                                    enum notification_state state, const char *reason)
 {
     struct outcome_row *row = arena_alloc(&engine->arena, sizeof(*row));
     world_set_state(&engine->world, n, state);
@@ -119,20 +133,21 @@ static struct outcome_row *add_outcome(struct engine *engine, struct notificatio
                                 .next_at_ms = n->next_at_ms,
                                 .outcome = OUTCOME_UNKNOWN,
                                 .detail = "",
-                                .provider_id = ""};
+                                .provider_id = "",
+                                .digest = n->digest,
+                                .admitted = n->admitted};
     effects_add(&engine->batch.tail, (struct effect){.kind = EFFECT_OUTCOME, .u.outcome = row});
     attempts_queue(engine, n);
+    if (n->kind == KIND_DIGEST)
+        digests_follow(engine, n, state, reason);
+    else if (n->digest != 0 && is_over(n))
+        digests_leave(engine, n);
     return row;
-}
-
-static bool is_over(const struct notification *n)
-{
-    return n->state != NOTIFICATION_PENDING && n->state != NOTIFICATION_CLAIMED;
 }
 
 /* What follows from an end: a resolved incident may now be forgotten, an orphaned notification
  * leaves the world. */
-static void note_end(struct engine *engine, struct notification *n)
+void attempts_note_end(struct engine *engine, struct notification *n)
 {
     struct batch *batch = &engine->batch;
     if (!is_over(n))
@@ -151,19 +166,20 @@ void attempts_end(struct engine *engine, struct notification *notification,
                   enum notification_state state, const char *reason)
 {
     ASSERT(notification->state == NOTIFICATION_PENDING);
-    (void)add_outcome(engine, notification, state, reason);
-    note_end(engine, notification);
+    (void)attempts_change(engine, notification, state, reason);
+    attempts_note_end(engine, notification);
 }
 
-void attempts_hasten(struct engine *engine, struct notification *notification, const char *reason)
+void attempts_hasten(struct engine *engine, struct notification *notification, int64_t at_ms,
+                     const char *reason)
 {
-    ASSERT(notification->state == NOTIFICATION_PENDING);
-    notification->next_at_ms = engine->now_ms;
-    (void)add_outcome(engine, notification, NOTIFICATION_PENDING, reason);
+    ASSERT(notification->state == NOTIFICATION_PENDING && at_ms >= engine->now_ms);
+    notification->next_at_ms = at_ms;
+    (void)attempts_change(engine, notification, NOTIFICATION_PENDING, reason);
 }
 
 /* The incident hears that a message ended without being taken: rule 6 decides what follows. */
-static void tell_failed(struct engine *engine, struct notification *n, const char *reason)
+void attempts_tell_failed(struct engine *engine, struct notification *n, const char *reason)
 {
     struct incident *incident = n->incident;
     if (incident == NULL)
@@ -182,16 +198,28 @@ static void tell_failed(struct engine *engine, struct notification *n, const cha
             .kind = MOVE_FAILED, .actor = "engine", .credential = "", .by = "", .notification = n});
 }
 
-static void end_as_failed(struct engine *engine, struct notification *n,
-                          enum notification_state state, const char *reason)
+void attempts_tell_accepted(struct engine *engine, struct notification *n)
+{
+    if (n->incident == NULL || n->kind != KIND_PAGE)
+        return;
+    engine_move(engine, n->incident,
+                &(struct move){.kind = MOVE_ACCEPTED,
+                               .actor = "engine",
+                               .credential = "",
+                               .by = "",
+                               .notification = n});
+}
+
+void attempts_end_as_failed(struct engine *engine, struct notification *n,
+                            enum notification_state state, const char *reason)
 {
     attempts_end(engine, n, state, reason);
-    tell_failed(engine, n, reason);
+    attempts_tell_failed(engine, n, reason);
 }
 
 /* Nothing is claimed that the incident's state has made pointless: no page after an ack, no
  * reminder after its end. */
-static bool is_wanted(const struct notification *n)
+bool attempts_is_wanted(const struct notification *n)
 {
     const struct incident *incident = n->incident;
     if (n->kind != KIND_PAGE && n->kind != KIND_REMINDER)
@@ -209,7 +237,7 @@ static bool is_wanted(const struct notification *n)
 
 /* Pages of one incident start in the order of its steps: what an upper step has not started by now
  * will not start. */
-static void cancel_overtaken(struct engine *engine, const struct notification *claimed)
+void attempts_cancel_overtaken(struct engine *engine, const struct notification *claimed)
 {
     if (claimed->kind != KIND_PAGE || claimed->repetition > 0 || claimed->incident == NULL)
         return;
@@ -314,7 +342,9 @@ static void claim(struct engine *engine, struct notification *n, const struct bo
                                        .id = n->id,
                                        .attempt = row->attempt,
                                        .deadline_ms = engine->now_ms + ENGINE_CLAIM_SILENT_MS});
-    cancel_overtaken(engine, n);
+    attempts_cancel_overtaken(engine, n);
+    if (n->kind == KIND_DIGEST)
+        digests_claim(engine, n);
     order_start(engine, n, body, row->deadline_mono_ms);
 }
 
@@ -332,8 +362,9 @@ static void start_or_drop(struct engine *engine, struct notification *n_or_null,
 {
     struct body body = {0};
     struct notification *n = n_or_null;
-    bool stands = n != NULL && n->state == NOTIFICATION_PENDING && is_wanted(n) &&
-                  offers_is_open(engine, n->id);
+    bool says_so_still = n == NULL || n->kind != KIND_DIGEST || digests_is_current(engine, n);
+    bool stands = n != NULL && n->state == NOTIFICATION_PENDING && attempts_is_wanted(n) &&
+                  says_so_still && offers_is_open(engine, n->id);
     if (stands && attempts_expiry_ms(engine, n) > engine->now_ms &&
         n->next_at_ms <= engine->now_ms && find_body(engine, n, prepared, &body) == 0) {
         claim(engine, n, &body);
@@ -342,12 +373,15 @@ static void start_or_drop(struct engine *engine, struct notification *n_or_null,
     (void)batch_order(engine, ORDER_DROP, prepared->notification);
     if (n == NULL || n->state != NOTIFICATION_PENDING)
         return;
-    if (!is_wanted(n))
+    if (!attempts_is_wanted(n))
         attempts_end(engine, n, NOTIFICATION_CANCELLED, "no longer wanted");
     else if (attempts_expiry_ms(engine, n) <= engine->now_ms)
-        end_as_failed(engine, n, NOTIFICATION_EXPIRED, "its time was over");
+        attempts_end_as_failed(engine, n, NOTIFICATION_EXPIRED, "its time was over");
     else
-        defer(engine, n, n->next_at_ms > engine->now_ms ? n->next_at_ms : engine->now_ms + 1000);
+        defer(engine, n,
+              n->next_at_ms > engine->now_ms ? n->next_at_ms
+              : says_so_still                ? engine->now_ms + STRANGE_RETRY_MS
+                                             : engine->now_ms);
 }
 
 void attempts_prepared(struct engine *engine, const struct input *input)
@@ -368,7 +402,7 @@ void attempts_prepared(struct engine *engine, const struct input *input)
     if (n == NULL || n->state != NOTIFICATION_PENDING)
         return;
     if (prepared->failed)
-        end_as_failed(engine, n, NOTIFICATION_FAILED, text_or_empty(prepared->reason));
+        attempts_end_as_failed(engine, n, NOTIFICATION_FAILED, text_or_empty(prepared->reason));
     else
         defer(engine, n, prepared->retry_at_ms);
 }
@@ -405,7 +439,7 @@ static void try_again(struct engine *engine, struct notification *n, const struc
     int64_t next_at_ms = engine->now_ms + backoff_ms(n, result->retry_after_ms);
     enum notification_state state = NOTIFICATION_PENDING;
     int64_t attempts_max = rulebook_channel_rule(engine->book, n->channel).attempts_max;
-    if (!is_wanted(n))
+    if (!attempts_is_wanted(n))
         state = NOTIFICATION_CANCELLED;
     else if (n->attempt_count >= attempts_max)
         state = NOTIFICATION_FAILED;
@@ -413,10 +447,10 @@ static void try_again(struct engine *engine, struct notification *n, const struc
         state = NOTIFICATION_EXPIRED;
     else
         n->next_at_ms = next_at_ms;
-    complete_outcome(add_outcome(engine, n, state, reason), n, result);
-    note_end(engine, n);
+    complete_outcome(attempts_change(engine, n, state, reason), n, result);
+    attempts_note_end(engine, n);
     if (state == NOTIFICATION_FAILED || state == NOTIFICATION_EXPIRED)
-        tell_failed(engine, n, reason);
+        attempts_tell_failed(engine, n, reason);
 }
 
 static void apply_result(struct engine *engine, struct notification *n, const struct result *result)
@@ -424,24 +458,18 @@ static void apply_result(struct engine *engine, struct notification *n, const st
     const char *reason = text_or_empty(result->reason);
     switch (result->outcome) {
     case OUTCOME_ACCEPTED:
-        complete_outcome(add_outcome(engine, n, NOTIFICATION_ACCEPTED, reason), n, result);
-        note_end(engine, n);
-        if (n->incident != NULL && n->kind == KIND_PAGE)
-            engine_move(engine, n->incident,
-                        &(struct move){.kind = MOVE_ACCEPTED,
-                                       .actor = "engine",
-                                       .credential = "",
-                                       .by = "",
-                                       .notification = n});
+        complete_outcome(attempts_change(engine, n, NOTIFICATION_ACCEPTED, reason), n, result);
+        attempts_note_end(engine, n);
+        attempts_tell_accepted(engine, n);
         break;
     case OUTCOME_TEMPORARY:
     case OUTCOME_UNKNOWN:
         try_again(engine, n, result);
         break;
     case OUTCOME_FAILED:
-        complete_outcome(add_outcome(engine, n, NOTIFICATION_FAILED, reason), n, result);
-        note_end(engine, n);
-        tell_failed(engine, n, reason);
+        complete_outcome(attempts_change(engine, n, NOTIFICATION_FAILED, reason), n, result);
+        attempts_note_end(engine, n);
+        attempts_tell_failed(engine, n, reason);
         break;
     case OUTCOME_COUNT:
         break;
@@ -484,7 +512,8 @@ static bool is_orphan(const struct engine *engine, uint64_t id)
 void attempts_recall(struct engine *engine, const struct incident *incident)
 {
     for (const struct notification *n = incident->notifications; n != NULL; n = n->next) {
-        if (n->state == NOTIFICATION_CLAIMED && !is_wanted(n) && !is_orphan(engine, n->id))
+        if (n->state == NOTIFICATION_CLAIMED && n->digest == 0 && !attempts_is_wanted(n) &&
+            !is_orphan(engine, n->id))
             (void)batch_order(engine, ORDER_DROP, n->id);
     }
 }
@@ -527,11 +556,11 @@ void attempts_due(struct engine *engine, const struct heap_entry *entry)
             lose_claim(engine, n, "silent");
         return;
     }
-    if (n->state != NOTIFICATION_PENDING)
+    if (n->state != NOTIFICATION_PENDING || n->digest != 0)
         return;
     /* Only its own timer ends it: after a standstill what was due before that runs before it. */
     if (entry->kind == TIMER_EXPIRY)
-        end_as_failed(engine, n, NOTIFICATION_EXPIRED, "its time was over");
+        attempts_end_as_failed(engine, n, NOTIFICATION_EXPIRED, "its time was over");
     else if (n->queue_mark == entry->mark && attempts_expiry_ms(engine, n) > engine->now_ms)
         attempts_queue(engine, n);
 }
@@ -552,48 +581,8 @@ void attempts_deliver(struct engine *engine, struct notification *n, bool delive
                       const char *reason)
 {
     ASSERT(n->state == NOTIFICATION_ACCEPTED);
-    (void)add_outcome(engine, n, delivered ? NOTIFICATION_DELIVERED : NOTIFICATION_FAILED, reason);
+    (void)attempts_change(engine, n, delivered ? NOTIFICATION_DELIVERED : NOTIFICATION_FAILED,
+                          reason);
     if (!delivered)
-        tell_failed(engine, n, reason);
-}
-
-/* Ends pending notifications in the order of their ids; an end may cancel others of them. */
-static void end_each(struct engine *engine, uint64_t *ids, size_t count,
-                     enum notification_state state, const char *reason)
-{
-    qsort(ids, count, sizeof(*ids), compare_ids);
-    for (size_t i = 0; i < count; i++) {
-        struct notification *n = world_notification(&engine->world, ids[i]);
-        if (n != NULL && n->state == NOTIFICATION_PENDING)
-            end_as_failed(engine, n, state, reason);
-    }
-}
-
-void attempts_drop_method(struct engine *engine, const char *contact, const char *channel)
-{
-    size_t count = 0;
-    size_t slot = 0;
-    uint64_t *ids =
-        arena_alloc_array(&engine->arena, engine->world.notifications.count + 1, sizeof(*ids));
-    for (struct notification *n = table_each(&engine->world.notifications, &slot); n != NULL;
-         n = table_each(&engine->world.notifications, &slot)) {
-        if (n->state == NOTIFICATION_PENDING && text_equal(n->contact, contact) &&
-            text_equal(n->channel, channel))
-            ids[count++] = n->id;
-    }
-    end_each(engine, ids, count, NOTIFICATION_CANCELLED, "its reader has switched this way off");
-}
-
-void attempts_drop_channels(struct engine *engine)
-{
-    size_t count = 0;
-    size_t slot = 0;
-    uint64_t *ids =
-        arena_alloc_array(&engine->arena, engine->world.notifications.count + 1, sizeof(*ids));
-    for (struct notification *n = table_each(&engine->world.notifications, &slot); n != NULL;
-         n = table_each(&engine->world.notifications, &slot)) {
-        if (n->state == NOTIFICATION_PENDING && !rulebook_has_channel(engine->book, n->channel))
-            ids[count++] = n->id;
-    }
-    end_each(engine, ids, count, NOTIFICATION_FAILED, "its channel is no longer configured");
+        attempts_tell_failed(engine, n, reason);
 }

@@ -2,6 +2,8 @@
 
 #include "gateway/base/assert.h"
 #include "gateway/engine/engine_state.h"
+#include "gateway/engine/oncall.h"
+#include "policies/fields.h"
 
 void *batch_grow(struct arena *arena, void *items, size_t count, size_t *capacity, size_t size)
 {
@@ -9,7 +11,7 @@ void *batch_grow(struct arena *arena, void *items, size_t count, size_t *capacit
     if (count < *capacity)
         return items;
     *capacity = *capacity == 0 ? FIRST_CAPACITY : *capacity * 2;
-    void *grown = arena_alloc_array(arena, *capacity, size);
+    void *grown = arena_take_array(arena, *capacity, size);
     if (count > 0)
         memcpy(grown, items, count * size);
     return grown;
@@ -28,6 +30,7 @@ void batch_begin(struct engine *engine, size_t input_count)
     moment_init(&engine->moment, engine->book, &engine->arena, engine->now_ms,
                 engine->wall_offset_ms);
     engine->moment.marks_or_null = &engine->world.marks;
+    engine->moment.overrides_or_null = &engine->world.overrides;
     engine->moment.heartbeats_or_null = &engine->world.heartbeats;
 }
 
@@ -57,7 +60,7 @@ struct batch_alert *batch_touch_alert(struct engine *engine, struct alert *alert
 
 void batch_note(struct engine *engine, uint64_t incident, const struct note *note)
 {
-    struct timeline_row *row = arena_alloc(&engine->arena, sizeof(*row));
+    struct timeline_row *row = arena_take(&engine->arena, sizeof(*row));
     *row = (struct timeline_row){.incident = incident,
                                  .at_ms = engine->now_ms,
                                  .kind = note->kind,
@@ -70,7 +73,7 @@ void batch_note(struct engine *engine, uint64_t incident, const struct note *not
 
 void batch_policy(struct engine *engine, const struct policy *policy)
 {
-    struct policy_row *row = arena_alloc(&engine->arena, sizeof(*row));
+    struct policy_row *row = arena_take(&engine->arena, sizeof(*row));
     /* Copies: the version may be given back before the commit. */
     *row = (struct policy_row){.hash = arena_strdup(&engine->arena, policy->hash),
                                .name = arena_strdup(&engine->arena, policy->name),
@@ -80,7 +83,7 @@ void batch_policy(struct engine *engine, const struct policy *policy)
 
 void batch_mark(struct engine *engine, const struct mark_row *mark)
 {
-    struct mark_row *row = arena_alloc(&engine->arena, sizeof(*row));
+    struct mark_row *row = arena_take(&engine->arena, sizeof(*row));
     *row = (struct mark_row){.kind = mark->kind,
                              .name = arena_strdup(&engine->arena, mark->name),
                              .value = arena_strdup(&engine->arena, mark->gone ? "" : mark->value),
@@ -89,6 +92,7 @@ void batch_mark(struct engine *engine, const struct mark_row *mark)
     effects_add(&engine->batch.tail, (struct effect){.kind = EFFECT_MARK, .u.mark = row});
     if (row->kind != MARK_HEARD)
         marks_put(&engine->world.marks, row);
+    ASSERT(oncall_mark(&engine->world, row, NULL) == 0); /* we wrote it ourselves */
 }
 
 void batch_silence(struct engine *engine, const struct silence_row *silence)
@@ -147,7 +151,7 @@ void batch_event(struct engine *engine, const struct input *input, const char *k
                  enum disposition disposition, uint64_t incident)
 {
     const struct event *event = &input->u.event;
-    struct event_row *row = arena_alloc(&engine->arena, sizeof(*row));
+    struct event_row *row = arena_take(&engine->arena, sizeof(*row));
     *row = (struct event_row){.at_ms = engine->now_ms,
                               .source = event->source,
                               .key = key,
@@ -162,7 +166,7 @@ void batch_event(struct engine *engine, const struct input *input, const char *k
 void batch_quarantine(struct engine *engine, const struct input *input)
 {
     const struct unusable *unusable = &input->u.unusable;
-    struct quarantine_row *row = arena_alloc(&engine->arena, sizeof(*row));
+    struct quarantine_row *row = arena_take(&engine->arena, sizeof(*row));
     ASSERT(unusable->byte_count <= QUARANTINE_BYTES_MAX);
     *row = (struct quarantine_row){.at_ms = engine->now_ms,
                                    .source = unusable->source,
@@ -260,12 +264,23 @@ static const char *repliers_text(struct engine *engine, const struct incident *i
     return arena_strndup(&engine->arena, strbuf_text(&engine->scratch), engine->scratch.length);
 }
 
+static const char *fields_text(struct engine *engine, const struct incident *incident)
+{
+    if (incident->fields == NULL)
+        return "";
+    strbuf_reset(&engine->scratch);
+    fields_write(incident->fields, &engine->scratch);
+    ASSERT(!engine->scratch.overflowed);
+    return arena_strndup(&engine->arena, strbuf_text(&engine->scratch), engine->scratch.length);
+}
+
 static const struct incident_row *incident_to_row(struct engine *engine,
                                                   const struct incident *incident)
 {
-    struct incident_row *row = arena_alloc(&engine->arena, sizeof(*row));
+    struct incident_row *row = arena_take(&engine->arena, sizeof(*row));
     int64_t next_due_ms = incident->live ? incident_next_due_ms(incident) : INT64_MAX;
     const char *repliers = repliers_text(engine, incident);
+    const char *fields = fields_text(engine, incident);
     strbuf_reset(&engine->scratch);
     ladder_write(&incident->ladder, &engine->scratch);
     *row = (struct incident_row){
@@ -298,6 +313,7 @@ static const struct incident_row *incident_to_row(struct engine *engine,
         .mark = incident->mark,
         .flap = incident->flap,
         .repliers = repliers,
+        .fields = fields,
         .moved = incident->moved,
     };
     memcpy(row->uuid, incident->uuid, sizeof(row->uuid));
@@ -306,7 +322,7 @@ static const struct incident_row *incident_to_row(struct engine *engine,
 
 static const struct alert_row *alert_to_row(struct engine *engine, const struct batch_alert *entry)
 {
-    struct alert_row *row = arena_alloc(&engine->arena, sizeof(*row));
+    struct alert_row *row = arena_take(&engine->arena, sizeof(*row));
     const struct alert *alert = entry->alert;
     *row = (struct alert_row){
         .id = alert->id,

@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "gateway/base/assert.h"
+#include "gateway/engine/digests.h"
 #include "gateway/engine/engine_state.h"
 #include "gateway/engine/suppress.h"
+#include "gateway/engine/oncall.h"
 #include "policies/message.h"
 
 /* Timers a step: the rest run in the next one, so that inputs are not starved after an outage and a
@@ -40,6 +42,7 @@ int engine_create(const struct engine_options *options, int64_t now_ms, struct e
     struct engine *engine = heap_alloc(sizeof(*engine));
     engine->options = *options;
     engine->book = options->rulebook;
+    engine->router = router_create(engine->book);
     engine->wall_offset_ms = options->wall_offset_ms;
     engine->now_ms = now_ms;
     engine->started_at_ms = now_ms;
@@ -64,6 +67,7 @@ void engine_destroy(struct engine *engine)
     heap_clear(&engine->heartbeat_timers);
     heap_clear(&engine->resolved);
     offers_clear(engine);
+    router_destroy(engine->router);
     free(engine->orphans);
     suppress_clear(engine);
     arena_clear(&engine->arena);
@@ -90,6 +94,9 @@ static void run_timer(struct engine *engine, const struct heap_entry *entry)
     case TIMER_EXPIRY:
         attempts_due(engine, entry);
         break;
+    case TIMER_ONCALL:
+        oncall_timer(engine, entry);
+        break;
     }
 }
 
@@ -105,12 +112,20 @@ static void run_timers(struct engine *engine)
     }
 }
 
+static void set_book(struct engine *engine, const struct rulebook *book)
+{
+    engine->book = book;
+    router_set(engine->router, book);
+}
+
 static void take_config(struct engine *engine, const struct input *input)
 {
-    engine->book = input->u.rulebook;
+    set_book(engine, input->u.rulebook);
     engine->moment.book = engine->book;
+    engine->oncall_is_due = true;
     attempts_drop_channels(engine);
     suppress_rules_changed(engine);
+    engine_wake_all(engine);
     heartbeats_settle(engine);
 }
 
@@ -119,6 +134,8 @@ static void take_clock(struct engine *engine, const struct input *input)
     engine->wall_offset_ms = input->u.wall_offset_ms;
     engine->moment.wall_offset_ms = engine->wall_offset_ms;
     suppress_refresh(engine);
+    engine->oncall_is_due = true;
+    engine_wake_all(engine);
 }
 
 static struct answer take_input(struct engine *engine, const struct input *input)
@@ -252,6 +269,8 @@ static void apply(struct engine *engine, struct input *const *inputs, size_t cou
         if (inputs[i]->arrival != NULL)
             batch_arrival(engine, inputs[i]->arrival);
     }
+    oncall_settle(engine);
+    digests_settle(engine);
     engine_evict(engine);
 }
 
@@ -274,7 +293,8 @@ enum store_verdict engine_step(struct engine *engine, struct input *const *input
     struct effects *effects = batch_finish(engine);
     enum store_verdict verdict = effects != NULL ? commit(engine, effects, err) : STORE_COMMITTED;
     if (verdict != STORE_COMMITTED) {
-        engine->book = book;
+        if (engine->book != book)
+            set_book(engine, book);
         engine->wall_offset_ms = wall_offset_ms;
         answer_all(engine, inputs, count, verdict, out);
         undo(engine, verdict);

@@ -12,6 +12,7 @@
 #include "gateway/engine/engine.h"
 #include "gateway/engine/heap.h"
 #include "gateway/engine/lanes.h"
+#include "gateway/engine/router.h"
 #include "gateway/engine/world.h"
 #include "policies/act.h"
 
@@ -29,6 +30,7 @@ enum timer_kind {
     TIMER_NOTIFICATION,
     TIMER_CLAIM,
     TIMER_EXPIRY,
+    TIMER_ONCALL,
 };
 
 /* Offers and claims outlive a reload of the world: they mirror what delivery has been told. */
@@ -76,8 +78,11 @@ struct batch {
     size_t incident_count, incident_capacity;
     struct batch_alert *alerts;
     size_t alert_count, alert_capacity;
-    const struct notification_row **notifications; /* made in this batch, ids without gaps */
+    struct notification_row **notifications; /* made in this batch, ids without gaps */
     size_t notification_count, notification_capacity;
+    struct notification **due; /* come due, to be let through or bundled at the end */
+    size_t due_count, due_capacity;
+    size_t dirty_digest_count;
     struct notification **ended; /* of incidents no longer live: leave the world after the commit */
     size_t ended_count, ended_capacity;
     struct batch_deliveries *deliveries;
@@ -98,6 +103,7 @@ struct batch {
 struct engine {
     struct engine_options options;
     const struct rulebook *book;
+    struct router *router; /* over `book` */
     int64_t wall_offset_ms;
     bool is_loaded;
     int64_t now_ms;
@@ -114,6 +120,8 @@ struct engine {
     int64_t suppress_due_ms; /* when that, or a silence, changes next */
     uint64_t *unsettled;     /* incidents whose mark has changed */
     size_t unsettled_count, unsettled_capacity;
+    uint32_t oncall_mark;      /* generation of its timer */
+    bool oncall_is_due;        /* duty is looked at when this step ends */
     int64_t lost_from_ms;      /* since then nothing can have been taken in; INT64_MAX: it is */
     uint32_t heartbeat_marks;  /* generations of their timers */
     int64_t store_retry_at_ms; /* offers wait until then: the store did not answer */
@@ -153,6 +161,8 @@ struct effects *batch_finish(struct engine *engine);
 /* moves.c */
 void engine_move(struct engine *engine, struct incident *incident, const struct move *move);
 void engine_set_timer(struct engine *engine, struct incident *incident);
+/* Clock or configuration have changed: what waits for the end of quiet hours may come sooner. */
+void engine_wake_all(struct engine *engine);
 void engine_pass_time(struct engine *engine, struct incident *incident);
 /* Let go of the oldest resolved incidents where there are more than the limit of open ones. */
 void engine_evict(struct engine *engine);
@@ -178,7 +188,24 @@ void attempts_send_closed(struct engine *engine, const struct incident *closed,
 void attempts_queue(struct engine *engine, struct notification *notification);
 void attempts_end(struct engine *engine, struct notification *notification,
                   enum notification_state state, const char *reason);
-void attempts_hasten(struct engine *engine, struct notification *notification, const char *reason);
+void attempts_hasten(struct engine *engine, struct notification *notification, int64_t at_ms,
+                     const char *reason);
+/* A row that is complete but for its number, its texts in the batch's arena. */
+struct notification *attempts_insert(struct engine *engine, struct incident *incident_or_null,
+                                     struct notification_row *row);
+/* Moves it to `state`, which need not be another one. */
+struct outcome_row *attempts_change(struct engine *engine, struct notification *notification,
+                                    enum notification_state state, const char *reason);
+/* After attempts_change to an end, or to pending: what follows from it. */
+void attempts_note_end(struct engine *engine, struct notification *notification);
+void attempts_tell_failed(struct engine *engine, struct notification *notification,
+                          const char *reason);
+void attempts_tell_accepted(struct engine *engine, struct notification *notification);
+void attempts_end_as_failed(struct engine *engine, struct notification *notification,
+                            enum notification_state state, const char *reason);
+bool attempts_is_wanted(const struct notification *notification);
+/* A page starts: what an upper step has not started by now will not start. */
+void attempts_cancel_overtaken(struct engine *engine, const struct notification *claimed);
 void attempts_prepared(struct engine *engine, const struct input *input);
 void attempts_result(struct engine *engine, const struct input *input);
 /* A receipt shows that the provider has the message although no answer said so. */
@@ -191,6 +218,7 @@ void attempts_orphans(struct engine *engine);
 int64_t attempts_expiry_ms(const struct engine *engine, const struct notification *notification);
 /* After an ack or the end: asks delivery for what is claimed and has not begun. */
 void attempts_recall(struct engine *engine, const struct incident *incident);
+/* attempts_drop.c */
 void attempts_drop_channels(struct engine *engine); /* after a new configuration */
 /* A contact wants nothing by this way any more: what waits ends, and their next way comes forward. */
 void attempts_drop_method(struct engine *engine, const char *contact, const char *channel);
@@ -223,6 +251,24 @@ void events_take(struct engine *engine, const struct input *input, struct answer
 struct verdict events_apply(struct engine *engine, const struct input *input,
                             const struct event *event);
 void replies_take(struct engine *engine, const struct input *input, struct answer *out_answer);
+
+/* An incident that nothing has happened to yet: its first move opens it. */
+struct incident_wanted {
+    const struct policy *policy; /* of the rulebook */
+    const char *source;
+    const char *group_key;
+    const char *title;
+    const unsigned char *id; /* of the input, 16 bytes */
+    uint64_t linked;
+};
+struct incident *events_add_incident(struct engine *engine, const struct incident_wanted *wanted,
+                                     enum severity severity);
+/* The incident that had this alert last; 0: none. */
+uint64_t events_last_of(const struct engine *engine, const char *source, const char *key);
+
+/* reports.c: a command with a report; `by` is who knows. */
+void reports_take(struct engine *engine, const struct input *input, const char *by,
+                  struct answer *out_answer);
 
 /* heartbeats.c */
 struct verdict heartbeats_take(struct engine *engine, const struct input *input, const char *key,

@@ -42,6 +42,8 @@ struct engine_thread_metrics {
     struct metric *intake_open;
     struct metric *exhausted;
     struct metric *quarantined;
+    struct metric *overflowed;
+    struct metric *bundled;
 };
 
 struct engine_thread {
@@ -99,6 +101,12 @@ static void metrics_init(struct engine_thread_metrics *m)
                        "Times a ladder had no step left and nobody had acknowledged.", NULL, NULL);
     m->quarantined = metric_counter("escalated_quarantined_total",
                                     "Inputs that no event could be made of.", NULL, NULL);
+    m->overflowed = metric_counter(
+        "escalated_overflow_events_total",
+        "Alerts past the limits of their source, counted in its overflow incident.", NULL, NULL);
+    m->bundled = metric_counter("escalated_bundled_total",
+                                "Messages that go out in a digest, past the limit of their reader.",
+                                NULL, NULL);
     m->timers = metric_gauge("escalated_timers", "Timers set.", NULL, NULL);
     m->intake_open = metric_gauge("escalated_intake_open",
                                   "1 while there is space for what comes in.", NULL, NULL);
@@ -266,6 +274,11 @@ static void count_effects(struct engine_thread *t, const struct effects *effects
             metric_add(t->metrics.exhausted, 1);
         else if (effect->kind == EFFECT_QUARANTINE)
             metric_add(t->metrics.quarantined, 1);
+        else if (effect->kind == EFFECT_EVENT &&
+                 effect->u.event->disposition == DISPOSITION_OVERFLOW)
+            metric_add(t->metrics.overflowed, 1);
+        else if (effect->kind == EFFECT_TIMELINE && text_equal(effect->u.timeline->kind, "bundled"))
+            metric_add(t->metrics.bundled, 1);
     }
 }
 

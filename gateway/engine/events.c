@@ -71,7 +71,8 @@ static bool update_text(struct firing *firing, struct alert *alert)
 
 static struct move event_move(const struct firing *firing, enum move_kind kind)
 {
-    const char *by = arena_printf(&firing->engine->arena, "source %s", firing->event->source);
+    const char *const parts[] = {"source ", firing->event->source};
+    const char *by = arena_join(&firing->engine->arena, parts, 2);
     return (struct move){.kind = kind,
                          .actor = firing->input->actor,
                          .credential = firing->input->credential,
@@ -152,6 +153,8 @@ static struct alert *alert_in(const struct firing *firing, const struct incident
 static void join_incident(struct firing *firing, struct incident *incident)
 {
     struct alert *alert = alert_in(firing, incident);
+    if (incident->alerts == NULL) /* a person reported it */
+        world_set_source(&firing->engine->world, incident, firing->event->source);
     if (alert == NULL)
         alert = add_alert(firing, incident);
     fire_alert(firing, alert);
@@ -160,28 +163,42 @@ static void join_incident(struct firing *firing, struct incident *incident)
     rise(firing, incident);
 }
 
-static struct incident *open_incident(struct firing *firing, const struct policy *policy,
-                                      const char *group_key, uint64_t linked)
+struct incident *events_add_incident(struct engine *engine, const struct incident_wanted *wanted,
+                                     enum severity severity)
 {
-    struct engine *engine = firing->engine;
-    const struct policy *frozen = frozen_keep(&engine->world.frozen, policy->hash);
+    const struct policy *frozen = frozen_keep(&engine->world.frozen, wanted->policy->hash);
     if (frozen == NULL) {
-        frozen = frozen_add(&engine->world.frozen, policy);
+        frozen = frozen_add(&engine->world.frozen, wanted->policy);
         batch_policy(engine, frozen);
     }
     struct incident *incident =
-        world_add_incident(&engine->world, engine->meta.next_incident++, frozen,
-                           firing->event->source, group_key, firing->event->summary);
-    memcpy(incident->uuid, firing->input->id, sizeof(incident->uuid));
+        world_add_incident(&engine->world, engine->meta.next_incident++, frozen, wanted->source,
+                           wanted->group_key, wanted->title);
+    memcpy(incident->uuid, wanted->id, sizeof(incident->uuid));
     incident->fresh = true;
     incident->state = INCIDENT_HELD;
     incident->opened_at_ms = engine->now_ms;
     incident->updated_at_ms = engine->now_ms;
-    incident->linked = linked;
+    incident->linked = wanted->linked;
+    incident->severity = (uint8_t)severity;
+    incident->priority = (uint8_t)incident_default_priority(severity);
     world_reindex(&engine->world, incident, false);
+    return incident;
+}
+
+static struct incident *open_incident(struct firing *firing, const struct policy *policy,
+                                      const char *group_key, uint64_t linked)
+{
+    struct engine *engine = firing->engine;
+    const struct event *event = firing->event;
+    const struct incident_wanted wanted = {.policy = policy,
+                                           .source = event->source,
+                                           .group_key = group_key,
+                                           .title = event->summary,
+                                           .id = firing->input->id,
+                                           .linked = linked};
+    struct incident *incident = events_add_incident(engine, &wanted, event->severity);
     fire_alert(firing, add_alert(firing, incident));
-    (void)refresh_severity(engine, incident);
-    incident->priority = (uint8_t)incident_default_priority((enum severity)incident->severity);
     struct move move = event_move(firing, MOVE_OPEN);
     engine_move(engine, incident, &move);
     return incident;
@@ -207,21 +224,67 @@ static bool past_limits(const struct firing *firing)
            world_open_of(&engine->world, firing->event->source) >= (uint64_t)rule->incidents_max;
 }
 
+/* A label that nobody groups by can make any number of alerts in few incidents: they are bounded by themselves. */
+static bool past_alert_limits(const struct firing *firing, const struct incident *incident_or_null)
+{
+    const struct engine *engine = firing->engine;
+    const struct source_rule *rule = rulebook_source(engine->book, firing->event->source);
+    uint64_t most = (uint64_t)engine->book->incident_alerts_max;
+    if (firing->unlimited)
+        return false;
+    if (incident_or_null != NULL && most != 0 && incident_or_null->alert_count >= most)
+        return true;
+    return rule != NULL && rule->alerts_max != 0 &&
+           world_alerts_of(&engine->world, firing->event->source) >= (uint64_t)rule->alerts_max;
+}
+
 static struct verdict trigger(struct firing *firing);
 
 /* The incident that had this alert last. What has left memory is asked of the store, once for each
  * alert that is new; a store that does not answer now will say so at the commit. */
-static uint64_t linked_to(const struct firing *firing)
+uint64_t events_last_of(const struct engine *engine, const char *source, const char *key)
 {
-    const struct store *store = firing->engine->options.store;
-    const struct alert *alert =
-        world_alert(&firing->engine->world, firing->event->source, firing->key);
+    const struct store *store = engine->options.store;
+    const struct alert *alert = world_alert(&engine->world, source, key);
     uint64_t linked = 0;
     if (alert != NULL)
         return alert->incident->number;
-    if (store->ops->find_alert(store->self, firing->event->source, firing->key, &linked, NULL) != 0)
+    if (store->ops->find_alert(store->self, source, key, &linked, NULL) != 0)
         return 0;
     return linked;
+}
+
+/* What was only counted is at least named, as far as anybody would read. */
+static void note_overflow(struct firing *firing, uint64_t incident, const char *overflow_key)
+{
+    enum { NAMED_MAX = 100 };
+    struct engine *engine = firing->engine;
+    const struct event *event = firing->event;
+    const struct alert *alert = world_alert(&engine->world, "escalated", overflow_key);
+    if (incident == 0 || alert == NULL || alert->count > NAMED_MAX)
+        return;
+    const char *text = arena_printf(&engine->arena, "%s %s: %s", severity_name(event->severity),
+                                    firing->key, event->summary);
+    batch_note(engine, incident,
+               &(struct note){.kind = "overflowed",
+                              .actor = firing->input->actor,
+                              .credential = firing->input->credential,
+                              .text = text,
+                              .data = ""});
+}
+
+static void note_full(struct firing *firing, struct incident *incident)
+{
+    if (incident->told_full)
+        return;
+    incident->told_full = true;
+    batch_note(firing->engine, incident->number,
+               &(struct note){.kind = "full",
+                              .actor = "engine",
+                              .credential = "",
+                              .text = "too many alerts: new ones are counted in the overflow "
+                                      "incident of their source",
+                              .data = ""});
 }
 
 /* Past the limit nothing new opens but one incident for the source that says so; what it counts is
@@ -235,9 +298,8 @@ static struct verdict overflow(struct firing *firing)
         .severity = SEVERITY_CRITICAL,
         .source = "escalated",
         .key = arena_printf(&engine->arena, "overflow %s", source),
-        .summary = arena_printf(
-            &engine->arena,
-            "Source %s has too many open incidents: new alerts are only counted here", source),
+        .summary = arena_printf(&engine->arena,
+                                "Too many alerts from %s: new ones are only counted here", source),
         .details = "",
         .links = ""};
     struct firing ours = {.engine = engine,
@@ -247,6 +309,7 @@ static struct verdict overflow(struct firing *firing)
                           .unlimited = true};
     struct verdict verdict = trigger(&ours);
     verdict.disposition = DISPOSITION_OVERFLOW;
+    note_overflow(firing, verdict.incident, ours.key);
     return verdict;
 }
 
@@ -264,7 +327,12 @@ static struct verdict open_or_join(struct firing *firing, const struct policy *p
     const char *group_key = strbuf_text(&group);
     struct verdict verdict = {.disposition = DISPOSITION_JOINED};
     struct incident *incident = world_group(&engine->world, policy->name, group_key);
-    if (incident != NULL) {
+    bool is_new = incident == NULL || alert_in(firing, incident) == NULL;
+    if (is_new && past_alert_limits(firing, incident)) {
+        if (incident != NULL)
+            note_full(firing, incident);
+        verdict = overflow(firing);
+    } else if (incident != NULL) {
         join_incident(firing, incident);
         verdict.incident = incident->number;
     } else if (past_limits(firing)) {
@@ -277,13 +345,14 @@ static struct verdict open_or_join(struct firing *firing, const struct policy *p
     return verdict;
 }
 
-static struct verdict route_new(struct firing *firing)
+static struct verdict route_new(struct firing *firing, const struct alert *known)
 {
     struct engine *engine = firing->engine;
     struct route route = {.policies = {engine->book->default_policy}, .count = 1};
     if (!firing->unlimited)
-        route_find(engine->book, firing->event, firing->key, &route);
-    uint64_t linked = linked_to(firing);
+        router_find(engine->router, firing->event, firing->key, &route);
+    uint64_t linked = known != NULL ? known->incident->number
+                                    : events_last_of(engine, firing->event->source, firing->key);
     struct verdict first = {.incident = 0};
     for (size_t i = 0; i < route.count; i++) {
         struct verdict verdict = open_or_join(firing, route.policies[i], linked);
@@ -300,11 +369,10 @@ static bool within_reopening(const struct engine *engine, const struct incident 
 
 /* Alerts this event is about that need no routing: firing in an open incident, or still under a
  * person's resolve. */
-static bool count_known(struct firing *firing, struct verdict *out_verdict)
+static bool count_known(struct firing *firing, struct alert *alert, struct verdict *out_verdict)
 {
     struct engine *engine = firing->engine;
     bool found = false;
-    struct alert *alert = world_alert(&engine->world, firing->event->source, firing->key);
     for (; alert != NULL; alert = alert->twin) {
         struct incident *incident = alert->incident;
         bool stays = incident_is_open(incident) && alert->firing;
@@ -319,10 +387,9 @@ static bool count_known(struct firing *firing, struct verdict *out_verdict)
     return found;
 }
 
-static bool reopen_known(struct firing *firing, struct verdict *out_verdict)
+static bool reopen_known(struct firing *firing, struct alert *alert, struct verdict *out_verdict)
 {
     struct engine *engine = firing->engine;
-    struct alert *alert = world_alert(&engine->world, firing->event->source, firing->key);
     for (; alert != NULL; alert = alert->twin) {
         struct incident *incident = alert->incident;
         if (incident_is_open(incident) || incident->ladder.by_person ||
@@ -343,9 +410,10 @@ static bool reopen_known(struct firing *firing, struct verdict *out_verdict)
 static struct verdict trigger(struct firing *firing)
 {
     struct verdict verdict = {.incident = 0};
-    if (count_known(firing, &verdict) || reopen_known(firing, &verdict))
+    struct alert *known = world_alert(&firing->engine->world, firing->event->source, firing->key);
+    if (count_known(firing, known, &verdict) || reopen_known(firing, known, &verdict))
         return verdict;
-    return route_new(firing);
+    return route_new(firing, known);
 }
 
 /* After a load the details of an alert are not in memory: the rest decides. */

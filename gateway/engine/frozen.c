@@ -7,12 +7,15 @@
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
 
+enum { FROZEN_SEED = 0x667a };
+
 struct frozen_item {
     struct policy policy;
     struct arena arena;
     size_t use_count;
-    struct frozen_item *next;
 };
+
+_Static_assert(offsetof(struct frozen_item, policy) == 0, "a policy given back is its item");
 
 static const struct target *copy_targets(struct arena *arena, const struct target *targets,
                                          size_t count)
@@ -54,8 +57,14 @@ static void copy_policy(struct frozen_item *item, const struct policy *policy)
     copy->match = NULL;
     copy->match_count = 0;
     copy->group_by = copy_names(arena, policy->group_by, policy->group_by_count);
+    copy->backup = copy_names(arena, policy->backup, policy->backup_count);
     copy->fallback = copy_targets(arena, policy->fallback, policy->fallback_count);
     copy->steps = copy_steps(arena, policy->steps, policy->step_count);
+}
+
+static uint64_t hash_of(const char *hash)
+{
+    return text_hash(FROZEN_SEED, hash, strlen(hash));
 }
 
 static void free_item(struct frozen_item *item)
@@ -66,23 +75,23 @@ static void free_item(struct frozen_item *item)
 
 void frozen_clear(struct frozen *frozen)
 {
-    while (frozen->items != NULL) {
-        struct frozen_item *item = frozen->items;
-        frozen->items = item->next;
+    size_t slot = 0;
+    for (struct frozen_item *item = table_each(&frozen->items, &slot); item != NULL;
+         item = table_each(&frozen->items, &slot))
         free_item(item);
-    }
+    table_clear(&frozen->items);
 }
 
-/* A handful of policies, one or two versions each: a walk is enough. */
 const struct policy *frozen_keep(struct frozen *frozen, const char *hash)
 {
-    for (struct frozen_item *item = frozen->items; item != NULL; item = item->next) {
-        if (text_equal(item->policy.hash, hash)) {
-            item->use_count++;
-            return &item->policy;
-        }
-    }
-    return NULL;
+    struct table_walk walk;
+    struct frozen_item *item = table_first(&frozen->items, hash_of(hash), &walk);
+    while (item != NULL && !text_equal(item->policy.hash, hash))
+        item = table_next(&frozen->items, &walk);
+    if (item == NULL)
+        return NULL;
+    item->use_count++;
+    return &item->policy;
 }
 
 const struct policy *frozen_add(struct frozen *frozen, const struct policy *policy)
@@ -94,20 +103,16 @@ const struct policy *frozen_add(struct frozen *frozen, const struct policy *poli
     arena_init(&item->arena);
     copy_policy(item, policy);
     item->use_count = 1;
-    item->next = frozen->items;
-    frozen->items = item;
+    table_add(&frozen->items, hash_of(item->policy.hash), item);
     return &item->policy;
 }
 
 void frozen_drop(struct frozen *frozen, const struct policy *policy)
 {
-    struct frozen_item **place = &frozen->items;
-    while (*place != NULL && &(*place)->policy != policy)
-        place = &(*place)->next;
-    struct frozen_item *item = *place;
-    ASSERT(item != NULL && item->use_count > 0);
+    struct frozen_item *item = (struct frozen_item *)(uintptr_t)policy; /* its first member */
+    ASSERT(item->use_count > 0);
     if (--item->use_count > 0)
         return;
-    *place = item->next;
+    table_remove(&frozen->items, hash_of(item->policy.hash), item);
     free_item(item);
 }

@@ -9,12 +9,11 @@
 #ifndef ESCALATED_ENGINE_FROZEN_H
 #define ESCALATED_ENGINE_FROZEN_H
 
+#include "gateway/engine/table.h"
 #include "policies/rulebook.h"
 
-struct frozen_item;
-
 struct frozen {
-    struct frozen_item *items;
+    struct table items; /* by hash */
 };
 
 void frozen_clear(struct frozen *frozen);

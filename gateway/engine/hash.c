@@ -6,6 +6,7 @@
 #include "gateway/base/assert.h"
 #include "gateway/engine/engine_state.h"
 #include "gateway/system/digest.h"
+#include "policies/fields.h"
 
 struct sum {
     unsigned char digest[DIGEST_BYTES];
@@ -24,13 +25,22 @@ static void add_text(struct sum *sum, const char *text)
     strbuf_add(&sum->text, text);
 }
 
-/* Each item is chained to all before it. */
-static void close_item(struct sum *sum)
+/* What was gathered is chained to all before it. */
+static void chain(struct sum *sum)
 {
     strbuf_add_bytes(&sum->text, sum->digest, sizeof(sum->digest));
     ASSERT(!sum->text.overflowed);
     digest_sha256(strbuf_text(&sum->text), sum->text.length, sum->digest);
     strbuf_reset(&sum->text);
+}
+
+/* Many items go into one digest: its calls cost more than its bytes. */
+static void close_item(struct sum *sum)
+{
+    enum { GATHERED_BYTES = 1 << 16 };
+    strbuf_add_char(&sum->text, '\n');
+    if (sum->text.length >= GATHERED_BYTES)
+        chain(sum);
 }
 
 static void add_alert(struct sum *sum, const struct alert *alert)
@@ -64,7 +74,12 @@ static void add_notification(struct sum *sum, const struct notification *n)
     add_number(sum, n->attempt_count);
     add_number(sum, n->kind);
     add_number(sum, n->state);
-    add_number(sum, n->severity);
+    add_number(sum, n->kind == KIND_DIGEST ? 0 : n->severity); /* follows from who is in it */
+    if (n->digest != 0 || n->admitted || n->deferred) {
+        add_number(sum, (int64_t)n->digest);
+        add_number(sum, n->admitted);
+        add_number(sum, n->deferred);
+    }
     close_item(sum);
 }
 
@@ -92,6 +107,7 @@ static void add_incident(struct sum *sum, const struct incident *incident)
         add_text(sum, r->contact);
     add_text(sum, incident->mark);
     add_text(sum, incident->flap);
+    fields_write(incident->fields, &sum->text);
     ladder_write(&incident->ladder, &sum->text);
     close_item(sum);
     for (const struct alert *a = incident->alerts; a != NULL; a = a->next)
@@ -115,6 +131,20 @@ static void add_silence(struct sum *sum, const struct silence *silence)
     add_text(sum, silence->reason);
     add_number(sum, silence->from_ms);
     add_number(sum, silence->until_ms);
+    close_item(sum);
+}
+
+/* They are in the marks too; this is the copy that is looked at. */
+static void add_override(struct sum *sum, const struct override *override)
+{
+    add_number(sum, (int64_t) override->number);
+    add_text(sum, override->schedule);
+    add_text(sum, override->who);
+    add_text(sum, override->instead_of);
+    add_number(sum, override->from_ms);
+    add_number(sum, override->until_ms);
+    add_number(sum, override->made_at_ms);
+    add_text(sum, override->made_by);
     close_item(sum);
 }
 
@@ -184,11 +214,13 @@ void engine_hash(const struct engine *engine, unsigned char out[32])
     for (size_t i = 0; i < engine->world.silences.count; i++)
         add_silence(&sum, &engine->world.silences.items[i]);
     add_number(&sum, (int64_t)engine->world.silences.last_id);
+    for (size_t i = 0; i < engine->world.overrides.count; i++)
+        add_override(&sum, &engine->world.overrides.items[i]);
     add_heartbeats(&sum, &engine->world.heartbeats);
     add_number(&sum, (int64_t)engine->meta.next_incident);
     add_number(&sum, (int64_t)engine->meta.next_notification);
     add_number(&sum, (int64_t)engine->meta.next_alert);
-    close_item(&sum);
+    chain(&sum);
     memcpy(out, sum.digest, sizeof(sum.digest));
     free(incidents);
     free(notifications);

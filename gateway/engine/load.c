@@ -3,13 +3,17 @@
 
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
+#include "gateway/engine/digests.h"
 #include "gateway/engine/engine_state.h"
+#include "gateway/engine/oncall.h"
+#include "policies/fields.h"
 
 /* Policies of stored incidents stay alive during the load; each is given back at its end. */
 struct loader {
     struct engine *engine;
     const struct policy **policies;
     size_t policy_count;
+    struct arena arena; /* of the row at hand */
     int verdict;
     struct err *err;
 };
@@ -89,6 +93,7 @@ static void load_incident(void *self, const struct incident_row *row)
     if (loader->verdict != 0)
         return;
     struct ladder ladder;
+    arena_reset(&loader->arena);
     const struct policy *policy = frozen_keep(&engine->world.frozen, row->policy_hash);
     if (policy == NULL) {
         loader->verdict =
@@ -96,7 +101,13 @@ static void load_incident(void *self, const struct incident_row *row)
                     (unsigned long long)row->number, row->policy);
         return;
     }
-    if (ladder_read(row->ladder, &ladder, loader->err) != 0) {
+    if (ladder_read(row->ladder, &loader->arena, &ladder, loader->err) != 0) {
+        frozen_drop(&engine->world.frozen, policy);
+        loader->verdict = err_wrap(loader->err, "incident %llu", (unsigned long long)row->number);
+        return;
+    }
+    const struct fields *fields = NULL;
+    if (fields_read(row->fields, &engine->arena, &fields, loader->err) != 0) {
         frozen_drop(&engine->world.frozen, policy);
         loader->verdict = err_wrap(loader->err, "incident %llu", (unsigned long long)row->number);
         return;
@@ -119,10 +130,12 @@ static void load_incident(void *self, const struct incident_row *row)
     incident->known = row->known;
     incident->cleared = row->cleared;
     incident->ladder = ladder;
+    world_set_promises(incident, ladder.promises);
     world_set_owner(&engine->world, incident, row->owner);
     world_set_cause(incident, row->cause);
     incident->mark = names_keep(&engine->world.names, row->mark);
     world_set_flap(incident, row->flap);
+    world_set_fields(incident, fields);
     load_repliers(engine, incident, row->repliers);
 }
 
@@ -164,6 +177,9 @@ static void load_notification(void *self, const struct notification_row *row)
         world_add_notification(&engine->world, world_incident(&engine->world, row->incident), row);
     n->offered = offers_is_open(engine, n->id);
     n->lane = lanes_find(&engine->lanes, row->channel, row->address)->number;
+    digests_load(engine, n);
+    if (n->state == NOTIFICATION_CLAIMED && n->digest != 0)
+        return; /* its digest's claim is its own */
     if (n->state != NOTIFICATION_CLAIMED) {
         attempts_queue(engine, n);
         return;
@@ -182,7 +198,10 @@ static void load_notification(void *self, const struct notification_row *row)
 static void load_mark(void *self, const struct mark_row *row)
 {
     struct loader *loader = self;
+    if (loader->verdict != 0)
+        return;
     marks_put(&loader->engine->world.marks, row);
+    loader->verdict = oncall_mark(&loader->engine->world, row, loader->err);
 }
 
 static void load_silence(void *self, const struct silence_row *row)
@@ -240,6 +259,7 @@ int engine_load(struct engine *engine, struct err *err)
                                     .silence = load_silence,
                                     .heartbeat = load_heartbeat};
     const struct store *store = engine->options.store;
+    arena_init(&loader.arena);
     forget_world(engine);
     engine->is_loaded = false;
     int verdict = store->ops->load(store->self, &sink, err);
@@ -248,6 +268,7 @@ int engine_load(struct engine *engine, struct err *err)
     for (size_t i = 0; i < loader.policy_count; i++)
         frozen_drop(&engine->world.frozen, loader.policies[i]);
     free(loader.policies);
+    arena_clear(&loader.arena);
     if (verdict != 0) {
         forget_world(engine);
         return -1;
@@ -256,6 +277,7 @@ int engine_load(struct engine *engine, struct err *err)
     for (struct incident *incident = table_each(&engine->world.incidents, &slot); incident != NULL;
          incident = table_each(&engine->world.incidents, &slot))
         start_incident(engine, incident);
+    oncall_start(engine);
     engine->is_loaded = true;
     return 0;
 }

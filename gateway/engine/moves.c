@@ -4,6 +4,7 @@
 #include "gateway/base/assert.h"
 #include "gateway/engine/engine_state.h"
 #include "gateway/engine/suppress.h"
+#include "policies/quiet.h"
 
 /* One entry an incident is enough: an earlier due time makes a new one, a later one waits for the
  * old to come up. */
@@ -33,7 +34,7 @@ static void perform(struct engine *engine, struct incident *incident, const stru
         attempts_end(engine, act->u.end.notification, NOTIFICATION_CANCELLED, act->u.end.reason);
         break;
     case ACT_HASTEN:
-        attempts_hasten(engine, act->u.end.notification, act->u.end.reason);
+        attempts_hasten(engine, act->u.end.notification, act->u.end.at_ms, act->u.end.reason);
         break;
     case ACT_KIND_COUNT:
         break;
@@ -46,6 +47,8 @@ static void keep_texts(struct engine *engine, struct incident *incident,
 {
     const char *owner = before->owner;
     const char *cause = before->cause;
+    const struct fields *fields = before->fields;
+    const struct promises *promises = before->ladder.promises;
     if (incident->mark != before->mark) {
         incident->mark = names_keep(&engine->world.names, incident->mark);
         names_drop(&engine->world.names, before->mark);
@@ -55,6 +58,10 @@ static void keep_texts(struct engine *engine, struct incident *incident,
         if (before->flap[0] != '\0')
             free((char *)(uintptr_t)before->flap);
     }
+    if (incident->ladder.promises != promises) {
+        world_set_promises(incident, incident->ladder.promises);
+        free((struct promises *)(uintptr_t)promises);
+    }
     if (incident->owner != owner) {
         world_set_owner(&engine->world, incident, incident->owner);
         names_drop(&engine->world.names, owner);
@@ -63,6 +70,10 @@ static void keep_texts(struct engine *engine, struct incident *incident,
         world_set_cause(incident, incident->cause);
         if (cause[0] != '\0')
             free((char *)(uintptr_t)cause);
+    }
+    if (incident->fields != fields) {
+        world_set_fields(incident, incident->fields);
+        free((void *)(uintptr_t)fields);
     }
 }
 
@@ -98,6 +109,34 @@ void engine_pass_time(struct engine *engine, struct incident *incident)
 {
     engine_move(engine, incident,
                 &(struct move){.kind = MOVE_TIME, .actor = "engine", .credential = "", .by = ""});
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+    uint64_t left = *(const uint64_t *)a;
+    uint64_t right = *(const uint64_t *)b;
+    return (left > right) - (left < right);
+}
+
+void engine_wake_all(struct engine *engine)
+{
+    size_t count = 0;
+    size_t slot = 0;
+    uint64_t *numbers =
+        arena_alloc_array(&engine->arena, engine->world.notifications.count + 1, sizeof(*numbers));
+    for (const struct notification *n = table_each(&engine->world.notifications, &slot); n != NULL;
+         n = table_each(&engine->world.notifications, &slot)) {
+        if (n->incident != NULL && quiet_waits(n, engine->now_ms))
+            numbers[count++] = n->incident->number;
+    }
+    qsort(numbers, count, sizeof(*numbers), compare_numbers);
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0 && numbers[i] == numbers[i - 1])
+            continue;
+        engine_move(
+            engine, world_incident(&engine->world, numbers[i]),
+            &(struct move){.kind = MOVE_WAKE, .actor = "engine", .credential = "", .by = ""});
+    }
 }
 
 static bool is_stale(const struct engine *engine, const struct heap_entry *entry)

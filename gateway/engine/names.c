@@ -52,14 +52,27 @@ const char *names_keep(struct names *names, const char *text)
     return name->text;
 }
 
+static struct name *name_of(const char *kept)
+{
+    return (struct name *)((uintptr_t)kept - offsetof(struct name, text));
+}
+
+const char *names_share(const char *kept)
+{
+    if (kept[0] != '\0')
+        name_of(kept)->use_count++;
+    return kept;
+}
+
 void names_drop(struct names *names, const char *text)
 {
     if (text[0] == '\0')
         return;
-    struct name *name = find(names, text);
-    ASSERT(name != NULL && name->text == text && name->use_count > 0);
+    struct name *name = name_of(text);
+    ASSERT(name->use_count > 0);
     if (--name->use_count > 0)
         return;
+    ASSERT(find(names, text) == name);
     table_remove(&names->table, hash_of(text), name);
     free(name);
 }

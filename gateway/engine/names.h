@@ -18,6 +18,7 @@ struct names {
 
 void names_clear(struct names *names);
 const char *names_keep(struct names *names, const char *text); /* "" needs no copy */
+const char *names_share(const char *kept); /* one more use of what is kept already */
 void names_drop(struct names *names, const char *text);
 
 #endif

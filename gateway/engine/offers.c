@@ -3,7 +3,7 @@
 
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
-#include "gateway/engine/engine_state.h"
+#include "gateway/engine/digests.h"
 
 enum { STORE_RETRY_MS = 1000, SEVERITY_SHIFT = 56 };
 
@@ -219,7 +219,9 @@ static void make_offer(struct engine *engine, struct notification *n,
     order->contact = row->contact;
     order->address = row->address;
     order->key = row->key;
-    order->snapshot = order->rendered ? "" : row->snapshot;
+    order->snapshot = order->rendered          ? ""
+                      : n->kind == KIND_DIGEST ? digests_snapshot(engine, n)
+                                               : row->snapshot;
     order->details = order->rendered ? "" : item->details;
     order->links = order->rendered ? "" : item->links;
     n->offered = true;

@@ -5,7 +5,7 @@
 
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
-#include "gateway/engine/engine_state.h"
+#include "gateway/engine/digests.h"
 
 enum { ID_TEXT_MAX = 24 };
 
@@ -136,6 +136,8 @@ static enum answer_status record(struct engine *engine, uint64_t id, const struc
                                 .detail = "",
                                 .provider_id = ""};
     effects_add(&engine->batch.tail, (struct effect){.kind = EFFECT_OUTCOME, .u.outcome = row});
+    if (stored.row.kind == KIND_DIGEST)
+        digests_deliver(engine, id, receipt->delivered, row->reason);
     return ANSWER_DONE;
 }
 

@@ -7,9 +7,11 @@
 #include "gateway/base/gsm.h"
 #include "gateway/base/text.h"
 #include "gateway/engine/addressed.h"
+#include "gateway/engine/oncall.h"
 #include "gateway/engine/replies_internal.h"
 #include "gateway/engine/suppress.h"
 #include "policies/answer.h"
+#include "policies/fields.h"
 #include "policies/follow.h"
 #include "policies/reach.h"
 
@@ -189,6 +191,7 @@ static void apply_command(struct saying *saying, const struct reply_command *com
     case VERB_AVOID:
     case VERB_APPROVE:
     case VERB_REJECT:
+    case VERB_OVERRIDE:
     case VERB_COUNT:
         refuse_verb(saying, command->verb);
         break;
@@ -196,7 +199,7 @@ static void apply_command(struct saying *saying, const struct reply_command *com
 }
 
 /* Whoever replies belongs to `everyone` from then on; who has been told of it does already. */
-static void note_replier(struct saying *saying)
+void replies_note_replier(struct saying *saying)
 {
     struct incident *incident = saying->incident;
     if (rulebook_contact(saying->engine->book, saying->by) == NULL)
@@ -213,22 +216,38 @@ static void note_replier(struct saying *saying)
     batch_touch_incident(saying->engine, incident);
 }
 
-static void apply_reply(struct saying *saying)
+/* Whoever acknowledges, or says one of the things asked for, hears what is still missing. */
+static bool gives_something(const struct reply *reply)
+{
+    for (size_t i = 0; i < reply->command_count; i++) {
+        enum verb verb = reply->commands[i].verb;
+        if ((verb >= VERB_ACK && verb <= VERB_LOSS) || verb == VERB_TAKE || verb == VERB_SNOOZE ||
+            verb == VERB_ALL_ACK)
+            return true;
+    }
+    return false;
+}
+
+void replies_apply(struct saying *saying)
 {
     const struct reply *reply = saying->reply;
+    replies_note_replier(saying);
     move_incident(saying, (struct move){.kind = MOVE_HEARD});
     replies_gather(saying);
     /* Taking over comes first: the new owner may promise. Where nobody has it, it is an ack. */
     if (saying->takes && (!saying->acks || saying->incident->state == INCIDENT_ACKNOWLEDGED))
         move_incident(saying, (struct move){.kind = MOVE_TAKE});
-    if (saying->acks)
+    bool acks = saying->acks && !saying->has_reported;
+    if (acks)
         saying->text = ""; /* its answer says it all */
-    if (saying->acks)
+    if (acks)
         move_incident(saying, (struct move){.kind = MOVE_ACK,
                                             .known = saying->known,
                                             .eta_at_ms = saying->eta_at_ms});
     for (size_t i = 0; i < reply->command_count; i++)
         apply_command(saying, &reply->commands[i]);
+    if (gives_something(reply))
+        say(saying, fields_answer(saying->incident, &saying->engine->moment, saying->by));
     if (reply->command_count > 0)
         return;
     move_incident(saying, (struct move){.kind = MOVE_FIELD, .verb = VERB_NONE, .text = reply->raw});
@@ -397,13 +416,17 @@ static uint64_t bound_incident(struct saying *saying)
     saying->answers = world_notification(&engine->world, reply->notification);
     if (reply->incident != 0)
         return reply->incident;
-    if (saying->answers != NULL)
-        return saying->answers->incident != NULL ? saying->answers->incident->number : 0;
+    if (saying->answers != NULL && saying->answers->incident != NULL)
+        return saying->answers->incident->number;
     struct stored_notification stored;
-    if (reply->notification != 0 &&
-        store_notification(store, reply->notification, &engine->arena, &stored, NULL) == 0)
+    if (reply->notification == 0 ||
+        store_notification(store, reply->notification, &engine->arena, &stored, NULL) != 0)
+        return 0;
+    bool is_of_none = stored.row.incident == 0 && saying->input->kind == INPUT_REPLY;
+    if (!is_of_none)
         return stored.row.incident;
-    return 0;
+    saying->answers = NULL; /* what answers a notice of no incident may mean any */
+    return guess_incident(saying);
 }
 
 static uint64_t find_number(struct saying *saying)
@@ -415,6 +438,9 @@ static uint64_t find_number(struct saying *saying)
         saying->code_fits = true;
         return coded->incident->number;
     }
+    uint64_t listed = replies_find_listed(saying);
+    if (listed != 0)
+        return listed;
     if (reply->incident != 0 || reply->notification != 0)
         return bound_incident(saying);
     if (saying->input->kind == INPUT_COMMAND)
@@ -480,6 +506,8 @@ static void take(struct saying *saying, struct answer *out_answer)
         *out_answer = (struct answer){.status = switch_alone(saying), .text = saying->text};
         return;
     }
+    if (replies_take_all(saying, out_answer))
+        return;
     uint64_t number = find_number(saying);
     saying->incident = number != 0 ? world_incident(&saying->engine->world, number) : NULL;
     const char *why =
@@ -494,8 +522,7 @@ static void take(struct saying *saying, struct answer *out_answer)
     }
     if (saying->answers != NULL && saying->answers->incident != saying->incident)
         saying->answers = NULL;
-    note_replier(saying);
-    apply_reply(saying);
+    replies_apply(saying);
     replies_answer_by_message(saying);
     *out_answer = (struct answer){.status = saying->refused ? ANSWER_REFUSED : ANSWER_DONE,
                                   .incident = number,
@@ -512,6 +539,14 @@ void replies_take(struct engine *engine, const struct input *input, struct answe
                             .text = ""};
     if (silence_is_command(input)) {
         silence_command(engine, input, out_answer);
+        return;
+    }
+    if (overrides_is_command(input)) {
+        overrides_take(engine, input, out_answer);
+        return;
+    }
+    if (input->kind != INPUT_REPLY && reply->report_or_null != NULL) {
+        reports_take(engine, input, saying.by, out_answer);
         return;
     }
     if (input->kind != INPUT_REPLY) {

@@ -22,14 +22,24 @@ struct saying {
     bool acks;    /* ack, known, eta or snooze is among the commands */
     bool known;
     bool takes;
-    bool code_fits; /* the reply carried the code of `answers` */
+    bool has_reported; /* its report was the acknowledgement */
+    bool code_fits;    /* the reply carried the code of `answers` */
     int64_t eta_at_ms;
     bool refused;
     const char *text; /* the answer so far */
 };
 
+/* replies_digest.c: what answers a digest. True: `all ack`, which is done and answered. */
+bool replies_take_all(struct saying *saying, struct answer *out_answer);
+/* The only incident that is still open of the digest answered; 0: none or several, as `text` says, or it answers no digest. */
+uint64_t replies_find_listed(struct saying *saying);
+
 /* All that acknowledges in one message is one acknowledgement. */
 void replies_gather(struct saying *saying);
+/* Whoever says something belongs to `everyone` from then on. */
+void replies_note_replier(struct saying *saying);
+/* What was said about `incident`: everything but finding it. */
+void replies_apply(struct saying *saying);
 void replies_note_unheard(struct saying *saying, uint64_t number);
 void replies_answer_by_message(struct saying *saying);
 /* False: an incident of this number is no longer kept at all. */

@@ -27,7 +27,7 @@ static const struct policy *route_anew(struct engine *engine, const struct alert
     struct route route;
     struct strbuf group;
     alert_event(alert, &engine->arena, &event);
-    route_find(engine->book, &event, event.key, &route);
+    router_find(engine->router, &event, event.key, &route);
     strbuf_init(&group, GROUP_KEY_BYTES_MAX);
     route_group_key(route.policies[0], &event, event.key, &group);
     ASSERT(!group.overflowed);
@@ -44,7 +44,11 @@ const char *repolicy_find(struct engine *engine, const struct incident *incident
     const struct alert *alert = first_alert(incident);
     const char *group_key = arena_strdup(arena, incident_group_key(incident));
     if (policy == NULL) {
-        ASSERT(alert != NULL); /* an incident opens with its first alert */
+        if (alert == NULL)
+            return arena_printf(arena,
+                                "#%llu stays: policy %s is gone, and no alert says which policy it "
+                                "would match now.",
+                                (unsigned long long)incident->number, incident->policy->name);
         policy = route_anew(engine, alert, &group_key);
         const struct incident *other = world_group(&engine->world, policy->name, group_key);
         if (other != NULL)

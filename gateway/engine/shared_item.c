@@ -84,6 +84,9 @@ static void write_reply(struct json_out *out, const struct reply *reply)
     if (reply->message_id_or_null != NULL) {
         json_add_string(out, "message_id", reply->message_id_or_null);
     }
+    if (reply->report_or_null != NULL) {
+        json_add_string(out, "report", reply->report_or_null);
+    }
     json_add_array_begin(out, "commands");
     for (size_t i = 0; i < reply->command_count; i++) {
         const struct reply_command *command = &reply->commands[i];
@@ -142,9 +145,17 @@ static const char *word_of(enum input_kind kind)
     return "";
 }
 
+static bool has_report(const struct input *input)
+{
+    return input->kind == INPUT_COMMAND && input->u.reply.report_or_null != NULL;
+}
+
 /* The lowest that can read it, so that a node of an older program still reads the rest. */
 static int version_of(const struct input *input)
 {
+    if (has_report(input)) {
+        return SHARED_ITEM_VERSION;
+    }
     bool is_said = input->kind == INPUT_REPLY || input->kind == INPUT_COMMAND;
     for (size_t i = 0; is_said && i < input->u.reply.command_count; i++) {
         enum verb verb = input->u.reply.commands[i].verb;
@@ -152,7 +163,7 @@ static int version_of(const struct input *input)
             return SHARED_ITEM_VERSION;
         }
     }
-    return 1;
+    return SHARED_ITEM_VERSION_PLAIN;
 }
 
 int shared_item_encode(const struct input *input, struct strbuf *buf, struct err *err)
@@ -315,6 +326,7 @@ static int read_reply(struct read_input *read, struct err *err)
     reply->from = json_string(json_get(root, "from"));
     reply->via = json_string(json_get(root, "via"));
     reply->raw = json_string(json_get(root, "raw"));
+    reply->report_or_null = read_or_null(root, "report");
     if (read_address(root, reply, err) != 0) {
         return -1;
     }

@@ -7,9 +7,11 @@
 
 enum { FIRST_CAPACITY = 64 };
 
+/* Never 0, which marks an empty slot: a walk that finds nothing then reads hashes alone. */
 static uint32_t fold(uint64_t hash)
 {
-    return (uint32_t)(hash ^ hash >> 32);
+    uint32_t folded = (uint32_t)(hash ^ hash >> 32);
+    return folded != 0 ? folded : 1;
 }
 
 void table_clear(struct table *table)
@@ -23,7 +25,7 @@ static void put(struct table *table, uint32_t hash, void *item)
 {
     size_t mask = table->capacity - 1;
     size_t slot = hash & mask;
-    while (table->items[slot] != NULL)
+    while (table->hashes[slot] != 0)
         slot = (slot + 1) & mask;
     table->items[slot] = item;
     table->hashes[slot] = hash;
@@ -56,7 +58,7 @@ void table_add(struct table *table, uint64_t hash, void *item)
 static void *seek(const struct table *table, struct table_walk *walk)
 {
     size_t mask = table->capacity - 1;
-    while (table->items[walk->slot] != NULL) {
+    while (table->hashes[walk->slot] != 0) {
         if (table->hashes[walk->slot] == walk->hash)
             return table->items[walk->slot];
         walk->slot = (walk->slot + 1) & mask;
@@ -85,9 +87,10 @@ static void close_hole(struct table *table, size_t hole)
     size_t mask = table->capacity - 1;
     size_t slot = hole;
     table->items[hole] = NULL;
+    table->hashes[hole] = 0;
     for (;;) {
         slot = (slot + 1) & mask;
-        if (table->items[slot] == NULL)
+        if (table->hashes[slot] == 0)
             return;
         size_t home = table->hashes[slot] & mask;
         if (((slot - home) & mask) < ((slot - hole) & mask))
@@ -95,6 +98,7 @@ static void close_hole(struct table *table, size_t hole)
         table->items[hole] = table->items[slot];
         table->hashes[hole] = table->hashes[slot];
         table->items[slot] = NULL;
+        table->hashes[slot] = 0;
         hole = slot;
     }
 }

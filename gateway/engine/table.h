@@ -14,8 +14,8 @@
 
 struct table {
     void **items;
-    uint32_t *hashes;
-    size_t capacity; /* 0 or a power of two */
+    uint32_t *hashes; /* 0: empty */
+    size_t capacity;  /* 0 or a power of two */
     size_t count;
 };
 

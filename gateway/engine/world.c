@@ -1,18 +1,23 @@
 #include "gateway/engine/world.h"
 
+#include "gateway/engine/oncall.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "gateway/base/arena.h"
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
+#include "gateway/engine/digests.h"
+#include "policies/fields.h"
 
-enum { SEED_ALERT = 0x616c, SEED_GROUP = 0x6772 };
+enum { SEED_ALERT = 0x616c, SEED_GROUP = 0x6772, SEED_PAIR = 0x7072 };
 
 void world_init(struct world *world)
 {
     *world = (struct world){0};
     pool_init(&world->incident_pool, sizeof(struct incident));
+    pool_init(&world->alert_pool, sizeof(struct alert));
     pool_init(&world->notification_pool, sizeof(struct notification));
 }
 
@@ -28,14 +33,12 @@ static void free_incident_texts(struct incident *incident)
         free((char *)(uintptr_t)incident->cause);
     if (incident->flap[0] != '\0')
         free((char *)(uintptr_t)incident->flap);
+    free((void *)(uintptr_t)incident->fields);
     free(incident->text);
-    struct alert *alert = incident->alerts;
-    while (alert != NULL) {
-        struct alert *next = alert->next;
+    free((struct promises *)(uintptr_t)incident->ladder.promises);
+    for (struct alert *alert = incident->alerts; alert != NULL; alert = alert->next) {
         inhibition_forget(alert);
         free(alert->text);
-        free(alert);
-        alert = next;
     }
 }
 
@@ -49,13 +52,16 @@ void world_clear(struct world *world)
     table_clear(&world->groups);
     table_clear(&world->alerts);
     table_clear(&world->notifications);
+    digests_clear(world);
     pool_clear(&world->incident_pool);
+    pool_clear(&world->alert_pool);
     pool_clear(&world->notification_pool);
     frozen_clear(&world->frozen);
     names_clear(&world->names);
     ledger_clear(&world->marks);
     silences_clear(&world->silences);
     inhibition_clear(&world->inhibition);
+    oncall_clear(&world->overrides);
     heartbeats_clear(&world->heartbeats);
     free(world->sources);
     world_init(world);
@@ -64,6 +70,11 @@ void world_clear(struct world *world)
 static uint64_t pair_hash(uint64_t seed, const char *a, const char *b)
 {
     return text_hash(text_hash(seed, a, strlen(a) + 1), b, strlen(b));
+}
+
+uint64_t world_pair_hash(const char *a, const char *b)
+{
+    return pair_hash(SEED_PAIR, a, b);
 }
 
 struct incident *world_incident(const struct world *world, uint64_t number)
@@ -86,14 +97,20 @@ struct incident *world_group(const struct world *world, const char *policy, cons
     return incident;
 }
 
-struct alert *world_alert(const struct world *world, const char *source, const char *key)
+static struct alert *find_alert(const struct world *world, uint64_t hash, const char *source,
+                                const char *key)
 {
     struct table_walk walk;
-    struct alert *alert = table_first(&world->alerts, pair_hash(SEED_ALERT, source, key), &walk);
+    struct alert *alert = table_first(&world->alerts, hash, &walk);
     while (alert != NULL &&
            !(text_equal(alert_key(alert), key) && text_equal(alert->source, source)))
         alert = table_next(&world->alerts, &walk);
     return alert;
+}
+
+struct alert *world_alert(const struct world *world, const char *source, const char *key)
+{
+    return find_alert(world, pair_hash(SEED_ALERT, source, key), source, key);
 }
 
 struct notification *world_notification(const struct world *world, uint64_t id)
@@ -130,16 +147,47 @@ uint64_t world_open_of(const struct world *world, const char *source)
     return 0;
 }
 
-static void set_incident_text(struct incident *incident, const char *group_key, const char *title)
+uint64_t world_alerts_of(const struct world *world, const char *source)
+{
+    for (size_t i = 0; i < world->source_count; i++) {
+        if (text_equal(world->sources[i].source, source))
+            return world->sources[i].alert_count;
+    }
+    return 0;
+}
+
+/* Without a title of its own the incident has its first alert's summary (incident_title). */
+static void set_incident_text(struct incident *incident, const char *group_key,
+                              const char *title_or_null)
 {
     size_t group_bytes = strlen(group_key) + 1;
-    size_t title_bytes = strlen(title) + 1;
-    char *text = heap_alloc(group_bytes + title_bytes);
+    size_t title_bytes = title_or_null != NULL ? strlen(title_or_null) + 1 : 0;
+    char *text = heap_take(group_bytes + title_bytes);
     memcpy(text, group_key, group_bytes);
-    memcpy(text + group_bytes, title, title_bytes);
+    if (title_or_null != NULL)
+        memcpy(text + group_bytes, title_or_null, title_bytes);
     free(incident->text);
     incident->text = text;
-    incident->title_offset = (uint32_t)group_bytes;
+    incident->title_offset = title_or_null != NULL ? (uint32_t)group_bytes : 0;
+}
+
+/* The first alert's summary mostly is the title: one copy is enough. */
+static void lend_title(struct incident *incident, const char *summary)
+{
+    if (!text_equal(incident_title(incident), summary))
+        return;
+    incident->text = heap_realloc(incident->text, incident->title_offset);
+    incident->title_offset = 0;
+}
+
+/* The first alert's summary is about to change. */
+static void keep_title(struct incident *incident)
+{
+    char *group_key = incident->text;
+    const char *title = incident_title(incident);
+    incident->text = NULL;
+    set_incident_text(incident, group_key, title);
+    free(group_key);
 }
 
 struct incident *world_add_incident(struct world *world, uint64_t number,
@@ -180,9 +228,11 @@ void world_enter_group(struct world *world, struct incident *incident)
 
 void world_set_group_key(struct incident *incident, const char *group_key)
 {
-    char *title = heap_strdup(incident_title(incident));
+    char *old = incident->text;
+    const char *title = incident->title_offset != 0 ? incident_title(incident) : NULL;
+    incident->text = NULL; /* the old one is read meanwhile */
     set_incident_text(incident, group_key, title);
-    free(title);
+    free(old);
 }
 
 void world_reindex(struct world *world, struct incident *incident, bool was_open)
@@ -236,6 +286,7 @@ void world_drop_incident(struct world *world, struct incident *incident)
     ASSERT(!incident_is_open(incident) && incident->unfinished == 0);
     for (struct alert *alert = incident->alerts; alert != NULL; alert = alert->next) {
         world->firing_count -= alert->firing ? 1 : 0;
+        count_of(world, alert->source)->alert_count--;
         unlink_alert(world, alert);
         names_drop(&world->names, alert->source);
         names_drop(&world->names, alert->mark);
@@ -251,6 +302,12 @@ void world_drop_incident(struct world *world, struct incident *incident)
         names_drop(&world->names, r->contact);
     table_remove(&world->incidents, table_hash_number(incident->number), incident);
     free_incident_texts(incident);
+    struct alert *alert = incident->alerts;
+    while (alert != NULL) {
+        struct alert *next = alert->next;
+        pool_give(&world->alert_pool, alert);
+        alert = next;
+    }
     names_drop(&world->names, incident->source);
     names_drop(&world->names, incident->owner);
     names_drop(&world->names, incident->mark);
@@ -263,6 +320,17 @@ void world_drop_notification(struct world *world, struct notification *notificat
     ASSERT(notification->incident == NULL && notification->state != NOTIFICATION_PENDING &&
            notification->state != NOTIFICATION_CLAIMED);
     forget_notification(world, notification);
+}
+
+void world_set_source(struct world *world, struct incident *incident, const char *source)
+{
+    if (incident_is_open(incident)) {
+        count_of(world, incident->source)->open_count--;
+        count_of(world, source)->open_count++;
+    }
+    const char *before = incident->source;
+    incident->source = names_keep(&world->names, source);
+    names_drop(&world->names, before);
 }
 
 void world_set_owner(struct world *world, struct incident *incident, const char *owner)
@@ -280,6 +348,32 @@ void world_set_flap(struct incident *incident, const char *flap)
     incident->flap = flap[0] == '\0' ? "" : heap_strdup(flap);
 }
 
+void world_set_promises(struct incident *incident, const struct promises *promises_or_null)
+{
+    struct promises *copy = NULL;
+    if (promises_or_null != NULL) {
+        copy = heap_take(sizeof(*copy));
+        *copy = *promises_or_null;
+    }
+    incident->ladder.promises = copy;
+}
+
+/* One piece of memory: the struct, and its texts behind it. */
+void world_set_fields(struct incident *incident, const struct fields *fields_or_null)
+{
+    incident->fields = NULL;
+    if (fields_or_null == NULL)
+        return;
+    size_t loss_bytes = strlen(fields_or_null->loss) + 1;
+    size_t restored_bytes = strlen(fields_or_null->restored) + 1;
+    struct fields *copy = heap_alloc(sizeof(*copy) + loss_bytes + restored_bytes);
+    char *text = (char *)(copy + 1);
+    *copy = *fields_or_null;
+    copy->loss = memcpy(text, fields_or_null->loss, loss_bytes);
+    copy->restored = memcpy(text + loss_bytes, fields_or_null->restored, restored_bytes);
+    incident->fields = copy;
+}
+
 void world_add_replier(struct world *world, struct incident *incident, const char *contact)
 {
     struct replier **place = &incident->repliers;
@@ -290,13 +384,13 @@ void world_add_replier(struct world *world, struct incident *incident, const cha
     (*place)->contact = names_keep(&world->names, contact);
 }
 
-void world_set_alert_text(struct alert *alert, const char *key, const char *summary,
-                          const char *labels)
+static void set_alert_text(struct alert *alert, const char *key, const char *summary,
+                           const char *labels)
 {
     size_t key_bytes = strlen(key) + 1;
     size_t summary_bytes = strlen(summary) + 1;
     size_t labels_bytes = strlen(labels) + 1;
-    char *text = heap_alloc(key_bytes + summary_bytes + labels_bytes);
+    char *text = heap_take(key_bytes + summary_bytes + labels_bytes);
     memcpy(text, key, key_bytes);
     memcpy(text + key_bytes, summary, summary_bytes);
     memcpy(text + key_bytes + summary_bytes, labels, labels_bytes);
@@ -306,28 +400,43 @@ void world_set_alert_text(struct alert *alert, const char *key, const char *summ
     alert->labels_offset = (uint32_t)(key_bytes + summary_bytes);
 }
 
+void world_set_alert_text(struct alert *alert, const char *key, const char *summary,
+                          const char *labels)
+{
+    struct incident *incident = alert->incident;
+    bool lends_title = incident->title_offset == 0 && incident->alerts == alert;
+    if (lends_title && !text_equal(summary, alert_summary(alert)))
+        keep_title(incident);
+    set_alert_text(alert, key, summary, labels);
+}
+
 struct alert *world_add_alert(struct world *world, uint64_t id, struct incident *incident,
                               const char *source, const char *key, const char *summary,
                               const char *labels)
 {
-    struct alert *twin = world_alert(world, source, key);
-    struct alert *alert = heap_alloc(sizeof(*alert));
     uint64_t hash = pair_hash(SEED_ALERT, source, key);
+    struct alert *twin = find_alert(world, hash, source, key);
+    struct alert *alert = pool_take(&world->alert_pool);
     alert->id = id;
     alert->incident = incident;
-    alert->source = names_keep(&world->names, source);
+    alert->source = text_equal(source, incident->source) ? names_share(incident->source)
+                                                         : names_keep(&world->names, source);
     alert->mark = "";
-    world_set_alert_text(alert, key, summary, labels);
+    set_alert_text(alert, key, summary, labels);
     if (twin != NULL) {
         table_remove(&world->alerts, hash, twin);
         alert->twin = twin;
     }
     table_add(&world->alerts, hash, alert);
-    if (incident->last_alert != NULL)
+    if (incident->last_alert != NULL) {
         incident->last_alert->next = alert;
-    else
+    } else {
         incident->alerts = alert;
+        lend_title(incident, summary);
+    }
     incident->last_alert = alert;
+    incident->alert_count++;
+    count_of(world, source)->alert_count++;
     return alert;
 }
 
@@ -377,6 +486,9 @@ struct notification *world_add_notification(struct world *world, struct incident
         .kind = (uint8_t)row->kind,
         .state = (uint8_t)row->state,
         .severity = (uint8_t)row->severity,
+        .admitted = row->admitted,
+        .deferred = row->deferred,
+        .digest = row->digest,
     };
     table_add(&world->notifications, table_hash_number(n->id), n);
     if (incident != NULL) {

@@ -6,8 +6,8 @@
  *          key), by id.
  * Owns:    every item and text in it; world_clear frees all.
  * Threads: one at a time.
- * Limits:  the engine bounds the incidents; about 900 bytes each with one alert and one
- *          notification.
+ * Limits:  the engine bounds the incidents; about 520 bytes each with one alert, and 180 more with
+ *          a notification, beside their texts.
  */
 #ifndef ESCALATED_ENGINE_WORLD_H
 #define ESCALATED_ENGINE_WORLD_H
@@ -21,24 +21,41 @@
 #include "policies/heartbeat.h"
 #include "policies/incident.h"
 #include "policies/marks.h"
+#include "policies/override.h"
 
 struct source_count {
     const char *source;
     uint64_t open_count;
+    uint64_t alert_count;
+};
+
+/* A digest that has not ended. */
+struct digest {
+    uint64_t id;
+    const char *contact; /* as its notification has them */
+    const char *channel;
+    uint64_t *members; /* notifications, in the order they came */
+    size_t member_count;
+    size_t member_capacity;
+    uint64_t offered_print; /* of the snapshot last offered */
+    bool is_dirty;          /* somebody has left it since the batch began */
 };
 
 struct world {
     struct names names;
     struct frozen frozen;
     struct pool incident_pool;
+    struct pool alert_pool;
     struct pool notification_pool;
     struct table incidents;     /* by number */
     struct table groups;        /* open ones, by policy name and group key */
     struct table alerts;        /* by source and key: the newest, others behind it through `twin` */
     struct table notifications; /* by id */
+    struct table digests;       /* by contact and channel: those that have not ended */
     struct ledger marks;
     struct silences silences;
     struct inhibition inhibition;
+    struct overrides overrides; /* of the marks, read */
     struct heartbeats heartbeats;
     struct source_count *sources;
     size_t source_count;
@@ -57,6 +74,7 @@ struct incident *world_group(const struct world *world, const char *policy, cons
 struct alert *world_alert(const struct world *world, const char *source, const char *key);
 struct notification *world_notification(const struct world *world, uint64_t id);
 uint64_t world_open_of(const struct world *world, const char *source);
+uint64_t world_alerts_of(const struct world *world, const char *source);
 
 /* A new incident takes over one use of `policy`. It counts as resolved until world_reindex. */
 struct incident *world_add_incident(struct world *world, uint64_t number,
@@ -70,9 +88,13 @@ void world_drop_incident(struct world *world, struct incident *incident); /* wit
 void world_leave_group(struct world *world, struct incident *incident);
 void world_enter_group(struct world *world, struct incident *incident);
 void world_set_group_key(struct incident *incident, const char *group_key);
+/* One that had no alert gets that of its first. */
+void world_set_source(struct world *world, struct incident *incident, const char *source);
 void world_set_owner(struct world *world, struct incident *incident, const char *owner);
+void world_set_fields(struct incident *incident, const struct fields *fields_or_null);
 void world_set_cause(struct incident *incident, const char *cause);
 void world_set_flap(struct incident *incident, const char *flap);
+void world_set_promises(struct incident *incident, const struct promises *promises_or_null);
 void world_add_replier(struct world *world, struct incident *incident, const char *contact);
 
 struct alert *world_add_alert(struct world *world, uint64_t id, struct incident *incident,
@@ -83,6 +105,8 @@ void world_set_alert_text(struct alert *alert, const char *key, const char *summ
 /* Keeps the incident's counts right. */
 void world_set_firing(struct world *world, struct alert *alert, bool firing,
                       enum severity severity);
+
+uint64_t world_pair_hash(const char *a, const char *b);
 
 /* `incident` may be NULL: its incident is no longer live. */
 struct notification *world_add_notification(struct world *world, struct incident *incident,

@@ -63,11 +63,13 @@ void intake_answer_wait(struct http_request *request, int status, int64_t wait_s
     http_answer(request, &response);
 }
 
-int intake_refuse_rate(struct intake_http *intake, struct http_request *request, int64_t wait_ms)
+int intake_refuse_rate(struct intake_http *intake, struct http_request *request, const char *source,
+                       int64_t wait_ms)
 {
-    intake_answer_wait(request, 429, (wait_ms + 999) / 1000,
+    int status = sources_past_rate(intake->sources, source);
+    intake_answer_wait(request, status, (wait_ms + 999) / 1000,
                        "this source sends more than its rate allows");
-    return intake_refuse(intake, REFUSED_RATE, 429);
+    return intake_refuse(intake, REFUSED_RATE, status);
 }
 
 static int refuse_token(struct intake_http *intake, struct http_request *request, const char *token)
@@ -164,7 +166,7 @@ static int begin(void *self, struct http_request *request)
     }
     if (status == 0) {
         int64_t wait_ms = sources_wait_ms(intake->sources, grant->source, clock_mono_ms());
-        status = wait_ms > 0 ? intake_refuse_rate(intake, request, wait_ms) : 0;
+        status = wait_ms > 0 ? intake_refuse_rate(intake, request, grant->source, wait_ms) : 0;
     }
     http_set_data(request, grant);
     return status;
@@ -330,7 +332,7 @@ static void handle(void *self, struct http_request *request)
     }
     int64_t wait_ms = sources_take(intake->sources, grant->source, events.count, clock_mono_ms());
     if (wait_ms > 0) {
-        (void)intake_refuse_rate(intake, request, wait_ms);
+        (void)intake_refuse_rate(intake, request, grant->source, wait_ms);
         return;
     }
     if (wait_ms < 0) { /* a reload has removed it while the body came in */

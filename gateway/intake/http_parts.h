@@ -48,7 +48,8 @@ struct intake_http {
 
 /* Counts it, and gives the status back. */
 int intake_refuse(struct intake_http *intake, enum refusal why, int status);
-int intake_refuse_rate(struct intake_http *intake, struct http_request *request, int64_t wait_ms);
+int intake_refuse_rate(struct intake_http *intake, struct http_request *request, const char *source,
+                       int64_t wait_ms);
 /* An error with Retry-After. */
 void intake_answer_wait(struct http_request *request, int status, int64_t wait_s, const char *text);
 

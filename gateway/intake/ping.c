@@ -127,7 +127,7 @@ static int begin(void *self, struct http_request *request)
                       "nothing is expected of this source (want expect_every in its section)");
     int64_t wait_ms = sources_wait_ms(intake->sources, ping->source, clock_mono_ms());
     if (wait_ms > 0)
-        return intake_refuse_rate(intake, request, wait_ms);
+        return intake_refuse_rate(intake, request, ping->source, wait_ms);
     ping->event.source = ping->source;
     ping->event.run_or_null = run[0] != '\0' ? arena_strdup(http_arena(request), run) : NULL;
     http_set_data(request, ping);
@@ -207,7 +207,7 @@ static void handle(void *self, struct http_request *request)
     const char *body = http_body(request, &count);
     int64_t wait_ms = sources_take(intake->sources, ping->source, 1, clock_mono_ms());
     if (wait_ms > 0) {
-        (void)intake_refuse_rate(intake, request, wait_ms);
+        (void)intake_refuse_rate(intake, request, ping->source, wait_ms);
         return;
     }
     if (wait_ms < 0) { /* a reload has removed it while the body came in */

@@ -16,6 +16,7 @@ struct source {
     bool has_token;
     bool is_watched;
     unsigned char token_hash[DIGEST_BYTES];
+    bool past_rate_503;
     int64_t rate_per_minute;
     int64_t level_max; /* parts */
     int64_t level;     /* may be below 0: a large request is paid for afterwards */
@@ -81,6 +82,7 @@ static void source_init(struct source *source, const struct config_source *confi
     }
     source->is_watched = config->is_watched;
     source->rate_per_minute = config->rate_per_minute;
+    source->past_rate_503 = config->past_rate_503;
     source->level_max = config->burst * PARTS_PER_EVENT;
     source->level = source->level_max;
 }
@@ -134,6 +136,15 @@ bool sources_has(struct sources *sources, const char *name)
     bool is_there = find(sources->items, sources->count, name) != NULL;
     unlock(sources);
     return is_there;
+}
+
+int sources_past_rate(struct sources *sources, const char *name)
+{
+    lock(sources);
+    const struct source *source = find(sources->items, sources->count, name);
+    int status = source != NULL && source->past_rate_503 ? 503 : 429;
+    unlock(sources);
+    return status;
 }
 
 bool sources_is_watched(struct sources *sources, const char *name)

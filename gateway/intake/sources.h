@@ -38,4 +38,7 @@ int64_t sources_wait_ms(struct sources *sources, const char *name, int64_t mono_
 /* Takes `count` events. Answers as sources_wait_ms; only 0 has taken them. */
 int64_t sources_take(struct sources *sources, const char *name, size_t count, int64_t mono_ms);
 
+/* What this source is answered when it has to wait: 429 or 503. */
+int sources_past_rate(struct sources *sources, const char *name);
+
 #endif

@@ -235,6 +235,10 @@ static int put_outcome(struct memory_store *memory, const struct outcome_row *ou
     next.state = outcome->state;
     next.reason = outcome->reason;
     next.next_at_ms = outcome->next_at_ms;
+    if (!notification_is_over(outcome->state)) {
+        next.digest = outcome->digest;
+        next.admitted = outcome->admitted;
+    }
     if (outcome->provider_id != NULL && outcome->provider_id[0] != '\0') {
         next.provider_id = outcome->provider_id;
     }

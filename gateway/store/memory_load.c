@@ -175,7 +175,7 @@ int memory_last_told(void *self, const char *contact, struct store_told *out_tol
     for (size_t i = memory->notifications.count; i > 0; i--) {
         const struct notification_row *row = memory->notifications.entries[i - 1].row;
         if ((row->state == NOTIFICATION_ACCEPTED || row->state == NOTIFICATION_DELIVERED) &&
-            text_equal(row->contact, contact)) {
+            row->incident != 0 && text_equal(row->contact, contact)) {
             *out_told = (struct store_told){
                 .notification = row->id, .incident = row->incident, .due_at_ms = row->due_at_ms};
             return 0;

@@ -24,7 +24,7 @@
 #define CUT_TEXT TEXT_OF(DELIVERY_ROWS_MAX)
 
 #define INCIDENT_ALL INCIDENT_COLUMNS INCIDENT_OPEN ", group_hash"
-#define INCIDENT_TYPES "itttttttiiiiiitiiiiitiiiittttit"
+#define INCIDENT_TYPES "itttttttiiiiiitiiiiitiiiitttttit"
 #define INCIDENT_UPDATE                                                                            \
     "UPDATE incidents AS o SET policy_hash = n.policy_hash, title = n.title, state = n.state, "    \
     "severity = n.severity, priority = n.priority, priority_set = n.priority_set, live = n.live, " \
@@ -33,7 +33,7 @@
     "eta_at_ms = n.eta_at_ms, slip_count = n.slip_count, known = n.known, cleared = n.cleared, "   \
     "cause = n.cause, linked = n.linked, firing_count = n.firing_count, "                          \
     "next_due_at_ms = n.next_due_at_ms, updated_at_ms = n.updated_at_ms, ladder = n.ladder, "      \
-    "repliers = n.repliers, suppressed = n.suppressed, flap = n.flap, "                            \
+    "repliers = n.repliers, fields = n.fields, suppressed = n.suppressed, flap = n.flap, "         \
     "open = n.open FROM "
 #define ALERT_STATE_SET                                                                            \
     "UPDATE alerts AS o SET incident = n.incident, state = n.state, severity = n.severity, "       \
@@ -100,9 +100,10 @@ static const struct group_sql group_sql[GROUP_COUNT] = {
     [GROUP_OUTCOME_AGAIN] =
         {.what = "outcome of notification: no such row to update",
          .head = "UPDATE notifications AS o SET state = n.state, reason = n.reason, "
-                 "next_at_ms = n.next_at_ms FROM ",
-         .types = "itti",
-         .tail = " AS n (id, state, reason, next_at_ms) WHERE o.id = n.id",
+                 "next_at_ms = n.next_at_ms, digest = n.digest, "
+                 "admitted = n.admitted FROM ",
+         .types = "ittiii",
+         .tail = " AS n (id, state, reason, next_at_ms, digest, admitted) WHERE o.id = n.id",
          .every_row = true},
     [GROUP_OUTCOME_END] =
         {.what = "outcome of notification: no such row to update",
@@ -156,8 +157,9 @@ static const struct group_sql group_sql[GROUP_COUNT] = {
                             .types = "iititi"
                                      "ttttttt"
                                      "iiiiiii"
-                                     "ttttt"
-                                     "b",
+                                     "tttt"
+                                     "iii"
+                                     "tb",
                             .tail = "",
                             .every_row = true},
     [GROUP_INCIDENT_OVER] = {.what = "alerts of an incident that is over",

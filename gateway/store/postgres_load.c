@@ -457,7 +457,7 @@ int postgres_last_told(void *self, const char *contact, struct store_told *out_t
     if (link_ask(
             &store->link,
             "SELECT id, incident, due_at_ms FROM notifications WHERE contact = $1 AND " STATE_TOLD
-            " ORDER BY id DESC LIMIT 1",
+            " AND incident <> 0 ORDER BY id DESC LIMIT 1",
             &params, &result, err) != 0) {
         return -1;
     }

@@ -250,6 +250,32 @@ static int read_quarantine(struct store_reader *reader, uint64_t before, size_t 
     return result;
 }
 
+static int read_marks(struct store_reader *reader, enum mark_kind kind, struct arena *arena,
+                      struct mark_row **out_rows, size_t *out_count, struct err *err)
+{
+    struct params params = {.count = 0};
+    PGresult *result = NULL;
+    params_text(&params, mark_kind_name(kind));
+    params_number(&params, STORE_READ_LIMIT_MAX);
+    if (link_ask(&postgres_of(reader)->link,
+                 "SELECT name, value, at_ms FROM marks WHERE kind = $1 ORDER BY name LIMIT $2",
+                 &params, &result, err) != 0) {
+        return -1;
+    }
+    size_t count = (size_t)PQntuples(result);
+    struct mark_row *rows = arena_alloc_array(arena, count + 1, sizeof(*rows));
+    for (size_t i = 0; i < count; i++) {
+        rows[i] = (struct mark_row){.kind = kind,
+                                    .name = arena_strdup(arena, PQgetvalue(result, (int)i, 0)),
+                                    .value = arena_strdup(arena, PQgetvalue(result, (int)i, 1)),
+                                    .at_ms = result_number(result, (int)i, 2)};
+    }
+    PQclear(result);
+    *out_rows = rows;
+    *out_count = count;
+    return 0;
+}
+
 static int read_silences(struct store_reader *reader, bool held_only, uint64_t before, size_t limit,
                          struct arena *arena, struct silence_row **out_rows, size_t *out_count,
                          struct err *err)
@@ -432,6 +458,7 @@ static const struct store_reader_ops reader_ops = {
     .policy = read_policy,
     .heartbeats = read_heartbeats,
     .session = read_session,
+    .marks = read_marks,
     .timeline_after = read_timeline_after,
     .timeline_last = read_timeline_last,
     .close = reader_close,

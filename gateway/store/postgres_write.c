@@ -255,6 +255,7 @@ static void add_incident(struct writer *writer, const struct incident_row *row, 
     column_i64(c, row->updated_at_ms);
     column_text(c, row->ladder);
     column_text(c, row->repliers);
+    column_text(c, row->fields);
     column_text(c, row->mark);
     column_text(c, row->flap);
     column_i64(c, is_open);
@@ -298,6 +299,9 @@ static void add_notification(struct writer *writer, const struct notification_ro
     column_text(c, row->body_hash);
     column_text(c, row->content_type);
     column_text(c, row->subject);
+    column_u64(c, row->digest);
+    column_i64(c, row->admitted);
+    column_i64(c, row->deferred);
     column_text(c, row->snapshot);
     column_bytes(c, row->body, row->body_count);
 }
@@ -331,7 +335,10 @@ static void add_outcome(struct writer *writer, const struct outcome_row *row)
     column_text(c, notification_state_name(row->state));
     column_text(c, row->reason);
     column_i64(c, row->next_at_ms);
-    if (!again) {
+    if (again) {
+        column_u64(c, row->digest);
+        column_i64(c, row->admitted);
+    } else {
         column_i64(c, row->at_ms);
     }
     if (row->provider_id != NULL && row->provider_id[0] != '\0') {

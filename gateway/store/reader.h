@@ -41,6 +41,8 @@ struct store_reader_ops {
                       struct err *err);
     int (*session)(struct store_reader *reader, const char *broker, struct arena *arena,
                    struct known_session *out_session, struct err *err);
+    int (*marks)(struct store_reader *reader, enum mark_kind kind, struct arena *arena,
+                 struct mark_row **out_rows, size_t *out_count, struct err *err);
     int (*timeline_after)(struct store_reader *reader, uint64_t after, size_t limit,
                           struct arena *arena, struct timeline_row **out_rows, uint64_t **out_ids,
                           size_t *out_count, struct err *err);

@@ -69,6 +69,7 @@ int cells_incident(struct cells *c, struct incident_row *out_row, struct err *er
     row.updated_at_ms = next_i64(c);
     row.ladder = next_text(c);
     row.repliers = next_text(c);
+    row.fields = next_text(c);
     row.mark = next_text(c);
     row.flap = next_text(c);
     *out_row = row;
@@ -137,6 +138,9 @@ int cells_notification(struct cells *c, struct notification_row *out_row, struct
     row.body_hash = next_text(c);
     row.content_type = next_text(c);
     row.subject = next_text(c);
+    row.digest = next_u64(c);
+    row.admitted = next_i64(c) != 0;
+    row.deferred = next_i64(c) != 0;
     row.snapshot = next_text(c);
     row.body = c->ops->bytes(c->self, c->place, &row.body_count);
     *out_row = row;

@@ -19,7 +19,7 @@
     "number, uuid, policy, policy_hash, group_key, title, state, severity, priority, "             \
     "priority_set, live, opened_at_ms, acked_at_ms, resolved_at_ms, owner, ack_until_ms, "         \
     "eta_at_ms, slip_count, known, cleared, cause, linked, firing_count, next_due_at_ms, "         \
-    "updated_at_ms, ladder, repliers, suppressed, flap"
+    "updated_at_ms, ladder, repliers, fields, suppressed, flap"
 #define INCIDENT_OPEN ", open" /* written only: a reader has the state */
 
 /* Followed by ALERT_LONG or ALERT_SHORT. */
@@ -33,7 +33,8 @@
 #define NOTIFICATION_COLUMNS                                                                       \
     "id, incident, kind, climb, step, repetition, contact, channel, address, key, severity, "      \
     "state, reason, created_at_ms, due_at_ms, next_at_ms, expires_at_ms, token_expires_at_ms, "    \
-    "attempt_count, ended_at_ms, provider_id, body_hash, content_type, subject, "
+    "attempt_count, ended_at_ms, provider_id, body_hash, content_type, subject, digest, "          \
+    "admitted, deferred, "
 #define NOTIFICATION_LONG "snapshot, body"
 #define NOTIFICATION_SHORT "'', NULL"
 

@@ -45,6 +45,8 @@ extern const char schema_0006_sqlite[];
 extern const char schema_0007_sqlite[];
 extern const char schema_0008_sqlite[];
 extern const char schema_0009_sqlite[];
+extern const char schema_0010_sqlite[];
+extern const char schema_0011_sqlite[];
 
 struct sqlite_store {
     struct store store;
@@ -107,6 +109,8 @@ int sqlite_give_silence(sqlite3_stmt *statement, const struct store_sink *sink, 
 int write_heartbeat(struct sqlite_store *store, const struct heartbeat_row *row);
 int sqlite_give_heartbeat(sqlite3_stmt *statement, const struct store_sink *sink, struct err *err);
 int sqlite_give_mark(sqlite3_stmt *statement, const struct store_sink *sink, struct err *err);
+int sqlite_read_marks(sqlite3 *db, const char *path, enum mark_kind kind, struct arena *arena,
+                      struct mark_row **out_rows, size_t *out_count, struct err *err);
 int sqlite_find_mark(void *self, enum mark_kind kind, const char *name, struct arena *arena,
                      struct mark_row *out_row, struct err *err);
 

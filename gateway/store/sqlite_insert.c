@@ -30,11 +30,11 @@ static const struct {
     [INSERT_INCIDENT] = {.sql = "INSERT OR FAIL INTO ",
                          .table = "incidents",
                          .columns = INCIDENT_COLUMNS INCIDENT_OPEN,
-                         .column_count = 30},
+                         .column_count = 31},
     [INSERT_NOTIFICATION] = {.sql = "INSERT OR FAIL INTO ",
                              .table = "notifications",
                              .columns = NOTIFICATION_COLUMNS NOTIFICATION_LONG,
-                             .column_count = 26},
+                             .column_count = 29},
     [INSERT_TIMELINE] = {.sql = "INSERT OR FAIL INTO ",
                          .table = "timeline",
                          .columns = "incident, at_ms, kind, actor, credential, text, data",
@@ -72,16 +72,27 @@ static int prepare(struct sqlite_store *store, enum insert insert, size_t row_co
 /* What waits is written by as few statements as these allow. */
 static const size_t sizes[SQLITE_STORE_ROW_SIZES] = {SQLITE_STORE_ROWS, SQLITE_STORE_ROWS / 4, 1};
 
+/* Those of one row, which can write everything; the others once they are of use: to prepare them all is a good part of what
+ * opening a store costs. */
 int inserts_prepare(struct sqlite_store *store, struct err *err)
 {
+    enum { OF_ONE = SQLITE_STORE_ROW_SIZES - 1 };
     for (int i = 0; i < INSERT_COUNT; i++) {
-        for (int j = 0; j < SQLITE_STORE_ROW_SIZES; j++) {
-            if (prepare(store, (enum insert)i, sizes[j], &store->inserts[i][j], err) != 0) {
-                return -1;
-            }
+        if (prepare(store, (enum insert)i, sizes[OF_ONE], &store->inserts[i][OF_ONE], err) != 0) {
+            return -1;
         }
     }
     return 0;
+}
+
+static bool is_ready(struct sqlite_store *store, enum insert insert, int size)
+{
+    sqlite3_stmt **statement = &store->inserts[insert][size];
+    struct err ignored; /* the rows go out one by one then, and say what is wrong with the store */
+    if (*statement == NULL && prepare(store, insert, sizes[size], statement, &ignored) != 0) {
+        *statement = NULL;
+    }
+    return *statement != NULL;
 }
 
 void inserts_finalize(struct sqlite_store *store)
@@ -134,6 +145,9 @@ static void bind_notification(struct binding *b, const struct notification_row *
     bind_text(b, row->body_hash);
     bind_text(b, row->content_type);
     bind_text(b, row->subject);
+    bind_u64(b, row->digest);
+    bind_i64(b, row->admitted);
+    bind_i64(b, row->deferred);
     bind_text(b, row->snapshot);
     bind_bytes(b, row->body, row->body_count);
 }
@@ -206,6 +220,10 @@ int rows_flush(struct rows *rows)
     int rc = SQLITE_OK;
     size_t done = 0;
     for (int size = 0; size < SQLITE_STORE_ROW_SIZES; size++) {
+        bool fits = rows->count - done >= sizes[size];
+        if (!fits || !is_ready(rows->store, rows->insert, size)) {
+            continue;
+        }
         for (; rows->count - done >= sizes[size] && rc == SQLITE_OK; done += sizes[size]) {
             rc = write_some(rows, done, size);
         }

@@ -6,6 +6,7 @@
 #define LIVE_NUMBERS                                                                               \
     "(SELECT number FROM incidents WHERE open = 1 UNION ALL "                                      \
     "SELECT number FROM incidents WHERE live = 1 AND open = 0)"
+#define IS_LIVE "(SELECT live FROM incidents WHERE number = incident)"
 #define UNFINISHED "ended_at_ms = 0 AND state IN ('pending', 'claimed')"
 
 static int give_policy(sqlite3_stmt *statement, const struct store_sink *sink, struct err *err)
@@ -54,7 +55,8 @@ static int give_notification(sqlite3_stmt *statement, const struct store_sink *s
 /*
  * Live incidents are few among those kept, or, after a storm, most of them. For few, indexes lead
  * to their rows; for many, walking the whole table in order is two to three times as fast (a
- * leading + keeps an index out of it).
+ * leading + keeps an index out of it), and a set of their numbers would cost as much as reading
+ * the rows: each looks its own incident up.
  */
 struct load_part {
     const char *what;
@@ -79,7 +81,8 @@ struct load_part {
 static const struct load_part load_parts[] = {
     {.what = "load policies",
      .sql_few = SELECT_POLICIES,
-     .sql_many = SELECT_POLICIES,
+     .sql_many = "SELECT hash, name, text FROM policies WHERE hash IN "
+                 "(SELECT policy_hash FROM incidents WHERE live = 1) ORDER BY rowid",
      .give = give_policy},
     {.what = "load incidents",
      .sql_few = "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE number IN " LIVE_NUMBERS
@@ -89,15 +92,14 @@ static const struct load_part load_parts[] = {
     {.what = "load alerts",
      .sql_few = "SELECT " ALERT_COLUMNS ALERT_SHORT " FROM alerts WHERE id IN "
                 "(SELECT id FROM alerts WHERE incident IN " LIVE_NUMBERS ") ORDER BY id",
-     .sql_many = "SELECT " ALERT_COLUMNS ALERT_SHORT " FROM alerts WHERE +incident IN " LIVE_NUMBERS
-                 " ORDER BY id",
+     .sql_many = "SELECT " ALERT_COLUMNS ALERT_SHORT " FROM alerts WHERE " IS_LIVE " ORDER BY id",
      .give = give_alert},
     {.what = "load notifications",
      .sql_few = "SELECT " NOTIFICATION_COLUMNS NOTIFICATION_SHORT " FROM notifications WHERE id IN "
                 "(SELECT id FROM notifications WHERE incident IN " LIVE_NUMBERS " UNION ALL "
                 "SELECT id FROM notifications WHERE " UNFINISHED ") ORDER BY id",
      .sql_many = "SELECT " NOTIFICATION_COLUMNS NOTIFICATION_SHORT " FROM notifications WHERE "
-                 "(" UNFINISHED ") OR +incident IN " LIVE_NUMBERS " ORDER BY id",
+                 "(" UNFINISHED ") OR " IS_LIVE " ORDER BY id",
      .give = give_notification},
     {.what = "load marks",
      .sql_few = SELECT_MARKS,

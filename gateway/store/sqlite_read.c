@@ -367,6 +367,13 @@ static int read_heartbeats(struct store_reader *reader, const struct heartbeat_f
     return result;
 }
 
+static int read_marks(struct store_reader *base, enum mark_kind kind, struct arena *arena,
+                      struct mark_row **out_rows, size_t *out_count, struct err *err)
+{
+    const struct sqlite_reader *reader = sqlite_of(base);
+    return sqlite_read_marks(reader->db, reader->path, kind, arena, out_rows, out_count, err);
+}
+
 /* Sessions of brokers. */
 
 static int ask_text(struct sqlite_reader *reader, const char *sql, const char *broker,
@@ -532,6 +539,7 @@ static const struct store_reader_ops reader_ops = {
     .policy = read_policy,
     .heartbeats = read_heartbeats,
     .session = read_session,
+    .marks = read_marks,
     .timeline_after = read_timeline_after,
     .timeline_last = read_timeline_last,
     .close = reader_close,

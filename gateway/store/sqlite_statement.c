@@ -9,7 +9,7 @@
     "opened_at_ms = ?12, acked_at_ms = ?13, resolved_at_ms = ?14, owner = ?15, "                   \
     "ack_until_ms = ?16, eta_at_ms = ?17, slip_count = ?18, known = ?19, cleared = ?20, "          \
     "cause = ?21, linked = ?22, firing_count = ?23, next_due_at_ms = ?24, updated_at_ms = ?25, "   \
-    "ladder = ?26, repliers = ?27, suppressed = ?28, flap = ?29"
+    "ladder = ?26, repliers = ?27, fields = ?28, suppressed = ?29, flap = ?30"
 
 /* Parameters are numbered in the order in which sqlite_write.c binds them. */
 static const char *const query_sql[QUERY_COUNT] = {
@@ -36,15 +36,15 @@ static const char *const query_sql[QUERY_COUNT] = {
                          "source = ?1 AND key = ?2 ORDER BY id DESC LIMIT 1",
     /* Nearly always open and live stay as they are, and no index has to be touched. */
     [QUERY_INCIDENT_UPDATE] =
-        "UPDATE incidents SET " INCIDENT_SET " WHERE number = ?1 AND live = ?11 AND open = ?30",
+        "UPDATE incidents SET " INCIDENT_SET " WHERE number = ?1 AND live = ?11 AND open = ?31",
     [QUERY_INCIDENT_TURN] =
-        "UPDATE incidents SET " INCIDENT_SET ", live = ?11, open = ?30 WHERE number = ?1",
+        "UPDATE incidents SET " INCIDENT_SET ", live = ?11, open = ?31 WHERE number = ?1",
     [QUERY_INCIDENT_MOVE] = "UPDATE incidents SET policy = ?2, group_key = ?3 WHERE number = ?1",
     [QUERY_INCIDENT_CLOSED] =
         "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE number = ?1 AND live = 0",
     [QUERY_LAST_TOLD] = "SELECT id, incident, due_at_ms FROM notifications "
                         "INDEXED BY notifications_told WHERE contact = ?1 AND " STATE_TOLD
-                        " ORDER BY id DESC LIMIT 1",
+                        " AND incident <> 0 ORDER BY id DESC LIMIT 1",
     [QUERY_CLAIM] = "UPDATE notifications SET state = 'claimed', attempt_count = ?2 WHERE id = ?1",
     [QUERY_CLAIM_BODY] =
         "UPDATE notifications SET state = 'claimed', attempt_count = ?2, "
@@ -52,8 +52,8 @@ static const char *const query_sql[QUERY_COUNT] = {
         "WHERE id = ?1",
     [QUERY_ATTEMPT_END] = "UPDATE attempts SET ended_at_ms = ?3, outcome = ?4, reason = ?5, "
                           "detail = ?6 WHERE notification = ?1 AND attempt = ?2",
-    [QUERY_OUTCOME_AGAIN] = "UPDATE notifications SET state = ?2, reason = ?3, next_at_ms = ?4 "
-                            "WHERE id = ?1",
+    [QUERY_OUTCOME_AGAIN] = "UPDATE notifications SET state = ?2, reason = ?3, next_at_ms = ?4, "
+                            "digest = ?5, admitted = ?6 WHERE id = ?1",
     [QUERY_OUTCOME_END] =
         "UPDATE notifications SET state = ?2, reason = ?3, next_at_ms = ?4, ended_at_ms = ?5, "
         "body = NULL, snapshot = '' WHERE id = ?1",

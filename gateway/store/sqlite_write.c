@@ -87,6 +87,7 @@ void bind_incident(struct binding *b, const struct incident_row *row, char uuid[
     bind_i64(b, row->updated_at_ms);
     bind_text(b, row->ladder);
     bind_text(b, row->repliers);
+    bind_text(b, row->fields);
     bind_text(b, row->mark);
     bind_text(b, row->flap);
     bind_i64(b, row->state != INCIDENT_RESOLVED);
@@ -160,7 +161,10 @@ static int write_state(struct sqlite_store *store, const struct outcome_row *row
     bind_text(&b, notification_state_name(row->state));
     bind_text(&b, row->reason);
     bind_i64(&b, row->next_at_ms);
-    if (!again) {
+    if (again) {
+        bind_u64(&b, row->digest);
+        bind_i64(&b, row->admitted);
+    } else {
         bind_i64(&b, row->at_ms);
     }
     return update_run(store, &b);

@@ -114,6 +114,12 @@ int store_read_session(struct store_reader *reader, const char *broker, struct a
     return reader->ops->session(reader, broker, arena, out_session, err);
 }
 
+int store_read_marks(struct store_reader *reader, enum mark_kind kind, struct arena *arena,
+                     struct mark_row **out_rows, size_t *out_count, struct err *err)
+{
+    return reader->ops->marks(reader, kind, arena, out_rows, out_count, err);
+}
+
 int store_read_timeline_after(struct store_reader *reader, uint64_t after, size_t limit,
                               struct arena *arena, struct timeline_row **out_rows,
                               uint64_t **out_ids, size_t *out_count, struct err *err)

@@ -83,6 +83,9 @@ struct known_session {
 };
 int store_read_session(struct store_reader *reader, const char *broker, struct arena *arena,
                        struct known_session *out_session, struct err *err);
+/* All of one kind, by name, at most STORE_READ_LIMIT_MAX. */
+int store_read_marks(struct store_reader *reader, enum mark_kind kind, struct arena *arena,
+                     struct mark_row **out_rows, size_t *out_count, struct err *err);
 /* Timeline rows of all incidents with an id above `after`, oldest first: what /v1/stream follows. Ids rise in the order of
  * the commits and are never given twice. */
 int store_read_timeline_after(struct store_reader *reader, uint64_t after, size_t limit,

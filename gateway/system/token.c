@@ -15,6 +15,7 @@
 #define NUMBER_BYTES 8
 #define MAC_BYTES 12
 #define TOKEN_BYTES (NUMBER_BYTES + MAC_BYTES)
+#define FEED_PURPOSE "escalated-feed-1"
 #define KEY_BYTES 32
 #define KEY_BYTES_MAX 4096
 
@@ -144,6 +145,24 @@ bool token_verify(const struct secret *key, const char *text, uint64_t notificat
     }
     token_fill(key, notification, contact, expires_at_ms, wanted);
     return digest_equal(given, sizeof given, wanted, sizeof wanted);
+}
+
+void token_feed(const struct secret *key, const char *kind, const char *name,
+                char out[TOKEN_TEXT_BYTES])
+{
+    enum { COVERED_BYTES_MAX = 256 };
+    unsigned char mac[DIGEST_BYTES];
+    struct strbuf text;
+    ASSERT(key->count > 0);
+    strbuf_init(&text, COVERED_BYTES_MAX);
+    strbuf_printf(&text, FEED_PURPOSE " %s %s", kind, name); /* neither has a blank in it */
+    ASSERT(!text.overflowed);
+    digest_hmac_sha256(key->bytes, key->count, strbuf_text(&text), text.length, mac);
+    strbuf_reset(&text);
+    digest_base32(mac, TOKEN_BYTES, &text);
+    ASSERT(text.length == TOKEN_TEXT_BYTES - 1);
+    memcpy(out, strbuf_text(&text), TOKEN_TEXT_BYTES);
+    strbuf_clear(&text);
 }
 
 static int key_make(const char *path, struct secret *out_key, struct err *err)

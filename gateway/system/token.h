@@ -40,6 +40,10 @@ void token_code(const struct secret *key, uint64_t notification, const char *con
 /* Does the word of `count` bytes look like a code? The code in lower case. */
 bool token_code_read(const char *word, size_t count, char out[TOKEN_CODE_BYTES]);
 
+/* What makes the address of a calendar a secret: one for each kind and name of feed, for as long as the key lasts. */
+void token_feed(const struct secret *key, const char *kind, const char *name,
+                char out[TOKEN_TEXT_BYTES]);
+
 /* Read `path`, or make it (32 random bytes, 0600) when `may_create`. */
 int token_key_load(const char *path, bool may_create, struct secret *out_key, struct err *err);
 

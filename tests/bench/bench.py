@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Us against a baseline in the same run: interleaved, medians, ratios, CPU per operation. Asserts no time.
 
-usage: bench.py BUILD_DIR [--smoke] [NAME...]     (names: intake batch connections peer wire delivery smtp memory mqtt)
+usage: bench.py BUILD_DIR [--smoke] [NAME...]
+names: intake batch connections peer wire delivery smtp memory mqtt engine simulate
 """
 
 import http.client
@@ -25,6 +26,8 @@ BUILD = pathlib.Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else pathlib.Pa
 os.environ["ESCALATED_BUILD"] = str(BUILD)
 from daemon import Daemon, wait_for  # noqa: E402
 from mosquitto import Mosquitto  # noqa: E402
+
+import engine_alone  # noqa: E402
 
 SMOKE = "--smoke" in sys.argv
 ROUNDS = 1 if SMOKE else 5
@@ -51,6 +54,7 @@ incidents_max = 1000000
 [channel hook]
 plugin = webhook
 url = {url}
+per_contact = 0
 in_flight = 64
 per_target = 64
 
@@ -498,6 +502,14 @@ def bench_smtp():
             sink.stop()
         report("mail", f"{sessions} session(s) of {per_session}: {median(ours):.0f}/s, bare libesmtp {median(bare):.0f}/s;",
                median(ours) / median(bare), 0.70)
+
+
+def bench_simulate():
+    engine_alone.bench_simulate(BUILD, ROUNDS, report)
+
+
+def bench_engine():
+    engine_alone.bench_engine(BUILD, 1 if SMOKE else 3, (10000,) if SMOKE else (10000, 100000, 1000000), report)
 
 
 def bench_memory():

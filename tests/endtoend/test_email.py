@@ -27,6 +27,7 @@ token = {token}
 
 [channel email]
 plugin = email
+per_contact = 0
 server = {server}
 from = "Acme alerts" <alerts@example.com>
 ca_file = {ca}

@@ -86,6 +86,13 @@ def test_the_same_as_json(tmp_path):
     assert [line["to"] for line in told["ladder"] if line.get("kind") == "page"] == ["carol"] * 2  # page and fallback
 
 
+def test_what_is_asked_for_and_which_backups(tmp_path):
+    config = (PEOPLE + POLICIES).replace("page = @lead", "page = @lead\nask_for = eta, cause") + (
+        "[source nightly]\nexpect_every = 24h\nbackup = yes\n")
+    got = run(tmp_path, "explain", *EVENT, config=config)
+    assert "step lead asks for: eta, cause\n" in got.stdout and "backups: nightly\n" in got.stdout, got.stdout
+
+
 def test_what_goes_on_finds_more_than_one(tmp_path):
     config = PEOPLE + POLICIES.replace("[policy database]", "[policy all]\nmatch = service!=\"\"\ncontinue = yes\npage = ann\n"
                                                             "[policy database]")
@@ -149,6 +156,8 @@ CASES = {
                "[policy default]", "[inhibit same] mutes itself"),
     "explodes too": ("[policy default]", "[inhibit bad]\nwhen = a=~\"(d+)+x\"\nmute = b=\"2\"\n[policy default]",
                      "[inhibit bad] a=~\"(d+)+x\" gives up"),
+    "asleep": ("[contact carol]\nsms = +15550102", "[contact carol]\nsms = +15550102\nquiet = 22:00-07:00",
+               "[policy default] everybody who is paged when nobody else can be has quiet hours"),
     "in a moment": ("[source shop]", "[source shop]\nexpect_every = 20s\ngrace = 10s",
                     "[source shop] expect_every and grace are 30 s or less together: any restart of the daemon may look like"),
     "never heard": ("[source shop]", "[source shop]\nformat = heartbeat\nexpect_every = 1h",

@@ -148,3 +148,17 @@ def test_what_cannot_be_read_is_quarantined_and_stops_nothing(pair):
     assert rows == [("shared inbox", "01890000-0000-7000-8000-000000000001")], rows
     # Of a newer version of this program: it waits for one.
     assert pair.rows("SELECT sequence FROM inbox") == [(2,)]
+
+
+def test_a_stand_in_made_on_a_standby_has_duty_on_both(pair):
+    answer = pair.standby.local("POST", "/v1/oncall/overrides", {"schedule": "tech-lead", "who": "carol", "for": "1h"})
+    assert answer.status == 202 and answer.json["status"] == "recorded", answer
+
+    def on_duty(node):
+        return node.local("GET", "/v1/oncall?schedule=tech-lead").json["oncall"][0]["contacts"]
+
+    for node in (pair.engine, pair.standby):
+        wait_for(lambda node=node: on_duty(node) == ["carol"], "the stand-in to have duty")
+    feeds = [node.escalate("oncall", "--feed", "tech-lead").stdout for node in (pair.engine, pair.standby)]
+    assert feeds[0] == feeds[1]
+    pair.wait_applied()

@@ -20,6 +20,7 @@ format = native
 token = {token}
 
 [channel hook]
+per_contact = 0
 plugin = webhook
 url = {url}
 secret = {secret}
@@ -27,6 +28,7 @@ secret_old = {old}
 attempt_timeout = {timeout}
 
 [channel other]
+per_contact = 0
 plugin = webhook
 url = {other}
 secret = {secret}

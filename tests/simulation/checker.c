@@ -180,13 +180,22 @@ static int rank_of(const char *step)
     return text_starts_with(step, "s") && step[1] >= '0' && step[1] <= '9' ? step[1] - '0' + 1 : 0;
 }
 
+static void set_state(struct checker *checker, struct sending *s, enum notification_state state)
+{
+    checker->in_state[s->state] -= s->known ? 1 : 0;
+    s->state = state;
+    checker->in_state[state] += s->known ? 1 : 0;
+}
+
 static void check_sent(struct checker *checker, const struct notification_row *row)
 {
     struct world *world = checker->world;
     struct incident_case *c = checker_case(checker, row->incident);
     unsigned long long id = row->id;
+    uint64_t hash = text_hash(1, row->key, strlen(row->key));
     for (size_t i = 0; i < checker->sending_count; i++) {
-        if (checker->sendings[i].known && text_equal(checker->sendings[i].key, row->key))
+        const struct sending *other = &checker->sendings[i];
+        if (other->known && other->key_hash == hash && text_equal(other->key, row->key))
             world_breach(world, "I14", "notifications %zu and %llu share key %s", i, id, row->key);
     }
     struct sending *s = checker_sending(checker, row->id);
@@ -203,7 +212,9 @@ static void check_sent(struct checker *checker, const struct notification_row *r
                           .due_at_ms = row->due_at_ms,
                           .next_at_ms = row->next_at_ms,
                           .horizon_ms = row->expires_at_ms - row->due_at_ms,
-                          .key = arena_strdup(&world->arena, row->key)};
+                          .key = arena_strdup(&world->arena, row->key),
+                          .key_hash = hash};
+    checker->in_state[NOTIFICATION_PENDING]++;
     if (s->due_at_ms < world->now_ms)
         world_breach(world, "I6", "notification %llu is due before it was made", id);
     if (c->walk == INCIDENT_RESOLVED && (row->kind == KIND_PAGE || row->kind == KIND_REMINDER))
@@ -248,7 +259,7 @@ static void check_claim(struct checker *checker, const struct claim_row *row)
             world_breach(world, "I23", "page %llu of an upper step starts after a lower one", id);
         c->claimed_rank = rank;
     }
-    s->state = NOTIFICATION_CLAIMED;
+    set_state(checker, s, NOTIFICATION_CLAIMED);
     s->attempts = row->attempt;
 }
 
@@ -286,7 +297,7 @@ static void check_outcome(struct checker *checker, const struct outcome_row *row
         world_breach(checker->world, "I13", "notification %llu is %s without a reason",
                      (unsigned long long)row->notification, notification_state_name(row->state));
     s->unknown_count += row->attempt != 0 && row->outcome == OUTCOME_UNKNOWN ? 1 : 0;
-    s->state = row->state;
+    set_state(checker, s, row->state);
     s->next_at_ms = row->next_at_ms;
 }
 
@@ -366,12 +377,8 @@ void checker_answer(struct checker *checker, const struct input *input, enum ans
 
 void checker_counts(struct checker *checker, const struct engine_counts *counts)
 {
-    uint64_t pending = 0, claimed = 0;
-    for (size_t i = 0; i < checker->sending_count; i++) {
-        const struct sending *s = &checker->sendings[i];
-        pending += s->known && s->state == NOTIFICATION_PENDING;
-        claimed += s->known && s->state == NOTIFICATION_CLAIMED;
-    }
+    uint64_t pending = checker->in_state[NOTIFICATION_PENDING];
+    uint64_t claimed = checker->in_state[NOTIFICATION_CLAIMED];
     /* Each message has one for its expiry, one for its turn, and one for each claim of the last minute and a half. */
     uint64_t most = 100 + 4 * counts->live_incidents + 12 * checker->sending_count;
     if (counts->timers > most)
@@ -426,6 +433,11 @@ void checker_rest(struct checker *checker)
 uint64_t checker_last_incident(const struct checker *checker)
 {
     return checker->highest_incident;
+}
+
+bool checker_is_about_some(struct checker *checker, uint64_t notification)
+{
+    return checker_sending(checker, notification)->incident != 0;
 }
 
 uint64_t checker_last_notification(const struct checker *checker)

@@ -17,6 +17,7 @@ struct sending { /* one notification */
     int rank;          /* of its step within the climb, from 1 */
     int64_t created_at_ms, due_at_ms, next_at_ms, horizon_ms, attempts;
     const char *key;
+    uint64_t key_hash;
 };
 
 struct incident_case {
@@ -32,6 +33,7 @@ struct checker {
     struct world *world;
     struct sending *sendings;
     size_t sending_count, sending_capacity;
+    uint64_t in_state[NOTIFICATION_STATE_COUNT]; /* known sendings */
     struct incident_case *cases;
     size_t case_count, case_capacity;
     uint64_t event_count, answered_count, highest_incident;

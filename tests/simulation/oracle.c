@@ -19,6 +19,7 @@ struct oracle *oracle_create(const struct rulebook *book)
     strbuf_init(&oracle->complaint, COMPLAINT_BYTES);
     oracle->book = book;
     oracle->next_number = 1;
+    duty_begin(oracle);
     return oracle;
 }
 
@@ -91,12 +92,12 @@ struct o_message *oracle_send(struct oracle *oracle, struct o_incident *incident
     return m;
 }
 
-struct o_incident *oracle_incident(const struct oracle *oracle, uint64_t number)
+struct o_incident *oracle_incident(struct oracle *oracle, uint64_t number)
 {
     struct o_incident *o = oracle->incidents;
     while (o != NULL && o->number != number)
         o = o->next;
-    return o;
+    return number == 0 ? &oracle->nobodys : o;
 }
 
 struct o_found oracle_message(const struct oracle *oracle, uint64_t id)
@@ -156,6 +157,9 @@ static const char *note_line(struct oracle *oracle, const struct timeline_row *r
     if (text_equal(row->kind, "eta-missed") || text_equal(row->kind, "eta-slipped"))
         return arena_printf(arena, "note %s %s %s", row->kind, fact(oracle, row->data, "by"),
                             fact(oracle, row->data, "slips"));
+    if (text_equal(row->kind, "missing"))
+        return fields_note_line(oracle, fact(oracle, row->data, "by"),
+                                fact(oracle, row->data, "missing"));
     if (text_equal(row->kind, "ack") || text_equal(row->kind, "take"))
         return arena_printf(arena, "note %s %s %lld %lld", row->kind, fact(oracle, row->data, "by"),
                             (long long)instant(fact(oracle, row->data, "eta")),
@@ -167,7 +171,8 @@ static const char *note_line(struct oracle *oracle, const struct timeline_row *r
 static bool is_given_note(const struct timeline_row *row)
 {
     return text_equal(row->kind, "not-sent") || text_equal(row->kind, "linked") ||
-           text_equal(row->kind, "forgotten");
+           text_equal(row->kind, "forgotten") || text_equal(row->kind, "silence") ||
+           text_equal(row->kind, "silence-ended");
 }
 
 static bool is_decided(const struct outcome_row *row)
@@ -242,6 +247,7 @@ static void bind_message(struct oracle *oracle, const struct notification_row *r
         if (m->id == 0 && text_equal(m->line, line)) {
             m->id = row->id;
             m->horizon_ms = row->expires_at_ms - row->due_at_ms;
+            m->step = arena_strdup(&oracle->arena, row->step);
             return;
         }
     }
@@ -347,7 +353,7 @@ static void observe(struct oracle *oracle, const struct effects *effects, bool t
         default:
             break;
         }
-        if (timed && line != NULL && whose != NULL &&
+        if (timed && line != NULL && whose != NULL && whose->number != 0 &&
             count_lines(&oracle->expected, whose, line) == 0)
             run_due(oracle, whose);
     }
@@ -361,13 +367,14 @@ static int compare_lines(const void *a, const void *b)
 static size_t lines_of(struct oracle *oracle, const struct o_lines *lines,
                        const struct o_incident *whose, const char ***out)
 {
-    const char **items = arena_alloc_array(&oracle->arena, lines->count + 1, sizeof(*items));
+    const char **items = arena_take_array(&oracle->arena, lines->count + 1, sizeof(*items));
     size_t count = 0;
     for (size_t i = 0; i < lines->count; i++) {
         if (lines->whose[i] == whose)
             items[count++] = lines->items[i];
     }
-    qsort(items, count, sizeof(*items), compare_lines);
+    if (count > 1)
+        qsort(items, count, sizeof(*items), compare_lines);
     *out = items;
     return count;
 }
@@ -423,19 +430,16 @@ static bool compare_row(struct oracle *oracle, const struct incident_row *row)
     return same;
 }
 
-static bool is_of_the_gateway(const char *line)
-{
-    return text_equal(line, "note silence") || text_equal(line, "note silence-ended");
-}
-
 static bool compare(struct oracle *oracle, const struct effects *effects_or_null)
 {
     for (struct o_incident *o = oracle->incidents; o != NULL; o = o->next) {
         if (o->watched && !compare_incident(oracle, o))
             return false;
     }
+    if (!compare_incident(oracle, &oracle->nobodys))
+        return false;
     for (size_t i = 0; i < oracle->observed.count; i++) {
-        if (oracle->observed.whose[i] == NULL && !is_of_the_gateway(oracle->observed.items[i])) {
+        if (oracle->observed.whose[i] == NULL) {
             strbuf_printf(&oracle->complaint, "the engine did \"%s\" to an incident of no rule",
                           oracle->observed.items[i]);
             return false;
@@ -516,6 +520,7 @@ const char *oracle_judge(struct oracle *oracle, const struct oracle_step *step)
         observe(oracle, step->effects_or_null, timed);
     for (struct o_incident *o = oracle->incidents; timed && o != NULL; o = o->next)
         run_due(oracle, o);
+    duty_settle(oracle);
     if (!compare(oracle, step->effects_or_null))
         return strbuf_text(&oracle->complaint);
     if (step->effects_or_null != NULL)

@@ -67,16 +67,15 @@ static void drop_first(struct o_incident *o)
     memmove(o->plan, o->plan + 1, o->plan_count * sizeof(o->plan[0]));
 }
 
-void ladder_begin(struct oracle *oracle, struct o_incident *o, bool again)
+void ladder_prepare(struct o_incident *o, int64_t anchor_ms)
 {
-    bool flaps = again && flapping_change(oracle, o);
-    int64_t anchor_ms = oracle->now_ms + (flaps ? 0 : o->policy->hold_ms);
     o->state = INCIDENT_HELD;
     o->mark = "";
     o->owner = "";
     o->acked_at_ms = o->resolved_at_ms = o->ack_until_ms = o->eta_ms = o->slips = 0;
     o->by_person = o->left_held = o->reminded = o->exhausted = false;
     o->reach_until_ms = o->fallback_at_ms = o->reminder_at_ms = o->answer_until_ms = 0;
+    fields_end(o);
     o->acked_severity = SEVERITY_INFO;
     o->hold_until_ms = anchor_ms;
     o->climb = o->first_climb = o->climb + 1;
@@ -89,6 +88,12 @@ void ladder_begin(struct oracle *oracle, struct o_incident *o, bool again)
         o->told[i] = o->policy->steps[i].kind == STEP_PAGE;
         at_ms += o->policy->steps[i].wait_ms;
     }
+}
+
+void ladder_begin(struct oracle *oracle, struct o_incident *o, bool again)
+{
+    bool flaps = again && flapping_change(oracle, o);
+    ladder_prepare(o, oracle->now_ms + (flaps ? 0 : o->policy->hold_ms));
     oracle_expect(oracle, o, again ? "note reopened" : "note opened");
     suppression_look(oracle, o);
     ladder_time(oracle, o);
@@ -123,6 +128,7 @@ static int64_t send_all(struct oracle *oracle, struct o_incident *o, const struc
             m.channel = contact->methods[rule->method].channel;
             m.address = contact->methods[rule->method].address;
             m.due_ms = oracle->now_ms + (page ? rule->after_ms : 0);
+            m.step = step;
             first_ms = m.due_ms < first_ms ? m.due_ms : first_ms;
             m.line = step;
             (void)oracle_send(oracle, o, &m);
@@ -130,6 +136,7 @@ static int64_t send_all(struct oracle *oracle, struct o_incident *o, const struc
     }
     m.due_ms = oracle->now_ms;
     m.line = step;
+    m.step = step;
     for (size_t i = 0; i < people->audience_count; i++) {
         m.contact = arena_printf(&oracle->arena, "&%s", people->audiences[i]->name);
         m.channel = people->audiences[i]->channel;
@@ -147,27 +154,6 @@ static int64_t send_all(struct oracle *oracle, struct o_incident *o, const struc
         first_ms = oracle->now_ms;
     }
     return first_ms;
-}
-
-/* A message of its own to one receiver, by whatever way that receiver was reached. */
-static void tell(struct oracle *oracle, struct o_incident *o, enum notification_kind kind,
-                 const char *receiver)
-{
-    struct o_message m = {.kind = kind,
-                          .climb = o->climb,
-                          .contact = receiver,
-                          .channel = "",
-                          .address = "",
-                          .due_ms = oracle->now_ms};
-    const struct audience *audience =
-        receiver[0] == '&' ? rulebook_audience(oracle->book, receiver + 1) : NULL;
-    if (audience != NULL) {
-        for (size_t a = 0; a < audience->address_count; a++)
-            (void)oracle_send(oracle, o, &m);
-    } else if (text_starts_with(receiver, "channel:") ||
-               rulebook_contact(oracle->book, receiver) != NULL) {
-        (void)oracle_send(oracle, o, &m);
-    }
 }
 
 static void start_paging(struct oracle *oracle, struct o_incident *o, const struct o_people *people,
@@ -302,19 +288,11 @@ void ladder_tell_all(struct oracle *oracle, struct o_incident *o, bool informed,
         if (m->climb >= o->first_climb && (paged || is_told) && !text_equal(m->contact, but_not) &&
             !names_have(done, m->contact)) {
             names_add(oracle, &done, m->contact);
-            tell(oracle, o, KIND_NOTICE, m->contact);
+            ladder_tell(oracle, o, KIND_NOTICE, m->contact);
         }
         if (m == end)
             break;
     }
-}
-
-void ladder_stop_pages(struct oracle *oracle, struct o_incident *o)
-{
-    ladder_cancel(oracle, o, KIND_PAGE, NULL);
-    ladder_cancel(oracle, o, KIND_REMINDER, NULL);
-    o->reach_until_ms = 0;
-    o->fallback_at_ms = 0;
 }
 
 void ladder_end_ack(struct oracle *oracle, struct o_incident *o)
@@ -322,6 +300,7 @@ void ladder_end_ack(struct oracle *oracle, struct o_incident *o)
     o->state = INCIDENT_TRIGGERED;
     o->owner = "";
     o->ack_until_ms = o->eta_ms = o->reminder_at_ms = o->answer_until_ms = 0;
+    fields_end(o);
     o->reminded = false;
     ladder_cancel(oracle, o, KIND_REMINDER, NULL);
     oracle_expect(oracle, o, "note triggered");
@@ -345,8 +324,10 @@ static void remind(struct oracle *oracle, struct o_incident *o)
         oracle_expect(oracle, o, "note nobody");
         return;
     }
+    if (o->ask_at_ms <= oracle->now_ms)
+        fields_end(o); /* the reminder asks for all of it */
     oracle_expectf(oracle, o, "note reminder %s", whom);
-    tell(oracle, o, KIND_REMINDER, whom);
+    ladder_tell(oracle, o, KIND_REMINDER, whom);
 }
 
 static void lapse(struct oracle *oracle, struct o_incident *o)
@@ -359,7 +340,19 @@ static void lapse(struct oracle *oracle, struct o_incident *o)
     ladder_advance(oracle, o);
 }
 
-enum thing { NOTHING, HOLD_OVER, PAGE, TOLD, UNREACHED, FALLBACK, ANSWER, LAPSE, REMINDER, CALM };
+enum thing {
+    NOTHING,
+    HOLD_OVER,
+    PAGE,
+    TOLD,
+    UNREACHED,
+    FALLBACK,
+    ANSWER,
+    LAPSE,
+    REMINDER,
+    MISSING,
+    CALM
+};
 
 struct next {
     enum thing thing;
@@ -410,6 +403,8 @@ static struct next find_next(const struct o_incident *o)
         consider(&next, LAPSE, o->ack_until_ms, 0);
     if (acked && o->reminder_at_ms != 0)
         consider(&next, REMINDER, o->reminder_at_ms, 0);
+    if (acked && o->ask_at_ms != 0)
+        consider(&next, MISSING, o->ask_at_ms, 0);
     for (size_t i = 0; i < o->policy->step_count; i++) {
         bool is_next = triggered && next_is_in_climb(o) && o->plan[0].step == (int)i;
         consider(&next, is_next ? PAGE : TOLD, is_next ? o->plan[0].at_ms : told_ms(o, i), i);
@@ -518,6 +513,9 @@ static void run_one(struct oracle *oracle, struct o_incident *o, struct next nex
     case CALM:
         flapping_calm(oracle, o);
         break;
+    case MISSING:
+        fields_ask(oracle, o);
+        break;
     }
 }
 
@@ -558,7 +556,7 @@ void ladder_page_owner(struct oracle *oracle, struct o_incident *o)
         first++;
     o->acked_severity = (int)o->severity;
     o->answer_until_ms = oracle->now_ms + o->policy->steps[first].wait_ms;
-    tell(oracle, o, KIND_PAGE, o->owner);
+    ladder_tell(oracle, o, KIND_PAGE, o->owner);
 }
 
 void ladder_failed(struct oracle *oracle, struct o_incident *o, struct o_message *failed)

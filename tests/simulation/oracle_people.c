@@ -1,7 +1,6 @@
 #include <string.h>
 
 #include "gateway/base/assert.h"
-#include "policies/schedule.h"
 #include "tests/simulation/oracle_state.h"
 
 bool names_have(const struct o_name *names, const char *name)
@@ -47,7 +46,8 @@ static void add_one(const struct oracle *oracle, struct o_people *people,
         target->kind == TARGET_SCHEDULE ? rulebook_schedule(oracle->book, target->name) : NULL;
     if (schedule == NULL)
         return;
-    struct duty duty = schedule_on_call(schedule, oracle->now_ms + oracle->wall_offset_ms);
+    struct o_duty duty;
+    duty_find(oracle, schedule, oracle->now_ms + oracle->wall_offset_ms, &duty);
     for (size_t i = 0; i < duty.count; i++)
         add_contact(oracle, people, duty.names[i]);
 }
@@ -100,4 +100,55 @@ void people_find(struct oracle *oracle, const struct o_incident *incident,
 bool people_is_empty(const struct o_people *people)
 {
     return people->contact_count + people->audience_count + people->channel_count == 0;
+}
+
+/* A message of its own to one receiver, by whatever way that receiver was reached. */
+void ladder_tell(struct oracle *oracle, struct o_incident *o, enum notification_kind kind,
+                 const char *receiver)
+{
+    struct o_message m = {.kind = kind,
+                          .climb = o->climb,
+                          .contact = receiver,
+                          .channel = "",
+                          .address = "",
+                          .due_ms = oracle->now_ms};
+    const struct audience *audience =
+        receiver[0] == '&' ? rulebook_audience(oracle->book, receiver + 1) : NULL;
+    if (audience != NULL) {
+        for (size_t a = 0; a < audience->address_count; a++)
+            (void)oracle_send(oracle, o, &m);
+    } else if (text_starts_with(receiver, "channel:") ||
+               rulebook_contact(oracle->book, receiver) != NULL) {
+        (void)oracle_send(oracle, o, &m);
+    }
+}
+
+void ladder_cancel(struct oracle *oracle, struct o_incident *o, enum notification_kind kind,
+                   const char *contact_or_null)
+{
+    for (struct o_message *m = o->messages; m != NULL; m = m->next) {
+        if (m->kind != kind || m->state != NOTIFICATION_PENDING ||
+            (contact_or_null != NULL && !text_equal(m->contact, contact_or_null)))
+            continue;
+        m->state = NOTIFICATION_CANCELLED;
+        oracle_expectf(oracle, o, "cancel %llu %s", (unsigned long long)m->id,
+                       m->id == 0 ? m->contact : "");
+    }
+}
+
+void ladder_stop_pages(struct oracle *oracle, struct o_incident *o)
+{
+    ladder_cancel(oracle, o, KIND_PAGE, NULL);
+    ladder_cancel(oracle, o, KIND_REMINDER, NULL);
+    o->reach_until_ms = 0;
+    o->fallback_at_ms = 0;
+}
+
+bool reply_has(const struct reply *reply, enum verb verb)
+{
+    for (size_t i = 0; i < reply->command_count; i++) {
+        if (reply->commands[i].verb == verb)
+            return true;
+    }
+    return false;
 }

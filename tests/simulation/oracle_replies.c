@@ -8,19 +8,6 @@ static int64_t at_least(int64_t value, int64_t least)
     return value > least ? value : least;
 }
 
-void ladder_cancel(struct oracle *oracle, struct o_incident *o, enum notification_kind kind,
-                   const char *contact_or_null)
-{
-    for (struct o_message *m = o->messages; m != NULL; m = m->next) {
-        if (m->kind != kind || m->state != NOTIFICATION_PENDING ||
-            (contact_or_null != NULL && !text_equal(m->contact, contact_or_null)))
-            continue;
-        m->state = NOTIFICATION_CANCELLED;
-        oracle_expectf(oracle, o, "cancel %llu %s", (unsigned long long)m->id,
-                       m->id == 0 ? m->contact : "");
-    }
-}
-
 void ladder_resolve(struct oracle *oracle, struct o_incident *o, const char *by, bool by_person)
 {
     if (o->state == INCIDENT_RESOLVED) {
@@ -37,6 +24,7 @@ void ladder_resolve(struct oracle *oracle, struct o_incident *o, const char *by,
     o->resolved_at_ms = oracle->now_ms;
     o->by_person = by_person;
     o->answer_until_ms = o->reminder_at_ms = 0;
+    fields_end(o);
     ladder_stop_pages(oracle, o);
     ladder_cancel(oracle, o, KIND_NOTICE, NULL);
     oracle_expectf(oracle, o, "note resolved %s", by);
@@ -136,9 +124,21 @@ void ladder_ack(struct oracle *oracle, struct o_incident *o, const struct o_repl
         expect_owner(oracle, o, "ack");
         if (reply->known)
             oracle_expectf(oracle, o, "note known %s", reply->by);
+        fields_begin(oracle, o);
         ladder_tell_all(oracle, o, false, reply->by);
     }
     ladder_time(oracle, o);
+}
+
+/* Rule 19: opened and acknowledged in one. */
+void ladder_report(struct oracle *oracle, struct o_incident *o, const struct o_reply *said,
+                   bool any_severity)
+{
+    oracle_expect(oracle, o, "note opened");
+    ladder_prepare(o, oracle->now_ms + o->policy->hold_ms);
+    ladder_ack(oracle, o, said);
+    if (any_severity)
+        o->acked_severity = SEVERITY_CRITICAL;
 }
 
 void ladder_take(struct oracle *oracle, struct o_incident *o, const struct o_reply *reply)
@@ -150,6 +150,7 @@ void ladder_take(struct oracle *oracle, struct o_incident *o, const struct o_rep
     if (!text_equal(o->owner, reply->by)) {
         o->owner = reply->by;
         o->answer_until_ms = 0;
+        fields_begin(oracle, o);
         expect_owner(oracle, o, "take");
     }
     ladder_time(oracle, o);
@@ -234,15 +235,6 @@ static struct o_reply read_reply(struct oracle *oracle, const struct input *inpu
     return read;
 }
 
-static bool reply_has(const struct reply *reply, enum verb verb)
-{
-    for (size_t i = 0; i < reply->command_count; i++) {
-        if (reply->commands[i].verb == verb)
-            return true;
-    }
-    return false;
-}
-
 static void take_command(struct oracle *oracle, struct o_incident *o, const struct o_reply *reply,
                          const struct reply_command *command)
 {
@@ -268,6 +260,7 @@ static void take_command(struct oracle *oracle, struct o_incident *o, const stru
     case VERB_LOSS:
     case VERB_RESTORED:
         oracle_expectf(oracle, o, "note %s", verb_name(command->verb));
+        fields_said(oracle, o, command);
         break;
     default:
         return;
@@ -284,7 +277,13 @@ void oracle_reply(struct oracle *oracle, const struct input *input)
         suppression_command(oracle, &reply->commands[0]);
         return;
     }
+    if (reply_has(reply, VERB_OVERRIDE) && input->kind == INPUT_COMMAND) {
+        duty_command(oracle, reply->commands[0].text);
+        return;
+    }
     struct o_reply said = read_reply(oracle, input);
+    if (oracle_report(oracle, input, &said))
+        return;
     struct o_incident *o = reply->incident != 0
                                ? oracle_incident(oracle, reply->incident)
                                : oracle_message(oracle, reply->notification).incident;

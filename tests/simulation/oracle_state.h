@@ -13,6 +13,7 @@
 
 #include "gateway/base/arena.h"
 #include "gateway/base/text.h"
+#include "policies/report.h"
 #include "tests/simulation/oracle.h"
 
 #define PLAN_MAX 64
@@ -31,6 +32,8 @@ struct o_message {
     int attempts;
     bool hastened;
     const char *line; /* as it is expected among the effects */
+    const char
+        *step; /* pages: whose; the engine's own for a page to an owner; NULL: not seen yet */
 };
 
 struct o_planned {
@@ -70,7 +73,8 @@ struct o_incident {
     int64_t acked_at_ms, resolved_at_ms, ack_until_ms, eta_ms;
     int64_t slips;
     bool by_person, left_held, reminded, exhausted;
-    int64_t reach_until_ms, fallback_at_ms, reminder_at_ms, answer_until_ms;
+    int64_t reach_until_ms, fallback_at_ms, reminder_at_ms, answer_until_ms, ask_at_ms;
+    bool has_cause, has_loss, has_priority;
     struct o_planned plan[PLAN_MAX]; /* pages to come, the next first */
     size_t plan_count;
     int64_t told_at_ms[STEPS_MAX];
@@ -95,6 +99,7 @@ struct o_alert {
     struct o_incident *incident;
     bool firing;
     enum severity severity;
+    uint64_t count;
 };
 
 struct o_beat { /* rule 16 */
@@ -111,6 +116,21 @@ struct o_lines {
     size_t count, capacity;
 };
 
+#define O_OVERRIDES_MAX 256
+#define O_SCHEDULES_MAX 8
+
+struct o_override {
+    uint64_t number;
+    const char *schedule, *who, *instead_of; /* "": of whoever has duty */
+    int64_t from_ms, until_ms;
+    bool gone;
+};
+
+struct o_duty {
+    const char *names[32];
+    size_t count;
+};
+
 struct oracle {
     struct arena arena;
     const struct rulebook *book;
@@ -124,6 +144,11 @@ struct oracle {
     uint64_t next_number;
     int64_t pagings;
     bool is_off;
+    struct o_incident nobodys;                    /* number 0: what is done about no incident */
+    struct o_override overrides[O_OVERRIDES_MAX]; /* all that were ever made */
+    size_t override_count;
+    struct o_duty told[O_SCHEDULES_MAX]; /* of the schedules in their order */
+    bool is_told[O_SCHEDULES_MAX];
     struct o_lines expected, observed;
     struct strbuf complaint;
 };
@@ -139,7 +164,7 @@ struct o_found {
     struct o_incident *incident;
     struct o_message *message;
 };
-struct o_incident *oracle_incident(const struct oracle *oracle, uint64_t number);
+struct o_incident *oracle_incident(struct oracle *oracle, uint64_t number);
 struct o_found oracle_message(const struct oracle *oracle, uint64_t id);
 void oracle_reply(struct oracle *oracle, const struct input *input); /* oracle_replies.c */
 
@@ -155,8 +180,16 @@ struct o_people {
 void people_find(struct oracle *oracle, const struct o_incident *incident,
                  const struct target *targets, size_t count, struct o_people *out);
 bool people_is_empty(const struct o_people *people);
+bool reply_has(const struct reply *reply, enum verb verb);
 bool names_have(const struct o_name *names, const char *name);
 void names_add(struct oracle *oracle, struct o_name **names, const char *name);
+
+/* oracle_duty.c */
+void duty_begin(struct oracle *oracle);
+void duty_command(struct oracle *oracle, const char *text);
+void duty_find(const struct oracle *oracle, const struct schedule *schedule, int64_t wall_ms,
+               struct o_duty *out);
+void duty_settle(struct oracle *oracle); /* at the end of a step */
 
 /* oracle_ladder.c: what time and alerts do to one incident; oracle_replies.c: what people do. */
 void ladder_advance(struct oracle *oracle, struct o_incident *incident);
@@ -194,6 +227,8 @@ struct o_reply {
     int64_t eta_ms; /* 0: none */
     const struct o_message *answers;
 };
+/* Everything as at an opening, the steps at their times from the anchor. */
+void ladder_prepare(struct o_incident *incident, int64_t anchor_ms);
 void ladder_begin(struct oracle *oracle, struct o_incident *incident, bool again);
 void ladder_time(struct oracle *oracle, struct o_incident *incident); /* what is due by now */
 int64_t ladder_next_ms(const struct o_incident *incident);
@@ -208,5 +243,22 @@ void ladder_pass(struct oracle *oracle, struct o_incident *incident, const struc
 void ladder_failed(struct oracle *oracle, struct o_incident *incident, struct o_message *message);
 void ladder_accepted(struct oracle *oracle, struct o_incident *incident,
                      const struct o_message *message);
+
+/* oracle_fields.c: rule 19. */
+void fields_begin(struct oracle *oracle,
+                  struct o_incident *incident); /* somebody has it from now on */
+void fields_end(struct o_incident *incident);   /* nobody has it any more */
+void fields_said(struct oracle *oracle, struct o_incident *incident,
+                 const struct reply_command *command);
+const char *fields_note_line(struct oracle *oracle, const char *by, const char *what);
+void fields_ask(struct oracle *oracle, struct o_incident *incident);
+/* False: it reports nothing. */
+bool oracle_report(struct oracle *oracle, const struct input *input, const struct o_reply *said);
+void ladder_report(struct oracle *oracle, struct o_incident *incident, const struct o_reply *said,
+                   bool any_severity);
+void ladder_tell(struct oracle *oracle, struct o_incident *incident, enum notification_kind kind,
+                 const char *receiver);
+struct o_incident *events_report(struct oracle *oracle, const struct report *report,
+                                 bool *out_is_new);
 
 #endif

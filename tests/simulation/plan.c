@@ -10,19 +10,22 @@
 enum { DEEDS_MIN = 10, DEEDS_MORE = 50 };
 
 static const char *const profile_names[PROFILE_COUNT] = {
-    [PROFILE_CALM] = "calm",         [PROFILE_CHANNELS] = "channels",
-    [PROFILE_OUTAGES] = "outages",   [PROFILE_COMMITS] = "commits",
-    [PROFILE_CONFIGS] = "configs",   [PROFILE_ALL] = "all",
-    [PROFILE_DISK] = "disk",         [PROFILE_HEARTBEATS] = "heartbeats",
+    [PROFILE_CALM] = "calm",       [PROFILE_CHANNELS] = "channels",
+    [PROFILE_OUTAGES] = "outages", [PROFILE_COMMITS] = "commits",
+    [PROFILE_CONFIGS] = "configs", [PROFILE_ALL] = "all",
+    [PROFILE_DISK] = "disk",       [PROFILE_HEARTBEATS] = "heartbeats",
+    [PROFILE_DUTY] = "duty",       [PROFILE_FIELDS] = "fields",
     [PROFILE_SUPPRESS] = "suppress",
 };
 
 static const char *const deed_names[DEED_KIND_COUNT] = {
-    [DEED_EVENTS] = "events",   [DEED_REPLY] = "reply",   [DEED_STRANGER] = "stranger",
-    [DEED_RECEIPT] = "receipt", [DEED_MOOD] = "mood",     [DEED_OUTAGE] = "outage",
-    [DEED_STALL] = "stall",     [DEED_CRASH] = "crash",   [DEED_REFUSE] = "refuse",
-    [DEED_DISK] = "disk",       [DEED_CONFIG] = "config", [DEED_REPOLICY] = "repolicy",
-    [DEED_CLOCK] = "clock",     [DEED_PINGS] = "pings",   [DEED_SILENCE] = "silence",
+    [DEED_EVENTS] = "events",     [DEED_REPLY] = "reply",   [DEED_STRANGER] = "stranger",
+    [DEED_RECEIPT] = "receipt",   [DEED_MOOD] = "mood",     [DEED_OUTAGE] = "outage",
+    [DEED_STALL] = "stall",       [DEED_CRASH] = "crash",   [DEED_REFUSE] = "refuse",
+    [DEED_DISK] = "disk",         [DEED_CONFIG] = "config", [DEED_REPOLICY] = "repolicy",
+    [DEED_CLOCK] = "clock",       [DEED_PINGS] = "pings",   [DEED_KNOWN] = "known",
+    [DEED_OVERRIDE] = "override",
+    [DEED_SILENCE] = "silence",
 };
 
 /* Out of so many, how often each kind is drawn. */
@@ -54,6 +57,17 @@ static const unsigned weights[PROFILE_COUNT][DEED_KIND_COUNT] = {
                      [DEED_CONFIG] = 4,
                      [DEED_REPOLICY] = 2,
                      [DEED_CLOCK] = 2},
+    [PROFILE_FIELDS] = {[DEED_EVENTS] = 28,
+                        [DEED_REPLY] = 34,
+                        [DEED_KNOWN] = 12,
+                        [DEED_STRANGER] = 1,
+                        [DEED_RECEIPT] = 3,
+                        [DEED_MOOD] = 6,
+                        [DEED_OUTAGE] = 5,
+                        [DEED_STALL] = 3,
+                        [DEED_CRASH] = 3,
+                        [DEED_REFUSE] = 3,
+                        [DEED_CLOCK] = 2},
     [PROFILE_DISK] = {[DEED_EVENTS] = 40,
                       [DEED_REPLY] = 22,
                       [DEED_MOOD] = 8,
@@ -68,6 +82,13 @@ static const unsigned weights[PROFILE_COUNT][DEED_KIND_COUNT] = {
                           [DEED_OUTAGE] = 4,
                           [DEED_CRASH] = 3,
                           [DEED_REFUSE] = 3},
+    [PROFILE_DUTY] = {[DEED_EVENTS] = 30,
+                      [DEED_REPLY] = 15,
+                      [DEED_MOOD] = 5,
+                      [DEED_OUTAGE] = 8,
+                      [DEED_CRASH] = 6,
+                      [DEED_REFUSE] = 6,
+                      [DEED_OVERRIDE] = 30},
     [PROFILE_HEARTBEATS] = {[DEED_EVENTS] = 12,
                             [DEED_REPLY] = 16,
                             [DEED_MOOD] = 3,

@@ -22,6 +22,8 @@ enum profile {
     PROFILE_DISK,       /* the same over SQLite on a file layer that fails and tears writes */
     PROFILE_HEARTBEATS, /* jobs that report, fall silent and fail, with outages and refused commits */
     PROFILE_SUPPRESS,   /* silences, maintenance, inhibition, alerts that flap */
+    PROFILE_DUTY,       /* people stand in on schedules, and hand-overs are told */
+    PROFILE_FIELDS, /* acks that are asked for more, people who know first, and some of all the faults */
     PROFILE_COUNT,
 };
 
@@ -42,8 +44,10 @@ enum deed_kind {
     DEED_CONFIG,
     DEED_REPOLICY,
     DEED_CLOCK,
+    DEED_PINGS,    /* heartbeats, one batch of them */
+    DEED_OVERRIDE, /* somebody stands in, or does not any more */
+    DEED_KNOWN,    /* somebody reports what no monitor has said */
     DEED_SILENCE,
-    DEED_PINGS, /* heartbeats, one batch of them */
     DEED_KIND_COUNT,
 };
 

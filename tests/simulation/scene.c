@@ -50,15 +50,16 @@ static const char *const short_times[] = {"0s", "30s", "1m", "2m", "5m", "10m"};
 static const char *const some_times[] = {"1m", "5m", "10m", "30m", "1h"};
 static const char *const long_times[] = {"10m", "30m", "1h", "2h"};
 
-static void add_people(struct strbuf *out, struct rng *rng, bool all)
+static void add_people(struct strbuf *out, struct rng *rng, bool all, bool tells_handover)
 {
     static const char *const ann_ways[] = {"sms, voice after 3m", "voice, email after 1m",
                                            "sms, voice, email", "email after 2m, sms after 5m",
                                            "sms"};
-    strbuf_add(out,
-               "[channel sms]\nplugin = file\n[channel voice]\nplugin = file\n[channel email]\n"
-               "plugin = file\n[channel room]\nplugin = file\n[source monitor]\n[source other]\n"
-               "incidents_max = 6\n");
+    strbuf_add(out, "[channel sms]\nplugin = file\nper_contact = 0\n"
+                    "[channel voice]\nplugin = file\nper_contact = 0\n"
+                    "[channel email]\nplugin = file\nper_contact = 0\n"
+                    "[channel room]\nplugin = file\n[source monitor]\n[source other]\n"
+                    "incidents_max = 6\n");
     strbuf_printf(out,
                   "[contact ann]\nsms = +15550100\nvoice = +15550100\nemail = ann@example.com\n"
                   "page = %s\n",
@@ -70,13 +71,24 @@ static void add_people(struct strbuf *out, struct rng *rng, bool all)
                     "after 30s, email\n"
                     "[contact olga]\nsms = +15550104\n");
     strbuf_printf(out, "[team crew]\nmembers = ann, bob%s\n", all ? ", carol" : "");
-    strbuf_add(out, "[schedule duty]\nmembers = bob, dave\nrotate = daily 03:00 UTC\n"
-                    "[schedule office]\nmembers = dave\nduring = mon-fri 09:00-17:00 UTC\n"
-                    "[audience fans]\naddresses = x@example.com, z@example.com\n");
+    const char *handover = tells_handover ? "handover = yes\n" : "";
+    strbuf_printf(out,
+                  "[schedule duty]\nmembers = bob, dave\nrotate = daily 03:00 UTC\n%s"
+                  "[schedule office]\nmembers = dave\nduring = mon-fri 09:00-17:00 UTC\n%s"
+                  "[audience fans]\naddresses = x@example.com, z@example.com\n",
+                  handover, handover);
 }
 
-static void add_step(struct strbuf *out, struct rng *rng, const char *policy, size_t index,
-                     bool page)
+static void add_needs(struct strbuf *out, struct rng *asking_or_null)
+{
+    static const char *const needs[] = {"eta", "cause", "eta, cause, priority, loss", "loss",
+                                        "priority, loss"};
+    if (asking_or_null != NULL && rng_chance(asking_or_null, 60))
+        strbuf_printf(out, "ask_for = %s\n", ONE_OF(asking_or_null, needs));
+}
+
+static void add_step(struct strbuf *out, struct rng *rng, struct rng *asking, const char *policy,
+                     size_t index, bool page)
 {
     static const char *const paged[] = {"ann",  "bob",     "crew",         "@duty",
                                         "dave", "@office", "channel:room", "ann, @duty"};
@@ -86,6 +98,7 @@ static void add_step(struct strbuf *out, struct rng *rng, const char *policy, si
     strbuf_printf(out, "[step %s/s%zu]\n", policy, index);
     if (page) {
         strbuf_printf(out, "page = %s\n", ONE_OF(rng, paged));
+        add_needs(out, asking);
     } else {
         strbuf_printf(out, "inform = %s\n", ONE_OF(rng, told));
         strbuf_printf(out, "when = %s\n", ONE_OF(rng, whens));
@@ -100,8 +113,8 @@ static void maybe(struct strbuf *out, struct rng *rng, const char *key, const ch
         strbuf_printf(out, "%s = %s\n", key, value);
 }
 
-static void add_policy(struct strbuf *out, struct rng *rng, const char *name, const char *match,
-                       const char *flap)
+static void add_policy(struct strbuf *out, struct rng *rng, struct rng *asking, const char *flap,
+                       const char *name, const char *match)
 {
     static const char *const counts[] = {"1", "2", "3"};
     static const char *const groups[] = {"service", "service, region", "region"};
@@ -120,10 +133,11 @@ static void add_policy(struct strbuf *out, struct rng *rng, const char *name, co
     strbuf_printf(out, "flap = %s\n", flap);
     if (rng_chance(rng, 20))
         strbuf_add(out, "resolve = manual\n");
+    add_needs(out, asking);
     size_t count = 1 + (size_t)rng_below(rng, 4);
     size_t page = (size_t)rng_below(rng, count);
     for (size_t i = 0; i < count; i++)
-        add_step(out, rng, name, i, i == page || rng_chance(rng, 60));
+        add_step(out, rng, asking, name, i, i == page || rng_chance(rng, 60));
 }
 
 /* Jobs that report by themselves, with a policy of their own in most lives. */
@@ -138,7 +152,7 @@ static void add_jobs(struct strbuf *out, struct rng *rng)
     strbuf_printf(out, "severity = %s\nkeys_max = 3\n", ONE_OF(rng, severities));
     maybe(out, rng, "expect", ONE_OF(rng, expected));
     if (rng_chance(rng, 70))
-        add_policy(out, rng, "jobs", "match = source=\"jobs\"\n", "off");
+        add_policy(out, rng, NULL, "off", "jobs", "match = source=\"jobs\"\n");
 }
 
 /* What holds incidents back, drawn from a stream of its own: without it a scene is what it was. */
@@ -165,14 +179,15 @@ static void write_text(struct strbuf *out, uint64_t seed, size_t version, enum p
     static const char *const defaults[] = {"olga", "olga", "crew", "ann, olga"};
     struct rng people = rng_stream(seed, "people");
     struct rng policies = rng_stream(seed + version * UINT64_C(1000003), "policies");
+    struct rng needs = rng_stream(seed + version * UINT64_C(1000003), "needs");
+    struct rng *asking = profile == PROFILE_FIELDS ? &needs : NULL;
     struct rng rules = rng_stream(seed, "rules");
     const char *flap = profile == PROFILE_SUPPRESS ? ONE_OF(&rules, flaps) : "off";
-    add_people(out, &people, version == 0);
-    add_policy(out, &policies, "shop", "match = service=\"shop\"\n", flap);
+    add_people(out, &people, version == 0, profile == PROFILE_DUTY);
+    add_policy(out, &policies, asking, flap, "shop", "match = service=\"shop\"\n");
     if (rng_chance(&policies, 70))
-        add_policy(out, &policies, "grave",
-                   "match = service=\"blog\", severity=\"critical\"\nmatch = service=\"bank\"\n",
-                   flap);
+        add_policy(out, &policies, asking, flap, "grave",
+                   "match = service=\"blog\", severity=\"critical\"\nmatch = service=\"bank\"\n");
     if (profile == PROFILE_HEARTBEATS && version == 0) {
         struct rng jobs = rng_stream(seed, "jobs");
         add_jobs(out, &jobs);

@@ -73,7 +73,8 @@ static struct input make_reply(struct world *world, struct rng *dice, const char
     struct reply reply = {.from = command ? "" : from, .via = "sms", .raw = "free text"};
     uint64_t most = 1 + rng_below(dice, 6);
     uint64_t back = rng_below(dice, most);
-    if (!command && messages > back && rng_chance(dice, 50))
+    bool to_message = !command && messages > back && rng_chance(dice, 50);
+    if (to_message && checker_is_about_some(world->checker, messages - back))
         reply.notification = messages - back;
     else
         reply.incident = incidents > back ? incidents - back : 1 + rng_below(dice, 3);
@@ -266,6 +267,43 @@ static void do_repolicy(struct world *world, struct rng *dice)
     (void)world_step(world, &input, 1);
 }
 
+static const char *an_override(struct world *world, struct rng *dice)
+{
+    int64_t now_ms = world->now_ms + world->wall_offset_ms;
+    int64_t minute_ms =
+        now_ms - now_ms % 60000; /* on the minute, as turns are: the oracle looks there */
+    char from[TEXT_RFC3339_BYTES], until[TEXT_RFC3339_BYTES];
+    int64_t from_ms = minute_ms + ((int64_t)rng_below(dice, 40) - 10) * 60000;
+    int64_t until_ms = from_ms + (1 + (int64_t)rng_below(dice, 240)) * 60000;
+    const char *who = people[rng_below(dice, 5)];
+    const char *instead_of = rng_chance(dice, 50) ? people[rng_below(dice, 5)] : NULL;
+    return arena_printf(
+        &world->arena,
+        "{\"schedule\":\"%s\",\"who\":\"%s\"%s%s%s,\"from\":\"%s\",\"until\":\"%s\"}",
+        rng_chance(dice, 60) ? "duty" : "office", who,
+        instead_of != NULL ? ",\"instead_of\":\"" : "", instead_of != NULL ? instead_of : "",
+        instead_of != NULL ? "\"" : "", text_rfc3339(from_ms, from), text_rfc3339(until_ms, until));
+}
+
+static void do_override(struct world *world, struct rng *dice)
+{
+    struct input input = {.kind = INPUT_COMMAND};
+    const char *text = NULL;
+    if (rng_chance(dice, 25))
+        text = arena_printf(&world->arena, "{\"remove\":%u}", 1 + (unsigned)rng_below(dice, 8));
+    else if (rng_chance(dice, 20))
+        text = arena_printf(&world->arena, "{\"overrides\":[%s,%s]}", an_override(world, dice),
+                            an_override(world, dice));
+    else
+        text = an_override(world, dice);
+    input.u.reply = (struct reply){.from = "", .via = "cli", .raw = "", .command_count = 1};
+    input.u.reply.commands[0] =
+        (struct reply_command){.verb = VERB_OVERRIDE, .text = text, .clock_minute = -1};
+    world_number_input(world, &input, "user root");
+    world_tell(world, "  %s", text);
+    (void)world_step(world, &input, 1);
+}
+
 /* I30: waits are immune to steps of the wall clock. */
 static void do_clock(struct world *world, struct rng *dice)
 {
@@ -302,6 +340,36 @@ static void do_silence(struct world *world, struct rng *dice)
     world_tell(world, "  %s %s for %lld min", ends ? "unsilence" : "silence",
                input.u.reply.commands[0].match_or_null,
                (long long)input.u.reply.commands[0].duration_ms / 60000);
+    (void)world_step(world, &input, 1);
+}
+
+/* Rule 19: what a person knows before any monitor does. */
+static void do_known(struct world *world, struct rng *dice)
+{
+    static const char *const services[] = {"shop", "blog", "bank", "none"};
+    static const char *const severities[] = {"", ",\"severity\":\"warning\"",
+                                             ",\"severity\":\"critical\""};
+    static const char *const alerts[] = {"", ",\"source\":\"monitor\",\"key\":\"a\"",
+                                         ",\"source\":\"other\",\"key\":\"b\""};
+    const char *by = people[rng_below(dice, 5)];
+    bool is_contact = rulebook_contact(world->book, by) != NULL;
+    struct input input = {.kind = INPUT_COMMAND};
+    struct reply *reply = &input.u.reply;
+    *reply = (struct reply){.from = is_contact ? by : "", .via = "cli", .raw = ""};
+    reply->report_or_null = arena_printf(
+        &world->arena,
+        "{\"summary\":\"down\",\"labels\":{\"service\":\"%s\",\"region\":\"east\"}%s%s}",
+        services[rng_below(dice, 4)], severities[rng_below(dice, 3)], alerts[rng_below(dice, 3)]);
+    reply->commands[reply->command_count++] =
+        (struct reply_command){.verb = VERB_KNOWN, .text = "", .clock_minute = -1};
+    if (rng_chance(dice, 50))
+        reply->commands[reply->command_count++] =
+            (struct reply_command){.verb = VERB_ETA,
+                                   .text = "",
+                                   .duration_ms = 60000 * (int64_t)(1 + rng_below(dice, 40)),
+                                   .clock_minute = -1};
+    world_number_input(world, &input, is_contact ? by : "user root");
+    world_tell(world, "  %s knows: %s", input.actor, reply->report_or_null);
     (void)world_step(world, &input, 1);
 }
 
@@ -351,6 +419,12 @@ void world_do(struct world *world, const struct deed *deed)
         break;
     case DEED_SILENCE:
         do_silence(world, &dice);
+        break;
+    case DEED_OVERRIDE:
+        do_override(world, &dice);
+        break;
+    case DEED_KNOWN:
+        do_known(world, &dice);
         break;
     case DEED_PINGS:
         do_pings(world, &dice);

@@ -17,6 +17,7 @@ static struct {
     enum fault fault;
     bool lasting;
     bool has_failed;
+    bool skips_locks;
 } faulty;
 
 static bool change_fails(void)
@@ -85,16 +86,20 @@ static int faulty_size(sqlite3_file *file, sqlite3_int64 *out_size)
 
 static int faulty_lock(sqlite3_file *file, int lock)
 {
-    return inner_of(file)->pMethods->xLock(inner_of(file), lock);
+    return faulty.skips_locks ? SQLITE_OK : inner_of(file)->pMethods->xLock(inner_of(file), lock);
 }
 
 static int faulty_unlock(sqlite3_file *file, int lock)
 {
-    return inner_of(file)->pMethods->xUnlock(inner_of(file), lock);
+    return faulty.skips_locks ? SQLITE_OK : inner_of(file)->pMethods->xUnlock(inner_of(file), lock);
 }
 
 static int faulty_check_lock(sqlite3_file *file, int *out_reserved)
 {
+    if (faulty.skips_locks) {
+        *out_reserved = 0;
+        return SQLITE_OK;
+    }
     return inner_of(file)->pMethods->xCheckReservedLock(inner_of(file), out_reserved);
 }
 
@@ -121,7 +126,9 @@ static int faulty_shm_map(sqlite3_file *file, int region, int size, int extend,
 
 static int faulty_shm_lock(sqlite3_file *file, int offset, int count, int flags)
 {
-    return inner_of(file)->pMethods->xShmLock(inner_of(file), offset, count, flags);
+    return faulty.skips_locks
+               ? SQLITE_OK
+               : inner_of(file)->pMethods->xShmLock(inner_of(file), offset, count, flags);
 }
 
 static void faulty_shm_barrier(sqlite3_file *file)
@@ -182,6 +189,11 @@ void faulty_vfs_install(void)
     if (sqlite3_vfs_register(&faulty.vfs, 1) != SQLITE_OK) {
         abort();
     }
+}
+
+void faulty_vfs_skip_locks(void)
+{
+    faulty.skips_locks = true;
 }
 
 void faulty_vfs_arm(int64_t nth, enum fault fault, bool lasting)

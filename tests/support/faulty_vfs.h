@@ -18,6 +18,9 @@ enum fault {
 };
 
 void faulty_vfs_install(void);
+/* No file is ever opened twice: from now on locks are given without asking the system, whose answer takes longer than most
+ * reads and writes. */
+void faulty_vfs_skip_locks(void);
 /* The nth change from now fails (1: the next); `lasting`: so do all after it. */
 void faulty_vfs_arm(int64_t nth, enum fault fault, bool lasting);
 /* True when the armed failure has happened. */

@@ -63,13 +63,15 @@ class Producer(threading.Thread):
         self.accepted = []  # (key, action), each once
         self.firing = []
         self.sent = 0
+        self.most = None  # so many are accepted, then it waits; None: no end
         self.failure = None
         self.connection = None
 
     def run(self):
         try:
             while not self.stopping.wait(self.pause):
-                self.publish_once()
+                if self.most is None or len(self.accepted) < self.most:
+                    self.publish_once()
         except Exception as failure:  # reported by the test, a thread cannot fail it
             self.failure = failure
         if self.connection is not None:

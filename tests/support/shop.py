@@ -20,6 +20,7 @@ burst = 10000000
 [channel hook]
 plugin = webhook
 url = {url}
+per_contact = 0
 secret = whsec_AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=
 
 [contact ann]

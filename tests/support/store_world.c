@@ -82,6 +82,7 @@ struct incident_row sample_incident(uint64_t number)
         .ladder = "{\"climb\":1}",
         .updated_at_ms = 1700000000010,
         .repliers = "carol,dan",
+        .fields = "{\"loss\":\"3 orders\"}",
         .mark = "silence 7",
         .flap = "0 0 1700000000001",
     };
@@ -148,6 +149,8 @@ struct notification_row sample_notification(uint64_t id, uint64_t incident)
         .body_hash = "",
         .content_type = "",
         .subject = "",
+        .digest = 5,
+        .deferred = true,
     };
 }
 
@@ -211,6 +214,8 @@ struct outcome_row sample_outcome(uint64_t notification, enum notification_state
         .outcome = OUTCOME_ACCEPTED,
         .detail = "It went well.",
         .provider_id = "",
+        .digest = 77,
+        .admitted = true,
     };
 }
 
@@ -330,9 +335,9 @@ void dump_incident(struct strbuf *out, const struct incident_row *row)
     strbuf_printf(out, " slips=%lld known=%d cleared=%d cause='%s' linked=%llu firing=%lld",
                   (long long)row->slip_count, row->known, row->cleared, row->cause,
                   (unsigned long long)row->linked, (long long)row->firing_count);
-    strbuf_printf(out, " due=%lld ladder=%s updated=%lld mark=%s flap=%s repliers=%s\n",
+    strbuf_printf(out, " due=%lld ladder=%s updated=%lld mark=%s flap=%s repliers=%s fields=%s\n",
                   (long long)row->next_due_at_ms, row->ladder, (long long)row->updated_at_ms,
-                  row->mark, row->flap, row->repliers);
+                  row->mark, row->flap, row->repliers, row->fields);
 }
 
 void dump_alert(struct strbuf *out, const struct alert_row *row)
@@ -359,6 +364,8 @@ void dump_notification(struct strbuf *out, const struct notification_row *row)
                   (long long)row->created_at_ms, (long long)row->due_at_ms,
                   (long long)row->next_at_ms, (long long)row->expires_at_ms,
                   (long long)row->token_expires_at_ms, (long long)row->attempt_count);
+    strbuf_printf(out, " digest=%llu%s%s", (unsigned long long)row->digest,
+                  row->admitted ? " admitted" : "", row->deferred ? " deferred" : "");
     strbuf_printf(out, " ended=%lld provider=%s hash=%s type=%s subject=%s snapshot=%s body=",
                   (long long)row->ended_at_ms, row->provider_id, row->body_hash, row->content_type,
                   row->subject, row->snapshot);

@@ -1,14 +1,3 @@
--- What holds an incident back although it fires, and how often it has changed lately.
-ALTER TABLE incidents ADD COLUMN suppressed TEXT NOT NULL DEFAULT ''; -- 'silence 7', 'maintenance NAME', 'inhibition NAME'
-ALTER TABLE incidents ADD COLUMN flap TEXT NOT NULL DEFAULT '';       -- calm at, resolves counted, times of changes
-CREATE TABLE silences (
-    id           BIGINT PRIMARY KEY,
-    matchers     TEXT NOT NULL,
-    author       TEXT NOT NULL,
-    reason       TEXT NOT NULL,
-    from_at_ms   BIGINT NOT NULL,
-    until_at_ms  BIGINT NOT NULL,
-    ended_at_ms  BIGINT NOT NULL, -- 0: it holds
-    ended_by     TEXT NOT NULL    -- who ended it; 'time': nobody before its end
-);
-CREATE INDEX silences_held ON silences (id) WHERE ended_at_ms = 0;
+-- What people say about an incident besides that they have it: loss, restore, and when the owner is asked again
+-- (policies/fields.h writes and reads it; '' when nothing of it has happened).
+ALTER TABLE incidents ADD COLUMN fields TEXT NOT NULL DEFAULT '';

@@ -83,6 +83,11 @@ static void test_copies_of_text_and_bytes(void **state)
     assert_string_equal(arena_strndup(&arena, "ab", 30), "ab");
     assert_string_equal(arena_printf(&arena, "%s=%d", "n", 7), "n=7");
     assert_int_equal(strlen(arena_printf(&arena, "%09000d", 1)), 9000);
+    for (int length = 254; length <= 258; length++)
+        assert_int_equal(strlen(arena_printf(&arena, "%0*d", length, 1)), length);
+    const char *const parts[] = {"a", "", "bc"};
+    assert_string_equal(arena_join(&arena, parts, 3), "abc");
+    assert_string_equal(arena_join(&arena, parts, 0), "");
     assert_memory_equal(arena_copy(&arena, "a\0b", 3), "a\0b", 3);
     assert_non_null(arena_copy(&arena, NULL, 0));
     const int *numbers = arena_alloc_array(&arena, 10, sizeof(*numbers));

@@ -367,6 +367,32 @@ static void test_refused(void **state)
     }
 }
 
+/* Each event alone is within its bound; together they would keep us for minutes. */
+static void test_work_is_bounded(void **state)
+{
+    enum { EVENTS = 60 };
+    struct world *world = *state;
+    struct strbuf text;
+    strbuf_init(&text, CALENDAR_BYTES_MAX);
+    strbuf_add(&text, "BEGIN:VCALENDAR\nVERSION:2.0\n");
+    for (int i = 0; i < EVENTS; i++)
+        strbuf_printf(
+            &text,
+            "BEGIN:VEVENT\nUID:u%d\nSUMMARY:ann\nDTSTART:20220101T%02d0000Z\nDURATION:PT1M\n"
+            "RRULE:FREQ=HOURLY;UNTIL=20231231T000000Z\nEND:VEVENT\n",
+            i, i % 24);
+    strbuf_add(&text, "END:VCALENDAR\n");
+    assert_int_equal(read_text(world, strbuf_text(&text)), -1);
+    assert_non_null(strstr(world->err.text, "in all"));
+    /* One event of them is fine, and has no shift in the window. */
+    world->err = (struct err){0};
+    assert_int_equal(read_event(world, "DTSTART:20220101T000000Z\nDURATION:PT1M\n"
+                                       "RRULE:FREQ=HOURLY;UNTIL=20231231T000000Z\n"),
+                     0);
+    assert_int_equal(world->count, 0);
+    strbuf_clear(&text);
+}
+
 /* A calendar cut at any byte is refused or, past its end, the whole. */
 static void test_cut_short(void **state)
 {
@@ -399,6 +425,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_endings, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_zone_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_work_is_bounded, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cut_short, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

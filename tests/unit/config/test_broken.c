@@ -185,8 +185,14 @@ static const struct broken people[] = {
     {"[contact bob]\nsms = 1\npage = sms,,\n",
      "a.ini:3: [contact bob] page: got 'sms,,', want a list "
      "without empty items\n"},
-    {"[contact bob]\nquiet = 22:00-07:00\n",
-     "a.ini:2: [contact bob] quiet: this version has no quiet hours (remove the line)\n"},
+    {"[contact bob]\nquiet = at night\n",
+     "a.ini:2: [contact bob] quiet: got 'at night', want [DAYS] HH:MM-HH:MM"},
+    {"[contact bob]\nquiet = 07:00-22:00, 22:00-07:00\n",
+     "a.ini:2: [contact bob] quiet: these hours never end (want some time in which the person can "
+     "be reached)\n"},
+    {"[channel pager]\nplugin = file\nper_contact = 8\nper_contact_critical = 7\n",
+     "a.ini:4: [channel pager] per_contact_critical: got 7, want at least per_contact (8), or 0 "
+     "for no limit\n"},
     {"[contact everyone]\n", "a.ini:1: [contact everyone]: everyone is a target of its own (want "
                              "another name for the contact)\n"},
     {"[team ann]\nmembers = ann\n", "a.ini:1: [team ann]: a contact or target is called ann too "
@@ -269,6 +275,11 @@ static const struct broken others[] = {
                                    "heartbeat\n"},
     {"[source x]\nmap = {}\n", "a.ini:2: [source x] map: this version has no mapping programs; it "
                                "reads the native format (remove the line)\n"},
+    {"[source escalated]\n", "a.ini:1: [source escalated]: is the source of what goes wrong here "
+                             "itself (want another name)\n"},
+    {"[source x]\nbackup = yes\n", "a.ini:2: [source x] backup: has a meaning with expect_every "
+                                   "only (want expect_every = 24h, or "
+                                   "how often a success is expected)\n"},
     {"[source x]\nformat = heartbeat\n",
      "a.ini:2: [source x] format: expect_every is missing, so nothing would be watched (want "
      "expect_every = 24h, or how often a success is expected)\n"},
@@ -337,8 +348,11 @@ static const struct broken policies[] = {
      "off\n"},
     {POLICY("flap = 21 in 10m\n"), "a.ini:4: [policy p] flap: got '21 in 10m', want COUNT in "},
     {POLICY("flap = 5 in 8d\n"), "a.ini:4: [policy p] flap: got '5 in 8d', want COUNT in "},
-    {POLICY("backup = x\n"),
-     "a.ini:4: [policy p] backup: this version does not follow backups (remove the line)\n"},
+    {POLICY("backup = x\n"), "a.ini:4: [policy p] backup: there is no source x\n"},
+    {POLICY("ask_for = eta, couse\n"),
+     "a.ini:4: [policy p] ask_for: got 'couse', want eta, cause, priority or loss (did you mean "
+     "cause?)\n"},
+    {POLICY("ask_for = eta, eta\n"), "a.ini:4: [policy p] ask_for: eta stands twice\n"},
     {POLICY("fallback = &shop\n"),
      "a.ini:4: [policy p] fallback: &shop cannot be paged: nobody there "
      "can answer (want inform = &shop in a step)\n"},
@@ -349,6 +363,8 @@ static const struct broken policies[] = {
     {STEP("wait = 5m\n"), "a.ini:3: [step p/s]: want one of page = WHOM and inform = WHOM\n"},
     {STEP("page = ann\ninform = ann\n"),
      "a.ini:5: [step p/s] inform: want one of page = WHOM and inform = WHOM\n"},
+    {STEP("inform = ann\nask_for = eta\n"),
+     "a.ini:5: [step p/s] ask_for: only who is paged acknowledges (want it in a page step)\n"},
     {STEP("page = bob\n"), "a.ini:4: [step p/s] page: there is no contact or team bob\n"},
     {STEP("page = lead\n"),
      "a.ini:4: [step p/s] page: there is no contact or team lead (did you mean @lead?)\n"},

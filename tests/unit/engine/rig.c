@@ -541,6 +541,18 @@ void rig_say(struct rig *rig, const char *from, uint64_t incident, enum verb ver
     rig_reply(rig, from, incident, &command, 1);
 }
 
+void rig_ask_for(struct rig *rig, size_t policy, uint8_t needs)
+{
+    struct policy *asking = &rig->policies[policy];
+    struct step *steps = arena_alloc_array(&rig->arena, asking->step_count, sizeof(*steps));
+    for (size_t i = 0; i < asking->step_count; i++) {
+        steps[i] = asking->steps[i];
+        steps[i].ask_for = needs;
+    }
+    asking->steps = steps;
+    asking->ask_for = needs;
+}
+
 void rig_reload(struct rig *rig, bool again)
 {
     struct input input = {.kind = INPUT_CONFIG, .actor = "engine"};
@@ -553,13 +565,54 @@ void rig_reload(struct rig *rig, bool again)
     rig_settle(rig);
 }
 
-void rig_command(struct rig *rig, uint64_t incident, enum verb verb)
+void rig_clock(struct rig *rig, int64_t wall_offset_ms)
+{
+    struct input input = {.kind = INPUT_CLOCK, .actor = "engine"};
+    input.u.wall_offset_ms = wall_offset_ms;
+    number_input(rig, &input);
+    rig_apply(rig, &input, 1);
+    if (rig->verdict == STORE_COMMITTED)
+        rig_settle(rig);
+}
+
+static void command(struct rig *rig, uint64_t incident, enum verb verb, const char *text)
 {
     struct input input = {.kind = INPUT_COMMAND, .actor = "user root", .ticket = &the_ticket};
     input.u.reply = (struct reply){
         .from = "", .via = "cli", .incident = incident, .raw = "", .command_count = 1};
     input.u.reply.commands[0] =
-        (struct reply_command){.verb = verb, .text = "", .clock_minute = -1};
+        (struct reply_command){.verb = verb, .text = text, .clock_minute = -1};
+    number_input(rig, &input);
+    rig_apply(rig, &input, 1);
+    if (rig->verdict == STORE_COMMITTED)
+        rig_settle(rig);
+}
+
+void rig_command(struct rig *rig, uint64_t incident, enum verb verb)
+{
+    command(rig, incident, verb, "");
+}
+
+void rig_override(struct rig *rig, const char *text)
+{
+    command(rig, 0, VERB_OVERRIDE, text);
+}
+
+void rig_report(struct rig *rig, const char *from, const char *report, int64_t eta_ms)
+{
+    bool is_contact = rulebook_contact(rig->current, from) != NULL;
+    struct input input = {.kind = INPUT_COMMAND,
+                          .actor = is_contact ? "contact" : "user root",
+                          .ticket = &the_ticket};
+    input.u.reply = (struct reply){.from = is_contact ? from : "",
+                                   .via = "cli",
+                                   .raw = "",
+                                   .report_or_null = report,
+                                   .command_count = eta_ms != 0 ? 2 : 1};
+    input.u.reply.commands[0] =
+        (struct reply_command){.verb = VERB_KNOWN, .text = "", .clock_minute = -1};
+    input.u.reply.commands[1] = (struct reply_command){
+        .verb = VERB_ETA, .text = "", .duration_ms = eta_ms, .clock_minute = -1};
     number_input(rig, &input);
     rig_apply(rig, &input, 1);
     if (rig->verdict == STORE_COMMITTED)
@@ -602,6 +655,27 @@ void rig_sms(struct rig *rig, const char *from, const char *address, const char 
     rig_apply(rig, &input, 1);
     if (rig->verdict == STORE_COMMITTED)
         rig_settle(rig);
+}
+
+void rig_limit(struct rig *rig, int64_t per_contact, int64_t critical)
+{
+    for (size_t i = 0; i < 4; i++)
+        rig->rules[i] = (struct channel_rule){.attempts_max = CHANNEL_ATTEMPTS_DEFAULT,
+                                              .horizon_ms = CHANNEL_HORIZON_DEFAULT_MS,
+                                              .per_contact = per_contact,
+                                              .per_contact_critical = critical};
+    rig->book.channel_rules = rig->rules;
+    rig->book_again.channel_rules = rig->rules;
+}
+
+void rig_quiet(struct rig *rig)
+{
+    static const struct hours_span night = {
+        .days = 0x7f, .from_minute = 22 * 60, .until_minute = 7 * 60};
+    struct hours *hours = arena_alloc(&rig->arena, sizeof(*hours));
+    *hours = (struct hours){.zone = rig->zone, .spans = &night, .span_count = 1};
+    rig->contacts[0].quiet = hours;
+    rig->contacts[1].quiet = hours;
 }
 
 void rig_receipt_input(struct rig *rig, struct receipt receipt)

@@ -84,14 +84,25 @@ void rig_reply(struct rig *rig, const char *from, uint64_t incident,
                const struct reply_command *commands, size_t count);
 void rig_say(struct rig *rig, const char *from, uint64_t incident, enum verb verb);
 void rig_reload(struct rig *rig, bool again);
+/* Before its first incident: the page steps of a policy ask for these (bits of enum need). */
+void rig_ask_for(struct rig *rig, size_t policy, uint8_t needs);
+/* What `from` (a contact, else an operator) knows before any alert: JSON text (policies/report.h), and an ETA or 0. */
+void rig_report(struct rig *rig, const char *from, const char *report, int64_t eta_ms);
 /* As an operator over the API. */
 void rig_command(struct rig *rig, uint64_t incident, enum verb verb);
+/* The JSON of an override, as an operator over the API. */
+void rig_override(struct rig *rig, const char *text);
+void rig_clock(struct rig *rig, int64_t wall_offset_ms);
 void rig_receipt(struct rig *rig, uint64_t notification, bool delivered);
 /* A message by `sms` from an address, as the edge makes it: "" has no code; id NULL names none. */
 struct input rig_sms_input(struct rig *rig, const char *from, const char *address, const char *id,
                            enum verb verb);
 void rig_sms(struct rig *rig, const char *from, const char *address, const char *id,
              enum verb verb);
+/* From now on: `per_contact` messages a minute to one person, and `critical` with those that are urgent. */
+void rig_limit(struct rig *rig, int64_t per_contact, int64_t critical);
+/* Quiet hours 22:00-07:00 for ann and bob. */
+void rig_quiet(struct rig *rig);
 void rig_receipt_input(struct rig *rig, struct receipt receipt);
 
 /* The log since the last call, emptied. */

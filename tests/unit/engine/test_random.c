@@ -7,11 +7,13 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "tests/unit/engine/rig.h"
 
-enum { SEEDS = 30, STEPS = 120, QUIET_SECONDS = 6 * 3600 };
+enum { SEEDS = 30, STEPS = 120, QUIET_SECONDS = 16 * 3600 };
 
 static uint64_t next(uint64_t *seed)
 {
@@ -57,6 +59,17 @@ static void some_reply(struct rig *rig, uint64_t *seed)
     rig_reply(rig, people[pick(seed, 4)], pick(seed, 6), commands, count);
 }
 
+static void some_report(struct rig *rig, uint64_t *seed)
+{
+    static const char *const people[] = {"ann", "bob", "root"};
+    static const char *const reports[] = {
+        "{\"summary\":\"down\",\"labels\":{\"service\":\"shop\"}}",
+        "{\"summary\":\"down\",\"labels\":{\"service\":\"crew\"},\"key\":\"a\",\"source\":\"mon\"}",
+        "{\"summary\":\"down\",\"severity\":\"warning\",\"labels\":{\"service\":\"manual\"}}",
+        "{\"summary\":\"down\",\"labels\":{\"service\":\"blog\"}}", "{}"};
+    rig_report(rig, people[pick(seed, 3)], reports[pick(seed, 5)], (int64_t)pick(seed, 3) * 600000);
+}
+
 static void some_fault(struct rig *rig, uint64_t *seed)
 {
     static const enum store_verdict verdicts[] = {STORE_BUSY, STORE_FULL, STORE_UNKNOWN,
@@ -69,6 +82,45 @@ static void some_fault(struct rig *rig, uint64_t *seed)
             pick(seed, 2) == 0 ? OUTCOME_ACCEPTED : (enum outcome)pick(seed, OUTCOME_COUNT);
 }
 
+/* Duty changes hands daily, people stand in, and all of it is told. */
+static const char *const on_duty[] = {"ann", "bob", "carol"};
+static const struct schedule schedules[] = {
+    {.name = "lead",
+     .members = on_duty,
+     .member_count = 3,
+     .rotate_days = 1,
+     .rotate_hour = 3,
+     .tells_handover = true},
+    {.name = "all", .members = on_duty, .member_count = 2, .tells_handover = true}};
+
+static void some_override(struct rig *rig, uint64_t *seed)
+{
+    char text[256];
+    uint64_t number = 1 + pick(seed, 6);
+    const char *schedule = pick(seed, 2) == 0 ? "lead" : "all";
+    const char *instead_of = pick(seed, 2) == 0 ? "" : on_duty[pick(seed, 3)];
+    if (pick(seed, 3) == 0)
+        (void)snprintf(text, sizeof(text), "{\"remove\":%u}", (unsigned)number);
+    else
+        (void)snprintf(text, sizeof(text),
+                       "{\"schedule\":\"%s\",\"who\":\"%s\",\"for\":\"%us\"%s%s%s}", schedule,
+                       on_duty[pick(seed, 3)], 1 + (unsigned)pick(seed, 4000),
+                       instead_of[0] != '\0' ? ",\"instead_of\":\"" : "", instead_of,
+                       instead_of[0] != '\0' ? "\"" : "");
+    rig_override(rig, text);
+}
+
+static void give_schedules(struct rig *rig, struct schedule mine[2])
+{
+    memcpy(mine, schedules, sizeof(schedules));
+    mine[0].zone = rig->zone;
+    mine[1].zone = rig->zone;
+    rig->book.schedules = mine;
+    rig->book.schedule_count = 2;
+    rig->book_again.schedules = mine; /* a reload takes the second away, and gives it back */
+    rig->book_again.schedule_count = 1;
+}
+
 static void some_change(struct rig *rig, uint64_t *seed)
 {
     if (pick(seed, 3) == 0)
@@ -78,7 +130,10 @@ static void some_change(struct rig *rig, uint64_t *seed)
 
 static void live_on(struct rig *rig, uint64_t *seed)
 {
-    switch (pick(seed, 9)) {
+    switch (pick(seed, 10)) {
+    case 9:
+        some_override(rig, seed);
+        break;
     case 8:
         some_change(rig, seed);
         break;
@@ -101,6 +156,8 @@ static void live_on(struct rig *rig, uint64_t *seed)
     case 6:
         if (pick(seed, 6) == 0)
             rig_restart(rig);
+        else
+            some_report(rig, seed);
         break;
     default:
         rig_run(rig, (int64_t)pick(seed, 400));
@@ -150,10 +207,44 @@ static void random_lives_keep_the_invariants(void **state)
     for (uint64_t start = 1; start <= SEEDS; start++) {
         uint64_t seed = start * 7919;
         struct rig rig;
+        struct schedule mine[2];
         rig_init(&rig);
+        give_schedules(&rig, mine);
         watch_source(&rig, start % 2 == 0);
+        rig_ask_for(&rig, 0, (uint8_t)(start % 16));
+        rig_ask_for(&rig, 1, (uint8_t)(start / 2 % 16));
         for (int i = 0; i < STEPS; i++)
             live_on(&rig, &seed);
+        come_to_rest(&rig);
+        rig_clear(&rig);
+    }
+}
+
+/* Most messages meet a limit, and half of the people sleep. */
+static void some_storm(struct rig *rig, uint64_t *seed)
+{
+    if (pick(seed, 4) == 0)
+        rig_clock(rig, (int64_t)pick(seed, 24) * 3600000);
+    else
+        rig_say(rig, pick(seed, 2) == 0 ? "ann" : "bob", 0, VERB_ALL_ACK);
+}
+
+static void storms_and_nights_keep_the_invariants(void **state)
+{
+    (void)state;
+    for (uint64_t start = 1; start <= SEEDS; start++) {
+        uint64_t seed = start * 104729;
+        struct rig rig;
+        rig_init(&rig);
+        rig_limit(&rig, 1 + (int64_t)pick(&seed, 3), 3);
+        rig_quiet(&rig);
+        for (int i = 0; i < STEPS; i++) {
+            if (pick(&seed, 10) == 0)
+                some_storm(&rig, &seed);
+            else
+                live_on(&rig, &seed);
+        }
+        rig_clock(&rig, 0);
         come_to_rest(&rig);
         rig_clear(&rig);
     }
@@ -163,7 +254,9 @@ static uint64_t life_hash(uint64_t start)
 {
     uint64_t seed = start;
     struct rig rig;
+    struct schedule mine[2];
     rig_init(&rig);
+    give_schedules(&rig, mine);
     watch_source(&rig, start % 2 == 0);
     rig.checks_reload = false;
     for (int i = 0; i < STEPS; i++)
@@ -184,6 +277,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_lives_keep_the_invariants),
+        cmocka_unit_test(storms_and_nights_keep_the_invariants),
         cmocka_unit_test(the_same_seed_gives_the_same_life),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

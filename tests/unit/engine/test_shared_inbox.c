@@ -281,6 +281,7 @@ static void assert_same_reply(const struct input *got, const struct input *want)
     assert_same_or_null(a->address_or_null, b->address_or_null);
     assert_same_or_null(a->message_id_or_null, b->message_id_or_null);
     assert_same_or_null(a->code_or_null, b->code_or_null);
+    assert_same_or_null(a->report_or_null, b->report_or_null);
     assert_int_equal(a->incident_else, b->incident_else);
     assert_int_equal(a->command_count, b->command_count);
     for (size_t i = 0; i < b->command_count; i++) {
@@ -309,6 +310,7 @@ static void test_replies_commands_and_receipts_keep_their_place_among_events(voi
     words.u.reply.code_or_null = "k7qf5";
     words.u.reply.incident_else = 4;
     command.u.reply.message_id_or_null = "one";
+    command.u.reply.report_or_null = "{\"summary\":\"down\"}";
     reply.u.reply.address_or_null = "";
     reply.u.reply.code_or_null = "";
     reply.u.reply.commands[0].answers_page = true;

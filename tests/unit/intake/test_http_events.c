@@ -27,6 +27,7 @@
 #define BURST 4
 
 static unsigned char shop_token[] = "shop-token";
+static unsigned char stubborn_token[] = "stubborn-token";
 static unsigned char scarce_token[] = "scarce-token";
 static const struct config_source sources[] = {
     {.name = "shop",
@@ -39,6 +40,12 @@ static const struct config_source sources[] = {
      .token = {.bytes = scarce_token, .count = sizeof(scarce_token) - 1},
      .rate_per_minute = RATE_PER_MINUTE,
      .burst = BURST},
+    {.name = "stubborn",
+     .format = "native",
+     .token = {.bytes = stubborn_token, .count = sizeof(stubborn_token) - 1},
+     .rate_per_minute = RATE_PER_MINUTE,
+     .burst = 1,
+     .past_rate_503 = true},
     {.name = "mute", .format = "native", .rate_per_minute = 6000, .burst = 6000},
 };
 
@@ -144,7 +151,7 @@ static int set_up_idle(void **state)
     fixture = (struct fixture){0};
     (void)snprintf(fixture.socket_path, sizeof(fixture.socket_path), "%s/intake-%d.sock",
                    base ? base : "/tmp", getpid());
-    config_of(3, &config);
+    config_of(4, &config);
     assert_int_equal(inbox_create(CAPACITY, &fixture.inbox, &err), 0);
     const struct intake_http_options intake = {.config = &config, .inbox = fixture.inbox};
     assert_int_equal(intake_http_create(&intake, &fixture.intake, &err), 0);
@@ -384,6 +391,18 @@ static void test_rate(void **state)
     assert_non_null(strstr(answer.text, "Retry-After: 2\r\n"));
     post(AUTH TYPE_JSON, "{\"summary\":\"s\"}"); /* another source is not held back */
     assert_int_equal(answer.status, 202);
+}
+
+/* A monitor that takes 429 for a lost cause is told 503, and when. */
+static void test_rate_of_a_monitor_that_gives_up(void **state)
+{
+    (void)state;
+    static const char auth[] = "Authorization: Bearer stubborn-token\r\n" TYPE_JSON;
+    post(auth, "{\"summary\":\"s\"}");
+    assert_int_equal(answer.status, 202);
+    post(auth, "{\"summary\":\"s\"}");
+    assert_int_equal(answer.status, 503);
+    assert_non_null(strstr(answer.text, "Retry-After: 1\r\n"));
 }
 
 struct local {
@@ -666,6 +685,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_ids_are_uuids, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_too_large, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rate, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_rate_of_a_monitor_that_gives_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_control_socket, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_reload, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_inputs, set_up_idle, tear_down),

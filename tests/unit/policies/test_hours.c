@@ -126,12 +126,32 @@ static void nothing_never_changes(void **state)
     zone_destroy(zone);
 }
 
+static void only_what_is_always_covers_the_week(void **state)
+{
+    (void)state;
+    struct hours_span spans[] = {{.days = 0x7f, .from_minute = 0, .until_minute = 1440},
+                                 {.days = 0x7f, .from_minute = 1320, .until_minute = 420},
+                                 {.days = 0x7f, .from_minute = 420, .until_minute = 1319},
+                                 {.days = 0x7f, .from_minute = 1319, .until_minute = 1320}};
+    const struct {
+        size_t first, count;
+        bool want;
+    } cases[] = {{0, 0, false}, {0, 1, true}, {1, 1, false}, {1, 2, false}, {1, 3, true}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct hours hours = {.spans = spans + cases[i].first, .span_count = cases[i].count};
+        assert_int_equal(hours_cover_the_week(&hours), cases[i].want);
+    }
+    spans[3].days = 0x7e; /* but for one minute on Sunday */
+    assert_false(hours_cover_the_week(&(struct hours){.spans = spans + 1, .span_count = 3}));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(spans_contain),
         cmocka_unit_test(changes_are_the_next),
         cmocka_unit_test(nothing_never_changes),
+        cmocka_unit_test(only_what_is_always_covers_the_week),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

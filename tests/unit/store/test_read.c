@@ -360,6 +360,45 @@ static void test_silences_and_versions(void **state)
     assert_int_equal(err.code, ERR_NOT_FOUND);
 }
 
+static void test_marks(void **state)
+{
+    struct fixture *fixture = *state;
+    struct batch batch;
+    struct mark_row *rows = NULL;
+    struct err err = {0};
+    size_t count = 9;
+    assert_int_equal(
+        store_read_marks(fixture->reader, MARK_OVERRIDE, &fixture->arena, &rows, &count, &err), 0);
+    assert_int_equal(count, 0);
+    batch_begin(&batch, fixture->store);
+    batch_mark(&batch, (struct mark_row){
+                           .kind = MARK_OVERRIDE, .name = "2", .value = "{\"b\":2}", .at_ms = 20});
+    batch_mark(&batch, (struct mark_row){
+                           .kind = MARK_OVERRIDE, .name = "1", .value = "{\"a\":1}", .at_ms = 10});
+    batch_mark(&batch, (struct mark_row){.kind = MARK_DUTY, .name = "lead", .value = "ann"});
+    batch_mark(&batch, (struct mark_row){.kind = MARK_COUNTER, .name = "override", .value = "2"});
+    commit_ok(&batch, fixture->store);
+    assert_int_equal(
+        store_read_marks(fixture->reader, MARK_OVERRIDE, &fixture->arena, &rows, &count, &err), 0);
+    assert_int_equal(count, 2);
+    assert_string_equal(rows[0].name, "1");
+    assert_string_equal(rows[0].value, "{\"a\":1}");
+    assert_int_equal(rows[0].at_ms, 10);
+    assert_string_equal(rows[1].name, "2");
+    assert_int_equal(rows[1].kind, MARK_OVERRIDE);
+    batch_begin(&batch, fixture->store);
+    batch_mark(&batch,
+               (struct mark_row){.kind = MARK_OVERRIDE, .name = "1", .value = "", .gone = true});
+    commit_ok(&batch, fixture->store);
+    assert_int_equal(
+        store_read_marks(fixture->reader, MARK_OVERRIDE, &fixture->arena, &rows, &count, &err), 0);
+    assert_int_equal(count, 1);
+    assert_int_equal(
+        store_read_marks(fixture->reader, MARK_DUTY, &fixture->arena, &rows, &count, &err), 0);
+    assert_int_equal(count, 1);
+    assert_string_equal(rows[0].value, "ann");
+}
+
 static struct quarantine_row *read_quarantine(struct fixture *fixture, uint64_t before,
                                               size_t limit, size_t *out_count)
 {
@@ -661,6 +700,7 @@ static const struct {
     CASE(test_limits_are_cut),
     CASE(test_quarantine),
     CASE(test_silences_and_versions),
+    CASE(test_marks),
     CASE(test_sessions_of_brokers),
     CASE(test_old_deliveries_leave),
     CASE(test_quarantine_keeps_the_newest),

@@ -250,6 +250,27 @@ static void test_short_codes(void **state)
     assert_string_equal(read, "k7qf5");
 }
 
+static void test_feeds(void **state)
+{
+    static unsigned char bytes[] = "a key of 32 bytes for the tests.";
+    static unsigned char others[] = "another of 32 bytes for the test";
+    const struct secret ours = {.bytes = bytes, .count = 32};
+    const struct secret other = {.bytes = others, .count = 32};
+    char first[TOKEN_TEXT_BYTES], again[TOKEN_TEXT_BYTES];
+    (void)state;
+    token_feed(&ours, "schedule", "lead", first);
+    assert_int_equal(strlen(first), TOKEN_TEXT_BYTES - 1);
+    assert_int_equal(strspn(first, "abcdefghijklmnopqrstuvwxyz234567"), TOKEN_TEXT_BYTES - 1);
+    token_feed(&ours, "schedule", "lead", again);
+    assert_string_equal(first, again);
+    token_feed(&ours, "person", "lead", again);
+    assert_string_not_equal(first, again);
+    token_feed(&ours, "schedule", "lead2", again);
+    assert_string_not_equal(first, again);
+    token_feed(&other, "schedule", "lead", again);
+    assert_string_not_equal(first, again);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -261,6 +282,7 @@ int main(void)
         cmocka_unit_test(test_shapes),
         cmocka_unit_test(test_key_is_made_once),
         cmocka_unit_test(test_key_files),
+        cmocka_unit_test(test_feeds),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

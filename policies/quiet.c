@@ -1,0 +1,115 @@
+#include "policies/quiet.h"
+
+#include "gateway/base/assert.h"
+#include "gateway/base/text.h"
+#include "policies/hours.h"
+#include "policies/reach.h"
+
+/* Spans that touch each other are one night. The configuration refuses hours that never end; of others there are at most
+ * two changes a span and day. */
+enum { CHANGES_MAX = 2 * HOURS_SPANS_MAX * 8 };
+
+int64_t quiet_out_ms(const struct contact *contact, const struct moment *moment, bool urgent,
+                     int64_t at_ms)
+{
+    int64_t wall_ms = at_ms + moment->wall_offset_ms;
+    if (contact == NULL || contact->quiet == NULL || urgent)
+        return at_ms;
+    for (int i = 0; i < CHANGES_MAX && hours_contain(contact->quiet, wall_ms); i++)
+        wall_ms = hours_next_change_ms(contact->quiet, wall_ms);
+    return hours_contain(contact->quiet, wall_ms) ? at_ms : wall_ms - moment->wall_offset_ms;
+}
+
+bool incident_is_urgent(const struct incident *incident)
+{
+    return incident->severity == SEVERITY_CRITICAL || incident->priority == 1;
+}
+
+bool quiet_waits(const struct notification *notification, int64_t now_ms)
+{
+    return notification->deferred && notification->state == NOTIFICATION_PENDING &&
+           notification->next_at_ms > now_ms;
+}
+
+void quiet_shift(struct incident *incident, struct moment *moment, size_t step,
+                 int64_t first_due_ms)
+{
+    const struct policy *policy = incident->policy;
+    ladder_move_pages(&incident->ladder, policy, step, first_due_ms);
+    moment_notef(moment, "deferred",
+                 &(struct facts){.step = policy->steps[step].name, .until_ms = first_due_ms},
+                 "step %s waits for the end of quiet hours", policy->steps[step].name);
+}
+
+void quiet_hasten(struct incident *incident, struct moment *moment,
+                  struct notification *notification, const char *reason)
+{
+    int64_t at_ms = quiet_out_ms(rulebook_contact(moment->book, notification->contact), moment,
+                                 incident_is_urgent(incident), moment->now_ms);
+    if (at_ms < notification->next_at_ms)
+        moment_hasten(moment, notification, at_ms, reason);
+}
+
+int64_t quiet_due_ms(const struct moment *moment)
+{
+    ASSERT(moment->act_count > 0 && moment->acts[moment->act_count - 1].kind == ACT_SEND);
+    return moment->acts[moment->act_count - 1].u.message.due_at_ms;
+}
+
+/* The first of this person's that waits; they keep their distances from it. */
+static int64_t first_waiting_ms(const struct incident *incident, const char *contact,
+                                int64_t now_ms)
+{
+    int64_t first_ms = INT64_MAX;
+    for (const struct notification *n = incident->notifications; n != NULL; n = n->next) {
+        if (quiet_waits(n, now_ms) && text_equal(n->contact, contact) && n->next_at_ms < first_ms)
+            first_ms = n->next_at_ms;
+    }
+    return first_ms;
+}
+
+/* The latest paging now goes out from `first_ms` on: what was counted from a later time comes forward. */
+static void bring_forward(struct incident *incident, struct moment *moment, int64_t first_ms)
+{
+    struct ladder *ladder = &incident->ladder;
+    const struct policy *policy = incident->policy;
+    int64_t reach_ms = first_ms + policy->reach_within_ms;
+    if (ladder->latest >= 0 &&
+        ladder_due_ms(ladder, policy, (size_t)ladder->latest) > moment->now_ms)
+        ladder_move_pages(ladder, policy, (size_t)ladder->latest, first_ms);
+    if (ladder->reach_until_ms > reach_ms)
+        ladder->reach_until_ms = reach_ms;
+}
+
+void quiet_release(struct incident *incident, struct moment *moment)
+{
+    bool urgent = incident_is_urgent(incident);
+    struct ladder *ladder = &incident->ladder;
+    int64_t first_paged_ms = INT64_MAX;
+    int64_t answer_gain_ms = 0;
+    for (struct notification *n = incident->notifications; n != NULL; n = n->next) {
+        if (!quiet_waits(n, moment->now_ms))
+            continue;
+        int64_t first_ms = first_waiting_ms(incident, n->contact, moment->now_ms);
+        int64_t out_ms = quiet_out_ms(rulebook_contact(moment->book, n->contact), moment, urgent,
+                                      moment->now_ms);
+        if (out_ms >= first_ms)
+            continue;
+        int64_t at_ms = n->next_at_ms - (first_ms - out_ms);
+        moment_hasten(moment, n, at_ms, urgent ? "has become urgent" : "quiet hours have changed");
+        if (reach_is_latest(incident, n) && at_ms < first_paged_ms)
+            first_paged_ms = at_ms;
+        if (n->kind == KIND_PAGE && text_equal(n->contact, incident->owner))
+            answer_gain_ms = first_ms - out_ms;
+    }
+    if (ladder->answer_until_ms != 0)
+        ladder->answer_until_ms -= answer_gain_ms;
+    if (first_paged_ms != INT64_MAX && incident->state == INCIDENT_TRIGGERED)
+        bring_forward(incident, moment, first_paged_ms);
+}
+
+void quiet_wake(struct incident *incident, const struct move *move, struct moment *moment)
+{
+    (void)move;
+    quiet_release(incident, moment);
+}
