@@ -6,8 +6,8 @@
 #include "policies/answer.h"
 #include "policies/climb.h"
 #include "policies/ending.h"
-#include "policies/flap.h"
 #include "policies/fields.h"
+#include "policies/flap.h"
 #include "policies/follow.h"
 #include "policies/owner.h"
 #include "policies/quiet.h"
@@ -139,8 +139,8 @@ static bool has_first_alert(const struct incident *incident)
 static void add_alert(struct incident *incident, const struct move *move, struct moment *moment)
 {
     /* It fires again after all was resolved: while it flaps that is only counted. */
-    bool fires_again = incident_firing_count(incident) == 1 &&
-                       incident->state != INCIDENT_HELD && !has_first_alert(incident);
+    bool fires_again = incident_firing_count(incident) == 1 && incident->state != INCIDENT_HELD &&
+                       !has_first_alert(incident);
     if (!fires_again || !flap_transition(incident, moment, false))
         moment_note(moment, "alert", NULL, move->text);
     incident->cleared = false;

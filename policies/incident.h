@@ -25,7 +25,7 @@
 
 struct incident;
 struct pairing; /* gateway/engine/inhibition.c */
-struct fields; /* policies/fields.h */
+struct fields;  /* policies/fields.h */
 
 struct alert {
     uint64_t id;

@@ -63,7 +63,7 @@ enum verb {
     VERB_REPOLICY, /* a command only */
     VERB_SILENCE, /* `text` why, for duration_ms or until at_ms: this incident's alerts, or those of `match` */
     VERB_UNSILENCE, /* a command only: `match` is the number */
-    VERB_OVERRIDE, /* a command only, about no incident; `text` is JSON (engine/overrides.h) */
+    VERB_OVERRIDE,  /* a command only, about no incident; `text` is JSON (engine/overrides.h) */
     VERB_COUNT,
 };
 

@@ -13,8 +13,8 @@
 #include "gateway/cli/simulation.h"
 #include "gateway/cli/table.h"
 #include "gateway/system/clock.h"
-#include "policies/matchers.h"
 #include "policies/fields.h"
+#include "policies/matchers.h"
 #include "policies/route.h"
 #include "policies/suppression.h"
 

@@ -95,11 +95,12 @@ static void print_end(struct simulation *s, struct json_out *out)
 static bool is_ladder_fact(const char *kind)
 {
     static const char *const kinds[] = {
-        "eta-missed", "eta-slipped", "ack-timeout",          "no-answer", "nobody",
-        "unreached",  "exhausted",   "fallback-unreachable", "climb",     "reopened",
-        "cleared",    "linked",      "cleared-in-hold",      "repolicy",  "missing",
-        "restored",   "override",    "override-removed",     "handover",  "deferred",
-        "suppressed", "unsuppressed", "flapping", "calm"};
+        "eta-missed",      "eta-slipped",      "ack-timeout", "no-answer",
+        "nobody",          "unreached",        "exhausted",   "fallback-unreachable",
+        "climb",           "reopened",         "cleared",     "linked",
+        "cleared-in-hold", "repolicy",         "missing",     "restored",
+        "override",        "override-removed", "handover",    "deferred",
+        "suppressed",      "unsuppressed",     "flapping",    "calm"};
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         if (strcmp(kinds[i], kind) == 0)
             return true;
@@ -113,6 +114,12 @@ static void add_fact(struct json_out *out, const struct json *facts, const char 
         json_add_string(out, key, json_string(value));
     else if (json_kind(value) == JSON_INTEGER)
         json_add_integer(out, key, json_integer(value));
+}
+
+/* Of the others an end is seen when it comes. */
+static bool has_until(const char *kind)
+{
+    return strcmp(kind, "suppressed") == 0 || strcmp(kind, "flapping") == 0;
 }
 
 static void print_timeline(struct simulation *s, const struct timeline_row *row)
@@ -133,7 +140,7 @@ static void print_timeline(struct simulation *s, const struct timeline_row *row)
                                            "backup_at", "override", "schedule"};
         for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
             add_fact(&out, facts, keys[i]);
-        if (!is_state)
+        if (has_until(row->kind))
             add_fact(&out, facts, "until");
         print_end(s, &out);
     }

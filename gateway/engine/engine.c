@@ -6,8 +6,8 @@
 #include "gateway/base/assert.h"
 #include "gateway/engine/digests.h"
 #include "gateway/engine/engine_state.h"
-#include "gateway/engine/suppress.h"
 #include "gateway/engine/oncall.h"
+#include "gateway/engine/suppress.h"
 #include "policies/message.h"
 
 /* Timers a step: the rest run in the next one, so that inputs are not starved after an outage and a

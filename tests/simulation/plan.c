@@ -10,22 +10,21 @@
 enum { DEEDS_MIN = 10, DEEDS_MORE = 50 };
 
 static const char *const profile_names[PROFILE_COUNT] = {
-    [PROFILE_CALM] = "calm",       [PROFILE_CHANNELS] = "channels",
-    [PROFILE_OUTAGES] = "outages", [PROFILE_COMMITS] = "commits",
-    [PROFILE_CONFIGS] = "configs", [PROFILE_ALL] = "all",
-    [PROFILE_DISK] = "disk",       [PROFILE_HEARTBEATS] = "heartbeats",
-    [PROFILE_DUTY] = "duty",       [PROFILE_FIELDS] = "fields",
+    [PROFILE_CALM] = "calm",         [PROFILE_CHANNELS] = "channels",
+    [PROFILE_OUTAGES] = "outages",   [PROFILE_COMMITS] = "commits",
+    [PROFILE_CONFIGS] = "configs",   [PROFILE_ALL] = "all",
+    [PROFILE_DISK] = "disk",         [PROFILE_HEARTBEATS] = "heartbeats",
+    [PROFILE_DUTY] = "duty",         [PROFILE_FIELDS] = "fields",
     [PROFILE_SUPPRESS] = "suppress",
 };
 
 static const char *const deed_names[DEED_KIND_COUNT] = {
-    [DEED_EVENTS] = "events",     [DEED_REPLY] = "reply",   [DEED_STRANGER] = "stranger",
-    [DEED_RECEIPT] = "receipt",   [DEED_MOOD] = "mood",     [DEED_OUTAGE] = "outage",
-    [DEED_STALL] = "stall",       [DEED_CRASH] = "crash",   [DEED_REFUSE] = "refuse",
-    [DEED_DISK] = "disk",         [DEED_CONFIG] = "config", [DEED_REPOLICY] = "repolicy",
-    [DEED_CLOCK] = "clock",       [DEED_PINGS] = "pings",   [DEED_KNOWN] = "known",
-    [DEED_OVERRIDE] = "override",
-    [DEED_SILENCE] = "silence",
+    [DEED_EVENTS] = "events",     [DEED_REPLY] = "reply",     [DEED_STRANGER] = "stranger",
+    [DEED_RECEIPT] = "receipt",   [DEED_MOOD] = "mood",       [DEED_OUTAGE] = "outage",
+    [DEED_STALL] = "stall",       [DEED_CRASH] = "crash",     [DEED_REFUSE] = "refuse",
+    [DEED_DISK] = "disk",         [DEED_CONFIG] = "config",   [DEED_REPOLICY] = "repolicy",
+    [DEED_CLOCK] = "clock",       [DEED_PINGS] = "pings",     [DEED_KNOWN] = "known",
+    [DEED_OVERRIDE] = "override", [DEED_SILENCE] = "silence",
 };
 
 /* Out of so many, how often each kind is drawn. */
