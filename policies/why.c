@@ -147,9 +147,11 @@ static int64_t ran_at_ms(const struct incident *incident, const struct step *ste
     for (const struct notification *n = incident->notifications; n != NULL; n = n->next) {
         if (n->repetition > 0 || !text_equal(n->step, step->name))
             continue;
-        if (n->climb > climb || n->due_at_ms < at_ms || at_ms == 0)
-            at_ms = n->due_at_ms;
+        if (n->climb > climb)
+            at_ms = 0;
         climb = n->climb;
+        if (!n->deferred && (n->due_at_ms < at_ms || at_ms == 0))
+            at_ms = n->due_at_ms; /* of what quiet hours put off that is the morning */
     }
     return at_ms;
 }

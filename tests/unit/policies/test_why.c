@@ -175,6 +175,53 @@ static void parked_by_an_answer(void **state)
     place_clear(&place);
 }
 
+/* The last two of the order hold back single messages. */
+static void deferred_messages(void **state)
+{
+    (void)state;
+    struct place place;
+    place_init(&place);
+    struct notification bundled = place.page;
+    bundled.state = NOTIFICATION_PENDING;
+    bundled.contact = "bob";
+    bundled.digest = 9;
+    bundled.next_at_ms = NOW + 10000;
+    place.page.state = NOTIFICATION_PENDING;
+    place.page.deferred = true;
+    place.page.next_at_ms = NOW + 55 * MINUTE;
+    place.page.next = &bundled;
+    expect(&place,
+           "step-ran: step lead ran at 02:00:00\n"
+           "step-due: step vp at 02:05:01\n"
+           "step-awaits-ack: step acked waits for the first acknowledgement\n"
+           "step-due: step told at 02:15:01\n"
+           "step-awaits-resolution: step care waits for the resolution\n"
+           "deferred-quiet-hours: page to ann by sms waits for the end of quiet hours at 03:00:00\n"
+           "deferred-rate-limit: page to bob by sms goes out in digest 9 at 02:05:10\n"
+           "next: next: step vp at 02:05:01\n");
+    place.page.next = NULL;
+    expect(&place,
+           "step-ran: step lead has had its turn\n"
+           "step-due: step vp at 02:05:01\n"
+           "step-awaits-ack: step acked waits for the first acknowledgement\n"
+           "step-due: step told at 02:15:01\n"
+           "step-awaits-resolution: step care waits for the resolution\n"
+           "deferred-quiet-hours: page to ann by sms waits for the end of quiet hours at 03:00:00\n"
+           "next: next: step vp at 02:05:01\n");
+    place.page.next = &bundled;
+    bundled.state = NOTIFICATION_CLAIMED;
+    place.page.next_at_ms = NOW - 1; /* the morning has come: it is sent like any other */
+    expect(&place, "step-ran: step lead ran at 02:00:00\n"
+                   "step-due: step vp at 02:05:01\n"
+                   "step-awaits-ack: step acked waits for the first acknowledgement\n"
+                   "step-due: step told at 02:15:01\n"
+                   "step-awaits-resolution: step care waits for the resolution\n"
+                   "sending: page to ann by sms at 02:04:59\n"
+                   "sending: page to bob by sms is being sent\n"
+                   "next: next: step vp at 02:05:01\n");
+    place_clear(&place);
+}
+
 static void before_and_after(void **state)
 {
     (void)state;
@@ -206,9 +253,8 @@ static void before_and_after(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_running_ladder),
-        cmocka_unit_test(held_back_by_a_silence),
-        cmocka_unit_test(parked_by_an_answer),
+        cmocka_unit_test(a_running_ladder),    cmocka_unit_test(held_back_by_a_silence),
+        cmocka_unit_test(parked_by_an_answer), cmocka_unit_test(deferred_messages),
         cmocka_unit_test(before_and_after),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
