@@ -39,7 +39,7 @@ static const char *const notification_states[NOTIFICATION_STATE_COUNT] = {
 
 static const char *const mark_kinds[MARK_KIND_COUNT] = {
     [MARK_STOPPED] = "stopped", [MARK_ERRORS] = "errors", [MARK_CODES] = "codes",
-    [MARK_RECEIPT] = "receipt", [MARK_HEARD] = "heard",
+    [MARK_RECEIPT] = "receipt", [MARK_HEARD] = "heard",   [MARK_CHANGE] = "change",
 };
 
 static int find_name(const char *name, const char *const *names, int count)

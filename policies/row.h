@@ -103,6 +103,8 @@ struct incident_row {
     int64_t updated_at_ms;
     const char *repliers; /* contacts who replied without having been told, separated by commas */
     bool moved;           /* going in: policy and group_key are new as well */
+    const char
+        *talks; /* updates and asks, JSON text (policies/talks.h writes and reads it), or "" */
 };
 
 enum notification_kind {
@@ -216,10 +218,13 @@ enum mark_kind {
     MARK_CODES,  /* "CONTACT CHANNEL", how many wrong codes since at_ms */
     MARK_RECEIPT, /* "NOTIFICATION", a receipt that came before the result of its own attempt */
     MARK_HEARD,   /* "CHANNEL MESSAGE", the answer to a provider's message that was applied */
+    MARK_CHANGE,  /* its number, what a source says has changed; the last CHANGES_MAX */
     MARK_KIND_COUNT,
 };
 const char *mark_kind_name(enum mark_kind kind);
 int mark_kind_parse(const char *name, enum mark_kind *out_kind);
+
+#define CHANGES_MAX 200
 
 struct mark_row {
     enum mark_kind kind;

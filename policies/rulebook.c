@@ -1,6 +1,15 @@
 #include "policies/rulebook.h"
 
+#include "gateway/base/assert.h"
 #include "gateway/base/text.h"
+
+const char *part_name(enum part part)
+{
+    static const char *const names[PART_COUNT] = {
+        [PART_WHAT] = "what", [PART_DOING] = "doing", [PART_AVOID] = "avoid"};
+    ASSERT(part < PART_COUNT);
+    return names[part];
+}
 
 /* The lists are short (people, not alerts) and looked up when a step runs, so a walk is enough. */
 #define RULEBOOK_FIND(list, list_count, wanted)                                                    \

@@ -64,6 +64,8 @@ void api_submit(struct api *api, struct http_request *request, enum input_kind k
                 api_answered_fn *answered);
 
 /* One entry as an object; id 0: without one. */
+/* talks.c: the members `update`, `updates` and `asks` of an incident that has any. */
+void api_write_talks(struct json_out *out, const char *talks, struct arena *arena);
 void api_write_timeline(struct json_out *out, const struct timeline_row *row, uint64_t id_or_zero);
 
 /* stream.c: GET /v1/stream and its thread. */

@@ -48,7 +48,7 @@ int cli_list(const struct cli *cli, int argc, char **argv);
 int cli_show(const struct cli *cli, int argc, char **argv);
 int cli_quarantine(const struct cli *cli, int argc, char **argv);
 int cli_tail(const struct cli *cli, int argc, char **argv);
-/* ack, resolve, escalate, pass, take, snooze, note, repolicy */
+/* ack, resolve, escalate, pass, take, snooze, note, repolicy, update, approve, reject */
 int cli_answer(const struct cli *cli, int argc, char **argv);
 int cli_oncall(const struct cli *cli, int argc, char **argv);
 int cli_check(const struct cli *cli, int argc, char **argv);

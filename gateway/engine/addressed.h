@@ -29,6 +29,11 @@ const char *addressed_sender(const struct engine *engine, const struct reply *re
 const struct reply *addressed_read(struct engine *engine, const struct reply *reply,
                                    const char *by);
 
+/* The last message that reached `by` the way the reply came, or NULL; and whether an answer to it answers a page. */
+const struct notification *addressed_last(const struct engine *engine, const struct reply *reply,
+                                          const char *by);
+bool addressed_answers_page(const struct notification *last_or_null);
+
 /* The notification whose code the reply carries; NULL: none. */
 const struct notification *codes_find(const struct engine *engine, const struct reply *reply,
                                       const char *by);

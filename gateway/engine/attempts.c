@@ -193,6 +193,8 @@ static void end_as_failed(struct engine *engine, struct notification *n,
 static bool is_wanted(const struct notification *n)
 {
     const struct incident *incident = n->incident;
+    if (incident != NULL && talks_own(incident->talks, n))
+        return talks_want(incident->talks, n);
     if (n->kind != KIND_PAGE && n->kind != KIND_REMINDER)
         return true;
     if (incident == NULL)

@@ -24,9 +24,18 @@ struct saying {
     bool takes;
     bool code_fits; /* the reply carried the code of `answers` */
     int64_t eta_at_ms;
+    bool answered; /* an ask */
     bool refused;
     const char *text; /* the answer so far */
 };
+
+/* replies_talks.c */
+/* All parts of the update in one message are one change; false: there is none. */
+bool replies_gather_parts(const struct reply *reply, struct move *out_move);
+/* The incident with the latest open ask that an unbound text without commands answers; 0: none. */
+uint64_t replies_find_ask(const struct saying *saying);
+/* What of a reply answers an ask, in the arena; "" when nothing does. May leave fewer commands in saying->reply. */
+const char *replies_read_answer(struct saying *saying);
 
 /* All that acknowledges in one message is one acknowledgement. */
 void replies_gather(struct saying *saying);

@@ -16,6 +16,14 @@ void world_init(struct world *world)
     pool_init(&world->notification_pool, sizeof(struct notification));
 }
 
+void world_free_talks(struct incident *incident)
+{
+    if (incident->talks != NULL)
+        talks_clear(incident->talks);
+    free(incident->talks);
+    incident->talks = NULL;
+}
+
 static void free_incident_texts(struct incident *incident)
 {
     struct replier *replier = incident->repliers;
@@ -27,6 +35,7 @@ static void free_incident_texts(struct incident *incident)
     if (incident->cause[0] != '\0')
         free((char *)(uintptr_t)incident->cause);
     free(incident->text);
+    world_free_talks(incident);
     struct alert *alert = incident->alerts;
     while (alert != NULL) {
         struct alert *next = alert->next;

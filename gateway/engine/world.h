@@ -66,6 +66,7 @@ void world_enter_group(struct world *world, struct incident *incident);
 void world_set_group_key(struct incident *incident, const char *group_key);
 void world_set_owner(struct world *world, struct incident *incident, const char *owner);
 void world_set_cause(struct incident *incident, const char *cause);
+void world_free_talks(struct incident *incident);
 void world_add_replier(struct world *world, struct incident *incident, const char *contact);
 
 struct alert *world_add_alert(struct world *world, uint64_t id, struct incident *incident,

@@ -32,6 +32,7 @@ extern const char schema_0004_postgres[];
 extern const char schema_0005_postgres[];
 extern const char schema_0006_postgres[];
 extern const char schema_0007_postgres[];
+extern const char schema_0008_postgres[];
 
 enum { SWEEP_EVENTS, SWEEP_TIMELINE, SWEEP_NOTIFICATIONS, SWEEP_QUARANTINE, SWEEP_COUNT };
 

@@ -4,7 +4,7 @@
 /* Forward only; the place in the list is the version, from 1. */
 static const char *const migrations[] = {
     schema_0001_postgres, schema_0002_postgres, schema_0003_postgres, schema_0004_postgres,
-    schema_0005_postgres, schema_0006_postgres, schema_0007_postgres,
+    schema_0005_postgres, schema_0006_postgres, schema_0007_postgres, schema_0008_postgres,
 };
 #define NEWEST ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
 

@@ -69,6 +69,7 @@ int cells_incident(struct cells *c, struct incident_row *out_row, struct err *er
     row.updated_at_ms = next_i64(c);
     row.ladder = next_text(c);
     row.repliers = next_text(c);
+    row.talks = next_text(c);
     *out_row = row;
     return 0;
 }

@@ -43,6 +43,7 @@ extern const char schema_0004_sqlite[];
 extern const char schema_0005_sqlite[];
 extern const char schema_0006_sqlite[];
 extern const char schema_0007_sqlite[];
+extern const char schema_0008_sqlite[];
 
 struct sqlite_store {
     struct store store;

@@ -5,7 +5,7 @@
 /* Forward only; the place in the list is the version, from 1. */
 static const char *const migrations[] = {
     schema_0001_sqlite, schema_0002_sqlite, schema_0003_sqlite, schema_0004_sqlite,
-    schema_0005_sqlite, schema_0006_sqlite, schema_0007_sqlite,
+    schema_0005_sqlite, schema_0006_sqlite, schema_0007_sqlite, schema_0008_sqlite,
 };
 #define NEWEST ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
 

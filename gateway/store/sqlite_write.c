@@ -87,6 +87,7 @@ void bind_incident(struct binding *b, const struct incident_row *row, char uuid[
     bind_i64(b, row->updated_at_ms);
     bind_text(b, row->ladder);
     bind_text(b, row->repliers);
+    bind_text(b, row->talks);
     bind_i64(b, row->state != INCIDENT_RESOLVED);
 }
 
