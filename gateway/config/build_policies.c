@@ -163,8 +163,11 @@ static size_t build_sections_of_steps(struct build *build, const struct ini_sect
 static void build_inline_step(struct build *build, const struct ini_section *section,
                               const struct option_list *page, struct step *step)
 {
-    *step = (struct step){
-        .name = INLINE_STEP, .kind = STEP_PAGE, .when = WHEN_UNACKED, .wait_ms = INT64_C(300000)};
+    *step = (struct step){.name = INLINE_STEP,
+                          .kind = STEP_PAGE,
+                          .when = WHEN_UNACKED,
+                          .wait_ms = INT64_C(300000),
+                          .question = ""};
     targets_build(build, section, "page", page, TARGETS_PAGE, &step->targets, &step->target_count);
     check_page_reaches(build, section, section_entry(section, "page"), step);
 }
