@@ -10,9 +10,11 @@ import time
 import pytest
 
 import audit
+import producer
 import shop
 from configs import TOKEN
 from daemon import STORES, wait_for
+from mosquitto import Mosquitto
 from postgres import Database
 
 pytestmark = pytest.mark.skipif("postgres" not in STORES, reason="built without PostgreSQL")
@@ -25,13 +27,13 @@ def rounds():
 class Cluster:
     """Nodes that share one database of the server."""
 
-    def __init__(self, make, server, ledger):
-        self.make, self.server, self.ledger = make, server, ledger
+    def __init__(self, make, server, ledger, more=""):
+        self.make, self.server, self.ledger, self.more = make, server, ledger, more
         self.database = server.make_database()
         self.nodes = []
 
     def config(self):
-        return shop.config(self.ledger.url) + f"\n[store]\nurl = {self.server.url(self.database)}\nlease = 3s\n"
+        return shop.config(self.ledger.url) + self.more + f"\n[store]\nurl = {self.server.url(self.database)}\nlease = 3s\n"
 
     def add(self):
         self.nodes.append(self.make(self.config()).start())
@@ -42,7 +44,6 @@ class Cluster:
 
     def epoch(self):
         return self.rows("SELECT epoch FROM lease")[0][0]
-
 
 
 def is_engine(node):
@@ -58,19 +59,27 @@ def check_all(cluster, producers, faults):
         producer.finish()
     accepted = [one for producer in producers for one in producer.accepted]
     assert accepted
+    wait_for_rest(cluster)
+    db = Database(cluster.server, cluster.database)
+    audit.check_events(db, accepted)
+    check_store(cluster, db, faults)
+    return accepted
+
+
+def wait_for_rest(cluster):
     unfinished = "SELECT 1 AS one FROM notifications WHERE state IN ('pending', 'claimed') LIMIT 1"
     climbing = ("SELECT 1 AS one FROM incidents WHERE state = 'triggered' AND number NOT IN "
                 "(SELECT incident FROM notifications WHERE step = 'fallback') LIMIT 1")
     wait_for(lambda: not cluster.rows("SELECT 1 AS one FROM inbox LIMIT 1"), "the shared inbox to be empty")
     wait_for(lambda: not cluster.rows(climbing) and not cluster.rows(unfinished), "every ladder and notification to end",
              300)
-    db = Database(cluster.server, cluster.database)
-    audit.check_events(db, accepted)
+
+
+def check_store(cluster, db, faults):
     audit.check_whole(db)
     audit.check_steps(db, shop.STEPS)
     audit.check_rest(db)
     audit.check_ledger(db, cluster.ledger.requests, 1 + faults)
-    return accepted
 
 
 def start_producers(nodes, seed, per_second=30):
@@ -141,6 +150,43 @@ def test_the_owner_is_killed(daemon, receiver, postgres):
         assert cluster.epoch() == epoch + 1
         owner.start()
     check_all(cluster, producers, faults)
+
+
+def test_the_owner_is_killed_while_a_broker_feeds_it(daemon, receiver, postgres):
+    """The session at the broker goes from node to node: what the broker acknowledged is taken exactly once."""
+    seed = make_seed()
+    broker = Mosquitto().start()
+    try:
+        cluster = Cluster(daemon, postgres, receiver(), shop.press(broker.port))
+        nodes = [cluster.add(), cluster.add()]
+        wait_for(lambda: "connected to the broker" in nodes[0].log_text(), "the first connection")
+        assert "connected to the broker" not in nodes[1].log_text(), "a standby takes messages"
+        load = [producer.Producer(broker.port, f"p{i}", f"plant/{i}/alarm", seed + i, 40) for i in range(2)]
+        for one in load:
+            one.start()
+        faults = 4
+        for _ in range(faults):
+            owner = wait_for(lambda: engine_of(nodes), "an engine")
+            other = nodes[1 - nodes.index(owner)]
+            begin, count = other.log_path.stat().st_size, sum(len(one.accepted) for one in load)
+            wait_for(lambda: sum(len(one.accepted) for one in load) > count + 20, "the producers to go on")
+            owner.kill()
+            wait_for(lambda: "connected to the broker" in other.log_text(begin), "the other to take over")
+            owner.start()
+        for one in load:
+            one.finish()
+        published = {pair for one in load for pair in one.accepted}
+
+        def stored():
+            return cluster.rows("SELECT key, action, count(*) AS times FROM events GROUP BY 1, 2")
+
+        wait_for(lambda: not published - {tuple(row)[:2] for row in stored()}, "what the broker acknowledged")
+        twice = [row for row in stored() if row[2] > 1]
+        assert not twice, f"taken twice: {twice[:5]}"
+        wait_for_rest(cluster)
+        check_store(cluster, Database(cluster.server, cluster.database), faults)
+    finally:
+        broker.remove()
 
 
 def test_the_owner_is_paused(daemon, receiver, postgres):

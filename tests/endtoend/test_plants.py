@@ -12,15 +12,16 @@ import pytest
 HERE = pathlib.Path(__file__).resolve().parent
 PLANTS = HERE.parent / "plants"
 POWER = ["test_power.py::test_cut_at_every_place"]
-MQTT = ["test_mqtt_crash.py::test_nothing_acknowledged_is_lost_or_taken_twice[kill-5]"]
+MQTT = "test_mqtt_crash.py::test_nothing_acknowledged_is_lost_or_taken_twice"
+MQTT_KILL, MQTT_CUT = [MQTT + "[kill-5]"], [MQTT + "[cut-5]"]
 CUT = ["test_crash.py::test_nothing_answered_is_lost[cut]"]
 FINDERS = {
     "answer-early": [POWER, CUT],
     "sync-off": [POWER, CUT],
     "sync-normal": [POWER, CUT],
     "outbox-apart": [POWER, CUT],
-    "mqtt-confirm-early": [MQTT],
-    "mqtt-forget": [MQTT],
+    "mqtt-confirm-early": [MQTT_CUT],
+    "mqtt-forget": [MQTT_KILL],
 }
 
 

@@ -45,8 +45,35 @@ wait = 1s
 STEPS = [("first", "ann"), ("second", "bob")]
 
 
+PRESS = """
+[mqtt plant]
+url = mqtt://127.0.0.1:{port}
+version = {version}
+
+[source press]
+broker = plant
+topic = plant/+/alarm
+
+[policy press]
+match = source="press"
+
+[step press/first]
+page = ann
+wait = 1s
+
+[step press/second]
+page = bob
+wait = 1s
+"""
+
+
 def config(url):
     return CONFIG.format(token=TOKEN, url=url)
+
+
+def press(port, version="5"):
+    """What takes events from a broker as well, under the same ladder."""
+    return PRESS.format(port=port, version=version)
 
 
 class Producer(threading.Thread):
