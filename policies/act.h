@@ -100,6 +100,7 @@ void moment_note(struct moment *moment, const char *kind, const struct facts *fa
 void moment_notef(struct moment *moment, const char *kind, const struct facts *facts_or_null,
                   const char *format, ...) __attribute__((format(printf, 4, 5)));
 void moment_send(struct moment *moment, const struct message *message);
+/* Once for each notification and move. */
 void moment_cancel(struct moment *moment, struct notification *notification, const char *reason);
 void moment_hasten(struct moment *moment, struct notification *notification, const char *reason);
 

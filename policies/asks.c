@@ -334,8 +334,9 @@ void asks_take_answer(struct incident *incident, const struct move *move, struct
     struct asked *person = ask_find_person(ask, move->by);
     if (person != NULL && taking.have > 0)
         person->answered = true;
-    cancel_pending(incident, ask, move->by, "answered", moment);
     moment->answer = thanks(&taking, moment);
     if (ask->closed_at_ms == 0 && silent_count(ask, moment) == 0)
         close_ask(incident, ask, "all have answered", moment);
+    else
+        cancel_pending(incident, ask, move->by, "answered", moment);
 }

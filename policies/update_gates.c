@@ -150,6 +150,7 @@ static void send_for_approval(struct incident *incident, struct update *update,
                               .repetition = serial,
                               .text = text};
     int64_t first_due_ms = moment->now_ms;
+    update_cancel(incident, update, KIND_REMINDER, "the update is complete", moment);
     if (update->round == 0)
         update->round = serial;
     update->state = UPDATE_HELD;
@@ -193,7 +194,6 @@ void update_pass_gates(struct incident *incident, struct update *update, const s
     struct receivers receivers = {.arena = moment->arena};
     update->escalated = false;
     update->round = 0;
-    update_cancel(incident, update, KIND_REMINDER, "the update is complete", moment);
     if (step->approver_count == 0) {
         send_out(incident, update, step, moment);
         return;
@@ -289,7 +289,6 @@ static void give_back(struct incident *incident, struct update *update, const st
 {
     struct facts facts = {.step = update->step, .by = move->by};
     const char *reason = move->text[0] != '\0' ? move->text : "no reason given";
-    update_cancel(incident, update, KIND_APPROVE, "rejected", moment);
     moment_note(moment, "rejected", &facts,
                 arena_printf(moment->arena, "%s returned the update of step %s: %s", move->by,
                              update->step, reason));
@@ -297,6 +296,7 @@ static void give_back(struct incident *incident, struct update *update, const st
         update_drop(incident, update, "it was rejected after the resolution", moment);
         return;
     }
+    update_cancel(incident, update, KIND_APPROVE, "rejected", moment);
     update->state = UPDATE_RETURNED;
     update->round = 0;
     update->due_at_ms = moment->now_ms + UPDATES_ASK_MS;

@@ -209,7 +209,8 @@ void updates_restart(struct incident *incident, struct moment *moment)
     for (struct update *update = incident->talks->updates; update != NULL; update = update->next) {
         if (update->state != UPDATE_SENT && update->state != UPDATE_DROPPED)
             update_drop(incident, update, "the incident opened again", moment);
-        update_cancel(incident, update, KIND_REMINDER, "the incident opened again", moment);
+        else
+            update_cancel(incident, update, KIND_REMINDER, "the incident opened again", moment);
     }
     talks_forget_updates(incident->talks);
 }

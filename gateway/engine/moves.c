@@ -100,7 +100,6 @@ static void finish_talks(struct engine *engine, struct incident *incident)
 {
     struct moment *moment = &engine->moment;
     moment_next(moment);
-    updates_end(incident, moment);
     updates_give_up(incident, moment);
     asks_close_all(incident, moment);
     batch_touch_incident(engine, incident);

@@ -213,6 +213,29 @@ static uint64_t ask_of(struct rig *rig, const char *contact)
     return 0;
 }
 
+/* A slow channel: requests still wait when what they ask for comes, and each is cancelled once. */
+static void what_waits_is_cancelled_once(void **state)
+{
+    struct rig *rig = *state;
+    open_and_ack(rig);
+    rig->holds_offers = true;
+    rig_run(rig, 600);
+    write_part(rig, "ann", VERB_WHAT, "The shop is down");
+    write_part(rig, "ann", VERB_DOING, "Failing over");
+    assert_non_null(strstr(rig_log(rig), "cancelled"));
+    write_part(rig, "ann", VERB_DOING, "Still failing over");
+    assert_non_null(strstr(rig_log(rig), "cancelled"));
+    rig_run(rig, 121);
+    write_part(rig, "carol", VERB_REJECT, "no");
+    assert_non_null(strstr(rig_log(rig), "cancelled"));
+    rig_tell(rig, "bob", ask_of(rig, "bob"), "nothing");
+    rig_tell(rig, "carol", ask_of(rig, "carol"), "nothing");
+    assert_non_null(strstr(rig_log(rig), "ask-closed"));
+    rig_event(rig, EVENT_RESOLVE, "k1", SEVERITY_ERROR, "shop");
+    rig_event(rig, EVENT_TRIGGER, "k1", SEVERITY_ERROR, "shop");
+    assert_non_null(strstr(rig_log(rig), "reopened"));
+}
+
 static void the_list_is_in_the_order_of_what_happened(void **state)
 {
     struct rig *rig = *state;
@@ -309,6 +332,7 @@ int main(void)
         RIG_TEST(a_restart_forgets_nothing),
         RIG_TEST(an_outage_approves_and_drops_nothing),
         RIG_TEST(a_refused_commit_takes_parts_back),
+        RIG_TEST(what_waits_is_cancelled_once),
         RIG_TEST(the_list_is_in_the_order_of_what_happened),
         RIG_TEST(a_person_has_so_many_lines),
         RIG_TEST(a_change_is_kept_up_to_a_bound),
