@@ -292,10 +292,6 @@ static void give_back(struct incident *incident, struct update *update, const st
     moment_note(moment, "rejected", &facts,
                 arena_printf(moment->arena, "%s returned the update of step %s: %s", move->by,
                              update->step, reason));
-    if (incident->state == INCIDENT_RESOLVED) {
-        update_drop(incident, update, "it was rejected after the resolution", moment);
-        return;
-    }
     update_cancel(incident, update, KIND_APPROVE, "rejected", moment);
     update->state = UPDATE_RETURNED;
     update->round = 0;

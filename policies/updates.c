@@ -114,9 +114,24 @@ static bool was_never_asked(const struct incident *incident, const struct update
     return true;
 }
 
+/* Nobody is asked for ever about what is over. */
+static bool is_given_up(const struct incident *incident, const struct update *update,
+                        const struct step *step, const struct moment *moment)
+{
+    bool waits = update->state == UPDATE_RETURNED ||
+                 (update->state == UPDATE_INCOMPLETE && missing(incident->talks, step) != 0);
+    return waits && incident->state == INCIDENT_RESOLVED &&
+           moment->now_ms >=
+               incident->resolved_at_ms + incident->policy->reopen_within_ms + UPDATES_AFTER_MS;
+}
+
 static void run_state(struct incident *incident, struct update *update, const struct step *step,
                       struct moment *moment)
 {
+    if (is_given_up(incident, update, step, moment)) {
+        update_drop(incident, update, "nobody has completed it since the resolution", moment);
+        return;
+    }
     switch (update->state) {
     case UPDATE_INCOMPLETE:
     case UPDATE_CHANGED:
@@ -252,13 +267,20 @@ static void hear_change(struct incident *incident, struct update *update, struct
     update->due_at_ms = moment->now_ms + UPDATES_QUIET_MS;
 }
 
+/* After the resolution only what is still on its way: what an after-care step asks for, or was held then. */
+static bool may_change(const struct incident *incident, const struct update *update)
+{
+    bool is_over = update->state == UPDATE_SENT || update->state == UPDATE_DROPPED;
+    return incident->state != INCIDENT_RESOLVED || !is_over;
+}
+
 static bool may_still_go_out(const struct incident *incident)
 {
     if (incident->state != INCIDENT_RESOLVED)
         return true;
     const struct update *update = incident->talks != NULL ? incident->talks->updates : NULL;
     for (; update != NULL; update = update->next) {
-        if (update->state == UPDATE_HELD || update->state == UPDATE_CHANGED)
+        if (may_change(incident, update))
             return true;
     }
     return false;
@@ -339,8 +361,7 @@ void updates_write_parts(struct incident *incident, const struct move *move, str
     }
     struct update *update = incident->talks != NULL ? incident->talks->updates : NULL;
     for (; update != NULL && changed; update = update->next) {
-        if (incident->state != INCIDENT_RESOLVED || update->state == UPDATE_HELD ||
-            update->state == UPDATE_CHANGED)
+        if (may_change(incident, update))
             hear_change(incident, update, moment);
     }
     const char *said = parts_said(move, true, moment);

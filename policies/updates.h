@@ -14,6 +14,8 @@
 
 #define UPDATES_ASK_MS INT64_C(600000)
 #define UPDATES_QUIET_MS INT64_C(120000)
+/* After the resolution, and reopen_within, an update is asked for so long. */
+#define UPDATES_AFTER_MS INT64_C(28800000)
 #define UPDATES_REMIND_BEFORE_MS INT64_C(300000) /* of the next update that was promised */
 
 /* The step runs. */

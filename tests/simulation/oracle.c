@@ -177,8 +177,22 @@ static bool is_given_note(const struct timeline_row *row)
 
 static bool is_decided(const struct outcome_row *row)
 {
-    static const char *const reasons[] = {"acknowledged", "resolved", "answered", "passed",
-                                          "the acknowledgement has ended"};
+    static const char *const reasons[] = {"acknowledged",
+                                          "resolved",
+                                          "answered",
+                                          "passed",
+                                          "the acknowledgement has ended",
+                                          "the update is complete",
+                                          "the update goes out",
+                                          "the update was changed",
+                                          "rejected",
+                                          "the list is closed",
+                                          "the incident opened again",
+                                          "nobody has approved it in time",
+                                          "nobody has approved it, and no fallback can be asked",
+                                          "it was incomplete at the resolution",
+                                          "it was with its author at the resolution",
+                                          "nobody has completed it since the resolution"};
     if (row->attempt != 0)
         return false;
     if (row->state == NOTIFICATION_PENDING)
@@ -245,6 +259,7 @@ static void bind_message(struct oracle *oracle, const struct notification_row *r
     for (struct o_message *m = o != NULL ? o->messages : NULL; m != NULL; m = m->next) {
         if (m->id == 0 && text_equal(m->line, line)) {
             m->id = row->id;
+            m->channel = arena_strdup(&oracle->arena, row->channel);
             m->horizon_ms = row->expires_at_ms - row->due_at_ms;
             return;
         }
@@ -484,6 +499,10 @@ static void take_command(struct oracle *oracle, struct o_incident *o, const stru
         if (o->state == INCIDENT_RESOLVED)
             oracle_expectf(oracle, o, "note note %s", reply->by);
         break;
+    case VERB_APPROVE:
+    case VERB_REJECT:
+        talks_decide(oracle, o, reply, command->verb == VERB_APPROVE);
+        return;
     case VERB_NOTE:
         oracle_expectf(oracle, o, "note note %s", reply->by);
         break;
@@ -497,6 +516,24 @@ static void take_command(struct oracle *oracle, struct o_incident *o, const stru
         return;
     }
     ladder_time(oracle, o);
+}
+
+static void take_parts(struct oracle *oracle, struct o_incident *o, const struct o_reply *said,
+                       const struct reply *reply)
+{
+    const char *parts[PART_COUNT] = {NULL, NULL, NULL};
+    bool any = false;
+    for (size_t i = 0; i < reply->command_count; i++) {
+        enum verb verb = reply->commands[i].verb;
+        if (verb != VERB_WHAT && verb != VERB_DOING && verb != VERB_AVOID)
+            continue;
+        parts[verb == VERB_WHAT    ? 0
+              : verb == VERB_DOING ? 1
+                                   : 2] = arena_strdup(&oracle->arena, reply->commands[i].text);
+        any = true;
+    }
+    if (any)
+        talks_say(oracle, o, said->by, parts);
 }
 
 static void take_reply(struct oracle *oracle, const struct input *input)
@@ -518,6 +555,13 @@ static void take_reply(struct oracle *oracle, const struct input *input)
         names_add(oracle, &o->repliers, said.by);
     if (o->state == INCIDENT_ACKNOWLEDGED && text_equal(o->owner, said.by))
         o->answer_until_ms = 0; /* rule 11: any reply of the owner counts */
+    bool may_answer = input->kind == INPUT_REPLY;
+    bool bound = said.answers != NULL && said.answers->talk > 0 &&
+                 o->asks[said.answers->talk - 1].has_run &&
+                 (said.answers->kind == KIND_ASK || said.answers->kind == KIND_REMINDER);
+    if (may_answer && (bound || reply->command_count == 0) &&
+        talks_answer(oracle, o, &said, reply->command_count == 0))
+        return;
     bool acks = reply_has(reply, VERB_ACK) || reply_has(reply, VERB_KNOWN) ||
                 reply_has(reply, VERB_ETA) || reply_has(reply, VERB_SNOOZE);
     if (reply_has(reply, VERB_TAKE) && (!acks || o->state == INCIDENT_ACKNOWLEDGED)) {
@@ -528,6 +572,7 @@ static void take_reply(struct oracle *oracle, const struct input *input)
     }
     if (acks)
         ladder_ack(oracle, o, &said);
+    take_parts(oracle, o, &said, reply);
     for (size_t i = 0; i < reply->command_count; i++)
         take_command(oracle, o, &said, &reply->commands[i]);
     if (reply->command_count == 0)

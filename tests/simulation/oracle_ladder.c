@@ -70,6 +70,7 @@ static void drop_first(struct o_incident *o)
 void ladder_begin(struct oracle *oracle, struct o_incident *o, bool again)
 {
     int64_t anchor_ms = oracle->now_ms + o->policy->hold_ms;
+    talks_reopen(oracle, o);
     o->state = INCIDENT_HELD;
     o->owner = "";
     o->acked_at_ms = o->resolved_at_ms = o->ack_until_ms = o->eta_ms = o->slips = 0;
@@ -96,11 +97,14 @@ static int64_t send_all(struct oracle *oracle, struct o_incident *o, const struc
                         enum notification_kind kind, const char *step)
 {
     int64_t first_ms = NEVER_MS;
-    struct o_message m = {
-        .kind = kind, .climb = o->climb, .paging = kind == KIND_PAGE ? o->paging : 0};
+    struct o_message m = {.kind = kind,
+                          .climb = o->climb,
+                          .paging = kind == KIND_PAGE ? o->paging : 0,
+                          .is_new = true,
+                          .batch = ++oracle->batches};
     for (size_t i = 0; i < people->contact_count; i++) {
         const struct contact *contact = people->contacts[i];
-        bool page = kind == KIND_PAGE;
+        bool page = kind == KIND_PAGE || kind == KIND_APPROVE;
         size_t count = page ? contact->page_count : contact->inform_count;
         for (size_t r = 0; r < count; r++) {
             const struct reach_rule *rule = page ? &contact->page[r] : &contact->inform[r];
@@ -132,6 +136,12 @@ static int64_t send_all(struct oracle *oracle, struct o_incident *o, const struc
         first_ms = oracle->now_ms;
     }
     return first_ms;
+}
+
+void ladder_send_all(struct oracle *oracle, struct o_incident *o, const struct o_people *people,
+                     enum notification_kind kind, const char *step)
+{
+    (void)send_all(oracle, o, people, kind, step);
 }
 
 /* A message of its own to one receiver, by whatever way that receiver was reached. */
@@ -166,21 +176,36 @@ static void start_paging(struct oracle *oracle, struct o_incident *o, const stru
 }
 
 /* Rule 5: the policy's own fallback, the default's, the default's page targets. */
-static void page_fallback(struct oracle *oracle, struct o_incident *o, int from)
+static struct o_people people_of_level(struct oracle *oracle, const struct o_incident *o, int level)
 {
     const struct policy *last = oracle->book->default_policy;
+    struct o_people people = {0};
+    if (level == 0)
+        people_find(oracle, o, o->policy->fallback, o->policy->fallback_count, &people);
+    if (level == 1 && !text_equal(o->policy->name, last->name))
+        people_find(oracle, o, last->fallback, last->fallback_count, &people);
+    for (size_t i = 0; level == 2 && i < last->step_count; i++) {
+        if (last->steps[i].kind == STEP_PAGE)
+            people_find(oracle, o, last->steps[i].targets, last->steps[i].target_count, &people);
+    }
+    return people;
+}
+
+bool ladder_fallback(struct oracle *oracle, const struct o_incident *o, struct o_people *out_people)
+{
+    for (int level = 0; level < 3; level++) {
+        *out_people = people_of_level(oracle, o, level);
+        if (!people_is_empty(out_people))
+            return true;
+    }
+    return false;
+}
+
+static void page_fallback(struct oracle *oracle, struct o_incident *o, int from)
+{
     o->reach_until_ms = 0;
     for (int level = from; level < 3; level++) {
-        struct o_people people = {0};
-        if (level == 0)
-            people_find(oracle, o, o->policy->fallback, o->policy->fallback_count, &people);
-        if (level == 1 && !text_equal(o->policy->name, last->name))
-            people_find(oracle, o, last->fallback, last->fallback_count, &people);
-        for (size_t i = 0; level == 2 && i < last->step_count; i++) {
-            if (last->steps[i].kind == STEP_PAGE)
-                people_find(oracle, o, last->steps[i].targets, last->steps[i].target_count,
-                            &people);
-        }
+        struct o_people people = people_of_level(oracle, o, level);
         if (people_is_empty(&people))
             continue;
         oracle_expectf(oracle, o, "note fallback %d", o->climb);
@@ -271,7 +296,7 @@ void ladder_cancel(struct oracle *oracle, struct o_incident *o, enum notificatio
                    const char *contact_or_null)
 {
     for (struct o_message *m = o->messages; m != NULL; m = m->next) {
-        if (m->kind != kind || m->state != NOTIFICATION_PENDING ||
+        if (m->kind != kind || m->state != NOTIFICATION_PENDING || m->talk != 0 ||
             (contact_or_null != NULL && !text_equal(m->contact, contact_or_null)))
             continue;
         m->state = NOTIFICATION_CANCELLED;
@@ -353,7 +378,7 @@ static void lapse(struct oracle *oracle, struct o_incident *o)
     ladder_advance(oracle, o);
 }
 
-enum thing { NOTHING, HOLD_OVER, PAGE, TOLD, UNREACHED, FALLBACK, ANSWER, LAPSE, REMINDER };
+enum thing { NOTHING, HOLD_OVER, PAGE, TOLD, UNREACHED, FALLBACK, ANSWER, LAPSE, REMINDER, TALK };
 
 struct next {
     enum thing thing;
@@ -411,6 +436,7 @@ static struct next find_next(const struct o_incident *o)
         consider(&next, UNREACHED, o->reach_until_ms, 0);
     if (triggered && o->exhausted && o->fallback_at_ms != 0)
         consider(&next, FALLBACK, o->fallback_at_ms, 0);
+    consider(&next, TALK, talks_next_ms(o), 0);
     return next;
 }
 
@@ -444,10 +470,13 @@ static void run_told(struct oracle *oracle, struct o_incident *o, size_t index)
     o->told[index] = true;
     people_find(oracle, o, step->targets, step->target_count, &people);
     bool empty = people_is_empty(&people);
+    if (!empty && (step->kind == STEP_ASK || step->require != 0)) {
+        talks_begin(oracle, o, index, &people);
+        return;
+    }
     oracle_expectf(oracle, o, "note %s %s %d", empty ? "nobody" : "step", step->name, o->climb);
     if (!empty)
-        (void)send_all(oracle, o, &people, step->kind == STEP_ASK ? KIND_ASK : KIND_INFORM,
-                       step->name);
+        (void)send_all(oracle, o, &people, KIND_INFORM, step->name);
 }
 
 static bool paging_is_open(const struct o_incident *o)
@@ -506,6 +535,9 @@ static void run_one(struct oracle *oracle, struct o_incident *o, struct next nex
     case REMINDER:
         remind(oracle, o);
         break;
+    case TALK:
+        talks_time(oracle, o);
+        break;
     }
 }
 
@@ -559,6 +591,7 @@ void ladder_worse(struct oracle *oracle, struct o_incident *o)
 
 void ladder_failed(struct oracle *oracle, struct o_incident *o, struct o_message *failed)
 {
+    talks_failed(oracle, o, failed);
     if (failed->kind != KIND_PAGE || o->state != INCIDENT_TRIGGERED) {
         ladder_time(oracle, o);
         return;

@@ -29,6 +29,10 @@ struct o_message {
     enum notification_state state;
     int attempts;
     bool hastened;
+    bool is_new;      /* sent by what is being decided */
+    int talk;         /* the step, from 1, whose update or ask it belongs to; 0: none */
+    int64_t round;    /* of approval */
+    int64_t batch;    /* messages that were sent together */
     const char *line; /* as it is expected among the effects */
 };
 
@@ -41,6 +45,20 @@ struct o_planned {
 struct o_name {
     struct o_name *next;
     const char *name;
+};
+
+enum o_update_state { O_MISSING, O_CHANGED, O_HELD, O_RETURNED, O_SENT, O_DROPPED };
+
+struct o_update {
+    enum o_update_state state;
+    int64_t due_ms, remind_ms, promised_ms, round;
+    bool escalated;
+};
+
+struct o_ask {
+    bool has_run, is_open;
+    int64_t asked_ms, deadline_ms, remind_ms;
+    struct o_name *asked, *answered;
 };
 
 struct o_incident {
@@ -68,6 +86,12 @@ struct o_incident {
     struct o_message *messages, **last_message;
     struct o_name *passed;   /* of the latest paging */
     struct o_name *repliers; /* since ever */
+    const char *parts[PART_COUNT];
+    const char *author;
+    struct o_update updates[STEPS_MAX];
+    size_t update_order[STEPS_MAX]; /* in which they ran in this opening */
+    size_t update_count;
+    struct o_ask asks[STEPS_MAX];
 };
 
 struct o_alert {
@@ -92,7 +116,7 @@ struct oracle {
     struct o_incident *incidents; /* newest first */
     struct o_alert *alerts;       /* newest first */
     uint64_t next_number;
-    int64_t pagings;
+    int64_t pagings, rounds, batches;
     bool is_off;
     struct o_lines expected, observed;
     struct strbuf complaint;
@@ -119,6 +143,31 @@ void people_find(struct oracle *oracle, const struct o_incident *incident,
 bool people_is_empty(const struct o_people *people);
 bool names_have(const struct o_name *names, const char *name);
 void names_add(struct oracle *oracle, struct o_name **names, const char *name);
+
+/* oracle_talks.c: updates and asks. */
+struct o_reply;
+void talks_begin(struct oracle *oracle, struct o_incident *incident, size_t step,
+                 const struct o_people *people);
+int64_t talks_next_ms(const struct o_incident *incident);
+void talks_time(struct oracle *oracle, struct o_incident *incident);
+void talks_resolve(struct oracle *oracle, struct o_incident *incident);
+void talks_reopen(struct oracle *oracle, struct o_incident *incident);
+void talks_say(struct oracle *oracle, struct o_incident *incident, const char *by,
+                 const char *const parts[PART_COUNT]);
+void talks_decide(struct oracle *oracle, struct o_incident *incident, const struct o_reply *reply,
+                  bool approve);
+/* False: the reply answers no question. */
+bool talks_answer(struct oracle *oracle, struct o_incident *incident, const struct o_reply *reply,
+                  bool free_text);
+void talks_failed(struct oracle *oracle, struct o_incident *incident,
+                  const struct o_message *message);
+
+/* Each contact by its own rules; `step` NULL: what follows somebody. */
+void ladder_send_all(struct oracle *oracle, struct o_incident *incident,
+                     const struct o_people *people, enum notification_kind kind, const char *step);
+/* The first level of the fallback chain that has anybody; false: none has. */
+bool ladder_fallback(struct oracle *oracle, const struct o_incident *incident,
+                     struct o_people *out_people);
 
 /* oracle_ladder.c: what time and alerts do to one incident; oracle_replies.c: what people do. */
 void ladder_advance(struct oracle *oracle, struct o_incident *incident);

@@ -12,7 +12,7 @@ enum { DEEDS_MIN = 10, DEEDS_MORE = 50 };
 static const char *const profile_names[PROFILE_COUNT] = {
     [PROFILE_CALM] = "calm",       [PROFILE_CHANNELS] = "channels", [PROFILE_OUTAGES] = "outages",
     [PROFILE_COMMITS] = "commits", [PROFILE_CONFIGS] = "configs",   [PROFILE_ALL] = "all",
-    [PROFILE_DISK] = "disk",
+    [PROFILE_DISK] = "disk",       [PROFILE_TALKS] = "talks",
 };
 
 static const char *const deed_names[DEED_KIND_COUNT] = {
@@ -58,6 +58,14 @@ static const unsigned weights[PROFILE_COUNT][DEED_KIND_COUNT] = {
                       [DEED_OUTAGE] = 6,
                       [DEED_CRASH] = 8,
                       [DEED_DISK] = 16},
+    [PROFILE_TALKS] = {[DEED_EVENTS] = 25,
+                       [DEED_REPLY] = 55,
+                       [DEED_RECEIPT] = 3,
+                       [DEED_MOOD] = 6,
+                       [DEED_OUTAGE] = 4,
+                       [DEED_STALL] = 2,
+                       [DEED_REFUSE] = 3,
+                       [DEED_CONFIG] = 2},
 };
 
 const char *profile_name(enum profile profile)

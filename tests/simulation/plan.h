@@ -20,6 +20,7 @@ enum profile {
     PROFILE_CONFIGS,  /* other configurations, running incidents moved to other versions */
     PROFILE_ALL,      /* all of these at once */
     PROFILE_DISK,     /* the same over SQLite on a file layer that fails and tears writes */
+    PROFILE_TALKS, /* updates to approve and questions to answer, among outages and bad channels */
     PROFILE_COUNT,
 };
 

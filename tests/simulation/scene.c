@@ -100,6 +100,53 @@ static void maybe(struct strbuf *out, struct rng *rng, const char *key, const ch
         strbuf_printf(out, "%s = %s\n", key, value);
 }
 
+static void add_update(struct strbuf *out, struct rng *rng, const char *policy, size_t index)
+{
+    static const char *const told[] = {"&fans", "everyone", "channel:room", "@office",
+                                       "&fans, bob"};
+    static const char *const parts[] = {"what", "doing, avoid", "what, doing, avoid", "avoid"};
+    static const char *const approvers[] = {"dave", "@office", "ann, bob", "@duty"};
+    static const char *const withins[] = {"", " within 2m", " within 20m"};
+    static const char *const thens[] = {"", " then send", " then drop", " then escalate"};
+    static const char *const everies[] = {"6m", "20m", "1h"};
+    strbuf_printf(out, "[step %s/u%zu]\ninform = %s\n", policy, index, ONE_OF(rng, told));
+    strbuf_printf(out, "require = %s\n", ONE_OF(rng, parts));
+    const char *whom = ONE_OF(rng, approvers);
+    const char *within = ONE_OF(rng, withins);
+    const char *then = ONE_OF(rng, thens);
+    if (rng_chance(rng, 80))
+        strbuf_printf(out, "approve = %s%s%s\n", whom, within, then);
+    maybe(out, rng, "every", ONE_OF(rng, everies));
+}
+
+static void add_ask(struct strbuf *out, struct rng *rng, const char *policy, size_t index)
+{
+    static const char *const asked[] = {"everyone", "ann, bob", "crew", "dave", "@office, olga"};
+    static const char *const reminds[] = {"0s", "5m", "20m", "1h"};
+    static const char *const deadlines[] = {"10m", "1h", "3h"};
+    static const char *const counts[] = {"1", "5"};
+    strbuf_printf(out, "[step %s/q%zu]\nask = %s\nquestion = What now?\n", policy, index,
+                  ONE_OF(rng, asked));
+    strbuf_printf(out, "remind = %s\n", ONE_OF(rng, reminds));
+    strbuf_printf(out, "deadline = %s\n", ONE_OF(rng, deadlines));
+    maybe(out, rng, "answers", ONE_OF(rng, counts));
+}
+
+/* Steps that talk with people, behind the others. */
+static void add_talks(struct strbuf *out, struct rng *rng, const char *policy)
+{
+    static const char *const whens[] = {"unresolved", "acked", "resolved"};
+    size_t count = 1 + (size_t)rng_below(rng, 3);
+    for (size_t i = 0; i < count; i++) {
+        if (rng_chance(rng, 60))
+            add_update(out, rng, policy, i);
+        else
+            add_ask(out, rng, policy, i);
+        strbuf_printf(out, "when = %s\n", ONE_OF(rng, whens));
+        maybe(out, rng, "wait", ONE_OF(rng, short_times));
+    }
+}
+
 static void add_policy(struct strbuf *out, struct rng *rng, const char *name, const char *match)
 {
     static const char *const counts[] = {"1", "2", "3"};
@@ -124,13 +171,15 @@ static void add_policy(struct strbuf *out, struct rng *rng, const char *name, co
         add_step(out, rng, name, i, i == page || rng_chance(rng, 60));
 }
 
-static void write_text(struct strbuf *out, uint64_t seed, size_t version)
+static void write_text(struct strbuf *out, uint64_t seed, bool talks, size_t version)
 {
     static const char *const defaults[] = {"olga", "olga", "crew", "ann, olga"};
     struct rng people = rng_stream(seed, "people");
     struct rng policies = rng_stream(seed + version * UINT64_C(1000003), "policies");
     add_people(out, &people, version == 0);
     add_policy(out, &policies, "shop", "match = service=\"shop\"\n");
+    if (talks)
+        add_talks(out, &policies, "shop");
     if (rng_chance(&policies, 70))
         add_policy(out, &policies, "grave",
                    "match = service=\"blog\", severity=\"critical\"\nmatch = service=\"bank\"\n");
@@ -159,12 +208,12 @@ static struct config *load(const char *text)
     return config;
 }
 
-void scene_make(uint64_t seed, struct scene *out_scene)
+void scene_make(uint64_t seed, bool talks, struct scene *out_scene)
 {
     for (size_t i = 0; i < 2; i++) {
         struct strbuf text;
         strbuf_init(&text, TEXT_BYTES_MAX);
-        write_text(&text, seed, i);
+        write_text(&text, seed, talks, i);
         out_scene->texts[i] = strbuf_steal(&text);
         out_scene->configs[i] = load(out_scene->texts[i]);
     }

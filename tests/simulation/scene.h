@@ -2,13 +2,14 @@
  * scene - the configuration of one run: people, channels and policies drawn from the seed as INI text, and loaded by the
  * product's own reader.
  *
- * Shape:   scene_make(seed) -> two configurations, the second with other waits and without one person.
+ * Shape:   scene_make(seed, talks) -> two configurations, the second with other waits and without one person.
  * Owns:    scene_clear releases both. One folder serves all scenes of the process; scene_folder_remove at its end.
  * Fails:   a text that is refused is a bug of the simulator: the process ends with the problems.
  */
 #ifndef ESCALATED_SIMULATION_SCENE_H
 #define ESCALATED_SIMULATION_SCENE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "gateway/config/config.h"
@@ -18,7 +19,8 @@ struct scene {
     char *texts[2];
 };
 
-void scene_make(uint64_t seed, struct scene *out_scene);
+/* `talks`: inform steps with `require`, and ask steps, among the others. */
+void scene_make(uint64_t seed, bool talks, struct scene *out_scene);
 void scene_clear(struct scene *scene);
 
 /* The process's own folder for files, made when first asked for. */
