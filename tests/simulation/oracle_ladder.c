@@ -92,58 +92,6 @@ void ladder_begin(struct oracle *oracle, struct o_incident *o, bool again)
     ladder_time(oracle, o);
 }
 
-/* Rule 6: each contact by its own rules; audiences and channels at once. */
-static int64_t send_all(struct oracle *oracle, struct o_incident *o, const struct o_people *people,
-                        enum notification_kind kind, const char *step)
-{
-    int64_t first_ms = NEVER_MS;
-    struct o_message m = {.kind = kind,
-                          .climb = o->climb,
-                          .paging = kind == KIND_PAGE ? o->paging : 0,
-                          .is_new = true,
-                          .batch = ++oracle->batches};
-    for (size_t i = 0; i < people->contact_count; i++) {
-        const struct contact *contact = people->contacts[i];
-        bool page = kind == KIND_PAGE || kind == KIND_APPROVE;
-        size_t count = page ? contact->page_count : contact->inform_count;
-        for (size_t r = 0; r < count; r++) {
-            const struct reach_rule *rule = page ? &contact->page[r] : &contact->inform[r];
-            m.contact = contact->name;
-            m.channel = contact->methods[rule->method].channel;
-            m.address = contact->methods[rule->method].address;
-            m.due_ms = oracle->now_ms + (page ? rule->after_ms : 0);
-            first_ms = m.due_ms < first_ms ? m.due_ms : first_ms;
-            m.line = step;
-            (void)oracle_send(oracle, o, &m);
-        }
-    }
-    m.due_ms = oracle->now_ms;
-    m.line = step;
-    for (size_t i = 0; i < people->audience_count; i++) {
-        m.contact = arena_printf(&oracle->arena, "&%s", people->audiences[i]->name);
-        m.channel = people->audiences[i]->channel;
-        for (size_t a = 0; a < people->audiences[i]->address_count; a++) {
-            m.address = people->audiences[i]->addresses[a];
-            (void)oracle_send(oracle, o, &m);
-            first_ms = oracle->now_ms;
-        }
-    }
-    for (size_t i = 0; i < people->channel_count; i++) {
-        m.contact = arena_printf(&oracle->arena, "channel:%s", people->channels[i]);
-        m.channel = people->channels[i];
-        m.address = "";
-        (void)oracle_send(oracle, o, &m);
-        first_ms = oracle->now_ms;
-    }
-    return first_ms;
-}
-
-void ladder_send_all(struct oracle *oracle, struct o_incident *o, const struct o_people *people,
-                     enum notification_kind kind, const char *step)
-{
-    (void)send_all(oracle, o, people, kind, step);
-}
-
 /* A message of its own to one receiver, by whatever way that receiver was reached. */
 static void tell(struct oracle *oracle, struct o_incident *o, enum notification_kind kind,
                  const char *receiver)
@@ -171,34 +119,8 @@ static void start_paging(struct oracle *oracle, struct o_incident *o, const stru
     o->paging = ++oracle->pagings;
     o->passed = NULL;
     o->latest_level = level;
-    int64_t first_ms = send_all(oracle, o, people, KIND_PAGE, step);
+    int64_t first_ms = ladder_send_all(oracle, o, people, KIND_PAGE, step);
     o->reach_until_ms = first_ms + o->policy->reach_within_ms;
-}
-
-/* Rule 5: the policy's own fallback, the default's, the default's page targets. */
-static struct o_people people_of_level(struct oracle *oracle, const struct o_incident *o, int level)
-{
-    const struct policy *last = oracle->book->default_policy;
-    struct o_people people = {0};
-    if (level == 0)
-        people_find(oracle, o, o->policy->fallback, o->policy->fallback_count, &people);
-    if (level == 1 && !text_equal(o->policy->name, last->name))
-        people_find(oracle, o, last->fallback, last->fallback_count, &people);
-    for (size_t i = 0; level == 2 && i < last->step_count; i++) {
-        if (last->steps[i].kind == STEP_PAGE)
-            people_find(oracle, o, last->steps[i].targets, last->steps[i].target_count, &people);
-    }
-    return people;
-}
-
-bool ladder_fallback(struct oracle *oracle, const struct o_incident *o, struct o_people *out_people)
-{
-    for (int level = 0; level < 3; level++) {
-        *out_people = people_of_level(oracle, o, level);
-        if (!people_is_empty(out_people))
-            return true;
-    }
-    return false;
 }
 
 static void page_fallback(struct oracle *oracle, struct o_incident *o, int from)
@@ -476,7 +398,7 @@ static void run_told(struct oracle *oracle, struct o_incident *o, size_t index)
     }
     oracle_expectf(oracle, o, "note %s %s %d", empty ? "nobody" : "step", step->name, o->climb);
     if (!empty)
-        (void)send_all(oracle, o, &people, KIND_INFORM, step->name);
+        (void)ladder_send_all(oracle, o, &people, KIND_INFORM, step->name);
 }
 
 static bool paging_is_open(const struct o_incident *o)

@@ -129,6 +129,9 @@ void oracle_expectf(struct oracle *oracle, const struct o_incident *incident, co
 struct o_message *oracle_send(struct oracle *oracle, struct o_incident *incident,
                               const struct o_message *message);
 
+/* oracle_notes.c */
+const char *oracle_note_line(struct oracle *oracle, const struct timeline_row *row);
+
 /* oracle_people.c */
 struct o_people {
     const struct contact *contacts[32];
@@ -144,6 +147,16 @@ bool people_is_empty(const struct o_people *people);
 bool names_have(const struct o_name *names, const char *name);
 void names_add(struct oracle *oracle, struct o_name **names, const char *name);
 
+/* Each contact by its own rules; `step` NULL: what follows somebody. */
+int64_t ladder_send_all(struct oracle *oracle, struct o_incident *incident,
+                        const struct o_people *people, enum notification_kind kind,
+                        const char *step);
+struct o_people people_of_level(struct oracle *oracle, const struct o_incident *incident,
+                                int level);
+/* The first level of the fallback chain that has anybody; false: none has. */
+bool ladder_fallback(struct oracle *oracle, const struct o_incident *incident,
+                     struct o_people *out_people);
+
 /* oracle_talks.c: updates and asks. */
 struct o_reply;
 void talks_begin(struct oracle *oracle, struct o_incident *incident, size_t step,
@@ -153,7 +166,7 @@ void talks_time(struct oracle *oracle, struct o_incident *incident);
 void talks_resolve(struct oracle *oracle, struct o_incident *incident);
 void talks_reopen(struct oracle *oracle, struct o_incident *incident);
 void talks_say(struct oracle *oracle, struct o_incident *incident, const char *by,
-                 const char *const parts[PART_COUNT]);
+               const char *const parts[PART_COUNT]);
 void talks_decide(struct oracle *oracle, struct o_incident *incident, const struct o_reply *reply,
                   bool approve);
 /* False: the reply answers no question. */
@@ -161,13 +174,6 @@ bool talks_answer(struct oracle *oracle, struct o_incident *incident, const stru
                   bool free_text);
 void talks_failed(struct oracle *oracle, struct o_incident *incident,
                   const struct o_message *message);
-
-/* Each contact by its own rules; `step` NULL: what follows somebody. */
-void ladder_send_all(struct oracle *oracle, struct o_incident *incident,
-                     const struct o_people *people, enum notification_kind kind, const char *step);
-/* The first level of the fallback chain that has anybody; false: none has. */
-bool ladder_fallback(struct oracle *oracle, const struct o_incident *incident,
-                     struct o_people *out_people);
 
 /* oracle_ladder.c: what time and alerts do to one incident; oracle_replies.c: what people do. */
 void ladder_advance(struct oracle *oracle, struct o_incident *incident);

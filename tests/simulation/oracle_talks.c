@@ -126,7 +126,7 @@ static void send_out(struct oracle *oracle, struct o_incident *o, size_t i)
         u->remind_ms = u->promised_ms - 5 * MINUTE_MS;
     }
     oracle_expect(oracle, o, "note update-sent");
-    ladder_send_all(oracle, o, &people, KIND_INFORM, step->name);
+    (void)ladder_send_all(oracle, o, &people, KIND_INFORM, step->name);
 }
 
 static void mark_sent(struct o_incident *o, enum notification_kind kind, size_t i, int64_t round)
@@ -149,7 +149,7 @@ static void ask_approval(struct oracle *oracle, struct o_incident *o, size_t i,
         u->round = ++oracle->rounds;
     u->state = O_HELD;
     u->due_ms = oracle->now_ms + step_at(o, i)->within_ms;
-    ladder_send_all(oracle, o, people, KIND_APPROVE, step_at(o, i)->name);
+    (void)ladder_send_all(oracle, o, people, KIND_APPROVE, step_at(o, i)->name);
     mark_sent(o, KIND_APPROVE, i, u->round);
 }
 
@@ -282,7 +282,7 @@ static void close_ask(struct oracle *oracle, struct o_incident *o, size_t i)
     if (owner != NULL)
         people.contacts[people.contact_count++] = owner;
     if (owner != NULL || ladder_fallback(oracle, o, &people))
-        ladder_send_all(oracle, o, &people, KIND_NOTICE, NULL);
+        (void)ladder_send_all(oracle, o, &people, KIND_NOTICE, NULL);
     else
         oracle_expectf(oracle, o, "note nobody %s ", step_at(o, i)->name);
 }
@@ -305,7 +305,7 @@ static void ask_time(struct oracle *oracle, struct o_incident *o, size_t i)
     if (people_is_empty(&people))
         return;
     oracle_expect(oracle, o, "note ask-reminder");
-    ladder_send_all(oracle, o, &people, KIND_REMINDER, NULL);
+    (void)ladder_send_all(oracle, o, &people, KIND_REMINDER, NULL);
     mark_sent(o, KIND_REMINDER, i, 0);
 }
 
@@ -331,7 +331,7 @@ void talks_begin(struct oracle *oracle, struct o_incident *o, size_t i,
     ask->asked_ms = oracle->now_ms;
     ask->deadline_ms = oracle->now_ms + step->deadline_ms;
     ask->remind_ms = step->remind_ms > 0 ? oracle->now_ms + step->remind_ms : 0;
-    ladder_send_all(oracle, o, people, KIND_ASK, step->name);
+    (void)ladder_send_all(oracle, o, people, KIND_ASK, step->name);
     mark_sent(o, KIND_ASK, i, 0);
 }
 
