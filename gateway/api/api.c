@@ -195,7 +195,7 @@ void api_submit(struct api *api, struct http_request *request, enum input_kind k
     struct submission *s = submission_make(kind, reply, caller);
     s->request = request;
     s->answered = answered;
-    s->ticket.complete = submission_complete;
+    s->ticket = (struct ticket){.complete = submission_complete};
     s->input.ticket = &s->ticket;
     struct input *input = &s->input;
     if (inbox_put(api->options.inbox, &input, 1) == INBOX_TAKEN)

@@ -151,6 +151,25 @@ static void tell_busy(struct input *const *inputs, size_t count)
             inputs[i]->ticket->complete(inputs[i]->ticket, inputs[i]->ticket_index, &busy);
 }
 
+/* Out of a batch: what comes behind an input of the same sequence that was not applied. */
+static size_t drop_broken(struct input **inputs, size_t count)
+{
+    const struct answer busy = {.status = ANSWER_BUSY,
+                                .text = "what came before it was not stored; try again"};
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct input *input = inputs[i];
+        struct ticket *ticket = input->ticket;
+        if (ticket == NULL || ticket->is_broken == NULL || !*ticket->is_broken) {
+            inputs[kept++] = input;
+            continue;
+        }
+        ticket->complete(ticket, input->ticket_index, &busy);
+        release_all(&input, 1);
+    }
+    return kept;
+}
+
 /* Producers with a ticket repeat their input; results and the like exist only once, so they wait for the next step. */
 static void keep_owed(struct engine_thread *t, struct input *const *inputs, size_t count)
 {
@@ -406,7 +425,7 @@ static void *run(void *self)
         size_t taken = room == 0 ? 0
                                  : inbox_take(t->options.inbox, inputs + count, room,
                                               stopping ? 0 : wait_ms(t, now_ms));
-        count += taken;
+        count += drop_broken(inputs + count, taken);
         if (!keep_lease(t)) {
             release_all(inputs, count);
             t->held_count = 0;

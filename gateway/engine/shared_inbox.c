@@ -52,7 +52,7 @@ struct shared_inbox *shared_inbox_create(struct store *store)
 {
     struct shared_inbox *shared = heap_alloc(sizeof(*shared));
     shared->store = store;
-    shared->ticket.complete = complete;
+    shared->ticket = (struct ticket){.complete = complete};
     arena_init(&shared->arena);
     return shared;
 }

@@ -245,7 +245,7 @@ void batches_add(struct batches *batches, const struct batch_order *order)
     _Static_assert(_Alignof(struct input) <= _Alignof(struct batch), "inputs follow the batch");
     ASSERT(order->count > 0);
     struct batch *batch = batch_make(order);
-    batch->ticket.complete = complete;
+    batch->ticket = (struct ticket){.complete = complete};
     batch->request = order->request;
     batch->answered = order->answered;
     batch->refused = order->refused;

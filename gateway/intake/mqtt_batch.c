@@ -35,6 +35,12 @@ static struct letters *letters_of(struct ticket *ticket)
     return (struct letters *)(void *)ticket;
 }
 
+/* What the engine refused for good was recorded as refused: it need not come again. */
+static bool is_taken(enum answer_status status)
+{
+    return status == ANSWER_DONE || status == ANSWER_REFUSED || status == ANSWER_UNKNOWN;
+}
+
 /* On the engine's thread. */
 
 static void complete(struct ticket *ticket, uint32_t index, const struct answer *answer)
@@ -49,6 +55,8 @@ static void complete(struct ticket *ticket, uint32_t index, const struct answer 
                     ? arena_strdup(&letters->arena, answer->text)
                     : "",
     };
+    if (!is_taken(answer->status))
+        *letters->options.is_broken = true;
 }
 
 static void release(struct input *input)
@@ -69,7 +77,7 @@ static void release(struct input *input)
 struct letters *letters_create(const struct letters_options *options)
 {
     struct letters *letters = heap_alloc(sizeof(*letters));
-    letters->ticket.complete = complete;
+    letters->ticket = (struct ticket){.complete = complete, .is_broken = options->is_broken};
     letters->options = *options;
     arena_init(&letters->arena);
     atomic_init(&letters->unreleased, 0);
@@ -256,19 +264,24 @@ bool letters_is_settled(const struct letters *letters)
     return atomic_load(&letters->unreleased) == 0;
 }
 
-/* What the engine refused for good was recorded as refused: it need not come again. */
-static bool is_taken(enum answer_status status)
+static bool are_taken(const struct letters *letters, size_t first, size_t count)
 {
-    return status == ANSWER_DONE || status == ANSWER_REFUSED || status == ANSWER_UNKNOWN;
-}
-
-bool letters_is_committed(const struct letters *letters)
-{
-    for (size_t i = 0; i < letters->count; i++) {
+    for (size_t i = first; i < first + count; i++) {
         if (!is_taken(letters->slots[i].answer.status))
             return false;
     }
     return true;
+}
+
+bool letters_is_committed(const struct letters *letters)
+{
+    return are_taken(letters, 0, letters->count);
+}
+
+bool letters_is_taken(const struct letters *letters, const struct letter *letter)
+{
+    size_t count = letter->kind == LETTER_EVENTS ? letter->event_count : 1;
+    return are_taken(letters, letter->input + 1 - count, count);
 }
 
 size_t letters_letter_count(const struct letters *letters)

@@ -7,8 +7,8 @@
  * Owns:    everything in the batch lives in its arena until the reset; what is added is copied.
  * Threads: the broker's; the engine's between a submit and the end of the wait, when nobody else
  *          touches the batch.
- * Limits:  the caller stops reading when letters_is_full.
- * Fails:   where letters_is_committed is false nothing may be confirmed.
+ * Limits:  the caller submits it when letters_is_full.
+ * Fails:   where letters_is_taken is false for a letter, it may not be confirmed, and nothing behind it.
  */
 #ifndef ESCALATED_INTAKE_MQTT_BATCH_H
 #define ESCALATED_INTAKE_MQTT_BATCH_H
@@ -21,8 +21,8 @@
 #include "gateway/intake/mqtt.h"
 #include "gateway/intake/mqtt_link.h"
 
-#define LETTERS_INPUTS_MAX 1024 /* a quarter of the inbox */
-#define LETTERS_BYTES_MAX (4 * 1024 * 1024)
+#define LETTERS_INPUTS_MAX 256 /* then it is full: half of what the engine commits at once */
+#define LETTERS_BYTES_MAX (1024 * 1024)
 #define LETTERS_EVENTS_MAX 100 /* in one message */
 
 enum letter_kind { LETTER_EVENTS, LETTER_QUARANTINE, LETTER_REPLY };
@@ -43,6 +43,7 @@ struct letters_options {
     const char *broker;
     pthread_mutex_t *lock; /* with the condition: told when the engine is through */
     pthread_cond_t *settled;
+    bool *is_broken; /* of the sequence it belongs to; see handoff/ticket.h */
 };
 
 struct letters *letters_create(const struct letters_options *options);
@@ -69,6 +70,8 @@ enum inbox_verdict letters_submit(struct letters *letters, struct inbox *inbox);
 /* The engine is through with what was submitted. Until then the batch is its own. */
 bool letters_is_settled(const struct letters *letters);
 bool letters_is_committed(const struct letters *letters); /* all of it */
+/* All of one letter is committed, or was refused for good. */
+bool letters_is_taken(const struct letters *letters, const struct letter *letter);
 size_t letters_letter_count(const struct letters *letters);
 const struct letter *letters_at(const struct letters *letters, size_t index);
 void letters_answer(const struct letters *letters, const struct letter *letter,

@@ -178,15 +178,31 @@ static void use_config(struct mqtt_broker *broker, struct config *config)
     config_release(old);
 }
 
+/* What came of each message, in their order: behind the first that was not taken all come again. */
+static void settle_window(struct mqtt_broker *broker)
+{
+    bool is_taken = true;
+    for (size_t i = 0; i < window_count(broker->window); i++) {
+        const struct letters *letters = window_at(broker->window, i);
+        for (size_t j = 0; j < letters_letter_count(letters); j++) {
+            const struct letter *letter = letters_at(letters, j);
+            is_taken = is_taken && letters_is_taken(letters, letter);
+            if (is_taken)
+                message_settle(broker, letters, letter);
+            else
+                message_give_up(broker, letter);
+        }
+    }
+    window_reset(broker->window);
+}
+
 static void drop_link(struct mqtt_broker *broker)
 {
     link_destroy(broker->link);
     broker->link = NULL;
     broker->is_lost = false;
     broker->unpublished = 0;
-    /* What was read and is not committed comes again. */
-    message_give_up(broker);
-    letters_reset(broker->letters);
+    settle_window(broker);
 }
 
 static void say_goodbye(struct mqtt_broker *broker)
@@ -282,27 +298,16 @@ static bool is_stopping(struct mqtt_broker *broker)
     return stopping;
 }
 
-/* All that is there, at most a batch. */
-static void read_batch(struct mqtt_broker *broker)
-{
-    size_t count = 0;
-    do {
-        link_read(broker->link);
-        count++;
-    } while (!broker->is_lost && !broker->is_new_up && count < (size_t)broker->broker->in_flight &&
-             !letters_is_full(broker->letters) && link_is_readable(broker->link));
-}
-
 /* A full inbox is waited for: nothing more is read meanwhile, which holds the broker back. */
 static enum inbox_verdict submit(struct mqtt_broker *broker)
 {
     int64_t give_up_mono_ms = clock_mono_ms() + ROOM_GIVE_UP_MS;
-    enum inbox_verdict verdict = letters_submit(broker->letters, broker->options.inbox);
+    enum inbox_verdict verdict = window_submit(broker->window, broker->options.inbox);
     while (verdict == INBOX_IS_FULL && !is_stopping(broker) && clock_mono_ms() < give_up_mono_ms) {
         lock(broker);
         wait_for_news(broker, ROOM_WAIT_MS);
         unlock(broker);
-        verdict = letters_submit(broker->letters, broker->options.inbox);
+        verdict = window_submit(broker->window, broker->options.inbox);
     }
     return verdict;
 }
@@ -311,14 +316,14 @@ static enum inbox_verdict submit(struct mqtt_broker *broker)
 static bool wait_for_engine(struct mqtt_broker *broker)
 {
     lock(broker);
-    while (!letters_is_settled(broker->letters)) {
+    while (!window_is_settled(broker->window)) {
         int64_t left_ms = broker->is_stopping ? broker->stop_mono_ms - clock_mono_ms() : TICK_MS;
         if (left_ms <= 0)
             break;
         wait_for_news(broker, left_ms);
     }
     unlock(broker);
-    return letters_is_settled(broker->letters);
+    return window_is_settled(broker->window);
 }
 
 void broker_give_back(struct mqtt_broker *broker, const char *why)
@@ -331,20 +336,36 @@ void broker_give_back(struct mqtt_broker *broker, const char *why)
     go_down(broker, why, false);
 }
 
-/* True: everything read so far is committed, so that what is queued may be written. */
-static bool commit_batch(struct mqtt_broker *broker)
+static bool hand_over(struct mqtt_broker *broker)
 {
-    if (letters_count(broker->letters) == 0)
-        return true;
     enum inbox_verdict verdict = submit(broker);
-    if (verdict != INBOX_TAKEN) {
+    if (verdict != INBOX_TAKEN)
         broker_give_back(broker,
                          verdict == INBOX_IS_FULL ? "the inbox is full" : "intake is closed");
-        return false;
+    return verdict == INBOX_TAKEN;
+}
+
+/* All that is there, at most a window. The engine has the first batches while the next is read. */
+static void read_window(struct mqtt_broker *broker)
+{
+    size_t count = 0;
+    bool has_more = true;
+    while (has_more && !broker->is_lost && !broker->is_new_up &&
+           count++ < (size_t)broker->broker->in_flight && !window_is_full(broker->window)) {
+        if (letters_is_full(window_reading(broker->window)) && !hand_over(broker))
+            return;
+        has_more = link_read(broker->link);
     }
-    if (!wait_for_engine(broker))
+}
+
+/* True: everything read so far is committed, so that what is queued may be written. */
+static bool commit_window(struct mqtt_broker *broker)
+{
+    if (window_is_empty(broker->window))
+        return true;
+    if (!hand_over(broker) || !wait_for_engine(broker))
         return false;
-    if (!letters_is_committed(broker->letters)) {
+    if (!window_is_committed(broker->window)) {
         broker_give_back(broker, "the commit was refused");
         return false;
     }
@@ -409,17 +430,16 @@ static void send_queued(struct mqtt_broker *broker)
         link_flush(broker->link);
 }
 
-static void settle_batch(struct mqtt_broker *broker)
+static void confirm_window(struct mqtt_broker *broker)
 {
     bool records = broker->must_subscribe && broker->state == BROKER_UP;
     if (records)
         session_record(broker);
-    if (!commit_batch(broker))
+    if (!commit_window(broker))
         return;
     if (records)
         session_recorded(broker);
-    message_settle(broker);
-    letters_reset(broker->letters);
+    settle_window(broker);
     link_settled(broker->link);
 }
 
@@ -437,11 +457,10 @@ static void turn(struct mqtt_broker *broker)
         (void)got; /* it only has to be empty */
     }
     if (ready > 0 && (fds[0].revents & (POLLIN | POLLERR | POLLHUP)) != 0)
-        read_batch(broker);
+        read_window(broker);
     if (!broker->is_lost)
-        settle_batch(broker);
-    if (!broker->is_lost && letters_is_settled(broker->letters) &&
-        link_unsettled(broker->link) == 0)
+        confirm_window(broker);
+    if (!broker->is_lost && window_is_settled(broker->window) && link_unsettled(broker->link) == 0)
         send_queued(broker);
     if (!broker->is_lost)
         link_tick(broker->link);
@@ -459,11 +478,11 @@ static void *run(void *self)
             wait_or_connect(broker);
         else
             turn(broker);
-        if (broker->is_lost && letters_is_settled(broker->letters))
+        if (broker->is_lost && wait_for_engine(broker))
             drop_link(broker);
     }
     /* A batch that the engine has not answered stays unconfirmed, and ours until the engine has ended. */
-    if (broker->link != NULL && letters_is_settled(broker->letters))
+    if (broker->link != NULL && window_is_settled(broker->window))
         say_goodbye(broker);
     link_destroy(broker->link);
     broker->link = NULL;
@@ -499,7 +518,7 @@ int broker_start(const struct mqtt_options *options, struct config *config, cons
     init_condition(broker);
     const struct letters_options letters = {
         .broker = broker->name, .lock = &broker->broker_lock, .settled = &broker->broker_cond};
-    broker->letters = letters_create(&letters);
+    broker->window = window_create(&letters);
     use_config(broker, config_retain(config));
     int code = broker->wake_fd < 0 ? errno : 0;
     if (code == 0)
@@ -546,18 +565,18 @@ void broker_join(struct mqtt_broker *broker)
 
 void broker_shrink(struct mqtt_broker *broker)
 {
-    if (!letters_is_settled(broker->letters))
+    if (!window_is_settled(broker->window))
         return;
-    letters_destroy(broker->letters);
+    window_destroy(broker->window);
     taken_destroy(broker->taken);
-    broker->letters = NULL;
+    broker->window = NULL;
     broker->taken = NULL;
 }
 
 void broker_destroy(struct mqtt_broker *broker)
 {
     link_destroy(broker->link);
-    letters_destroy(broker->letters);
+    window_destroy(broker->window);
     taken_destroy(broker->taken);
     topics_destroy(broker->topics);
     (void)outgoing_drop(&broker->outgoing); /* nobody is there to send them */

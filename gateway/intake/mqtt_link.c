@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <mosquitto.h>
 #include <mqtt_protocol.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/x509.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "gateway/base/arena.h"
 #include "gateway/base/assert.h"
@@ -25,7 +27,9 @@ struct link {
     size_t unsettled;
     char *dup_line; /* how the library's log begins that tells the DUP flag of a message */
     bool is_dup;    /* of the message that comes next */
-    bool is_down;   /* said so already, or going down by ourselves */
+    bool watches_dup;
+    bool has_message; /* since the last look */
+    bool is_down;     /* said so already, or going down by ourselves */
 };
 
 void link_library_begin(void)
@@ -115,6 +119,7 @@ static void on_message(struct mosquitto *client, void *self, const struct mosqui
         .correlation_count = correlation_count,
     };
     link->is_dup = false;
+    link->has_message = true;
     link->unsettled += from->qos > 0;
     link->events.message(link->events.self, &message);
     free(response_topic);
@@ -217,6 +222,7 @@ int link_create(const struct config_broker *broker, const struct link_will *will
     mosquitto_connect_v5_callback_set(link->client, on_connect);
     mosquitto_disconnect_v5_callback_set(link->client, on_disconnect);
     mosquitto_log_callback_set(link->client, on_log);
+    link->watches_dup = true;
     mosquitto_message_v5_callback_set(link->client, on_message);
     mosquitto_subscribe_v5_callback_set(link->client, on_subscribe);
     mosquitto_publish_v5_callback_set(link->client, on_publish);
@@ -290,13 +296,6 @@ bool link_wants_write(const struct link *link)
     return mosquitto_want_write(link->client);
 }
 
-/* Asked of the socket, never of errno: the library's own wake byte leaves EAGAIN behind. */
-bool link_is_readable(const struct link *link)
-{
-    struct pollfd slot = {.fd = link_fd(link), .events = POLLIN};
-    return slot.fd >= 0 && poll(&slot, 1, 0) == 1;
-}
-
 /* The library calls `down` itself, but not for every way in which a call can fail. */
 static void judge(struct link *link, int code)
 {
@@ -304,9 +303,29 @@ static void judge(struct link *link, int code)
         go_down(link, mosquitto_strerror(code), false);
 }
 
-void link_read(struct link *link)
+/* Whether there was something shows by what came of it, never by errno: the library's own wake byte leaves EAGAIN
+ * behind. */
+bool link_read(struct link *link)
 {
+    link->has_message = false;
     judge(link, mosquitto_loop_read(link->client, 1));
+    return link->has_message;
+}
+
+void link_forget_dup(struct link *link)
+{
+    if (link->watches_dup)
+        mosquitto_log_callback_set(link->client, NULL); /* it writes no line that nobody reads */
+    link->watches_dup = false;
+}
+
+/* The library writes each packet by itself; between cork and uncork the kernel makes segments of them. */
+static void set_cork(const struct link *link, int is_corked)
+{
+    int fd = link_fd(link);
+    if (fd >= 0)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_CORK, &is_corked,
+                         sizeof(is_corked)); /* or it is slower */
 }
 
 size_t link_unsettled(const struct link *link)
@@ -322,7 +341,9 @@ void link_settled(struct link *link)
 void link_flush(struct link *link)
 {
     ASSERT(link->unsettled == 0); /* or a PUBACK would leave before its message is durable */
+    set_cork(link, 1);
     judge(link, mosquitto_loop_write(link->client, 1));
+    set_cork(link, 0);
 }
 
 void link_tick(struct link *link)

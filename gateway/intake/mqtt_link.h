@@ -1,7 +1,7 @@
 /*
  * mqtt_link - one connection to a broker: the only file of this layer that knows libmosquitto.
  *
- * Shape:   link_create -> link_connect -> poll link_fd -> link_read while link_is_readable ->
+ * Shape:   link_create -> link_connect -> poll link_fd -> link_read while it brings messages ->
  *          (commit) -> link_settled -> link_flush -> link_tick -> link_destroy. A link connects once.
  *          The library queues the PUBACK of a message before it hands the message over, and only
  *          link_flush writes to the socket. So the one rule that makes a PUBACK mean "durable":
@@ -70,11 +70,12 @@ void link_destroy(struct link *link);
 int link_connect(struct link *link, struct err *err);
 int link_fd(const struct link *link);
 bool link_wants_write(const struct link *link);
-bool link_is_readable(const struct link *link); /* now */
-void link_read(struct link *link);
+bool link_read(struct link *link); /* true: it brought a message, and there may be more */
 size_t link_unsettled(const struct link *link); /* messages read whose commit is not known */
 void link_settled(struct link *link);
 void link_flush(struct link *link);
+/* From now on no message is a repetition; until this is said is_dup is told. Costs a tenth less a message. */
+void link_forget_dup(struct link *link);
 void link_tick(struct link *link); /* keepalive; at least once a second */
 /* Queued: link_flush sends it. No event follows. */
 void link_goodbye(struct link *link);

@@ -44,7 +44,8 @@ static void quarantine(struct mqtt_broker *broker, const struct link_message *me
                        const char *source, const char *reason, bool with_payload,
                        const struct arrival *arrival)
 {
-    letters_add_quarantine(broker->letters, message, source, reason, with_payload, arrival);
+    letters_add_quarantine(window_reading(broker->window), message, source, reason, with_payload,
+                           arrival);
     if (log_burst_due(&broker->unusable_burst, clock_mono_ms()))
         log_line(LOG_WARNING, "a message that is no event goes into quarantine", "broker",
                  broker->name, "source", source, "topic", message->topic, "reason", reason, "count",
@@ -70,7 +71,7 @@ static void take_reply(struct mqtt_broker *broker, const struct link_message *me
                       "a retained reply would be given again and again, want it not retained")
             : broker->options.hooks.reply(broker->options.hooks.self, &seen, &input, &err);
     if (result == 0 && input != NULL)
-        letters_add_reply(broker->letters, message, input, arrival);
+        letters_add_reply(window_reading(broker->window), message, input, arrival);
     else if (result != 0 && err.code == ERR_BUSY)
         broker_give_back(broker, err.text);
     else if (result !=
@@ -81,11 +82,12 @@ static void take_reply(struct mqtt_broker *broker, const struct link_message *me
 static void take_event(struct mqtt_broker *broker, const struct link_message *message,
                        const char *source, const struct arrival *arrival)
 {
+    struct letters *letters = window_reading(broker->window);
     struct native_events events = {0};
     struct native_error error = {0};
     const struct native_body body = {
         .bytes = message->payload, .count = message->count, .events_max = LETTERS_EVENTS_MAX};
-    if (native_parse(&body, letters_arena(broker->letters), &events, &error) != 0) {
+    if (native_parse(&body, letters_arena(letters), &events, &error) != 0) {
         quarantine(broker, message, source, error.err.text, true, arrival);
         return;
     }
@@ -93,7 +95,7 @@ static void take_event(struct mqtt_broker *broker, const struct link_message *me
         events.items[i].standing = !message->is_retained  ? EVENT_IS_NEWS
                                    : broker->is_after_gap ? EVENT_IS_REPLAYED_AFTER_GAP
                                                           : EVENT_IS_REPLAYED;
-    letters_add_events(broker->letters, message, source, events.items, events.count, arrival);
+    letters_add_events(letters, message, source, events.items, events.count, arrival);
 }
 
 static void take(struct mqtt_broker *broker, const struct link_message *message,
@@ -152,6 +154,8 @@ void message_take(struct mqtt_broker *broker, const struct link_message *message
     memcpy(arrival.session, broker->session, sizeof(arrival.session));
     bool is_known = message->packet_id != 0 &&
                     taken_is_again(broker->taken, arrival.packet_id, arrival.hash, message->is_dup);
+    if (taken_is_over(broker->taken))
+        link_forget_dup(broker->link);
     if (is_known)
         metric_add(broker->metrics.repeated, 1);
     else
@@ -201,7 +205,8 @@ static void publish_dead_letter(struct mqtt_broker *broker, const struct letter 
     strbuf_clear(&text);
 }
 
-static void tell_reply(struct mqtt_broker *broker, const struct letter *letter)
+static void tell_reply(struct mqtt_broker *broker, const struct letters *letters,
+                       const struct letter *letter)
 {
     struct mqtt_answer answer;
     const struct mqtt_message message = {.broker = broker->name,
@@ -211,33 +216,27 @@ static void tell_reply(struct mqtt_broker *broker, const struct letter *letter)
                                          .response_topic = letter->message.response_topic,
                                          .correlation = letter->message.correlation,
                                          .correlation_count = letter->message.correlation_count};
-    letters_answer(broker->letters, letter, &answer);
+    letters_answer(letters, letter, &answer);
     if (broker->options.hooks.replied != NULL)
         broker->options.hooks.replied(broker->options.hooks.self, &message, &answer);
 }
 
-/* Their packet ids were free, so what was taken under them before has been confirmed for good. */
-void message_give_up(struct mqtt_broker *broker)
+/* Its packet id was free, so what was taken under it before has been confirmed for good. */
+void message_give_up(struct mqtt_broker *broker, const struct letter *letter)
 {
-    for (size_t i = 0; i < letters_letter_count(broker->letters); i++) {
-        const struct letter *letter = letters_at(broker->letters, i);
-        if (letter->arrival != NULL)
-            taken_forget(broker->taken, letter->arrival->packet_id);
-    }
+    if (letter->arrival != NULL)
+        taken_forget(broker->taken, letter->arrival->packet_id);
 }
 
-void message_settle(struct mqtt_broker *broker)
+void message_settle(struct mqtt_broker *broker, const struct letters *letters,
+                    const struct letter *letter)
 {
-    for (size_t i = 0; i < letters_letter_count(broker->letters); i++) {
-        const struct letter *letter = letters_at(broker->letters, i);
-        if (letter->arrival != NULL)
-            taken_add(broker->taken, letter->arrival->packet_id, letter->arrival->hash);
-        for (size_t j = 0; j < letter->event_count; j++)
-            metric_add(broker->metrics.events[letters_event(broker->letters, letter, j)->action],
-                       1);
-        if (letter->kind == LETTER_QUARANTINE)
-            publish_dead_letter(broker, letter);
-        else if (letter->kind == LETTER_REPLY)
-            tell_reply(broker, letter);
-    }
+    if (letter->arrival != NULL)
+        taken_add(broker->taken, letter->arrival->packet_id, letter->arrival->hash);
+    for (size_t i = 0; i < letter->event_count; i++)
+        metric_add(broker->metrics.events[letters_event(letters, letter, i)->action], 1);
+    if (letter->kind == LETTER_QUARANTINE)
+        publish_dead_letter(broker, letter);
+    else if (letter->kind == LETTER_REPLY)
+        tell_reply(broker, letters, letter);
 }

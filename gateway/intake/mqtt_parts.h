@@ -13,11 +13,11 @@
 #include <pthread.h>
 
 #include "gateway/intake/mqtt.h"
-#include "gateway/intake/mqtt_batch.h"
 #include "gateway/intake/mqtt_link.h"
 #include "gateway/intake/mqtt_outgoing.h"
 #include "gateway/intake/mqtt_taken.h"
 #include "gateway/intake/mqtt_topics.h"
+#include "gateway/intake/mqtt_window.h"
 #include "gateway/system/log.h"
 #include "gateway/system/metrics.h"
 
@@ -76,7 +76,7 @@ struct mqtt_broker {
     int64_t dropped_at_broker; /* -1: not heard yet */
     struct log_burst away_burst, refused_burst, unusable_burst, dropped_burst;
 
-    struct letters *letters;
+    struct window *window;
     struct taken *taken;
     bool knows_session;
     unsigned char session[16];
@@ -113,9 +113,10 @@ void session_subscribed(struct mqtt_broker *broker, int number, int granted_qos)
 
 /* mqtt_message.c */
 void message_take(struct mqtt_broker *broker, const struct link_message *message);
-/* The batch is committed: dead letters, answers, what is remembered. */
-void message_settle(struct mqtt_broker *broker);
-void message_give_up(struct mqtt_broker *broker); /* nothing of the batch is confirmed */
+/* The letter is committed: a dead letter, an answer, what is remembered. */
+void message_settle(struct mqtt_broker *broker, const struct letters *letters,
+                    const struct letter *letter);
+void message_give_up(struct mqtt_broker *broker, const struct letter *letter); /* it comes again */
 /* PREFIX/state, retained. */
 #define BROKER_ONLINE "{\"state\":\"online\"}"
 #define BROKER_OFFLINE "{\"state\":\"offline\"}"

@@ -136,10 +136,11 @@ void session_record(struct mqtt_broker *broker)
 {
     char *filters = filters_text(broker);
     if (broker->is_new_session || !text_equal(filters, broker->session_filters)) {
+        struct letters *letters = window_reading(broker->window);
         struct session session = {.broker = broker->name,
-                                  .filters = arena_strdup(letters_arena(broker->letters), filters)};
+                                  .filters = arena_strdup(letters_arena(letters), filters)};
         memcpy(session.id, broker->session, sizeof(session.id));
-        letters_add_session(broker->letters, &session);
+        letters_add_session(letters, &session);
     }
     free(filters);
 }

@@ -81,6 +81,11 @@ bool taken_is_again(struct taken *taken, uint16_t packet_id, uint64_t hash, bool
     return is_again;
 }
 
+bool taken_is_over(const struct taken *taken)
+{
+    return taken->run == RUN_OVER;
+}
+
 void taken_forget(struct taken *taken, uint16_t packet_id)
 {
     size_t count = taken->count < TAKEN_MAX ? (size_t)taken->count : TAKEN_MAX;

@@ -34,6 +34,8 @@ void taken_destroy(struct taken *taken);
 void taken_begin(struct taken *taken, const unsigned char *marks, size_t count);
 void taken_resume(struct taken *taken);
 bool taken_is_again(struct taken *taken, uint16_t packet_id, uint64_t hash, bool is_dup);
+/* No message is a repetition any more, before the next taken_resume. */
+bool taken_is_over(const struct taken *taken);
 void taken_add(struct taken *taken, uint16_t packet_id, uint64_t hash);
 void taken_forget(struct taken *taken, uint16_t packet_id);
 

@@ -134,7 +134,7 @@ static struct posting *posting_make(const struct webhook_call *call, struct http
     posting->counts = call->counts;
     posting->inbox = call->inbox;
     posting->late_at_mono_ms = clock_mono_ms() + call->late_ms;
-    posting->ticket.complete = complete;
+    posting->ticket = (struct ticket){.complete = complete};
     return posting;
 }
 

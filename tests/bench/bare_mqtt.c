@@ -2,8 +2,8 @@
  * bare_mqtt - the consumer of gateway/intake/mqtt without a store: the same library, the same loop, batches that
  * nobody commits.
  *
- * usage: bench_bare_mqtt PORT TOPIC COUNT: says "ready" when it has subscribed, takes so many messages, says CPU
- * microseconds a message. With 0 it leaves a session behind.
+ * usage: bench_bare_mqtt PORT TOPIC COUNT: says "ready" when it has subscribed, takes so many messages, says
+ * messages a second and CPU microseconds a message. With 0 it leaves a session behind.
  */
 #include <errno.h>
 #include <mosquitto.h>
@@ -23,6 +23,7 @@ struct consumer {
     unsigned char *bytes; /* a copy of what a batch brings, as intake makes one */
     size_t length;
     long count;
+    double began_s, seconds; /* from the first to the last */
     bool is_subscribed;
     bool has_failed;
 };
@@ -49,6 +50,13 @@ static void on_subscribe(struct mosquitto *client, void *self, int number, int c
     (void)fflush(stdout);
 }
 
+static double now_s(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
 static void on_message(struct mosquitto *client, void *self,
                        const struct mosquitto_message *message)
 {
@@ -57,7 +65,9 @@ static void on_message(struct mosquitto *client, void *self,
     size_t size = (size_t)message->payloadlen;
     memcpy(consumer->bytes + consumer->length % (1 << 20), message->payload, size);
     consumer->length += size;
-    consumer->count++;
+    if (consumer->count++ == 0)
+        consumer->began_s = now_s();
+    consumer->seconds = now_s() - consumer->began_s;
 }
 
 static bool is_readable(int fd)
@@ -122,8 +132,9 @@ int main(int argc, char **argv)
     struct timespec cpu;
     (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
     if (code == MOSQ_ERR_SUCCESS && consumer.count > 0)
-        (void)printf("%.2f\n", ((double)cpu.tv_sec * 1e9 + (double)cpu.tv_nsec) / 1e3 /
-                                   (double)consumer.count);
+        (void)printf("%.0f %.2f\n", (double)consumer.count / consumer.seconds,
+                     ((double)cpu.tv_sec * 1e9 + (double)cpu.tv_nsec) / 1e3 /
+                         (double)consumer.count);
     mosquitto_destroy(client);
     (void)mosquitto_lib_cleanup();
     free(consumer.bytes);

@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 
@@ -196,7 +197,9 @@ def median(values):
 
 def report(name, text, ratio=None, target=None, at_most=False):
     verdict = ""
-    if ratio is not None:
+    if ratio is not None and target is None:
+        verdict = f"  ratio {ratio:.2f}"
+    elif ratio is not None:
         reached = ratio <= target if at_most else ratio >= target
         verdict = f"  ratio {ratio:.2f}, target {'<=' if at_most else '>='} {target:.2f}: " + (
             "reached" if reached else "NOT reached")
@@ -254,56 +257,113 @@ def queue_up(broker, keys, count):
                    check=True, timeout=300)
 
 
-def consume_durably(folder, broker, keys, count):
-    """Messages a second, and microseconds of CPU a message of the whole daemon."""
-    config = CONFIG.format(token=TOKEN, url="http://127.0.0.1:9/none", rung=HELD) + \
+def plant(broker):
+    return CONFIG.format(token=TOKEN, url="http://127.0.0.1:9/none", rung=HELD) + \
         f"\n[mqtt plant]\nurl = {broker.url}\n[source press]\nbroker = plant\ntopic = plant/+/alarm\nincidents_max = 1000000\n"
-    d = Daemon(folder, config).start()
-
-    def taken():
-        text = d.request("GET", "/metrics").body.decode()
-        return int(re.search(r'^escalated_events_total\{action="trigger"\} (\d+)', text, re.M).group(1))
-    wait_for(lambda: "connected to the broker" in d.log_text(), "the session")
-    assert d.stop() == 0
-    queue_up(broker, keys, count)
-    d.start()
-    wait_for(lambda: taken() > 0, "the first message")
-    begin, already, cpu = time.monotonic(), taken(), cpu_seconds(d.process.pid)
-    wait_for(lambda: taken() >= count, "all messages", 120)
-    seconds, cpu = time.monotonic() - begin, cpu_seconds(d.process.pid) - cpu
-    assert d.stop() == 0
-    return (count - already) / seconds, cpu / (count - already) * 1e6
 
 
-def consume_barely(broker, keys, count):
-    command = [BUILD / "tests" / "bench_bare_mqtt", str(broker.port), "plant/+/alarm"]
-    subprocess.run([*command, "0"], check=True, timeout=60, stdout=subprocess.DEVNULL)
-    queue_up(broker, keys, count)
-    begin = time.monotonic()
-    cpu = subprocess.run([*command, str(count)], check=True, timeout=300, capture_output=True, text=True).stdout.split()[-1]
-    return count / (time.monotonic() - begin), float(cpu)
+def feed(broker, keys, count, is_queued, consume):
+    """consume() takes what was queued up before it began, or what a publisher sends meanwhile."""
+    if is_queued:
+        queue_up(broker, keys, count)
+        return consume()
+    publisher = threading.Thread(target=queue_up, args=(broker, keys, count))
+    publisher.start()
+    try:
+        return consume()
+    finally:
+        publisher.join()
+
+
+def consume_durably(broker, keys, count, is_queued):
+    """Messages a second, and microseconds of CPU a message of the whole daemon."""
+    with Temp() as folder:
+        d = Daemon(folder, plant(broker)).start()
+
+        def taken():
+            text = d.request("GET", "/metrics").body.decode()
+            return int(re.search(r'^escalated_events_total\{action="trigger"\} (\d+)', text, re.M).group(1))
+
+        def consume():
+            if is_queued:
+                d.start()
+            wait_for(lambda: taken() > 0, "the first message")
+            begin, already, cpu = time.monotonic(), taken(), cpu_seconds(d.process.pid)
+            wait_for(lambda: taken() >= count, "all messages", 120)
+            seconds, cpu = time.monotonic() - begin, cpu_seconds(d.process.pid) - cpu
+            return (count - already) / seconds, cpu / (count - already) * 1e6
+        wait_for(lambda: "connected to the broker" in d.log_text(), "the session")
+        if is_queued:
+            assert d.stop() == 0
+        figures = feed(broker, keys, count, is_queued, consume)
+        assert d.stop() == 0
+    return figures
+
+
+class Consumer:
+    """A baseline that says so when it is subscribed, and at last its messages a second and CPU a message."""
+
+    def __init__(self, command, ready):
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                        text=True)
+        said = []
+        for line in self.process.stdout:
+            said.append(line)
+            if ready in line:
+                return
+        raise AssertionError(f"{command} ended with {self.process.wait()}: {said}")
+
+    def finish(self):
+        lines = self.process.communicate(timeout=300)[0].splitlines()
+        assert self.process.returncode == 0, (self.process.returncode, lines)
+        return lines[-1:]
+
+
+def consume_barely(broker, keys, count, is_queued):
+    return consume_by([BUILD / "tests" / "bench_bare_mqtt", str(broker.port), "plant/+/alarm"], "ready", broker, keys, count,
+                      is_queued)
+
+
+def consume_unstored(broker, keys, count, is_queued):
+    with Temp() as folder:
+        path = folder / "escalated.ini"
+        path.touch(0o600)
+        path.write_text(plant(broker))
+        return consume_by([BUILD / "tests" / "bench_own_mqtt", folder], "connected to the broker", broker, keys, count, is_queued)
+
+
+def consume_by(command, ready, broker, keys, count, is_queued):
+    consumer = Consumer([*command, "0" if is_queued else str(count)], ready)
+    if is_queued:
+        consumer.finish()
+
+    def consume():
+        line = (Consumer([*command, str(count)], ready) if is_queued else consumer).finish()[0]
+        return tuple(float(figure) for figure in line.split())
+    return feed(broker, keys, count, is_queued, consume)
 
 
 def bench_mqtt():
-    """A queue at the broker, taken in one go: what a store costs a consumer."""
+    """What a store costs a consumer: when it takes a queue in one go, and when it takes what a publisher sends. Against our
+    intake with nothing behind it, and against a bare loop of the library that does not even read what it gets."""
     count = 5000 if SMOKE else 40000
+    ways = {"durable": consume_durably, "unstored": consume_unstored, "bare": consume_barely}
     for what, keys in (("known keys", lambda i: f"key-{i % 1000}"), ("every event a new incident", lambda i: f"key-{i}")):
-        ours, bare = [], []
-        for _ in range(ROUNDS):
-            broker = Mosquitto(settings={"autosave_on_changes": "false", "log_type": "error"}).start()
-            with Temp() as folder:
+        for is_queued in (True, False):
+            figures = {way: [] for way in ways}
+            for way in list(ways) * ROUNDS:
+                broker = Mosquitto(settings={"autosave_on_changes": "false", "log_type": "error"}).start()
                 try:
-                    ours.append(consume_durably(folder, broker, keys, count))
+                    figures[way].append(ways[way](broker, keys, count, is_queued))
                 finally:
                     broker.remove()
-            broker = Mosquitto(settings={"autosave_on_changes": "false", "log_type": "error"}).start()
-            try:
-                bare.append(consume_barely(broker, keys, count))
-            finally:
-                broker.remove()
-        (rate, cpu), (bare_rate, bare_cpu) = ([median(column) for column in zip(*rows)] for rows in (ours, bare))
-        report("MQTT intake", f"{what}: {rate:.0f}/s durable, without a store {bare_rate:.0f}/s;", rate / bare_rate, 0.80)
-        report("MQTT intake", f"{what}: {cpu:.1f} us CPU a message (without a store {bare_cpu:.1f}), target <= 12")
+            medians = {way: [median(column) for column in zip(*rows)] for way, rows in figures.items()}
+            (rate, cpu), (unstored, unstored_cpu), (bare, bare_cpu) = medians.values()
+            name = f"{what}, {'a queue' if is_queued else 'as published'}"
+            report("MQTT intake", f"{name}: {rate:.0f}/s durable, {unstored:.0f}/s without a store;", rate / unstored, 0.80)
+            report("MQTT intake", f"{name}: a bare loop {bare:.0f}/s;", rate / bare, None)
+            report("MQTT intake", f"{name}: {cpu:.1f} us CPU a message, target <= 12 (without a store {unstored_cpu:.1f}, bare "
+                   f"{bare_cpu:.1f})")
 
 
 def bench_connections():

@@ -42,6 +42,7 @@ struct sender {
     struct ticket ticket;
     struct input input;
     struct place *place;
+    bool *is_broken; /* NULL: not of a sequence */
 };
 
 static void note(struct place *p, void (*change)(struct place *p))
@@ -192,19 +193,29 @@ static void complete(struct ticket *ticket, uint32_t index, const struct answer 
     p->answer_count++;
     p->answer = *answer;
     p->answer.text = "";
+    if (sender->is_broken != NULL && answer->status != ANSWER_DONE)
+        *sender->is_broken = true;
     pthread_cond_broadcast(&p->changed);
     pthread_mutex_unlock(&p->place_lock);
 }
 
-static enum inbox_verdict send_event(struct place *p, struct sender *sender, const char *key,
-                                     bool has_ticket)
+static enum inbox_verdict send_part(struct place *p, struct sender *sender, const char *key,
+                                    bool has_ticket, bool *is_broken)
 {
-    *sender = (struct sender){.place = p, .ticket = {.complete = complete}};
+    *sender = (struct sender){.place = p,
+                              .ticket = {.complete = complete, .is_broken = is_broken},
+                              .is_broken = is_broken};
     sender->input = rig_event_input(&p->rig, EVENT_TRIGGER, key, SEVERITY_CRITICAL, "shop");
     sender->input.ticket = has_ticket ? &sender->ticket : NULL;
     sender->input.release = NULL;
     struct input *input = &sender->input;
     return inbox_put(p->inbox, &input, 1);
+}
+
+static enum inbox_verdict send_event(struct place *p, struct sender *sender, const char *key,
+                                     bool has_ticket)
+{
+    return send_part(p, sender, key, has_ticket, NULL);
 }
 
 static void shut_gate(struct place *p)
@@ -290,6 +301,35 @@ static void test_a_refused_commit_is_told_and_passes(void **state)
         assert_int_equal(p.answer.incident, 1);
         place_clear(&p);
     }
+}
+
+static bool are_both_answered(const struct place *p)
+{
+    return p->answer_count == 2;
+}
+
+/* Of a sequence nothing is applied behind what was refused, or a repetition of its end would come in another order. */
+static void test_a_sequence_ends_where_it_breaks(void **state)
+{
+    (void)state;
+    struct sender first, second, other;
+    struct place p;
+    bool is_broken = false;
+    place_init(&p);
+    note(&p, shut_gate);
+    assert_int_equal(send_part(&p, &first, "first", true, &is_broken), INBOX_TAKEN);
+    assert_true(wait_until(&p, commit_waits));
+    assert_int_equal(send_part(&p, &second, "second", true, &is_broken), INBOX_TAKEN);
+    refuse(&p, STORE_BUSY);
+    note(&p, open_gate);
+    assert_true(wait_until(&p, are_both_answered));
+    assert_int_equal(p.answer.status, ANSWER_BUSY);
+    refuse(&p, STORE_COMMITTED);
+    assert_int_equal(send_event(&p, &other, "other", true), INBOX_TAKEN);
+    assert_true(wait_until(&p, is_answered));
+    assert_int_equal(p.answer.status, ANSWER_DONE);
+    assert_int_equal(p.answer.incident, 1); /* so the second has opened none */
+    place_clear(&p);
 }
 
 static bool has_incident(const struct place *p)
@@ -388,6 +428,7 @@ int main(void)
         cmocka_unit_test(test_nobody_hears_yes_before_the_commit),
         cmocka_unit_test(test_a_refused_commit_is_told_and_passes),
         cmocka_unit_test(test_an_input_without_ticket_is_kept),
+        cmocka_unit_test(test_a_sequence_ends_where_it_breaks),
         cmocka_unit_test(test_broken_and_lease_lost_end_the_process),
         cmocka_unit_test(test_the_door_is_shut_while_space_is_short),
     };
