@@ -123,6 +123,10 @@ CASES = {
     "explodes": ("match = team=\"data\"", "match = team=~\"(d+)+x\"", "team=~\"(d+)+x\" gives up on long texts such as \"dddd...\""),
     "nobody's": ("[policy default]", "[contact zoe]\nsms = +15550103\n[policy default]",
                  "[contact zoe] is named by no team, schedule or policy"),
+    "never reminded": ("inform = &customers", "inform = &customers\n[step storefront/all]\nask = everyone\nquestion = What?\n"
+                       "deadline = 1h\nremind = 1h", "[step storefront/all] remind is no sooner than deadline"),
+    "unread": ("inform = &customers", "inform = &customers\nrequire = what\napprove = bob then send",
+               "[step storefront/told] then send: an update that nobody has read goes out"),
     "unused": ("inform = &customers", "inform = carol", "[audience customers] is named by no policy"),
 }
 

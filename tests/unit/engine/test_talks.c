@@ -256,6 +256,38 @@ static void the_list_is_in_the_order_of_what_happened(void **state)
     assert_string_equal(newest(rig, KIND_NOTICE).contact, "ann");
 }
 
+static void text_by_sms(struct rig *rig, const char *from, const char *address, const char *text)
+{
+    struct input input = rig_sms_input(rig, from, address, NULL, VERB_NONE);
+    input.u.reply.raw = text;
+    rig_apply(rig, &input, 1);
+    rig_settle(rig);
+}
+
+/* A telephone number names no message: the last one that it was sent says what a word means. */
+static void a_telephone_approves_with_a_word(void **state)
+{
+    struct rig *rig = *state;
+    open_and_ack(rig);
+    write_part(rig, "ann", VERB_WHAT, "The shop is down");
+    write_part(rig, "ann", VERB_DOING, "Failing over");
+    text_by_sms(rig, "carol", "+3", "No.");
+    expect_answer(rig, ANSWER_DONE, "#1: the update goes back to its author.");
+    write_part(rig, "ann", VERB_DOING, "Failing over, and more");
+    rig_run(rig, 121);
+    text_by_sms(rig, "carol", "+3", " Yes!");
+    expect_answer(rig, ANSWER_DONE, "#1: the update goes out.");
+}
+
+static void a_telephone_answers_the_latest_question(void **state)
+{
+    struct rig *rig = *state;
+    open_and_ack(rig);
+    rig_run(rig, 600);
+    text_by_sms(rig, "bob", "+2", "ok, I deployed at noon");
+    expect_answer(rig, ANSWER_DONE, "#1: 1 line of yours added to the list.");
+}
+
 static void a_person_has_so_many_lines(void **state)
 {
     struct rig *rig = *state;
@@ -335,6 +367,8 @@ int main(void)
         RIG_TEST(what_waits_is_cancelled_once),
         RIG_TEST(the_list_is_in_the_order_of_what_happened),
         RIG_TEST(a_person_has_so_many_lines),
+        RIG_TEST(a_telephone_approves_with_a_word),
+        RIG_TEST(a_telephone_answers_the_latest_question),
         RIG_TEST(a_change_is_kept_up_to_a_bound),
         RIG_TEST(what_leaves_memory_closes_its_list),
         RIG_TEST(texts_that_were_replaced_are_let_go),
