@@ -26,6 +26,8 @@ struct letters {
     size_t item_count, item_capacity;
     struct input **inputs; /* as the inbox wants them */
     size_t input_capacity;
+    char *credential;
+    const char *source, *actor; /* of the last input that had one, in the arena; NULL: none yet */
     bool is_submitted;
     atomic_size_t unreleased;
 };
@@ -79,6 +81,8 @@ struct letters *letters_create(const struct letters_options *options)
     struct letters *letters = heap_alloc(sizeof(*letters));
     letters->ticket = (struct ticket){.complete = complete, .is_broken = options->is_broken};
     letters->options = *options;
+    letters->credential = heap_alloc(strlen(options->broker) + sizeof("mqtt "));
+    (void)stpcpy(stpcpy(letters->credential, "mqtt "), options->broker);
     arena_init(&letters->arena);
     atomic_init(&letters->unreleased, 0);
     return letters;
@@ -102,6 +106,7 @@ void letters_destroy(struct letters *letters)
     free(letters->slots);
     free(letters->items);
     free(letters->inputs);
+    free(letters->credential);
     free(letters);
 }
 
@@ -137,14 +142,23 @@ static void add_input(struct letters *letters, struct input *input,
     letters->count++;
 }
 
+/* Most messages are of the source of the one before. */
+static const char *actor_of(struct letters *letters, const char *source)
+{
+    if (letters->source == NULL || !text_equal(letters->source, source)) {
+        letters->source = arena_strdup(&letters->arena, source);
+        letters->actor = arena_printf(&letters->arena, "source %s", source);
+    }
+    return letters->actor;
+}
+
 static struct input *make_input(struct letters *letters, enum input_kind kind, const char *source)
 {
     struct input *input = arena_alloc(&letters->arena, sizeof(*input));
     struct id id = id_make();
     input->kind = kind;
-    input->actor =
-        source[0] == '\0' ? "broker" : arena_printf(&letters->arena, "source %s", source);
-    input->credential = arena_printf(&letters->arena, "mqtt %s", letters->options.broker);
+    input->actor = source[0] == '\0' ? "broker" : actor_of(letters, source);
+    input->credential = letters->credential;
     memcpy(input->id, id.bytes, sizeof(input->id));
     return input;
 }
@@ -192,16 +206,15 @@ void letters_add_events(struct letters *letters, const struct link_message *mess
                         const char *source, const struct event *events, size_t count,
                         const struct arrival *arrival)
 {
-    const char *name = arena_strdup(&letters->arena, source);
     ASSERT(count > 0);
     for (size_t i = 0; i < count; i++) {
-        struct input *input = make_input(letters, INPUT_EVENT, name);
+        struct input *input = make_input(letters, INPUT_EVENT, source);
         input->u.event = events[i]; /* its texts are in the arena already */
-        input->u.event.source = name;
+        input->u.event.source = letters->source;
         add_input(letters, input, NULL);
     }
     struct letter *letter = add_letter(letters, LETTER_EVENTS, message, false, arrival);
-    letter->source = name;
+    letter->source = letters->source;
     letter->event_count = count;
 }
 
@@ -316,5 +329,6 @@ void letters_reset(struct letters *letters)
     letters->count = 0;
     letters->item_count = 0;
     letters->bytes = 0;
+    letters->source = NULL;
     arena_reset(&letters->arena);
 }

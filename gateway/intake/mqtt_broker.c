@@ -25,6 +25,7 @@ enum {
     BACKOFF_REFUSED_MS = 5000, /* at least, when the broker does not want us */
     STEADY_MS = 10000,         /* a connection that has held so long was a success */
     UNPUBLISHED_MAX = 100,     /* given to the library at once */
+    REPEATED_MAX = 100,        /* read at once, where nothing has to be committed */
 };
 
 static void lock(struct mqtt_broker *broker)
@@ -134,50 +135,6 @@ static void on_published(void *self)
     broker->unpublished -= broker->unpublished > 0;
 }
 
-/* Configuration. */
-
-static bool same_connection(const struct config_broker *a, const struct config_broker *b)
-{
-    return text_equal(a->host, b->host) && a->port == b->port && a->is_tls == b->is_tls &&
-           text_equal(a->username, b->username) && text_equal(a->password, b->password) &&
-           text_equal(a->ca_file, b->ca_file) && text_equal(a->cert_file, b->cert_file) &&
-           text_equal(a->key_file, b->key_file) && a->is_v5 == b->is_v5 &&
-           text_equal(a->client_id, b->client_id) && text_equal(a->prefix, b->prefix) &&
-           a->keepalive_ms == b->keepalive_ms && a->session_expiry_ms == b->session_expiry_ms &&
-           a->in_flight == b->in_flight;
-}
-
-static char *under_prefix(const struct config_broker *broker, const char *topic)
-{
-    struct strbuf text;
-    strbuf_init(&text, strlen(broker->prefix) + strlen(topic) + 1);
-    strbuf_printf(&text, "%s/%s", broker->prefix, topic);
-    return strbuf_steal(&text);
-}
-
-/* Takes the configuration over. Filters point into the old one until the new ones are made. */
-static void use_config(struct mqtt_broker *broker, struct config *config)
-{
-    struct config *old = broker->config;
-    char *old_state = broker->state_topic, *old_reply = broker->reply_topic;
-    char *old_standing = broker->standing_filter;
-    struct topics *old_topics = broker->topics;
-    const struct config_broker *own = config_find_broker(config, broker->name);
-    ASSERT(own != NULL);
-    broker->config = config;
-    broker->broker = own;
-    broker->topics = topics_create(config, broker->name);
-    broker->state_topic = under_prefix(own, "state");
-    broker->reply_topic = under_prefix(own, "reply");
-    broker->standing_filter = under_prefix(own, BROKER_STANDING_FOLDER "+");
-    session_set_filters(broker);
-    topics_destroy(old_topics);
-    free(old_state);
-    free(old_reply);
-    free(old_standing);
-    config_release(old);
-}
-
 /* What came of each message, in their order: behind the first that was not taken all come again. */
 static void settle_window(struct mqtt_broker *broker)
 {
@@ -228,7 +185,7 @@ static void take_reload(struct mqtt_broker *broker)
     unlock(broker);
     if (next == NULL)
         return;
-    bool stays = same_connection(broker->broker, config_find_broker(next, broker->name));
+    bool stays = setup_is_same(broker->broker, config_find_broker(next, broker->name));
     if (!stays && broker->link != NULL) {
         say_goodbye(broker);
         drop_link(broker);
@@ -238,7 +195,7 @@ static void take_reload(struct mqtt_broker *broker)
         broker->attempt_count = 0;
         broker->retry_mono_ms = 0;
     }
-    use_config(broker, next);
+    setup_use(broker, next);
 }
 
 /* Connecting. */
@@ -345,13 +302,21 @@ static bool hand_over(struct mqtt_broker *broker)
     return verdict == INBOX_TAKEN;
 }
 
+/* After a crash a broker begins with what it has sent before. Confirmed early, it is not sent a third time even when the
+ * next crash comes soon. */
+static bool is_all_repeated(const struct mqtt_broker *broker)
+{
+    return window_is_empty(broker->window) && link_unsettled(broker->link) >= REPEATED_MAX;
+}
+
 /* All that is there, at most a window. The engine has the first batches while the next is read. */
 static void read_window(struct mqtt_broker *broker)
 {
     size_t count = 0;
     bool has_more = true;
     while (has_more && !broker->is_lost && !broker->is_new_up &&
-           count++ < (size_t)broker->broker->in_flight && !window_is_full(broker->window)) {
+           count++ < (size_t)broker->broker->in_flight && !window_is_full(broker->window) &&
+           !is_all_repeated(broker)) {
         if (letters_is_full(window_reading(broker->window)) && !hand_over(broker))
             return;
         has_more = link_read(broker->link);
@@ -398,7 +363,7 @@ static void take_publications(struct mqtt_broker *broker)
             return;
         const struct mqtt_publication *p = &outgoing->publication;
         char *whole =
-            p->is_whole_topic ? heap_strdup(p->topic) : under_prefix(broker->broker, p->topic);
+            p->is_whole_topic ? heap_strdup(p->topic) : setup_topic(broker->broker, p->topic);
         const struct link_publication publication = {.topic = whole,
                                                      .payload = p->payload,
                                                      .count = p->count,
@@ -519,7 +484,7 @@ int broker_start(const struct mqtt_options *options, struct config *config, cons
     const struct letters_options letters = {
         .broker = broker->name, .lock = &broker->broker_lock, .settled = &broker->broker_cond};
     broker->window = window_create(&letters);
-    use_config(broker, config_retain(config));
+    setup_use(broker, config_retain(config));
     int code = broker->wake_fd < 0 ? errno : 0;
     if (code == 0)
         code = pthread_create(&broker->thread, NULL, run, broker);

@@ -2,7 +2,7 @@
  * mqtt_parts - what the files behind mqtt.h share: one broker and its thread.
  *
  * Shape:   mqtt.c holds the brokers; mqtt_broker.c runs the thread: connect, read, commit, confirm;
- *          mqtt_session.c knows what is subscribed and what was taken; mqtt_message.c makes inputs of
+ *          mqtt_setup.c knows the configuration, mqtt_session.c what is subscribed and was taken; mqtt_message.c makes inputs of
  *          messages, and tells what came of them.
  * Threads: what is under `broker_lock` belongs to everybody, the rest to the broker's thread once it
  *          runs.
@@ -99,6 +99,14 @@ void broker_destroy(struct mqtt_broker *broker);
 void broker_give_back(struct mqtt_broker *broker, const char *why);
 enum mqtt_verdict broker_publish(struct mqtt_broker *broker,
                                  const struct mqtt_publication *publication);
+
+/* mqtt_setup.c */
+/* Whether the connection can stay as it is. */
+bool setup_is_same(const struct config_broker *a, const struct config_broker *b);
+char *setup_topic(const struct config_broker *broker,
+                  const char *topic); /* PREFIX/TOPIC, the caller's */
+/* Takes the configuration over. */
+void setup_use(struct mqtt_broker *broker, struct config *config);
 
 /* mqtt_session.c */
 /* The topics of the configuration in force; what is subscribed already stays so. */
