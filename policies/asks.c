@@ -267,7 +267,8 @@ static void take_line(struct taking *taking, const char *text, size_t length,
                       const struct moment *moment)
 {
     struct talks *talks = taking->incident->talks;
-    if (taking->have >= taking->most || talks->answer_bytes + length > TALKS_ANSWER_BYTES_MAX) {
+    if (taking->have >= taking->most ||
+        talks->answer_bytes + length + TALKS_LINE_BYTES > TALKS_ANSWER_BYTES_MAX) {
         taking->left_out++;
         return;
     }
@@ -297,12 +298,14 @@ static void take_lines(struct taking *taking, const char *text, const struct mom
 static const char *thanks(const struct taking *taking, const struct moment *moment)
 {
     const struct ask *ask = taking->ask;
-    const char *left_out =
-        taking->left_out == 0
-            ? ""
-            : arena_printf(moment->arena,
-                           " %zu more were only noted: the list takes %lld a person.",
-                           taking->left_out, (long long)taking->most);
+    const char *left_out = "";
+    if (taking->left_out > 0 && taking->have >= taking->most)
+        left_out =
+            arena_printf(moment->arena, " %zu more were only noted: the list takes %lld a person.",
+                         taking->left_out, (long long)taking->most);
+    else if (taking->left_out > 0)
+        left_out = arena_printf(moment->arena, " %zu more were only noted: the list is full.",
+                                taking->left_out);
     const char *text = arena_printf(
         moment->arena, "#%llu: %zu line%s of yours added to the list.%s",
         number_of(taking->incident), taking->taken, taking->taken == 1 ? "" : "s", left_out);

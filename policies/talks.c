@@ -122,7 +122,7 @@ struct answer_line *ask_add_line(struct talks *talks, struct ask *ask, const cha
         ask->lines = line;
     ask->last_line = line;
     ask->line_count++;
-    talks->answer_bytes += length;
+    talks->answer_bytes += length + TALKS_LINE_BYTES;
     return line;
 }
 

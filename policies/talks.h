@@ -23,9 +23,10 @@
 #include "gateway/base/text.h"
 #include "policies/rulebook.h"
 
-#define TALKS_ANSWER_BYTES_MAX (256 * 1024)
+#define TALKS_ANSWER_BYTES_MAX (512 * 1024)
+#define TALKS_LINE_BYTES 64 /* that each line counts besides its text */
 #define TALKS_SPARE_BYTES_MAX (64 * 1024)
-#define TALKS_JSON_BYTES_MAX (8 * 1024 * 1024)
+#define TALKS_JSON_BYTES_MAX (16 * 1024 * 1024) /* all at their bounds, every byte escaped */
 
 struct incident;
 struct notification;

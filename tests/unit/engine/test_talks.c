@@ -256,6 +256,32 @@ static void the_list_is_in_the_order_of_what_happened(void **state)
     assert_string_equal(newest(rig, KIND_NOTICE).contact, "ann");
 }
 
+/* Many short lines cost more than their letters: what does not fit any more is noted only, and all of it reads back. */
+static void a_list_has_a_bound(void **state)
+{
+    struct rig *rig = *state;
+    struct policy *shop = &rig->policies_again[0];
+    struct step steps[7];
+    struct strbuf text;
+    memcpy(steps, shop->steps, sizeof(steps));
+    steps[6].answers = 1000000;
+    shop->steps = steps;
+    open_and_ack(rig);
+    strbuf_init(&text, 1 << 20);
+    for (int i = 0; i < 2000; i++)
+        strbuf_add(&text, "x\n");
+    rig->checks_reload = false;
+    for (int i = 0; i < 5; i++)
+        rig_tell(rig, "bob", ask_of(rig, "bob"), strbuf_text(&text));
+    rig->checks_reload = true;
+    strbuf_clear(&text);
+    expect_answer(rig, ANSWER_DONE, "more were only noted");
+    rig_tell(rig, "bob", ask_of(rig, "bob"), "one more");
+    expect_answer(
+        rig, ANSWER_DONE,
+        "#1: 0 lines of yours added to the list. 1 more were only noted: the list is full.");
+}
+
 static void text_by_sms(struct rig *rig, const char *from, const char *address, const char *text)
 {
     struct input input = rig_sms_input(rig, from, address, NULL, VERB_NONE);
@@ -367,6 +393,7 @@ int main(void)
         RIG_TEST(what_waits_is_cancelled_once),
         RIG_TEST(the_list_is_in_the_order_of_what_happened),
         RIG_TEST(a_person_has_so_many_lines),
+        RIG_TEST(a_list_has_a_bound),
         RIG_TEST(a_telephone_approves_with_a_word),
         RIG_TEST(a_telephone_answers_the_latest_question),
         RIG_TEST(a_change_is_kept_up_to_a_bound),
