@@ -73,6 +73,10 @@ static const char *facts_json(struct moment *moment, const struct facts *facts)
         json_add_integer(&json, "follows", facts->follows);
     add_text(&json, "from", facts->from);
     add_text(&json, "to", facts->to);
+    add_text(&json, "backup", facts->backup);
+    if (facts->backup_at_ms != 0)
+        json_add_time(&json, "backup_at", facts->backup_at_ms);
+    add_text(&json, "missing", facts->missing);
     json_add_object_end(&json);
     ASSERT(!text.overflowed);
     const char *copy = arena_strdup(moment->arena, strbuf_text(&text));

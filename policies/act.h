@@ -14,6 +14,7 @@
 #include "policies/row.h"
 #include "policies/rulebook.h"
 
+struct heartbeats;
 struct ledger;
 struct notification;
 
@@ -46,6 +47,9 @@ struct facts {
     int64_t follows;  /* number of the incident before */
     const char *from; /* hashes of policy versions */
     const char *to;
+    const char *backup; /* whose last success is that */
+    int64_t backup_at_ms;
+    const char *missing; /* what an ack has not said: "eta, cause" */
 };
 
 struct message {
@@ -76,7 +80,8 @@ struct act {
 /* One decision's surroundings, and what it decided. */
 struct moment {
     const struct rulebook *book;
-    const struct ledger *marks_or_null; /* which methods are switched off */
+    const struct ledger *marks_or_null;          /* which methods are switched off */
+    const struct heartbeats *heartbeats_or_null; /* who reports by itself, and when it did last */
     struct arena *arena;
     int64_t now_ms;
     int64_t wall_offset_ms; /* wall clock minus engine time: for local times only */

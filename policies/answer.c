@@ -2,6 +2,7 @@
 
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
+#include "policies/backup.h"
 
 static unsigned long long number_of(const struct incident *incident)
 {
@@ -48,9 +49,13 @@ const char *answer_status(const struct incident *incident, const struct moment *
                                     incident_state_name((enum incident_state)incident->state),
                                     severity_name((enum severity)incident->severity),
                                     (unsigned)incident->priority, incident_title(incident));
-    if (incident->state != INCIDENT_ACKNOWLEDGED)
+    if (incident->state == INCIDENT_ACKNOWLEDGED)
+        head = arena_printf(moment->arena, "%s. %s", head, answer_owner(incident, moment, reader));
+    const char *backup = backup_text(incident, moment, moment_zone_of(moment, reader));
+    if (backup[0] == '\0')
         return head;
-    return arena_printf(moment->arena, "%s. %s", head, answer_owner(incident, moment, reader));
+    return arena_printf(moment->arena, "%s%s Last good backup: %s.", head,
+                        incident->state == INCIDENT_ACKNOWLEDGED ? "" : ".", backup);
 }
 
 const char *answer_help(void)

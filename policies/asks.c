@@ -6,6 +6,7 @@
 #include "gateway/base/assert.h"
 #include "gateway/base/ledger.h"
 #include "gateway/base/text.h"
+#include "policies/backup.h"
 #include "policies/climb.h"
 #include "policies/question.h"
 #include "policies/saying.h"
@@ -108,7 +109,8 @@ static size_t add_changes(const struct incident *incident, const struct moment *
                           struct entry *entries, size_t count)
 {
     const struct ledger *marks = moment->marks_or_null;
-    int64_t from_ms = incident->opened_at_ms - ASKS_CHANGES_MS;
+    struct backup backup = backup_find(incident->policy, moment);
+    int64_t from_ms = backup.at_ms != 0 ? backup.at_ms : incident->opened_at_ms - ASKS_CHANGES_MS;
     for (size_t i = 0; marks != NULL && i < marks->count; i++) {
         const struct ledger_entry *mark = &marks->items[i];
         if (mark->kind != MARK_CHANGE || mark->at_ms < from_ms)

@@ -5,6 +5,7 @@
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
 #include "policies/asks.h"
+#include "policies/fields.h"
 #include "policies/follow.h"
 #include "policies/updates.h"
 
@@ -103,6 +104,7 @@ struct due climb_due(const struct incident *incident)
         consider(&best, DUE_LAPSE, incident->ack_until_ms, 0);
         if (ladder->reminder_at_ms != 0)
             consider(&best, DUE_REMINDER, ladder->reminder_at_ms, 0);
+        consider(&best, DUE_MISSING, fields_ask_again_ms(incident), 0);
         consider_told(incident, &best);
         break;
     case INCIDENT_RESOLVED:
@@ -346,6 +348,7 @@ void climb_end_ack(struct incident *incident, struct moment *moment)
     incident->ladder.reminder_at_ms = 0;
     incident->ladder.answer_until_ms = 0;
     incident->ladder.reminded = false;
+    fields_expect_no_more(incident, moment);
     climb_cancel(incident, moment, KIND_REMINDER, "the acknowledgement has ended");
     struct facts facts = {.state = "triggered", .policy = incident->policy->name};
     moment_note(moment, "triggered", &facts, "unacknowledged again");
@@ -435,20 +438,17 @@ static void remind(struct incident *incident, struct moment *moment)
 {
     struct ladder *ladder = &incident->ladder;
     ladder->reminder_at_ms = 0;
-    /* We were down: the acknowledgement ends in this very moment, so there is nothing left to renew. */
-    if (incident->ack_until_ms <= moment->now_ms ||
-        (ladder->answer_until_ms != 0 && ladder->answer_until_ms <= moment->now_ms))
+    if (fields_ack_ends(incident, moment))
         return;
     ladder->reminded = true;
-    bool is_person = rulebook_contact(moment->book, incident->owner) != NULL;
-    const char *whom = is_person ? incident->owner : climb_last_paged(incident);
+    const char *whom = fields_whom(incident, moment);
     const char *until =
         moment_local_time(moment, moment_zone_of(moment, whom), incident->ack_until_ms);
     const char *text = arena_printf(
         moment->arena,
-        "%s #%llu climbs again at %s: reply \"eta 30m\" with a new estimate, or \"ack\".",
+        "%s #%llu climbs again at %s: reply \"eta 30m\" with a new estimate, or \"ack\".%s",
         incident->eta_at_ms != 0 ? "The time you gave has come." : "Is it being worked on?",
-        (unsigned long long)incident->number, until);
+        (unsigned long long)incident->number, until, fields_remind(incident, moment));
     if (whom[0] == '\0') {
         moment_note(moment, "nobody", NULL, "there is nobody to remind");
         return;
@@ -536,6 +536,9 @@ static void run_one(struct incident *incident, struct moment *moment, const stru
         break;
     case DUE_REMINDER:
         remind(incident, moment);
+        break;
+    case DUE_MISSING:
+        fields_ask_again(incident, moment);
         break;
     case DUE_LAPSE:
         lapse(incident, moment);

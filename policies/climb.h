@@ -32,8 +32,9 @@ enum due_kind {
     DUE_FALLBACK,  /* exhausted: the fallback again */
     DUE_REMINDER,
     DUE_LAPSE,
-    DUE_ANSWER, /* the owner did not answer the page about a higher severity */
-    DUE_TALK,   /* something of an update or an ask */
+    DUE_MISSING, /* what the ack did not say is asked for once more */
+    DUE_ANSWER,  /* the owner did not answer the page about a higher severity */
+    DUE_TALK,    /* something of an update or an ask */
     DUE_FORGET,
 };
 

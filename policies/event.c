@@ -19,6 +19,11 @@ static const char *const severity_names[SEVERITY_COUNT] = {
     [SEVERITY_CRITICAL] = "critical",
 };
 
+static const char *const signal_names[HEARTBEAT_SIGNAL_COUNT] = {
+    [HEARTBEAT_SUCCESS] = "success", [HEARTBEAT_START] = "start",   [HEARTBEAT_FAIL] = "fail",
+    [HEARTBEAT_LOG] = "log",         [HEARTBEAT_FORGET] = "forget",
+};
+
 const char *event_action_name(enum event_action action)
 {
     ASSERT(action < EVENT_ACTION_COUNT);
@@ -47,6 +52,23 @@ int severity_parse(const char *name, enum severity *out_severity)
     for (int i = 0; i < SEVERITY_COUNT; i++) {
         if (text_equal(name, severity_names[i])) {
             *out_severity = (enum severity)i;
+            return 0;
+        }
+    }
+    return -1;
+}
+
+const char *heartbeat_signal_name(enum heartbeat_signal signal)
+{
+    ASSERT(signal < HEARTBEAT_SIGNAL_COUNT);
+    return signal_names[signal];
+}
+
+int heartbeat_signal_parse(const char *name, enum heartbeat_signal *out_signal)
+{
+    for (int i = 0; i < HEARTBEAT_SIGNAL_COUNT; i++) {
+        if (text_equal(name, signal_names[i])) {
+            *out_signal = (enum heartbeat_signal)i;
             return 0;
         }
     }
@@ -91,4 +113,14 @@ void event_derive_key(const struct label *labels, size_t label_count,
         return;
     }
     out[used] = '\0';
+}
+
+const char *event_identity(const struct event *event, char out[EVENT_DERIVED_KEY_BYTES])
+{
+    if (event->key[0] != '\0')
+        return event->key;
+    if (event->action == EVENT_HEARTBEAT && event->label_count == 0)
+        return event->source;
+    event_derive_key(event->labels, event->label_count, out);
+    return out;
 }

@@ -16,6 +16,7 @@
 #define EVENT_SUMMARY_BYTES_MAX 4096
 #define EVENT_DETAILS_BYTES_MAX 65536
 #define EVENT_LINKS_MAX 16
+#define EVENT_RUN_BYTES_MAX 64
 
 enum event_action {
     EVENT_TRIGGER,
@@ -47,6 +48,16 @@ struct label {
     const char *value;
 };
 
+/* What a heartbeat says. */
+enum heartbeat_signal {
+    HEARTBEAT_SUCCESS,
+    HEARTBEAT_START,
+    HEARTBEAT_FAIL,
+    HEARTBEAT_LOG,    /* nothing but that somebody is there */
+    HEARTBEAT_FORGET, /* an operator's: nothing is expected any more */
+    HEARTBEAT_SIGNAL_COUNT,
+};
+
 struct event {
     enum event_action action;
     enum severity severity;
@@ -59,17 +70,25 @@ struct event {
     const char *details; /* JSON object text, or "" */
     const char *links;   /* JSON array text of {"href","text"}, or "" */
     int64_t at_ms;       /* what the sender says; 0 when absent */
+    /* Of a heartbeat. */
+    enum heartbeat_signal signal;
+    int32_t exit_status;     /* with HEARTBEAT_FAIL, from 1; 0: none given */
+    const char *run_or_null; /* pairs a start with its end, at most EVENT_RUN_BYTES_MAX */
 };
 
 const char *event_action_name(enum event_action action); /* "trigger" … */
 int event_action_parse(const char *name, enum event_action *out_action);
 const char *severity_name(enum severity severity); /* "critical" … */
 int severity_parse(const char *name, enum severity *out_severity);
+const char *heartbeat_signal_name(enum heartbeat_signal signal); /* "success" … */
+int heartbeat_signal_parse(const char *name, enum heartbeat_signal *out_signal);
 
 /* "labels:" and name="value" pairs joined by ",", the key of an event that has none; length-bounded by hashing past 512
  * bytes. Written to out (NUL-terminated). */
 #define EVENT_DERIVED_KEY_BYTES 640
 void event_derive_key(const struct label *labels, size_t label_count,
                       char out[EVENT_DERIVED_KEY_BYTES]);
+/* The key, or the derived one; a heartbeat with neither key nor labels is that of the source itself. */
+const char *event_identity(const struct event *event, char out[EVENT_DERIVED_KEY_BYTES]);
 
 #endif

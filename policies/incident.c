@@ -5,6 +5,7 @@
 #include "policies/answer.h"
 #include "policies/asks.h"
 #include "policies/climb.h"
+#include "policies/fields.h"
 #include "policies/follow.h"
 #include "policies/reach.h"
 #include "policies/repolicy.h"
@@ -41,6 +42,13 @@ static void impossible(struct incident *incident, const struct move *move, struc
     ASSERT(incident == NULL); /* a move that this state cannot meet: always a bug */
 }
 
+static void note_linked(const struct incident *incident, struct moment *moment)
+{
+    if (incident->linked != 0)
+        moment_notef(moment, "linked", &(struct facts){.follows = (int64_t)incident->linked},
+                     "the same alert was last part of #%llu", (unsigned long long)incident->linked);
+}
+
 /* Also a reopening: everything starts over but the climb number and the history. */
 static void open_incident(struct incident *incident, const struct move *move, struct moment *moment)
 {
@@ -61,9 +69,8 @@ static void open_incident(struct incident *incident, const struct move *move, st
     struct facts facts = {.state = policy->hold_ms > 0 ? "held" : "", .policy = policy->name};
     moment_notef(moment, again ? "reopened" : "opened", &facts, "%s by policy %s: %s",
                  again ? "reopened" : "opened", policy->name, incident_title(incident));
-    if (!again && incident->linked != 0)
-        moment_notef(moment, "linked", &(struct facts){.follows = (int64_t)incident->linked},
-                     "the same alert was last part of #%llu", (unsigned long long)incident->linked);
+    if (!again)
+        note_linked(incident, moment);
 }
 
 static void add_alert(struct incident *incident, const struct move *move, struct moment *moment)
@@ -119,6 +126,7 @@ static void resolve(struct incident *incident, const char *by, bool by_person,
     incident->ladder.by_person = by_person;
     incident->ladder.answer_until_ms = 0;
     incident->ladder.reminder_at_ms = 0;
+    fields_expect_no_more(incident, moment);
     struct facts facts = {.state = "resolved", .by = by};
     cancel_pages(incident, moment, "resolved");
     climb_cancel(incident, moment, KIND_NOTICE, "resolved");
@@ -214,6 +222,7 @@ static void acknowledge(struct incident *incident, const struct move *move, stru
     note_ack(incident, "ack", moment);
     if (move->known)
         moment_notef(moment, "known", &(struct facts){.by = move->by}, "%s already knew", move->by);
+    fields_expect(incident, moment);
     follow_tell(incident, moment, false, move->by, answer_owner(incident, moment, ""));
     moment->answer = answer_owner(incident, moment, move->by);
 }
@@ -239,8 +248,22 @@ static void renew(struct incident *incident, const struct move *move, struct mom
     }
     set_promise(incident, eta_at_ms, moment);
     climb_cancel(incident, moment, KIND_REMINDER, "answered");
+    fields_expect_less(incident, moment);
     note_ack(incident, "ack", moment);
     moment->answer = answer_owner(incident, moment, move->by);
+}
+
+/* One move, so that nobody is paged in between. */
+static void open_reported(struct incident *incident, const struct move *move, struct moment *moment)
+{
+    const struct policy *policy = incident->policy;
+    ladder_open(&incident->ladder, policy, moment->now_ms + policy->hold_ms);
+    moment_notef(moment, "opened", &(struct facts){.policy = policy->name, .by = move->by},
+                 "%s reports, by policy %s: %s", move->by, policy->name, incident_title(incident));
+    note_linked(incident, moment);
+    acknowledge(incident, move, moment);
+    if (move->any_severity)
+        incident->ladder.acked_severity = SEVERITY_CRITICAL;
 }
 
 static void acknowledge_again(struct incident *incident, const struct move *move,
@@ -272,6 +295,7 @@ static void take(struct incident *incident, const struct move *move, struct mome
     if (!text_equal(incident->owner, move->by)) {
         incident->owner = move->by;
         incident->ladder.answer_until_ms = 0;
+        fields_expect(incident, moment);
         note_ack(incident, "take", moment);
     }
     moment->answer = answer_owner(incident, moment, move->by);
@@ -325,31 +349,6 @@ static void escalate_acked(struct incident *incident, const struct move *move,
     advance(incident, move, moment);
 }
 
-/* The people of the latest paging are counted in the order of their notifications; each has one bit
- * of `passed`. */
-static bool everybody_passed(struct incident *incident, const char *by)
-{
-    enum { PEOPLE_MAX = 64 };
-    const char *people[PEOPLE_MAX];
-    size_t count = 0;
-    for (const struct notification *n = incident->notifications; n != NULL; n = n->next) {
-        if (!reach_is_latest(incident, n))
-            continue;
-        size_t i = 0;
-        while (i < count && !text_equal(people[i], n->contact))
-            i++;
-        if (i == count && count < PEOPLE_MAX)
-            people[count++] = n->contact;
-    }
-    uint64_t all = 0;
-    for (size_t i = 0; i < count; i++) {
-        all |= UINT64_C(1) << i;
-        if (text_equal(people[i], by))
-            incident->ladder.passed |= UINT64_C(1) << i;
-    }
-    return (incident->ladder.passed & all) == all;
-}
-
 static void pass(struct incident *incident, const struct move *move, struct moment *moment)
 {
     if (answers_overtaken(incident, move)) {
@@ -364,7 +363,7 @@ static void pass(struct incident *incident, const struct move *move, struct mome
     }
     moment->answer =
         arena_printf(moment->arena, "#%llu: noted, others have been paged.", number_of(incident));
-    if (everybody_passed(incident, move->by))
+    if (reach_everybody_passed(incident, move->by))
         advance(incident, move, moment);
 }
 
@@ -393,25 +392,6 @@ static void hear_owner(struct incident *incident, const struct move *move, struc
     (void)moment;
     if (text_equal(incident->owner, move->by))
         incident->ladder.answer_until_ms = 0;
-}
-
-static void record_field(struct incident *incident, const struct move *move, struct moment *moment)
-{
-    struct facts facts = {.by = move->by};
-    if (move->verb == VERB_PRIORITY) {
-        ASSERT(move->priority >= 1 && move->priority <= 5);
-        incident->priority = (uint8_t)move->priority;
-        incident->priority_set = true;
-        moment_notef(moment, "priority", &facts, "p%d", move->priority);
-        moment->answer =
-            arena_printf(moment->arena, "#%llu is p%d.", number_of(incident), move->priority);
-        return;
-    }
-    if (move->verb == VERB_CAUSE)
-        incident->cause = move->text;
-    const char *kind = move->verb == VERB_NONE ? "note" : verb_name(move->verb);
-    moment_note(moment, kind, &facts, move->text);
-    moment->answer = arena_printf(moment->arena, "#%llu: %s recorded.", number_of(incident), kind);
 }
 
 static void hear_accepted(struct incident *incident, const struct move *move, struct moment *moment)
@@ -443,6 +423,7 @@ static void hear_failed(struct incident *incident, const struct move *move, stru
 /* The whole behaviour on one page; an empty cell fails test_incident.c. */
 static transition *const transitions[INCIDENT_STATE_COUNT][MOVE_KIND_COUNT] = {
     [INCIDENT_HELD][MOVE_OPEN] = open_incident,
+    [INCIDENT_HELD][MOVE_REPORT] = open_reported,
     [INCIDENT_HELD][MOVE_FIRE] = add_alert,
     [INCIDENT_HELD][MOVE_RISE] = note_severity,
     [INCIDENT_HELD][MOVE_CLEAR] = clear_held,
@@ -452,7 +433,7 @@ static transition *const transitions[INCIDENT_STATE_COUNT][MOVE_KIND_COUNT] = {
     [INCIDENT_HELD][MOVE_ESCALATE] = escalate_held,
     [INCIDENT_HELD][MOVE_PASS] = escalate_held,
     [INCIDENT_HELD][MOVE_RESOLVE] = resolve_by_person,
-    [INCIDENT_HELD][MOVE_FIELD] = record_field,
+    [INCIDENT_HELD][MOVE_FIELD] = fields_record,
     [INCIDENT_HELD][MOVE_PARTS] = updates_write_parts,
     [INCIDENT_HELD][MOVE_APPROVE] = updates_approve,
     [INCIDENT_HELD][MOVE_REJECT] = updates_reject,
@@ -463,6 +444,7 @@ static transition *const transitions[INCIDENT_STATE_COUNT][MOVE_KIND_COUNT] = {
     [INCIDENT_HELD][MOVE_FAILED] = ignored,
 
     [INCIDENT_TRIGGERED][MOVE_OPEN] = impossible,
+    [INCIDENT_TRIGGERED][MOVE_REPORT] = impossible,
     [INCIDENT_TRIGGERED][MOVE_FIRE] = add_alert,
     [INCIDENT_TRIGGERED][MOVE_RISE] = note_severity,
     [INCIDENT_TRIGGERED][MOVE_CLEAR] = clear,
@@ -472,7 +454,7 @@ static transition *const transitions[INCIDENT_STATE_COUNT][MOVE_KIND_COUNT] = {
     [INCIDENT_TRIGGERED][MOVE_ESCALATE] = escalate,
     [INCIDENT_TRIGGERED][MOVE_PASS] = pass,
     [INCIDENT_TRIGGERED][MOVE_RESOLVE] = resolve_by_person,
-    [INCIDENT_TRIGGERED][MOVE_FIELD] = record_field,
+    [INCIDENT_TRIGGERED][MOVE_FIELD] = fields_record,
     [INCIDENT_TRIGGERED][MOVE_PARTS] = updates_write_parts,
     [INCIDENT_TRIGGERED][MOVE_APPROVE] = updates_approve,
     [INCIDENT_TRIGGERED][MOVE_REJECT] = updates_reject,
@@ -483,6 +465,7 @@ static transition *const transitions[INCIDENT_STATE_COUNT][MOVE_KIND_COUNT] = {
     [INCIDENT_TRIGGERED][MOVE_FAILED] = hear_failed,
 
     [INCIDENT_ACKNOWLEDGED][MOVE_OPEN] = impossible,
+    [INCIDENT_ACKNOWLEDGED][MOVE_REPORT] = impossible,
     [INCIDENT_ACKNOWLEDGED][MOVE_FIRE] = add_alert,
     [INCIDENT_ACKNOWLEDGED][MOVE_RISE] = page_owner,
     [INCIDENT_ACKNOWLEDGED][MOVE_CLEAR] = clear,
@@ -492,7 +475,7 @@ static transition *const transitions[INCIDENT_STATE_COUNT][MOVE_KIND_COUNT] = {
     [INCIDENT_ACKNOWLEDGED][MOVE_ESCALATE] = escalate_acked,
     [INCIDENT_ACKNOWLEDGED][MOVE_PASS] = pass_acked,
     [INCIDENT_ACKNOWLEDGED][MOVE_RESOLVE] = resolve_by_person,
-    [INCIDENT_ACKNOWLEDGED][MOVE_FIELD] = record_field,
+    [INCIDENT_ACKNOWLEDGED][MOVE_FIELD] = fields_record,
     [INCIDENT_ACKNOWLEDGED][MOVE_PARTS] = updates_write_parts,
     [INCIDENT_ACKNOWLEDGED][MOVE_APPROVE] = updates_approve,
     [INCIDENT_ACKNOWLEDGED][MOVE_REJECT] = updates_reject,
@@ -503,6 +486,7 @@ static transition *const transitions[INCIDENT_STATE_COUNT][MOVE_KIND_COUNT] = {
     [INCIDENT_ACKNOWLEDGED][MOVE_FAILED] = ignored,
 
     [INCIDENT_RESOLVED][MOVE_OPEN] = open_incident,
+    [INCIDENT_RESOLVED][MOVE_REPORT] = impossible,
     [INCIDENT_RESOLVED][MOVE_FIRE] = impossible,
     [INCIDENT_RESOLVED][MOVE_RISE] = ignored,
     [INCIDENT_RESOLVED][MOVE_CLEAR] = ignored,
@@ -512,7 +496,7 @@ static transition *const transitions[INCIDENT_STATE_COUNT][MOVE_KIND_COUNT] = {
     [INCIDENT_RESOLVED][MOVE_ESCALATE] = already_resolved,
     [INCIDENT_RESOLVED][MOVE_PASS] = already_resolved,
     [INCIDENT_RESOLVED][MOVE_RESOLVE] = already_resolved,
-    [INCIDENT_RESOLVED][MOVE_FIELD] = record_field,
+    [INCIDENT_RESOLVED][MOVE_FIELD] = fields_record,
     [INCIDENT_RESOLVED][MOVE_PARTS] = updates_write_parts,
     [INCIDENT_RESOLVED][MOVE_APPROVE] = updates_approve,
     [INCIDENT_RESOLVED][MOVE_REJECT] = updates_reject,

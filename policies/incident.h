@@ -5,7 +5,7 @@
  * Shape:   incident + move + moment -> changed incident, and acts (timeline entries, messages,
  *          cancellations) in order.
  * Units:   *_at_ms engine time, 0 when it has not happened.
- * Owns:    the world owns incidents and their texts. A move may set `owner` and `cause` to text
+ * Owns:    the world owns incidents and their texts. A move may set `owner`, `cause` and `fields` to what
  *          that lives only as long as the moment's arena or the move; the caller replaces it by its
  *          own copy afterwards. Acts live in the moment's arena.
  * Limits:  LADDER_STEPS_MAX steps a policy.
@@ -25,6 +25,7 @@
 #include "policies/talks.h"
 
 struct incident;
+struct fields; /* policies/fields.h */
 
 struct alert {
     uint64_t id;
@@ -89,6 +90,7 @@ struct incident {
     const char *source;          /* of the first alert */
     const char *owner;
     const char *cause;
+    const struct fields *fields; /* nearly always NULL: nothing of it */
     struct alert *alerts;
     struct alert *last_alert;
     struct notification *notifications;
@@ -129,13 +131,14 @@ int incident_default_priority(enum severity severity);
 
 /* What can happen to an incident: the columns of the table. */
 enum move_kind {
-    MOVE_OPEN,  /* its first alert fires; also after `reopen` */
-    MOVE_FIRE,  /* a further alert, or one of its own again; a repeated one only counts and is no
+    MOVE_OPEN,   /* its first alert fires; also after `reopen` */
+    MOVE_REPORT, /* opened by somebody who knows of it before any alert, and has it */
+    MOVE_FIRE,   /* a further alert, or one of its own again; a repeated one only counts and is no
                    move */
-    MOVE_RISE,  /* the severity rose */
-    MOVE_CLEAR, /* its last firing alert resolved */
-    MOVE_TIME,  /* something may be due */
-    MOVE_ACK,   /* ack, known, eta, snooze; an `acknowledge` event */
+    MOVE_RISE,   /* the severity rose */
+    MOVE_CLEAR,  /* its last firing alert resolved */
+    MOVE_TIME,   /* something may be due */
+    MOVE_ACK,    /* ack, known, eta, snooze; an `acknowledge` event */
     MOVE_TAKE,
     MOVE_ESCALATE,
     MOVE_PASS,
@@ -159,6 +162,7 @@ struct move {
     const char *by; /* contact, "source NAME" or user: the owner if it acknowledges */
     bool by_source;
     bool known;
+    bool any_severity;             /* MOVE_REPORT: no alert is worse than what was reported */
     int64_t eta_at_ms;             /* 0: none given */
     enum verb verb;                /* MOVE_FIELD: which */
     const char *parts[PART_COUNT]; /* MOVE_PARTS: all that one message gives; NULL: not this one */

@@ -93,6 +93,7 @@ struct reply {
     const char *message_id_or_null; /* the provider's name of the message: applied once */
     const char *code_or_null;       /* the short code that stood in the text; "" none */
     uint64_t incident_else; /* a lone 4 or 6 that does not answer a page names this one; 0: none */
+    const char *report_or_null; /* a command: what is known before any alert (policies/report.h) */
     struct reply_command commands[REPLY_COMMANDS_MAX];
     size_t command_count; /* 0: free text in `raw` */
 };

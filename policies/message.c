@@ -5,6 +5,8 @@
 
 #include "gateway/base/assert.h"
 #include "gateway/base/json.h"
+#include "policies/backup.h"
+#include "policies/fields.h"
 
 static const char *person_name(const struct rulebook *book, const char *name)
 {
@@ -76,14 +78,22 @@ static void add_message(struct json_out *json, const struct message *message,
     json_add_string(json, "text", message->text);
 }
 
+/* Affected parties outside are told what broke and when it is back, not what was lost and how it may be restored. */
+static bool is_outside(const struct message *message)
+{
+    return message->contact[0] == '&';
+}
+
 static void add_answer(struct json_out *json, const struct incident *incident,
-                       const struct moment *moment)
+                       const struct message *message, const struct moment *moment)
 {
     json_add_string(json, "owner", incident->owner);
     json_add_string(json, "owner_name", person_name(moment->book, incident->owner));
     json_add_bool(json, "known", incident->known);
     json_add_bool(json, "cleared", incident->cleared);
     json_add_string(json, "cause", incident->cause);
+    json_add_string(json, "loss", is_outside(message) ? "" : fields_loss(incident));
+    json_add_string(json, "restored", is_outside(message) ? "" : fields_restored(incident));
     add_time(json, "eta_at", incident->eta_at_ms);
     add_time(json, "ack_until", incident->ack_until_ms);
     add_time(json, "opened_at", incident->opened_at_ms);
@@ -91,6 +101,47 @@ static void add_answer(struct json_out *json, const struct incident *incident,
     add_time(json, "resolved_at", incident->resolved_at_ms);
     json_add_integer(json, "slips", incident->slip_count);
     json_add_integer(json, "linked", (int64_t)incident->linked);
+}
+
+static void add_missing(struct json_out *json, uint8_t needs)
+{
+    json_add_array_begin(json, "missing");
+    for (int i = 0; i < NEED_COUNT; i++) {
+        if ((needs & 1u << i) != 0)
+            json_add_string(json, NULL, need_names[i]);
+    }
+    json_add_array_end(json);
+}
+
+/* What an answer to a page is asked to say, or what the owner has not said. */
+static uint8_t needs_of(const struct incident *incident, const struct message *message,
+                        const struct moment *moment)
+{
+    if (is_outside(message))
+        return 0;
+    if (incident->state == INCIDENT_ACKNOWLEDGED)
+        return fields_missing(incident, moment);
+    bool asks = message->kind == KIND_PAGE && incident->state != INCIDENT_RESOLVED;
+    return asks ? fields_missing_of(incident, message->step) : 0;
+}
+
+static void add_backup(struct json_out *json, const struct incident *incident,
+                       const struct message *message, const struct moment *moment,
+                       const struct zone *zone)
+{
+    struct backup backup = backup_find(incident->policy, moment);
+    if (!backup.is_expected || is_outside(message)) {
+        json_add_null(json, "backup");
+        return;
+    }
+    json_add_object_begin(json, "backup");
+    json_add_string(json, "source", backup.source);
+    json_add_string(json, "key", backup.key);
+    add_time(json, "at", backup.at_ms);
+    json_add_bool(json, "stale", backup.is_stale);
+    json_add_string(json, "silent", backup.silent);
+    json_add_string(json, "text", backup_text(incident, moment, zone));
+    json_add_object_end(json);
 }
 
 /* Counting walks the alerts, so a huge group counts the first ones only and says so by the firing
@@ -121,7 +172,9 @@ static void write_snapshot(const struct incident *incident, const struct message
     json_add_object_begin(&json, NULL);
     add_what(&json, incident, with_labels);
     add_message(&json, message, moment, zone);
-    add_answer(&json, incident, moment);
+    add_answer(&json, incident, message, moment);
+    add_missing(&json, needs_of(incident, message, moment));
+    add_backup(&json, incident, message, moment, zone);
     add_counts(&json, incident);
     json_add_string(&json, "site_name", moment->book->site_name);
     json_add_string(&json, "public_url", moment->book->public_url);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "gateway/base/text.h"
+#include "policies/backup.h"
 
 #define OPENING "\\(.incident."
 
@@ -67,6 +68,12 @@ static const char *instant(const struct moment *moment, int64_t at_ms)
     return at_ms == 0 ? "" : moment_local_time(moment, moment->book->zone, at_ms);
 }
 
+static const char *backup_known(const struct incident *incident, const struct moment *moment)
+{
+    const char *text = backup_text(incident, moment, moment->book->zone);
+    return text[0] != '\0' ? text : "no backup known";
+}
+
 static const char *value_of(enum fact fact, const struct incident *incident,
                             const struct moment *moment)
 {
@@ -98,7 +105,7 @@ static const char *value_of(enum fact fact, const struct incident *incident,
     case FACT_ETA_AT:
         return instant(moment, incident->eta_at_ms);
     case FACT_LAST_BACKUP:
-        return "no backup known";
+        return backup_known(incident, moment);
     case FACT_COUNT:
         break;
     }

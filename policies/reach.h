@@ -59,6 +59,9 @@ bool reach_is_latest(const struct incident *incident, const struct notification 
 struct notification *reach_next_method(const struct incident *incident,
                                        const struct notification *failed);
 
+/* Notes that `by` has said "not me"; was that everybody of the latest paging? */
+bool reach_everybody_passed(struct incident *incident, const char *by);
+
 /* Has it been handed to a channel, so that the person may know? */
 bool reach_was_handed_over(const struct notification *notification);
 

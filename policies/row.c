@@ -15,6 +15,7 @@ static const char *const disposition_names[DISPOSITION_COUNT] = {
     [DISPOSITION_CHANGE] = "change",
     [DISPOSITION_REPLAYED] = "replayed",
     [DISPOSITION_OVERFLOW] = "overflow",
+    [DISPOSITION_REFUSED] = "refused",
 };
 
 static const char *const incident_states[INCIDENT_STATE_COUNT] = {
@@ -40,6 +41,13 @@ static const char *const notification_states[NOTIFICATION_STATE_COUNT] = {
 static const char *const mark_kinds[MARK_KIND_COUNT] = {
     [MARK_STOPPED] = "stopped", [MARK_ERRORS] = "errors", [MARK_CODES] = "codes",
     [MARK_RECEIPT] = "receipt", [MARK_HEARD] = "heard",   [MARK_CHANGE] = "change",
+};
+
+static const char *const heartbeat_states[HEARTBEAT_STATE_COUNT] = {
+    [HEARTBEAT_NEW] = "new",
+    [HEARTBEAT_UP] = "up",
+    [HEARTBEAT_MISSED] = "missed",
+    [HEARTBEAT_FAILED] = "failed",
 };
 
 static int find_name(const char *name, const char *const *names, int count)
@@ -110,5 +118,19 @@ int mark_kind_parse(const char *name, enum mark_kind *out_kind)
     int found = find_name(name, mark_kinds, MARK_KIND_COUNT);
     if (found >= 0)
         *out_kind = (enum mark_kind)found;
+    return found >= 0 ? 0 : -1;
+}
+
+const char *heartbeat_state_name(enum heartbeat_state state)
+{
+    ASSERT(state < HEARTBEAT_STATE_COUNT);
+    return heartbeat_states[state];
+}
+
+int heartbeat_state_parse(const char *name, enum heartbeat_state *out_state)
+{
+    int found = find_name(name, heartbeat_states, HEARTBEAT_STATE_COUNT);
+    if (found >= 0)
+        *out_state = (enum heartbeat_state)found;
     return found >= 0 ? 0 : -1;
 }

@@ -28,6 +28,7 @@ enum disposition {
     DISPOSITION_CHANGE,
     DISPOSITION_REPLAYED, /* a retained message shown again, and no news */
     DISPOSITION_OVERFLOW, /* went into the paging overflow incident of its source */
+    DISPOSITION_REFUSED,  /* a heartbeat with a key too many */
     DISPOSITION_COUNT,
 };
 const char *disposition_name(enum disposition disposition);
@@ -102,6 +103,7 @@ struct incident_row {
         ladder; /* the engine's own state of the climb, JSON text (policies/ladder.h writes and reads it) */
     int64_t updated_at_ms;
     const char *repliers; /* contacts who replied without having been told, separated by commas */
+    const char *fields;   /* JSON text of policies/fields.h, "" for nothing */
     bool moved;           /* going in: policy and group_key are new as well */
     const char
         *talks; /* updates and asks, JSON text (policies/talks.h writes and reads it), or "" */
@@ -232,6 +234,39 @@ struct mark_row {
     const char *value;
     int64_t at_ms;
     bool gone; /* going in: the mark is taken away */
+};
+
+/* How a job or device that reports by itself stands. */
+enum heartbeat_state {
+    HEARTBEAT_NEW, /* expected, not heard yet */
+    HEARTBEAT_UP,
+    HEARTBEAT_MISSED, /* silent for too long */
+    HEARTBEAT_FAILED, /* it said so itself */
+    HEARTBEAT_STATE_COUNT,
+};
+const char *heartbeat_state_name(enum heartbeat_state state);
+int heartbeat_state_parse(const char *name, enum heartbeat_state *out_state);
+
+#define HEARTBEAT_RUN_BYTES (EVENT_RUN_BYTES_MAX + 1)
+
+struct heartbeat_row {
+    const char *source;
+    const char *key;
+    enum heartbeat_state state;
+    int64_t first_at_ms; /* expected since */
+    int64_t seen_at_ms;  /* the last signal of any kind */
+    int64_t success_at_ms;
+    int64_t started_at_ms;
+    int64_t failed_at_ms;
+    int64_t missed_at_ms;
+    int64_t duration_ms;   /* of the last run whose start was reported; 0: unknown */
+    int64_t waits_from_ms; /* the interval counts from here */
+    int64_t gone_at_ms;    /* since then its source is not configured any more */
+    int64_t missed_count;
+    int64_t exit_status;           /* of the last failure that gave one; -1: none */
+    bool is_running;               /* started, and not ended yet */
+    char run[HEARTBEAT_RUN_BYTES]; /* what the start called the run; "" nothing */
+    bool forgotten;                /* going in: the row leaves */
 };
 
 #define QUARANTINE_ROWS_MAX 10000

@@ -10,6 +10,12 @@ const char *part_name(enum part part)
     ASSERT(part < PART_COUNT);
     return names[part];
 }
+const char *const need_names[NEED_COUNT + 1] = {
+    [NEED_ETA] = "eta",
+    [NEED_CAUSE] = "cause",
+    [NEED_PRIORITY] = "priority",
+    [NEED_LOSS] = "loss",
+};
 
 /* The lists are short (people, not alerts) and looked up when a step runs, so a walk is enough. */
 #define RULEBOOK_FIND(list, list_count, wanted)                                                    \

@@ -97,6 +97,10 @@ struct target {
     const char *name; /* without its sign; resolved in the current rulebook when the step runs */
 };
 
+/* What an acknowledgement is asked to say: bits 1 << need of `ask_for`. */
+enum need { NEED_ETA, NEED_CAUSE, NEED_PRIORITY, NEED_LOSS, NEED_COUNT };
+extern const char *const need_names[NEED_COUNT + 1]; /* "eta" …; NULL ends it */
+
 enum step_kind { STEP_PAGE, STEP_INFORM, STEP_ASK };
 enum step_when { WHEN_UNACKED, WHEN_UNRESOLVED, WHEN_ACKED, WHEN_RESOLVED };
 
@@ -126,6 +130,7 @@ struct step {
     int64_t remind_ms;    /* ask; 0: never */
     int64_t deadline_ms;  /* ask */
     int64_t answers;      /* ask: lines that one person may put into the list */
+    uint8_t ask_for;      /* page steps: their own, else the policy's */
 };
 
 enum match_op { MATCH_EQUAL, MATCH_NOT_EQUAL, MATCH_REGEX, MATCH_NOT_REGEX };
@@ -170,11 +175,23 @@ struct policy {
     size_t fallback_count;
     const struct step *steps;
     size_t step_count;
+    uint8_t ask_for;           /* of the fallback too */
+    const char *const *backup; /* names of sources; none: all with `backup = yes` */
+    size_t backup_count;
 };
 
 struct source_rule { /* what the engine needs to know of a [source] */
     const char *name;
     int64_t incidents_max; /* open incidents of this source */
+    /* Heartbeats; all of it 0 and NULL for a source from which nothing is expected. */
+    int64_t expect_every_ms;
+    int64_t grace_ms;
+    int64_t keys_max;
+    const char *const *expect; /* keys expected before they were ever heard */
+    size_t expect_count;
+    enum severity severity; /* of the alert when one is missed or has failed */
+    bool is_pings;          /* format = heartbeat: else each of its events is a sign of life, too */
+    bool backup;            /* its heartbeats are those of a backup job */
 };
 
 #define CHANNEL_ATTEMPTS_DEFAULT 8
@@ -209,6 +226,8 @@ struct rulebook {
     const char *site_name;               /* [gateway] name */
     const char *public_url;              /* without trailing slash, "" when not set */
     int64_t incidents_max;
+    int64_t keep_ms; /* what is no longer configured is remembered for so long; 0: for ever */
+    bool expects_heartbeats; /* any of the sources does */
 };
 
 /* Look-ups by name; NULL when it is not (or no longer) there. */

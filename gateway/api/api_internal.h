@@ -63,10 +63,17 @@ void api_submit(struct api *api, struct http_request *request, enum input_kind k
                 const struct reply *reply, const struct api_caller *caller,
                 api_answered_fn *answered);
 
+/* What came of a command, as JSON with its status; on the engine's thread. */
+void api_answer_command(struct http_request *request, const struct answer *answer);
+
 /* One entry as an object; id 0: without one. */
 /* talks.c: the members `update`, `updates` and `asks` of an incident that has any. */
 void api_write_talks(struct json_out *out, const char *talks, struct arena *arena);
 void api_write_timeline(struct json_out *out, const struct timeline_row *row, uint64_t id_or_zero);
+
+/* backup.c: a member "backup" of the object that is being written; null where no job is configured. */
+int api_write_backup(struct api *api, struct store_reader *reader, const struct incident_row *row,
+                     struct arena *arena, struct json_out *out, struct err *err);
 
 /* stream.c: GET /v1/stream and its thread. */
 int feed_start(struct api *api, struct err *err);
@@ -81,6 +88,7 @@ void api_error_of(struct http_request *request, const struct err *err);
 int api_register_health(struct api *api, struct http_server *server, struct err *err);
 int api_register_incidents(struct api *api, struct http_server *server, struct err *err);
 int api_register_quarantine(struct api *api, struct http_server *server, struct err *err);
+int api_register_heartbeats(struct api *api, struct http_server *server, struct err *err);
 int api_register_oncall(struct api *api, struct http_server *server, struct err *err);
 int api_register_commands(struct api *api, struct http_server *server, struct err *err);
 int api_register_link(struct api *api, struct http_server *server, struct err *err);

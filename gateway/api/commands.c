@@ -1,9 +1,11 @@
-/* Writing: POST /v1/incidents/N/VERB with a small JSON object becomes one INPUT_COMMAND. */
+/* Writing: POST /v1/incidents/N/VERB with a small JSON object becomes one INPUT_COMMAND; so does POST /v1/incidents, by which
+ * somebody reports what no monitor has said yet. */
 #include <string.h>
 
 #include "gateway/api/api_internal.h"
 #include "gateway/base/json.h"
 #include "gateway/base/parse.h"
+#include "policies/report.h"
 
 enum {
     TEXT_BYTES_MAX = 4096,
@@ -101,6 +103,8 @@ static int add_body(struct api *api, struct reply *reply, const struct json *bod
     const char *key;
     const struct json *value;
     while (json_next(body, &position, &key, &value)) {
+        if (reply->report_or_null != NULL && report_has_member(key))
+            continue;
         if (reply->command_count == REPLY_COMMANDS_MAX)
             return err_set(err, ERR_INVALID, "more than %d fields", REPLY_COMMANDS_MAX - 1);
         if (!text_equal(key, "as")) {
@@ -165,7 +169,7 @@ static int check_shape(struct reply *reply, enum verb verb, struct err *err)
     return 0;
 }
 
-static void answered(struct http_request *request, const struct answer *answer)
+void api_answer_command(struct http_request *request, const struct answer *answer)
 {
     static const int statuses[ANSWER_STATUS_COUNT] = {
         [ANSWER_DONE] = 200, [ANSWER_REFUSED] = 409,   [ANSWER_UNKNOWN] = 404,  [ANSWER_BUSY] = 503,
@@ -235,13 +239,81 @@ static void handle_command(void *self, struct http_request *request)
     } else {
         reply.raw = arena_strndup(http_arena(request), count > 0 ? bytes : "", count);
         http_defer(request);
-        api_submit(api, request, INPUT_COMMAND, &reply, &caller, answered);
+        api_submit(api, request, INPUT_COMMAND, &reply, &caller, api_answer_command);
+    }
+    json_free(body);
+}
+
+/* The members of the body that say what is reported, as a text of their own. */
+static int take_report(struct api *api, struct reply *reply, const struct json *body,
+                       struct arena *arena, struct err *err)
+{
+    struct strbuf text;
+    struct json_out out;
+    struct report report;
+    void *position = NULL;
+    const char *key;
+    const struct json *value;
+    strbuf_init(&text, API_BODY_BYTES_MAX * 2);
+    json_out_begin(&out, &text);
+    json_add_object_begin(&out, NULL);
+    while (json_next(body, &position, &key, &value)) {
+        struct strbuf one;
+        strbuf_init(&one, API_BODY_BYTES_MAX * 2);
+        if (report_has_member(key)) {
+            json_write(value, &one);
+            json_add_raw(&out, key, strbuf_text(&one));
+        }
+        strbuf_clear(&one);
+    }
+    json_add_object_end(&out);
+    reply->report_or_null = arena_strndup(arena, strbuf_text(&text), text.length);
+    strbuf_clear(&text);
+    if (report_read(reply->report_or_null, arena, &report, err) != 0)
+        return -1;
+    struct config *config = api_config(api);
+    const char *source = report.event.source;
+    bool is_known = source[0] == '\0' || rulebook_source(&config->rulebook, source) != NULL;
+    config_release(config);
+    return is_known ? 0 : err_set(err, ERR_INVALID, "source: there is no [source %.80s]", source);
+}
+
+static void handle_report(void *self, struct http_request *request)
+{
+    struct api *api = self;
+    struct api_caller caller;
+    if (!api_authorize(api, request, true, &caller))
+        return;
+    size_t count;
+    const char *bytes = http_body(request, &count);
+    struct json *body = NULL;
+    struct err err = {0};
+    struct reply reply = {.from = "", .via = caller.via};
+    add_command(&reply, VERB_KNOWN);
+    if (json_parse(bytes, count, &body, &err) == 0 && json_kind(body) != JSON_OBJECT)
+        (void)err_set(&err, ERR_INVALID, "got %s, want a JSON object with \"summary\"",
+                      json_kind_name(json_kind(body)));
+    else if (err.code == ERR_NONE && take_report(api, &reply, body, http_arena(request), &err) == 0)
+        (void)add_body(api, &reply, body, &err);
+    if (err.code != ERR_NONE) {
+        http_answer_error(request, 400, "%s", err.text);
+    } else {
+        reply.raw = arena_strndup(http_arena(request), bytes, count);
+        http_defer(request);
+        api_submit(api, request, INPUT_COMMAND, &reply, &caller, api_answer_command);
     }
     json_free(body);
 }
 
 int api_register_commands(struct api *api, struct http_server *server, struct err *err)
 {
+    const struct http_route report = {.method = HTTP_POST,
+                                      .path = "/v1/incidents",
+                                      .handle = handle_report,
+                                      .self = api,
+                                      .body_bytes_max = API_BODY_BYTES_MAX};
+    if (http_server_route(server, &report, err) != 0)
+        return -1;
     for (size_t i = 0; i < sizeof(command_routes) / sizeof(command_routes[0]); i++) {
         const struct http_route route = {.method = HTTP_POST,
                                          .path = command_routes[i].path,

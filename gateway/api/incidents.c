@@ -5,6 +5,7 @@
 #include "gateway/base/json.h"
 #include "gateway/base/parse.h"
 #include "gateway/system/id.h"
+#include "policies/fields.h"
 
 enum {
     LIST_LIMIT_DEFAULT = 200,
@@ -19,7 +20,19 @@ static void add_time_or_null(struct json_out *out, const char *key, int64_t at_m
         json_add_time(out, key, at_ms);
 }
 
-static void write_incident(struct json_out *out, const struct incident_row *row)
+/* Fields that cannot be read are shown as none: the rest of the incident is what people look for now. */
+static void write_fields(struct json_out *out, const struct incident_row *row, struct arena *arena)
+{
+    struct err ignored;
+    const struct fields *fields = NULL;
+    bool has = fields_read(row->fields, arena, &fields, &ignored) == 0 && fields != NULL;
+    json_add_string(out, "loss", has ? fields->loss : "");
+    json_add_string(out, "restored", has ? fields->restored : "");
+    add_time_or_null(out, "restored_at", has ? fields->restored_at_ms : 0);
+}
+
+static void write_incident(struct json_out *out, const struct incident_row *row,
+                           struct arena *arena)
 {
     struct id id;
     char uuid[ID_TEXT_BYTES];
@@ -37,6 +50,7 @@ static void write_incident(struct json_out *out, const struct incident_row *row)
     json_add_bool(out, "known", row->known);
     json_add_bool(out, "cleared", row->cleared);
     json_add_string(out, "cause", row->cause);
+    write_fields(out, row, arena);
     json_add_integer(out, "firing", row->firing_count);
     json_add_integer(out, "slips", row->slip_count);
     add_time_or_null(out, "opened_at", row->opened_at_ms);
@@ -167,7 +181,7 @@ static void read_incidents(struct api *api, struct store_reader *reader,
     json_add_array_begin(&out, "incidents");
     for (size_t i = 0; i < count; i++) {
         json_add_object_begin(&out, NULL);
-        write_incident(&out, &rows[i]);
+        write_incident(&out, &rows[i], http_arena(request));
         json_add_object_end(&out);
     }
     json_add_array_end(&out);
@@ -202,7 +216,6 @@ static int read_detail(struct store_reader *reader, uint64_t number, struct aren
 static void read_incident(struct api *api, struct store_reader *reader,
                           struct http_request *request)
 {
-    (void)api; /* the store has it all */
     struct err err = {0};
     struct incident_detail detail = {0};
     if (read_detail(reader, http_path_number(request), http_arena(request), &detail, &err) != 0) {
@@ -214,7 +227,12 @@ static void read_incident(struct api *api, struct store_reader *reader,
     strbuf_init(&text, API_ANSWER_BYTES_MAX);
     json_out_begin(&out, &text);
     json_add_object_begin(&out, NULL);
-    write_incident(&out, &detail.incident);
+    write_incident(&out, &detail.incident, http_arena(request));
+    if (api_write_backup(api, reader, &detail.incident, http_arena(request), &out, &err) != 0) {
+        strbuf_clear(&text);
+        api_error_of(request, &err);
+        return;
+    }
     api_write_talks(&out, detail.incident.talks, http_arena(request));
     json_add_array_begin(&out, "alerts");
     for (size_t i = 0; i < detail.alert_count; i++)

@@ -89,6 +89,9 @@ static void show_link(struct api *api, struct store_reader *reader, struct http_
     page.kind = row.kind;
     page.step = row.step;
     page.may_act = binding_is_person(&row);
+    /* Fields that cannot be read are none here: the buttons matter more. Outsiders are not told of losses. */
+    if (page.may_act)
+        (void)fields_read(page.incident.fields, http_arena(request), &page.said_or_null, &err);
     page.nonce = nonce_make(api, http_path_rest(request), clock_engine_ms(api->options.clock),
                             http_arena(request));
     page_answer_incident(request, &page);

@@ -69,8 +69,9 @@ static void add_time(struct strbuf *html, const char *name, int64_t at_ms)
         add_fact(html, name, text_rfc3339(at_ms - at_ms % 1000, text));
 }
 
-static void add_facts(struct strbuf *html, const struct incident_row *row)
+static void add_facts(struct strbuf *html, const struct page_incident *page)
 {
+    const struct incident_row *row = &page->incident;
     strbuf_printf(
         html, "<p><span class=\"badge %s\">%s</span> <span class=\"badge %s\">%s</span> p%d</p>",
         severity_name(row->severity), severity_name(row->severity), incident_state_name(row->state),
@@ -80,6 +81,8 @@ static void add_facts(struct strbuf *html, const struct incident_row *row)
     add_time(html, "Back at", row->eta_at_ms);
     add_time(html, "Held until", row->state == INCIDENT_ACKNOWLEDGED ? row->ack_until_ms : 0);
     add_fact(html, "Cause", row->cause);
+    add_fact(html, "Lost", page->said_or_null != NULL ? page->said_or_null->loss : "");
+    add_fact(html, "Restored", page->said_or_null != NULL ? page->said_or_null->restored : "");
     add_fact(html, "Policy", row->policy);
     add_time(html, "Opened", row->opened_at_ms);
     add_time(html, "Resolved", row->resolved_at_ms);
@@ -118,7 +121,7 @@ void page_answer_incident(struct http_request *request, const struct page_incide
     strbuf_add_html(&html, strbuf_text(&title));
     strbuf_add(&html, "</h1>");
     strbuf_clear(&title);
-    add_facts(&html, &page->incident);
+    add_facts(&html, page);
     bool is_talk = page->may_act && page_add_talk(&html, page);
     if (page->may_act && !is_talk && page->incident.state != INCIDENT_RESOLVED)
         add_form(&html, page);

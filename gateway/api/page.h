@@ -9,10 +9,11 @@
 
 #include "gateway/base/text.h"
 #include "gateway/http/server.h"
-#include "policies/row.h"
+#include "policies/fields.h"
 
 struct page_incident {
     struct incident_row incident;
+    const struct fields *said_or_null; /* NULL: nothing, or nothing for this reader */
     const char *contact;
     const char *nonce;
     bool may_act;                /* people may; audiences and rooms only read */

@@ -8,11 +8,12 @@
 #include "gateway/cli/cli.h"
 
 static const struct option options[] = {
-    {"eta", required_argument, NULL, 'e'},   {"note", required_argument, NULL, 'n'},
-    {"cause", required_argument, NULL, 'c'}, {"priority", required_argument, NULL, 'p'},
-    {"known", no_argument, NULL, 'k'},       {"as", required_argument, NULL, 'a'},
-    {"what", required_argument, NULL, 'w'},  {"doing", required_argument, NULL, 'd'},
-    {"avoid", required_argument, NULL, 'v'}, {NULL, 0, NULL, 0},
+    {"eta", required_argument, NULL, 'e'},      {"note", required_argument, NULL, 'n'},
+    {"cause", required_argument, NULL, 'c'},    {"loss", required_argument, NULL, 'l'},
+    {"restored", required_argument, NULL, 'r'}, {"priority", required_argument, NULL, 'p'},
+    {"known", no_argument, NULL, 'k'},          {"as", required_argument, NULL, 'a'},
+    {"what", required_argument, NULL, 'w'},     {"doing", required_argument, NULL, 'd'},
+    {"avoid", required_argument, NULL, 'v'},    {NULL, 0, NULL, 0},
 };
 
 static bool add_option(struct json_out *out, int c)
@@ -27,6 +28,12 @@ static bool add_option(struct json_out *out, int c)
         return true;
     case 'c':
         json_add_string(out, "cause", optarg);
+        return true;
+    case 'l':
+        json_add_string(out, "loss", optarg);
+        return true;
+    case 'r':
+        json_add_string(out, "restored", optarg);
         return true;
     case 'a':
         json_add_string(out, "as", optarg);

@@ -44,9 +44,11 @@ struct client *cli_connect(const struct cli *cli);
 int cli_read_stdin(struct strbuf *out, size_t max_bytes);
 
 int cli_send(const struct cli *cli, int argc, char **argv);
+int cli_known(const struct cli *cli, int argc, char **argv);
 int cli_list(const struct cli *cli, int argc, char **argv);
 int cli_show(const struct cli *cli, int argc, char **argv);
 int cli_quarantine(const struct cli *cli, int argc, char **argv);
+int cli_heartbeats(const struct cli *cli, int argc, char **argv);
 int cli_tail(const struct cli *cli, int argc, char **argv);
 /* ack, resolve, escalate, pass, take, snooze, note, repolicy, update, approve, reject */
 int cli_answer(const struct cli *cli, int argc, char **argv);

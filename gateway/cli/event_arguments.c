@@ -33,26 +33,36 @@ void event_arguments_write(const struct event_arguments *arguments, bool with_so
                            struct strbuf *text)
 {
     struct json_out out;
+    struct event_arguments written = *arguments;
+    if (!with_source)
+        written.source = NULL;
     json_out_begin(&out, text);
     json_add_object_begin(&out, NULL);
-    if (with_source)
-        json_add_string(&out, "source", arguments->source);
-    json_add_string(&out, "action", arguments->action);
-    if (arguments->summary != NULL)
-        json_add_string(&out, "summary", arguments->summary);
-    if (arguments->key != NULL)
-        json_add_string(&out, "key", arguments->key);
-    if (arguments->severity != NULL)
-        json_add_string(&out, "severity", arguments->severity);
+    event_arguments_add(&written, &out);
+    json_add_object_end(&out);
+}
+
+void event_arguments_add(const struct event_arguments *arguments, struct json_out *out)
+{
+    const struct {
+        const char *name, *text;
+    } texts[] = {{"source", arguments->source},
+                 {"action", arguments->action},
+                 {"summary", arguments->summary},
+                 {"key", arguments->key},
+                 {"severity", arguments->severity}};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (texts[i].text != NULL)
+            json_add_string(out, texts[i].name, texts[i].text);
+    }
     if (arguments->label_count > 0) {
-        json_add_object_begin(&out, "labels");
+        json_add_object_begin(out, "labels");
         for (int i = 0; i < arguments->label_count; i++) {
             char *equals = strchr(arguments->labels[i], '=');
             *equals = '\0';
-            json_add_string(&out, arguments->labels[i], equals + 1);
+            json_add_string(out, arguments->labels[i], equals + 1);
             *equals = '=';
         }
-        json_add_object_end(&out);
+        json_add_object_end(out);
     }
-    json_add_object_end(&out);
 }

@@ -1,5 +1,5 @@
 /*
- * event_arguments - one event as the command line says it, for `send` and `explain`.
+ * event_arguments - one event as the command line says it, for `send`, `known` and `explain`.
  *
  * Shape:   argv -> event_arguments_parse -> event_arguments_write (the native format).
  * Owns:    texts are those of argv.
@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+#include "gateway/base/json.h"
 #include "gateway/base/text.h"
 
 struct event_arguments {
@@ -26,6 +27,8 @@ bool event_arguments_option(struct event_arguments *arguments, int option, const
 /* What is not an option: SUMMARY and label=value. False when it is neither. */
 bool event_arguments_rest(struct event_arguments *arguments, int argc, char **argv, int first);
 
+/* The members of a JSON object that are given (not NULL). */
+void event_arguments_add(const struct event_arguments *arguments, struct json_out *out);
 /* A JSON object; `with_source` adds the source as a member, which only scenarios have. */
 void event_arguments_write(const struct event_arguments *arguments, bool with_source,
                            struct strbuf *out);

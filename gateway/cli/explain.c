@@ -13,6 +13,7 @@
 #include "gateway/cli/simulation.h"
 #include "gateway/cli/table.h"
 #include "gateway/system/clock.h"
+#include "policies/fields.h"
 #include "policies/route.h"
 
 enum {
@@ -68,11 +69,52 @@ static bool parse_arguments(int argc, char **argv, struct explain_arguments *out
     return event_arguments_rest(&out->event, argc, argv, optind) && out->config != NULL;
 }
 
+/* NULL: nothing is expected of it. */
+static const struct source_rule *watched(const struct config *config, const char *source)
+{
+    const struct source_rule *rule = rulebook_source(&config->rulebook, source);
+    return rule != NULL && rule->expect_every_ms > 0 ? rule : NULL;
+}
+
+static void write_end(const struct explain_arguments *arguments, struct strbuf *out)
+{
+    strbuf_printf(out, "}\n{\"at\":\"+%" PRId64 "s\",\"end\":true}\n", arguments->for_ms / 1000);
+}
+
+/* What the silence of a key of a watched source comes to: the event that the daemon makes of it. */
+static void write_silence(const struct explain_arguments *arguments, const struct source_rule *rule,
+                          const char *key, struct strbuf *out)
+{
+    char at[TEXT_RFC3339_BYTES];
+    struct json_out json;
+    strbuf_printf(out, "{\"at\":\"%s\",\"event\":", text_rfc3339(arguments->at_ms, at));
+    json_out_begin(&json, out);
+    json_add_object_begin(&json, NULL);
+    json_add_string(&json, "action", "trigger");
+    json_add_string(&json, "source", rule->name);
+    json_add_string(&json, "key", key);
+    json_add_string(&json, "severity", severity_name(rule->severity));
+    json_add_string(&json, "summary", "no success");
+    json_add_object_begin(&json, "labels");
+    json_add_string(&json, "key", key);
+    json_add_string(&json, "source", rule->name);
+    json_add_object_end(&json);
+    json_add_object_end(&json);
+    write_end(arguments, out);
+}
+
 /* The event as a scenario of its own: from the arguments, else from the standard input. */
-static int write_scenario(const struct explain_arguments *arguments, struct strbuf *out)
+static int write_scenario(const struct explain_arguments *arguments, const struct config *config,
+                          struct strbuf *out)
 {
     char at[TEXT_RFC3339_BYTES];
     const struct event_arguments *event = &arguments->event;
+    const struct source_rule *rule = watched(config, event->source);
+    if (rule != NULL && event->summary == NULL && event->label_count == 0) {
+        bool has_key = event->key != NULL && event->key[0] != '\0';
+        write_silence(arguments, rule, has_key ? event->key : rule->name, out);
+        return out->overflowed ? cli_fail(CLI_EXIT_USAGE, "the key is too long") : 0;
+    }
     strbuf_printf(out, "{\"at\":\"%s\",\"event\":", text_rfc3339(arguments->at_ms, at));
     if (event->summary != NULL || event->label_count > 0) {
         event_arguments_write(event, true, out);
@@ -89,7 +131,7 @@ static int write_scenario(const struct explain_arguments *arguments, struct strb
         json_write(object, out); /* in one line */
         json_free(object);
     }
-    strbuf_printf(out, "}\n{\"at\":\"+%" PRId64 "s\",\"end\":true}\n", arguments->for_ms / 1000);
+    write_end(arguments, out);
     return out->overflowed ? cli_fail(CLI_EXIT_USAGE, "the event is larger than 1 MB") : 0;
 }
 
@@ -242,6 +284,28 @@ static int print_json(struct explanation *explanation)
     return failed ? cli_fail(CLI_EXIT_UNAVAILABLE, "the explanation could not be written") : 0;
 }
 
+/* What an acknowledgement is asked to say, by step, and whose last success is the last good backup. */
+static void print_asked(struct explanation *explanation, const struct policy *policy)
+{
+    const struct rulebook *book = &explanation->config->rulebook;
+    const char *jobs = "";
+    for (size_t i = 0; i < policy->step_count; i++) {
+        if (policy->steps[i].ask_for != 0)
+            (void)printf("  step %s asks for: %s\n", policy->steps[i].name,
+                         fields_names(policy->steps[i].ask_for, &explanation->arena));
+    }
+    for (size_t i = 0; i < book->source_count; i++) {
+        bool counts = policy->backup_count == 0 && book->sources[i].backup;
+        for (size_t j = 0; j < policy->backup_count; j++)
+            counts = counts || text_equal(policy->backup[j], book->sources[i].name);
+        if (counts)
+            jobs = arena_printf(&explanation->arena, "%s%s%s", jobs, jobs[0] != '\0' ? ", " : "",
+                                book->sources[i].name);
+    }
+    if (jobs[0] != '\0')
+        (void)printf("  backups: %s\n", jobs);
+}
+
 static void print_policy(struct explanation *explanation, const struct policy *policy)
 {
     const struct rulebook *book = &explanation->config->rulebook;
@@ -250,6 +314,7 @@ static void print_policy(struct explanation *explanation, const struct policy *p
                      policy == book->default_policy ? ", because no other ended the search"
                                                     : " matches",
                      group_text(explanation, policy));
+        print_asked(explanation, policy);
         return;
     }
     (void)printf("policy %s does not match\n", policy->name);
@@ -319,6 +384,18 @@ static int add_ladder_row(void *self, const struct json *line, int64_t at_ms)
     return 0;
 }
 
+static void print_watch(const struct explanation *explanation)
+{
+    char silence[TEXT_RFC3339_BYTES];
+    const struct source_rule *rule = watched(explanation->config, explanation->event->source);
+    if (rule == NULL)
+        return;
+    (void)printf("[source %s] is watched: no success of a key for %s (expect_every and grace), or "
+                 "its failure, is such an event (severity %s)\n",
+                 rule->name, text_duration(rule->expect_every_ms + rule->grace_ms, silence),
+                 severity_name(rule->severity));
+}
+
 static int print_text(struct explanation *explanation)
 {
     static const char *const headings[] = {"AT", "AFTER", "STEP", "WHAT", "WHO"};
@@ -330,6 +407,7 @@ static int print_text(struct explanation *explanation)
     const char *source = explanation->event->source;
     if (source[0] != '\0' && rulebook_source(book, source) == NULL)
         (void)printf("there is no [source %s] here\n", source);
+    print_watch(explanation);
     (void)printf("\nwhile nobody answers (%s):\n", zone_name(book->zone));
     struct ladder_table ladder = {
         .table = table_create(headings, sizeof(headings) / sizeof(headings[0])),
@@ -341,7 +419,25 @@ static int print_text(struct explanation *explanation)
     return failed ? cli_fail(CLI_EXIT_UNAVAILABLE, "the ladder could not be printed") : 0;
 }
 
-static int explain(struct explanation *explanation, const struct strbuf *scenario)
+/* A heartbeat as the event is explained by its absence. */
+static int read_scenario(struct explanation *explanation, struct strbuf *scenario,
+                         struct scenario *out_read, struct err *err)
+{
+    char derived[EVENT_DERIVED_KEY_BYTES];
+    if (scenario_read(strbuf_text(scenario), scenario->length, &explanation->arena, out_read,
+                      err) != 0)
+        return -1;
+    const struct event *event = &out_read->lines[0].event;
+    const struct source_rule *rule = watched(explanation->config, event->source);
+    if (event->action != EVENT_HEARTBEAT || rule == NULL)
+        return 0;
+    strbuf_reset(scenario);
+    write_silence(explanation->arguments, rule, event_identity(event, derived), scenario);
+    return scenario_read(strbuf_text(scenario), scenario->length, &explanation->arena, out_read,
+                         err);
+}
+
+static int explain(struct explanation *explanation, struct strbuf *scenario)
 {
     struct scenario read;
     struct err err = {0};
@@ -349,17 +445,13 @@ static int explain(struct explanation *explanation, const struct strbuf *scenari
     const struct simulation_options options = {.rulebook = &explanation->config->rulebook,
                                                .parse_policy = config_policy_parse,
                                                .clear_policy = config_policy_clear};
-    if (scenario_read(strbuf_text(scenario), scenario->length, &explanation->arena, &read, &err) !=
-            0 ||
+    if (read_scenario(explanation, scenario, &read, &err) != 0 ||
         simulation_run(&options, strbuf_text(scenario), scenario->length, &explanation->ladder,
                        &err) != 0)
         return cli_fail(CLI_EXIT_REFUSED, "%s", err.text);
     explanation->event = &read.lines[0].event;
-    explanation->key = explanation->event->key;
-    if (explanation->key[0] == '\0') {
-        event_derive_key(explanation->event->labels, explanation->event->label_count, derived);
-        explanation->key = arena_strdup(&explanation->arena, derived);
-    }
+    explanation->key =
+        arena_strdup(&explanation->arena, event_identity(explanation->event, derived));
     route_find(&explanation->config->rulebook, explanation->event, explanation->key,
                &explanation->route);
     return explanation->arguments->json ? print_json(explanation) : print_text(explanation);
@@ -383,7 +475,7 @@ int cli_explain(const struct cli *cli, int argc, char **argv)
     arena_init(&explanation.arena);
     strbuf_init(&scenario, TEXT_BYTES_MAX);
     strbuf_init(&explanation.ladder, TEXT_BYTES_MAX);
-    int exit_code = write_scenario(&arguments, &scenario);
+    int exit_code = write_scenario(&arguments, config, &scenario);
     if (exit_code == 0)
         exit_code = explain(&explanation, &scenario);
     strbuf_clear(&explanation.ladder);

@@ -7,11 +7,17 @@
 #include "gateway/cli/cli.h"
 
 #define ANSWER_OPTIONS                                                                             \
-    "N [--eta 45m|14:30] [--note TEXT] [--cause TEXT] [--priority 1..5] [--known] [--as CONTACT]"
+    "N [--eta 45m|14:30] [--note TEXT] [--cause TEXT] [--loss TEXT] [--restored TEXT]\n"           \
+    "              [--priority 1..5] [--known] [--as CONTACT]"
 
 static const struct cli_command commands[] = {
     {"send", "SUMMARY [--source S] [--key K] [--severity V] [--resolve|--ack] [label=value…]",
      "feed one event; exit 0 means it is safe", cli_send},
+    {"known",
+     "SUMMARY [--source S] [--key K] [--severity V] [--eta 45m|14:30] [--cause TEXT] [--loss "
+     "TEXT]\n"
+     "              [--priority 1..5] [--note TEXT] [--as CONTACT] [label=value…]",
+     "report what you know before any monitor does: it is open, and yours", cli_known},
     {"list", "[--all] [--limit N] [--json]", "open incidents, newest first", cli_list},
     {"show", "N [--json]", "one incident: alerts, who was told, timeline", cli_show},
     {"ack", ANSWER_OPTIONS, "acknowledge, with a promise if you can give one", cli_answer},
@@ -31,6 +37,8 @@ static const struct cli_command commands[] = {
      "follow everything that happens, also across restarts", cli_tail},
     {"quarantine", "[--limit N] [--before ID] [--json]",
      "what came in and no event could be made of, newest first", cli_quarantine},
+    {"heartbeats", "[SOURCE] [--json] | --forget SOURCE KEY",
+     "jobs and devices that report by themselves; forget one that is no more", cli_heartbeats},
     {"oncall", "[SCHEDULE] [--at T] [--for 14d] [--json]",
      "who has duty, now or in the days to come", cli_oncall},
     {"check", "--config DIR [--strict]",

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "policies/heartbeat.h"
 #include "policies/route.h"
 #include "policies/schedule.h"
 
@@ -326,12 +327,30 @@ static void review_patterns(struct review *review, const struct policy *policy)
     }
 }
 
+/* A restart of the daemon is excused only when it takes longer than a sender tries again. */
+static void review_heartbeats(struct review *review)
+{
+    for (size_t i = 0; i < review->book->source_count; i++) {
+        const struct source_rule *rule = &review->book->sources[i];
+        bool is_watched = rule->expect_every_ms > 0;
+        if (is_watched && rule->expect_every_ms + rule->grace_ms <= HEARTBEAT_GAP_MS)
+            find(review,
+                 "[source %s] expect_every and grace are %d s or less together: any restart of the "
+                 "daemon may look like a silence",
+                 rule->name, HEARTBEAT_GAP_MS / 1000);
+        if (is_watched && rule->is_pings && rule->expect_count == 0)
+            find(review, "[source %s] has no expect: a job that never reports at all is not missed",
+                 rule->name);
+    }
+}
+
 size_t review_config(const struct rulebook *book, int64_t now_ms, struct strbuf *out)
 {
     struct review review = {.book = book, .out = out};
     review_people(&review);
     review_schedules(&review, now_ms);
     review_order(&review);
+    review_heartbeats(&review);
     for (size_t i = 0; i < book->policy_count; i++) {
         review_waits(&review, &book->policies[i]);
         review_talks(&review, &book->policies[i]);

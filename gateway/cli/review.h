@@ -5,7 +5,7 @@
  * Units:   now_ms is the wall clock.
  * Limits:  REVIEW_DAYS ahead; REVIEW_GAPS_MAX gaps a schedule are told.
  * Finds:   schedules with gaps; people who are named and have no address; policies that another hides; page steps that give
- *          nobody time; patterns that give up on hostile texts; people, teams, schedules and audiences nobody names.
+ *          nobody time; heartbeats that a restart looks like, and jobs that need never have reported; patterns that give up on hostile texts; people, teams, schedules and audiences nobody names.
  */
 #ifndef ESCALATED_CLI_REVIEW_H
 #define ESCALATED_CLI_REVIEW_H

@@ -5,6 +5,7 @@
 
 #include "gateway/base/json.h"
 #include "gateway/base/parse.h"
+#include "policies/report.h"
 
 static const int64_t longest_ms = (int64_t)3660 * 86400000;
 
@@ -63,6 +64,21 @@ static int read_labels(struct reader *reader, const struct json *labels, struct 
     return 0;
 }
 
+/* Of a heartbeat; without one it reports success. */
+static int read_signal(struct reader *reader, const struct json *object, struct event *event,
+                       struct err *err)
+{
+    const char *signal = json_string(json_get(object, "signal"));
+    if (signal[0] != '\0' &&
+        (heartbeat_signal_parse(signal, &event->signal) != 0 || event->action != EVENT_HEARTBEAT))
+        return err_set(err, ERR_INVALID,
+                       "event.signal: got '%s', want success, start, fail, log or forget of a "
+                       "heartbeat",
+                       signal);
+    event->run_or_null = copy(reader, json_get(object, "run"));
+    return 0;
+}
+
 static int read_event(struct reader *reader, const struct json *object, struct scenario_line *line,
                       struct err *err)
 {
@@ -78,6 +94,8 @@ static int read_event(struct reader *reader, const struct json *object, struct s
     event->source = copy(reader, json_get(object, "source"));
     event->key = copy(reader, json_get(object, "key"));
     event->summary = copy(reader, json_get(object, "summary"));
+    if (read_signal(reader, object, event, err) != 0)
+        return -1;
     if (event->source[0] == '\0')
         return err_set(err, ERR_INVALID, "event.source is missing");
     return read_labels(reader, json_get(object, "labels"), event, err);
@@ -140,6 +158,26 @@ static int read_command(struct reader *reader, const struct json *root, struct s
     return 0;
 }
 
+static int read_known(struct reader *reader, const struct json *root, struct scenario_line *line,
+                      struct err *err)
+{
+    enum { REPORT_BYTES_MAX = 65536 };
+    struct strbuf text;
+    struct report ignored;
+    strbuf_init(&text, REPORT_BYTES_MAX);
+    json_write(json_get(root, "known"), &text);
+    line->report = arena_strdup(reader->arena, strbuf_text(&text));
+    int result = text.overflowed
+                     ? err_set(err, ERR_TOO_LARGE, "more than %d bytes", REPORT_BYTES_MAX)
+                     : report_read(line->report, reader->arena, &ignored, err);
+    strbuf_clear(&text);
+    line->from = copy(reader, json_get(root, "by"));
+    line->text = copy(reader, json_get(root, "text"));
+    if (result == 0 && line->from[0] == '\0')
+        return err_set(err, ERR_INVALID, "known needs \"by\": a contact or the name of a user");
+    return result == 0 ? 0 : err_wrap(err, "known");
+}
+
 static int read_config(struct reader *reader, const struct json *root, struct scenario_line *line,
                        struct err *err)
 {
@@ -147,6 +185,18 @@ static int read_config(struct reader *reader, const struct json *root, struct sc
     if (line->text[0] == '\0' || line->text[0] == '/' || strstr(line->text, "..") != NULL)
         return err_set(err, ERR_INVALID,
                        "config: got '%s', want a folder within the one of --config", line->text);
+    return 0;
+}
+
+static int read_restart(struct reader *reader, const struct json *root, struct scenario_line *line,
+                        struct err *err)
+{
+    const struct json *down = json_get(root, "down");
+    if (!json_bool(json_get(root, "restart")))
+        return err_set(err, ERR_INVALID, "restart: want true");
+    if (down != NULL && parse_duration(json_string(down), 0, longest_ms, &line->down_ms, err) != 0)
+        return err_wrap(err, "down");
+    reader->last_at_ms += line->down_ms;
     return 0;
 }
 
@@ -175,6 +225,10 @@ static int read_object(struct reader *reader, const struct json *root, struct sc
         line->kind = SCENARIO_DELIVERY;
         return read_delivery(reader, delivery, line, err);
     }
+    if (json_get(root, "known") != NULL) {
+        line->kind = SCENARIO_KNOWN;
+        return read_known(reader, root, line, err);
+    }
     if (json_get(root, "command") != NULL) {
         line->kind = SCENARIO_COMMAND;
         return read_command(reader, root, line, err);
@@ -183,10 +237,14 @@ static int read_object(struct reader *reader, const struct json *root, struct sc
         line->kind = SCENARIO_CONFIG;
         return read_config(reader, root, line, err);
     }
+    if (json_get(root, "restart") != NULL) {
+        line->kind = SCENARIO_RESTART;
+        return read_restart(reader, root, line, err);
+    }
     if (!json_bool(json_get(root, "end")))
-        return err_set(
-            err, ERR_INVALID,
-            "want \"event\", \"reply\", \"delivery\", \"command\", \"config\" or \"end\": true");
+        return err_set(err, ERR_INVALID,
+                       "want \"event\", \"reply\", \"delivery\", \"known\", \"command\", "
+                       "\"config\", \"restart\": true or \"end\": true");
     line->kind = SCENARIO_END;
     return 0;
 }

@@ -20,8 +20,10 @@ enum scenario_kind {
     SCENARIO_EVENT,
     SCENARIO_REPLY,
     SCENARIO_DELIVERY,
+    SCENARIO_KNOWN,   /* `escalate known`: what somebody knows before any alert */
     SCENARIO_COMMAND, /* as over the API: names its incident */
     SCENARIO_CONFIG,  /* another configuration from here on, as a reload */
+    SCENARIO_RESTART, /* the daemon is away for a while */
     SCENARIO_END,
 };
 
@@ -29,13 +31,16 @@ struct scenario_line {
     enum scenario_kind kind;
     int64_t at_ms;
     struct event event;
-    const char *from; /* reply; command: by whom */
-    const char *via;  /* reply, delivery; "" any for a delivery */
-    const char *text; /* reply; config: a folder within that of the simulation */
-    enum verb verb;   /* command */
+    const char *from;   /* reply; command: by whom */
+    const char *via;    /* reply, delivery; "" any for a delivery */
+    const char *report; /* known: JSON text */
+    const char
+        *text; /* reply, known: further words; config: a folder within that of the simulation */
+    enum verb verb; /* command */
     uint64_t incident;
     const char *to; /* delivery */
     enum outcome outcome;
+    int64_t down_ms; /* restart */
     int64_t
         until_ms; /* 0: the latest message, or else the next; otherwise all that start before it */
 };

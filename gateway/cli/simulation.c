@@ -86,11 +86,12 @@ static void print_end(struct simulation *s, struct json_out *out)
 static bool is_ladder_fact(const char *kind)
 {
     static const char *const kinds[] = {
-        "eta-missed", "eta-slipped", "ack-timeout",          "no-answer",      "nobody",
-        "unreached",  "exhausted",   "fallback-unreachable", "climb",          "reopened",
-        "cleared",    "linked",      "cleared-in-hold",      "repolicy",       "approved",
-        "rejected",   "unapproved",  "update-escalated",     "update-dropped", "update-overdue",
-        "ask-closed"};
+        "eta-missed",      "eta-slipped",    "ack-timeout", "no-answer",
+        "nobody",          "unreached",      "exhausted",   "fallback-unreachable",
+        "climb",           "reopened",       "cleared",     "linked",
+        "cleared-in-hold", "repolicy",       "missing",     "restored",
+        "approved",        "rejected",       "unapproved",  "update-escalated",
+        "update-dropped",  "update-overdue", "ask-closed"};
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         if (strcmp(kinds[i], kind) == 0)
             return true;
@@ -119,7 +120,8 @@ static void print_timeline(struct simulation *s, const struct timeline_row *row)
             add_fact(&out, facts, "state");
         else
             json_add_string(&out, "timeline", row->kind);
-        static const char *const keys[] = {"policy", "step", "by", "eta", "slips", "follows"};
+        static const char *const keys[] = {"policy",  "step",    "by",     "eta",      "slips",
+                                           "follows", "missing", "backup", "backup_at"};
         for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
             add_fact(&out, facts, keys[i]);
         print_end(s, &out);
@@ -326,12 +328,49 @@ static void add_command(struct simulation *s, const struct scenario_line *line)
     reply->commands[0] = (struct reply_command){.verb = line->verb, .text = "", .clock_minute = -1};
 }
 
+static void add_known(struct simulation *s, const struct scenario_line *line)
+{
+    bool is_contact = rulebook_contact(s->rulebook, line->from) != NULL;
+    const char *actor =
+        arena_printf(&s->arena, "%s %s", is_contact ? "contact" : "user", line->from);
+    struct reply *reply = &add_input(s, INPUT_COMMAND, actor)->u.reply;
+    *reply = (struct reply){.via = "cli", .raw = ""};
+    if (line->text[0] != '\0')
+        grammar_parse(line->text, GRAMMAR_UNBOUND, &s->arena, reply);
+    reply->from = is_contact ? line->from : "";
+    reply->report_or_null = line->report;
+    ASSERT(reply->command_count < REPLY_COMMANDS_MAX);
+    reply->commands[reply->command_count++] =
+        (struct reply_command){.verb = VERB_KNOWN, .text = "", .clock_minute = -1};
+}
+
 static int add_config(struct simulation *s, const struct scenario_line *line, struct err *err)
 {
     if (s->options->load(s->options->self, line->text, &s->rulebook, err) != 0)
         return -1;
     add_input(s, INPUT_CONFIG, "engine")->u.rulebook = s->rulebook;
     return 0;
+}
+
+static int start_engine(struct simulation *s, struct err *err)
+{
+    const struct engine_options engine = {.store = s->store,
+                                          .rulebook = s->rulebook,
+                                          .boot_id = "simulation",
+                                          .parse_policy = s->options->parse_policy,
+                                          .clear_policy = s->options->clear_policy};
+    return engine_create(&engine, s->now_ms, &s->engine, err);
+}
+
+/* An orderly end and, after a while in which nothing can come in, another start on the same store. */
+static int restart(struct simulation *s, const struct scenario_line *line, struct err *err)
+{
+    if (engine_rest(s->engine, s->now_ms, err) != STORE_COMMITTED)
+        return err_wrap(err, "the engine");
+    engine_destroy(s->engine);
+    s->engine = NULL;
+    s->now_ms += line->down_ms;
+    return start_engine(s, err);
 }
 
 static int apply_line(struct simulation *s, const struct scenario_line *line, struct err *err)
@@ -350,8 +389,13 @@ static int apply_line(struct simulation *s, const struct scenario_line *line, st
     case SCENARIO_COMMAND:
         add_command(s, line);
         break;
+    case SCENARIO_KNOWN:
+        add_known(s, line);
+        break;
     case SCENARIO_CONFIG:
         return add_config(s, line, err);
+    case SCENARIO_RESTART:
+        return restart(s, line, err);
     case SCENARIO_END:
         break;
     }
@@ -400,12 +444,7 @@ int simulation_run(const struct simulation_options *options, const char *scenari
         goto done;
     s.rules = arena_alloc_array(&s.arena, s.scenario.count, sizeof(*s.rules));
     s.now_ms = s.scenario.lines[0].at_ms;
-    const struct engine_options engine = {.store = s.store,
-                                          .rulebook = options->rulebook,
-                                          .boot_id = "simulation",
-                                          .parse_policy = options->parse_policy,
-                                          .clear_policy = options->clear_policy};
-    if (engine_create(&engine, s.now_ms, &s.engine, err) == 0)
+    if (start_engine(&s, err) == 0)
         result = run(&s, err);
     if (result == 0 && out->overflowed)
         result =

@@ -56,6 +56,7 @@ static void build_gateway(struct build *build)
     book->incidents_max = values.incidents_max;
     config->public_url = book->public_url;
     config->keep_ms = values.keep_ms;
+    config->rulebook.keep_ms = values.keep_ms;
     config->log_json = values.log == 1;
     config->log_level = values.log_level;
     config->token_key_file = values.token_key_file;

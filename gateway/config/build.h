@@ -132,4 +132,9 @@ bool label_is_valid(const char *label);
 void policy_text_write(const struct policy *policy, struct strbuf *out);
 void policy_text_seal(struct policy *policy, struct arena *arena);
 
+/* fields.c: bits of enum need; a line of them, or nothing. */
+uint8_t needs_build(struct build *build, const struct ini_section *section,
+                    const struct option_list *list);
+void needs_write(uint8_t needs, struct strbuf *out);
+
 #endif

@@ -64,6 +64,30 @@ static void check_group_by(struct build *build, const struct ini_section *sectio
     }
 }
 
+static void check_backup(struct build *build, const struct ini_section *section,
+                         const struct option_list *names)
+{
+    if (build->config == NULL) {
+        return; /* a policy text stands without sources */
+    }
+    const struct rulebook *book = &build->config->rulebook;
+    const char **known = arena_alloc_array(build->arena, book->source_count + 1, sizeof(*known));
+    for (size_t i = 0; i < book->source_count; i++) {
+        known[i] = book->sources[i].name;
+    }
+    for (size_t i = 0; i < names->count; i++) {
+        const struct source_rule *rule = rulebook_source(book, names->items[i]);
+        if (rule != NULL && rule->expect_every_ms == 0) {
+            build_problem(build, section, section_entry(section, "backup"),
+                          "no heartbeats are expected of %s (want expect_every in [source %s])",
+                          rule->name, rule->name);
+        } else if (rule == NULL) {
+            build_unknown(build, section, section_entry(section, "backup"), "source",
+                          names->items[i], known, book->source_count);
+        }
+    }
+}
+
 static void check_page_reaches(struct build *build, const struct ini_section *section,
                                const struct ini_entry *entry, const struct step *step)
 {
@@ -109,7 +133,8 @@ static void build_step_kind(struct build *build, const struct ini_section *secti
     }
 }
 
-static void build_step(struct build *build, const struct ini_section *section, struct step *step)
+static void build_step(struct build *build, const struct ini_section *section, uint8_t ask_for,
+                       struct step *step)
 {
     struct step_values values = {.when = WHEN_UNACKED};
     section_apply(build, section, SECTION_STEP, &values, NULL, NULL);
@@ -122,6 +147,13 @@ static void build_step(struct build *build, const struct ini_section *section, s
     step->when =
         when == NULL ? (is_page ? WHEN_UNACKED : WHEN_UNRESOLVED) : (enum step_when)values.when;
     step->wait_ms = is_page || section_entry(section, "wait") != NULL ? values.wait_ms : 0;
+    const struct ini_entry *asks = section_entry(section, "ask_for");
+    if (is_page) {
+        step->ask_for = asks != NULL ? needs_build(build, section, &values.ask_for) : ask_for;
+    } else if (asks != NULL) {
+        build_problem(build, section, asks,
+                      "only who is paged acknowledges (want it in a page step)");
+    }
     if (is_page && step->when != WHEN_UNACKED) {
         build_problem(build, section, when, "a page step is always unacked (remove the line)");
     } else if (!is_page && step->when == WHEN_UNACKED) {
@@ -141,7 +173,7 @@ static bool is_step_of(const struct ini_section *section, const char *policy)
 }
 
 static size_t build_sections_of_steps(struct build *build, const struct ini_section *policy,
-                                      struct step steps[LADDER_STEPS_MAX])
+                                      uint8_t ask_for, struct step steps[LADDER_STEPS_MAX])
 {
     size_t count = 0;
     const struct ini_section *section = NULL;
@@ -154,7 +186,7 @@ static size_t build_sections_of_steps(struct build *build, const struct ini_sect
                           count + 1, policy->name, LADDER_STEPS_MAX);
             break;
         }
-        build_step(build, section, &steps[count]);
+        build_step(build, section, ask_for, &steps[count]);
         count++;
     }
     return count;
@@ -176,7 +208,7 @@ static void build_steps(struct build *build, const struct ini_section *section,
                         const struct policy_values *values, struct policy *policy)
 {
     struct step steps[LADDER_STEPS_MAX];
-    size_t count = build_sections_of_steps(build, section, steps);
+    size_t count = build_sections_of_steps(build, section, policy->ask_for, steps);
     const struct ini_entry *page = section_entry(section, "page");
     if (page != NULL && count > 0) {
         build_problem(build, section, page,
@@ -184,6 +216,7 @@ static void build_steps(struct build *build, const struct ini_section *section,
                       section->name);
     } else if (page != NULL) {
         build_inline_step(build, section, &values->page, &steps[0]);
+        steps[0].ask_for = policy->ask_for;
         count = 1;
     } else if (count == 0) {
         build_problem(build, section, NULL, "has no step (want page = WHOM, or a [step %s/NAME])",
@@ -202,6 +235,8 @@ void build_policy(struct build *build, const struct ini_section *section, struct
         .goes_on = values.goes_on,
         .group_by = values.group_by.items,
         .group_by_count = values.group_by.count,
+        .backup = values.backup.items,
+        .backup_count = values.backup.count,
         .hold_ms = values.hold_ms,
         .repeat = values.repeat,
         .ack_timeout_ms = values.ack_timeout_ms,
@@ -216,6 +251,8 @@ void build_policy(struct build *build, const struct ini_section *section, struct
         build_problem(build, section, section_entry(section, "continue"),
                       "default is the last policy (remove the line)");
     }
+    policy.ask_for = needs_build(build, section, &values.ask_for);
+    check_backup(build, section, &values.backup);
     check_group_by(build, section, &values.group_by);
     build_matches(build, section, &policy);
     targets_build(build, section, "fallback", &values.fallback, TARGETS_FALLBACK, &policy.fallback,

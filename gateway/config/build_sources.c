@@ -16,11 +16,80 @@ static bool is_same(const struct secret *a, const struct secret *b)
     return a->count > 0 && digest_equal(a->bytes, a->count, b->bytes, b->count);
 }
 
+static bool is_repeated(const struct option_list *list, size_t index)
+{
+    for (size_t i = 0; i < index; i++) {
+        if (text_equal(list->items[i], list->items[index])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_expected(struct build *build, const struct ini_section *section,
+                           const struct source_values *values)
+{
+    const struct ini_entry *entry = section_entry(section, "expect");
+    if ((int64_t)values->expect.count > values->keys_max) {
+        build_problem(build, section, entry, "got %zu keys, want at most keys_max = %lld",
+                      values->expect.count, (long long)values->keys_max);
+    }
+    for (size_t i = 0; i < values->expect.count; i++) {
+        const char *key = values->expect.items[i];
+        size_t length = strlen(key);
+        if (length > CONFIG_PING_KEY_BYTES_MAX || text_has_control(key, length) ||
+            strchr(key, '/') != NULL) {
+            build_problem(build, section, entry,
+                          "got '%.*s', want a key of at most %d bytes without / and control "
+                          "characters",
+                          CONFIG_PING_KEY_BYTES_MAX, key, CONFIG_PING_KEY_BYTES_MAX);
+        } else if (is_repeated(&values->expect, i)) {
+            build_problem(build, section, entry, "names '%s' twice (want each key once)", key);
+        }
+    }
+}
+
+/* What is watched, for the engine. */
+static struct source_rule heartbeat_rule(struct build *build, const struct ini_section *section,
+                                         const struct source_values *values)
+{
+    static const char *const keys[] = {"grace", "expect", "severity", "keys_max", "backup"};
+    bool is_pings = text_equal(source_formats[values->format], "heartbeat");
+    if (values->expect_every_ms > 0) {
+        check_expected(build, section, values);
+        build->config->rulebook.expects_heartbeats = true;
+        return (struct source_rule){.expect_every_ms = values->expect_every_ms,
+                                    .grace_ms = values->grace_ms,
+                                    .keys_max = values->keys_max,
+                                    .expect = values->expect.items,
+                                    .expect_count = values->expect.count,
+                                    .severity = (enum severity)values->severity,
+                                    .is_pings = is_pings};
+    }
+    if (is_pings) {
+        build_problem(build, section, section_entry(section, "format"),
+                      "expect_every is missing, so nothing would be watched (want expect_every = "
+                      "24h, or how often a success is expected)");
+    }
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        if (section_entry(section, keys[i]) != NULL) {
+            build_problem(build, section, section_entry(section, keys[i]),
+                          "has a meaning with expect_every only (want expect_every = 24h, or how "
+                          "often a success is expected)");
+        }
+    }
+    return (struct source_rule){.is_pings = is_pings};
+}
+
 static void build_source(struct build *build, const struct ini_section *section, size_t index,
-                         struct config_source *sources)
+                         struct config_source *sources, struct source_rule *rules)
 {
     struct source_values values = {.token = NULL};
     section_apply(build, section, SECTION_SOURCE, &values, NULL, NULL);
+    if (text_equal(section->name, "escalated")) {
+        build_problem(build, section, NULL,
+                      "is the source of what goes wrong here itself (want another name)");
+    }
     sources[index] = (struct config_source){
         .name = arena_strdup(build->arena, section->name),
         .format = source_formats[values.format],
@@ -29,6 +98,12 @@ static void build_source(struct build *build, const struct ini_section *section,
         .burst = values.burst,
         .incidents_max = values.incidents_max,
     };
+    rules[index] = heartbeat_rule(build, section, &values);
+    sources[index].is_pings = rules[index].is_pings;
+    sources[index].is_watched = rules[index].expect_every_ms > 0;
+    rules[index].name = sources[index].name;
+    rules[index].incidents_max = sources[index].incidents_max;
+    rules[index].backup = values.backup;
     brokers_bind(build, section, values.broker, sources, index);
     for (size_t i = 0; i < index; i++) {
         if (is_same(&sources[i].token, &sources[index].token)) {
@@ -75,9 +150,7 @@ void build_sources(struct build *build)
     const struct ini_section *section = NULL;
     for (size_t i = 0; i < count; i++) {
         section = document_next(build->document, section, "source");
-        build_source(build, section, i, sources);
-        rules[i] = (struct source_rule){.name = sources[i].name,
-                                        .incidents_max = sources[i].incidents_max};
+        build_source(build, section, i, sources, rules);
     }
     config->sources = sources;
     config->source_count = count;

@@ -25,6 +25,7 @@
 #define CONFIG_BROKERS_MAX 16
 #define CONFIG_TOPICS_MAX 64 /* filters of a source */
 #define CONFIG_TOPIC_BYTES_MAX 512
+#define CONFIG_PING_KEY_BYTES_MAX 200 /* a key that stands in a URL */
 
 struct config_broker { /* [mqtt NAME] */
     const char *name;
@@ -48,8 +49,10 @@ struct config_broker { /* [mqtt NAME] */
 
 struct config_source {
     const char *name;
-    const char *format;      /* "native" */
+    const char *format;      /* "native" or "heartbeat" */
     struct secret token;     /* count 0: none, the source takes nothing over the network */
+    bool is_watched;         /* heartbeats are expected of it */
+    bool is_pings;           /* format = heartbeat */
     int64_t rate_per_minute; /* events; past it 429 */
     int64_t burst;
     int64_t incidents_max;

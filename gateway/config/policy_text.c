@@ -43,6 +43,7 @@ static void step_write(const struct policy *policy, const struct step *step, str
     targets_write(kinds[step->kind], step->targets, step->target_count, out);
     strbuf_printf(out, "when = %s\n", when_words[step->when]);
     duration_write("wait", step->wait_ms, out);
+    needs_write(step->ask_for, out);
     talks_text_write(step, out);
 }
 
@@ -73,6 +74,11 @@ void policy_text_write(const struct policy *policy, struct strbuf *out)
     duration_write("reopen_within", policy->reopen_within_ms, out);
     targets_write("fallback", policy->fallback, policy->fallback_count, out);
     duration_write("fallback_every", policy->fallback_every_ms, out);
+    needs_write(policy->ask_for, out);
+    for (size_t i = 0; i < policy->backup_count; i++) {
+        strbuf_printf(out, "%s%s", i == 0 ? "backup = " : ", ", policy->backup[i]);
+    }
+    strbuf_add(out, policy->backup_count > 0 ? "\n" : "");
     for (size_t i = 0; i < policy->step_count; i++) {
         step_write(policy, &policy->steps[i], out);
     }

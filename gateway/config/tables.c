@@ -14,7 +14,8 @@ static const char *const code_names[] = {"off", "critical", "always", NULL};
 static const char *const resolve_names[] = {"auto", "manual", NULL};
 static const char *const when_names[] = {"unacked", "unresolved", "acked", "resolved", NULL};
 static const char *const mqtt_versions[] = {"5", "3.1.1", NULL};
-const char *const source_formats[] = {"native", NULL};
+const char *const source_formats[] = {"native", "heartbeat", NULL};
+static const char *const severity_names[] = {"info", "warning", "error", "critical", NULL};
 
 /* A row is read across, like a line of a table. */
 /* clang-format off */
@@ -204,7 +205,7 @@ static const struct option source_options[] = {
      .repeats = true,
      .help = "Which topics of the broker are its own, with wildcards; several lines for several."},
     {.key = "format", .type = OPTION_CHOICE, AT(source_values, format), .choices = source_formats,
-     .default_text = "native", .help = "What the monitor sends."},
+     .default_text = "native", .help = "What the monitor sends: native events, or heartbeat for bare pings."},
     {.key = "token", .type = OPTION_SECRET, AT(source_values, token), .max = 1000,
      .default_text = "",
      .help = "What the monitor proves itself with (or token_file); without it the source takes "
@@ -216,6 +217,22 @@ static const struct option source_options[] = {
      .max = 1000000000, .default_text = "60000", .help = "Events at once above the rate."},
     {.key = "incidents_max", .type = OPTION_INTEGER, AT(source_values, incidents_max), .min = 1,
      .max = 1000000, .default_text = "20000", .help = "Open incidents of this source."},
+    {.key = "expect_every", .type = OPTION_DURATION, AT(source_values, expect_every_ms),
+     .max = 366 * DAY, .default_text = "0s",
+     .help = "How often a success is expected of each key; 0s: nothing is expected."},
+    {.key = "grace", .type = OPTION_DURATION, AT(source_values, grace_ms), .max = 366 * DAY,
+     .default_text = "5m",
+     .help = "How much later than that it may come, and how long a run may take that reports its start."},
+    {.key = "expect", .type = OPTION_LIST, AT(source_values, expect), .min = 1, .max = 10000,
+     .default_text = "",
+     .help = "Keys that are expected from the start; others from their first heartbeat on."},
+    {.key = "severity", .type = OPTION_CHOICE, AT(source_values, severity),
+     .choices = severity_names, .default_text = "error",
+     .help = "Of the alert when a heartbeat is missed or reports a failure: critical, error, warning or info."},
+    {.key = "keys_max", .type = OPTION_INTEGER, AT(source_values, keys_max), .min = 1,
+     .max = 10000, .default_text = "1000", .help = "Keys of which heartbeats are expected."},
+    {.key = "backup", .type = OPTION_BOOL, AT(source_values, backup), .default_text = "no",
+     .help = "Whether its heartbeats are those of a backup job: messages state the last good one."},
     {.key = NULL},
 };
 
@@ -265,6 +282,12 @@ static const struct option policy_options[] = {
      .help = "How often the fallback is paged again after the ladder is exhausted."},
     {.key = "page", .type = OPTION_LIST, AT(policy_values, page), .min = 1, .max = TARGETS_MAX,
      .default_text = "", .help = "The only step, for a policy without [step] sections."},
+    {.key = "ask_for", .type = OPTION_LIST, AT(policy_values, ask_for), .min = 1, .max = 4,
+     .default_text = "",
+     .help = "What an acknowledgement should say: eta, cause, priority, loss. For all its steps."},
+    {.key = "backup", .type = OPTION_LIST, AT(policy_values, backup), .min = 1, .max = 16,
+     .default_text = "",
+     .help = "Sources whose heartbeats are those of its backup jobs; else all with backup = yes."},
     {.key = NULL},
 };
 
@@ -302,6 +325,9 @@ static const struct option step_options[] = {
      .help = "For ask: when the list goes out though not all have answered."},
     {.key = "answers", .type = OPTION_INTEGER, AT(step_values, answers), .min = 1,
      .max = 100, .default_text = "100", .help = "For ask: lines that one person may put into the list."},
+    {.key = "ask_for", .type = OPTION_LIST, AT(step_values, ask_for), .min = 1, .max = 4,
+     .default_text = "",
+     .help = "For page: what an acknowledgement should say, in place of the policy's."},
     {.key = NULL},
 };
 
@@ -323,23 +349,17 @@ static const struct later schedule_later[] = {
 
 static const struct later source_later[] = {
     {.word = "map", .what = "this version has no mapping programs; it reads the native format"},
-    {.word = "expect_every", .what = "this version does not watch heartbeats"},
-    {.word = "grace", .what = "this version does not watch heartbeats"},
-    {.word = "backup", .what = "this version does not follow backups"},
     {.word = NULL},
 };
 
 static const struct later policy_later[] = {
     {.word = "flap", .what = "this version has no flap damping"},
-    {.word = "backup", .what = "this version does not follow backups"},
-    {.word = "ask_for", .what = "this version does not ask for fields"},
     {.word = "inform", .what = "an inform step needs a [step POLICY/NAME] of its own"},
     {.word = "wait", .what = "a step with a wait needs a [step POLICY/NAME] of its own"},
     {.word = NULL},
 };
 
 static const struct later step_later[] = {
-    {.word = "ask_for", .what = "this version does not ask for fields"},
     {.word = NULL},
 };
 

@@ -141,6 +141,12 @@ struct source_values {
     int64_t rate_per_minute;
     int64_t burst;
     int64_t incidents_max;
+    int64_t expect_every_ms;
+    int64_t grace_ms;
+    struct option_list expect;
+    int64_t severity; /* enum severity */
+    int64_t keys_max;
+    bool backup;
 };
 
 struct token_values {
@@ -162,6 +168,8 @@ struct policy_values {
     struct option_list fallback;
     int64_t fallback_every_ms;
     struct option_list page;
+    struct option_list ask_for;
+    struct option_list backup;
     const char *match; /* unused: the lines are read one by one */
 };
 
@@ -178,6 +186,7 @@ struct step_values {
     int64_t remind_ms;
     int64_t deadline_ms;
     int64_t answers;
+    struct option_list ask_for;
 };
 
 extern const char *const source_formats[];

@@ -146,6 +146,17 @@ static void tell_severity(struct walk *walk)
     tell(walk, "Severity", "");
 }
 
+/* What an answer is asked to say. */
+static void tell_missing(struct walk *walk)
+{
+    const struct json *missing = json_get(walk->view->snapshot_or_null, "missing");
+    for (size_t i = 0; i < json_count(missing); i++) {
+        strbuf_add(&walk->value, i == 0 ? "" : ", ");
+        render_add_line(&walk->value, json_string(json_at(missing, i)));
+    }
+    tell(walk, "Please say", "");
+}
+
 static void tell_labels(struct walk *walk)
 {
     const struct json *labels = json_get(walk->view->snapshot_or_null, "labels");
@@ -223,6 +234,11 @@ void render_walk_facts(const struct render_view *view, render_visit *visit, void
     tell_instant(&walk, "Since", "opened_at");
     tell_linked(&walk);
     tell_text(&walk, "Cause", render_string(view, "cause"));
+    tell_text(&walk, "Lost", render_string(view, "loss"));
+    tell_text(&walk, "Restored", render_string(view, "restored"));
+    tell_text(&walk, "Last good backup",
+              json_string(json_get(json_get(view->snapshot_or_null, "backup"), "text")));
+    tell_missing(&walk);
     tell_labels(&walk);
     tell_origin(&walk);
     tell_links(&walk);

@@ -120,6 +120,12 @@ static void add_state(const struct render_view *view, struct strbuf *out)
     add_between(view, out, ". Cause: ", string_of(view, "cause"), "");
 }
 
+static void add_backup(const struct render_view *view, struct strbuf *out)
+{
+    const struct json *backup = json_get(view->snapshot_or_null, "backup");
+    add_between(view, out, ". Last good backup: ", json_string(json_get(backup, "text")), "");
+}
+
 static void write_middle(const struct render_view *view, struct strbuf *out)
 {
     enum notification_kind kind = view->order->notification_kind;
@@ -130,6 +136,7 @@ static void write_middle(const struct render_view *view, struct strbuf *out)
         if (kind == KIND_INFORM) {
             add_state(view, out);
         }
+        add_backup(view, out);
         return;
     }
     add_text(view, out, text);

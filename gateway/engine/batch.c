@@ -2,6 +2,7 @@
 
 #include "gateway/base/assert.h"
 #include "gateway/engine/engine_state.h"
+#include "policies/fields.h"
 
 void *batch_grow(struct arena *arena, void *items, size_t count, size_t *capacity, size_t size)
 {
@@ -28,6 +29,7 @@ void batch_begin(struct engine *engine, size_t input_count)
     moment_init(&engine->moment, engine->book, &engine->arena, engine->now_ms,
                 engine->wall_offset_ms);
     engine->moment.marks_or_null = &engine->world.marks;
+    engine->moment.heartbeats_or_null = &engine->world.heartbeats;
 }
 
 void batch_touch_incident(struct engine *engine, struct incident *incident)
@@ -88,6 +90,45 @@ void batch_mark(struct engine *engine, const struct mark_row *mark)
     effects_add(&engine->batch.tail, (struct effect){.kind = EFFECT_MARK, .u.mark = row});
     if (row->kind != MARK_HEARD)
         marks_put(&engine->world.marks, row);
+}
+
+void batch_touch_heartbeat(struct engine *engine, struct heartbeat *heartbeat)
+{
+    struct batch *batch = &engine->batch;
+    if (heartbeat->is_dirty)
+        return;
+    heartbeat->is_dirty = true;
+    batch->heartbeats = batch_grow(&engine->arena, batch->heartbeats, batch->heartbeat_count,
+                                   &batch->heartbeat_capacity, sizeof(struct heartbeat *));
+    batch->heartbeats[batch->heartbeat_count++] = heartbeat;
+}
+
+void batch_drop_heartbeat(struct engine *engine, struct heartbeat *heartbeat)
+{
+    struct batch *batch = &engine->batch;
+    struct heartbeat_row *row = arena_alloc(&engine->arena, sizeof(*row));
+    *row = (struct heartbeat_row){.source = arena_strdup(&engine->arena, heartbeat->row.source),
+                                  .key = arena_strdup(&engine->arena, heartbeat->row.key),
+                                  .forgotten = true};
+    for (size_t i = 0; heartbeat->is_dirty && i < batch->heartbeat_count; i++) {
+        if (batch->heartbeats[i] == heartbeat)
+            batch->heartbeats[i] = NULL;
+    }
+    effects_add(&batch->tail, (struct effect){.kind = EFFECT_HEARTBEAT, .u.heartbeat = row});
+    (void)heartbeats_put(&engine->world.heartbeats, row); /* NULL: it has left */
+}
+
+/* Behind the tail: one that was forgotten may be there again. */
+static void add_heartbeats(struct engine *engine, struct effects *effects)
+{
+    for (size_t i = 0; i < engine->batch.heartbeat_count; i++) {
+        struct heartbeat *heartbeat = engine->batch.heartbeats[i];
+        if (heartbeat == NULL)
+            continue;
+        heartbeat->is_dirty = false;
+        effects_add(effects,
+                    (struct effect){.kind = EFFECT_HEARTBEAT, .u.heartbeat = &heartbeat->row});
+    }
 }
 
 void batch_event(struct engine *engine, const struct input *input, const char *key,
@@ -232,11 +273,22 @@ static const char *talks_text(struct engine *engine, struct incident *incident)
     return copy;
 }
 
+static const char *fields_text(struct engine *engine, const struct incident *incident)
+{
+    if (incident->fields == NULL)
+        return "";
+    strbuf_reset(&engine->scratch);
+    fields_write(incident->fields, &engine->scratch);
+    ASSERT(!engine->scratch.overflowed);
+    return arena_strndup(&engine->arena, strbuf_text(&engine->scratch), engine->scratch.length);
+}
+
 static const struct incident_row *incident_to_row(struct engine *engine, struct incident *incident)
 {
     struct incident_row *row = arena_alloc(&engine->arena, sizeof(*row));
     int64_t next_due_ms = incident->live ? incident_next_due_ms(incident) : INT64_MAX;
     const char *repliers = repliers_text(engine, incident);
+    const char *fields = fields_text(engine, incident);
     strbuf_reset(&engine->scratch);
     ladder_write(&incident->ladder, &engine->scratch);
     *row = (struct incident_row){
@@ -267,6 +319,7 @@ static const struct incident_row *incident_to_row(struct engine *engine, struct 
             arena_strndup(&engine->arena, strbuf_text(&engine->scratch), engine->scratch.length),
         .updated_at_ms = incident->updated_at_ms,
         .repliers = repliers,
+        .fields = fields,
         .moved = incident->moved,
         .talks = talks_text(engine, incident),
     };
@@ -341,5 +394,6 @@ struct effects *batch_finish(struct engine *engine)
     add_deliveries(engine, effects);
     for (size_t i = 0; i < engine->batch.tail.count; i++)
         effects_add(effects, engine->batch.tail.items[i]);
+    add_heartbeats(engine, effects);
     return effects->count > 0 || engine->batch.applied_count > 0 ? effects : NULL;
 }

@@ -25,6 +25,7 @@
 #include "gateway/store/store.h"
 #include "gateway/system/secret.h"
 #include "policies/effect.h"
+#include "policies/heartbeat.h"
 #include "policies/input.h"
 #include "policies/rulebook.h"
 
@@ -74,6 +75,14 @@ void engine_destroy(struct engine *engine);
 enum store_verdict engine_step(struct engine *engine, struct input *const *inputs, size_t count,
                                int64_t now_ms, int64_t mono_ms, struct engine_out *out,
                                struct err *err);
+
+/* The last call before an orderly end: records until when somebody listened, so that the next start knows how long nobody
+ * did. The engine is only to be destroyed afterwards. */
+enum store_verdict engine_rest(struct engine *engine, int64_t now_ms, struct err *err);
+/* Nobody listened from this engine time until the next step: the machine slept. */
+void engine_was_away(struct engine *engine, int64_t from_ms);
+/* In force until the next step. */
+const struct heartbeats *engine_heartbeats(const struct engine *engine);
 
 /* Engine time of the next timer or due notification with a credit; INT64_MAX when there is none. */
 int64_t engine_next_due_ms(const struct engine *engine);

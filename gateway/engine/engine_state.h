@@ -24,7 +24,12 @@
 #define ENGINE_RETRY_AFTER_MAX_MS INT64_C(300000)
 #define ENGINE_TOKEN_LIFE_MS (INT64_C(7) * 86400000)
 
-enum timer_kind { TIMER_INCIDENT, TIMER_NOTIFICATION, TIMER_CLAIM, TIMER_EXPIRY };
+enum timer_kind {
+    TIMER_INCIDENT,
+    TIMER_NOTIFICATION,
+    TIMER_CLAIM,
+    TIMER_EXPIRY,
+};
 
 /* Offers and claims outlive a reload of the world: they mirror what delivery has been told. */
 struct offer {
@@ -86,6 +91,8 @@ struct batch {
     uint64_t *applied; /* items of the inbox that leave with this commit */
     size_t applied_count;
     uint64_t first_notification;
+    struct heartbeat **heartbeats; /* changed; NULL: dropped since */
+    size_t heartbeat_count, heartbeat_capacity;
 };
 
 struct engine {
@@ -100,8 +107,11 @@ struct engine {
     struct store_meta meta;
     struct world world;
     struct heap timers;
-    struct heap resolved; /* resolved incidents, the oldest first */
+    struct heap heartbeat_timers; /* of sources: what is missed comes before what incidents do */
+    struct heap resolved;         /* resolved incidents, the oldest first */
     uint64_t resolved_count;
+    int64_t lost_from_ms;      /* since then nothing can have been taken in; INT64_MAX: it is */
+    uint32_t heartbeat_marks;  /* generations of their timers */
     int64_t store_retry_at_ms; /* offers wait until then: the store did not answer */
     struct lanes lanes;
     struct table offers; /* by notification */
@@ -123,6 +133,8 @@ void batch_note(struct engine *engine, uint64_t incident, const struct note *not
 void batch_policy(struct engine *engine, const struct policy *policy);
 /* At now; MARK_HEARD goes to the store only. */
 void batch_mark(struct engine *engine, const struct mark_row *mark);
+void batch_touch_heartbeat(struct engine *engine, struct heartbeat *heartbeat);
+void batch_drop_heartbeat(struct engine *engine, struct heartbeat *heartbeat);
 void batch_event(struct engine *engine, const struct input *input, const char *key,
                  enum disposition disposition, uint64_t incident);
 void batch_quarantine(struct engine *engine, const struct input *input);
@@ -197,8 +209,45 @@ const struct claim *offers_claim(const struct engine *engine, uint64_t notificat
                                  int64_t attempt); /* or NULL */
 
 /* events.c, replies.c */
+struct verdict {
+    enum disposition disposition;
+    uint64_t incident;
+};
 void events_take(struct engine *engine, const struct input *input, struct answer *out_answer);
+/* An event of our own, with a key: it is applied and not recorded as one that came in. */
+struct verdict events_apply(struct engine *engine, const struct input *input,
+                            const struct event *event);
 void replies_take(struct engine *engine, const struct input *input, struct answer *out_answer);
+
+/* An incident that nothing has happened to yet: its first move opens it. */
+struct incident_wanted {
+    const struct policy *policy; /* of the rulebook */
+    const char *source;
+    const char *group_key;
+    const char *title;
+    const unsigned char *id; /* of the input, 16 bytes */
+    uint64_t linked;
+};
+struct incident *events_add_incident(struct engine *engine, const struct incident_wanted *wanted,
+                                     enum severity severity);
+/* The incident that had this alert last; 0: none. */
+uint64_t events_last_of(const struct engine *engine, const char *source, const char *key);
+
+/* reports.c: a command with a report; `by` is who knows. */
+void reports_take(struct engine *engine, const struct input *input, const char *by,
+                  struct answer *out_answer);
+
+/* heartbeats.c */
+struct verdict heartbeats_take(struct engine *engine, const struct input *input, const char *key,
+                               struct answer *out_answer);
+/* Any event of a source that is no list of jobs is a sign of life of the source itself. */
+void heartbeats_note_event(struct engine *engine, const struct event *event);
+/* After a load: nobody listened for a while; and what the rulebook expects is in the world, with its timers. */
+void heartbeats_resume(struct engine *engine);
+/* After a new configuration. */
+void heartbeats_settle(struct engine *engine);
+void heartbeats_run(struct engine *engine); /* what is due by now */
+int64_t heartbeats_next_ms(const struct engine *engine);
 
 /* load.c */
 int engine_load(struct engine *engine, struct err *err);

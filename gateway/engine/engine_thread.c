@@ -7,6 +7,7 @@
 
 #include "gateway/base/arena.h"
 #include "gateway/base/assert.h"
+#include "gateway/engine/heartbeat_metrics.h"
 #include "gateway/engine/shared_inbox.h"
 #include "gateway/engine/standby.h"
 #include "gateway/system/log.h"
@@ -48,6 +49,7 @@ struct engine_thread {
     struct engine *engine;       /* NULL while standing by */
     struct shared_inbox *shared; /* NULL: nobody else uses the store */
     struct engine_thread_metrics metrics;
+    struct heartbeat_metrics heartbeats;
     pthread_t thread;
     bool is_running;
     atomic_bool stopping;
@@ -286,6 +288,7 @@ static bool step(struct engine_thread *t, struct input **inputs, size_t count, i
         t->refused_burst = (struct log_burst){0};
         tell(&out);
         count_effects(t, out.effects);
+        heartbeat_metrics_note(&t->heartbeats, engine_heartbeats(t->engine), out.effects, now_ms);
         for (size_t i = 0; i < out.order_count; i++)
             outbox_put(t->options.outbox, &out.orders[i]);
         if (out.effects != NULL && t->options.on_commit != NULL)
@@ -342,6 +345,7 @@ static int become_engine(struct engine_thread *t, struct err *err)
     }
     if (engine_create(&t->options.engine, clock_engine_ms(t->options.clock), &t->engine, err) != 0)
         return -1;
+    heartbeat_metrics_load(&t->heartbeats, engine_heartbeats(t->engine));
     note_status(t, STORE_COMMITTED, clock_mono_ms());
     return 0;
 }
@@ -407,12 +411,21 @@ static size_t take_shared(struct engine_thread *t, struct input **inputs, size_t
     return shared_inbox_take(t->shared, inputs, room, clock_mono_ms());
 }
 
+static void rest(struct engine_thread *t)
+{
+    struct err err = {0};
+    if (engine_rest(t->engine, clock_engine_ms(t->options.clock), &err) != STORE_COMMITTED)
+        log_line(LOG_WARNING, "the time of the stop could not be recorded", "error", err.text,
+                 NULL);
+}
+
 static void *run(void *self)
 {
     struct engine_thread *t = self;
     struct input *inputs[HELD_MAX + ENGINE_BATCH_MAX + 1];
     if (t->engine == NULL && !stand_by(t))
         return NULL;
+    int64_t turned_at_ms = clock_engine_ms(t->options.clock);
     for (;;) {
         bool stopping = atomic_load(&t->stopping);
         int64_t now_ms = clock_engine_ms(t->options.clock);
@@ -440,10 +453,15 @@ static void *run(void *self)
             metric_observe_ns(t->metrics.timer_lag_seconds, (now_ms - due_ms) * 1000000);
         if (t->options.on_beat != NULL)
             t->options.on_beat(t->options.self);
+        if (now_ms - turned_at_ms > HEARTBEAT_GAP_MS)
+            engine_was_away(t->engine, turned_at_ms);
+        turned_at_ms = now_ms;
         if (!step(t, inputs, count, now_ms))
             return NULL;
-        if (taken == 0 && stopping)
+        if (taken == 0 && stopping) {
+            rest(t);
             return NULL;
+        }
         if (taken > 0)
             t->input_at_mono_ms = clock_mono_ms();
         housekeep(t, now_ms);
@@ -477,6 +495,7 @@ int engine_thread_start(const struct engine_thread_options *options,
     t->beat_mono_ms = clock_mono_ms();
     atomic_init(&t->stopping, false);
     metrics_init(&t->metrics);
+    heartbeat_metrics_init(&t->heartbeats);
     ASSERT(pthread_mutex_init(&t->status_lock, NULL) == 0);
     if (try_at_start(t, err) != 0)
         goto failed;
@@ -511,6 +530,7 @@ void engine_thread_destroy(struct engine_thread *thread)
     engine_thread_stop(thread);
     release_all(thread->held, thread->held_count);
     engine_destroy(thread->engine);
+    heartbeat_metrics_clear(&thread->heartbeats);
     shared_inbox_destroy(thread->shared);
     (void)pthread_mutex_destroy(&thread->status_lock);
     free(thread);

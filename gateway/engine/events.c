@@ -148,6 +148,8 @@ static struct alert *alert_in(const struct firing *firing, const struct incident
 static void join_incident(struct firing *firing, struct incident *incident)
 {
     struct alert *alert = alert_in(firing, incident);
+    if (incident->alerts == NULL) /* a person reported it */
+        world_set_source(&firing->engine->world, incident, firing->event->source);
     if (alert == NULL)
         alert = add_alert(firing, incident);
     fire_alert(firing, alert);
@@ -156,28 +158,42 @@ static void join_incident(struct firing *firing, struct incident *incident)
     rise(firing, incident);
 }
 
-static struct incident *open_incident(struct firing *firing, const struct policy *policy,
-                                      const char *group_key, uint64_t linked)
+struct incident *events_add_incident(struct engine *engine, const struct incident_wanted *wanted,
+                                     enum severity severity)
 {
-    struct engine *engine = firing->engine;
-    const struct policy *frozen = frozen_keep(&engine->world.frozen, policy->hash);
+    const struct policy *frozen = frozen_keep(&engine->world.frozen, wanted->policy->hash);
     if (frozen == NULL) {
-        frozen = frozen_add(&engine->world.frozen, policy);
+        frozen = frozen_add(&engine->world.frozen, wanted->policy);
         batch_policy(engine, frozen);
     }
     struct incident *incident =
-        world_add_incident(&engine->world, engine->meta.next_incident++, frozen,
-                           firing->event->source, group_key, firing->event->summary);
-    memcpy(incident->uuid, firing->input->id, sizeof(incident->uuid));
+        world_add_incident(&engine->world, engine->meta.next_incident++, frozen, wanted->source,
+                           wanted->group_key, wanted->title);
+    memcpy(incident->uuid, wanted->id, sizeof(incident->uuid));
     incident->fresh = true;
     incident->state = INCIDENT_HELD;
     incident->opened_at_ms = engine->now_ms;
     incident->updated_at_ms = engine->now_ms;
-    incident->linked = linked;
+    incident->linked = wanted->linked;
+    incident->severity = (uint8_t)severity;
+    incident->priority = (uint8_t)incident_default_priority(severity);
     world_reindex(&engine->world, incident, false);
+    return incident;
+}
+
+static struct incident *open_incident(struct firing *firing, const struct policy *policy,
+                                      const char *group_key, uint64_t linked)
+{
+    struct engine *engine = firing->engine;
+    const struct event *event = firing->event;
+    const struct incident_wanted wanted = {.policy = policy,
+                                           .source = event->source,
+                                           .group_key = group_key,
+                                           .title = event->summary,
+                                           .id = firing->input->id,
+                                           .linked = linked};
+    struct incident *incident = events_add_incident(engine, &wanted, event->severity);
     fire_alert(firing, add_alert(firing, incident));
-    (void)refresh_severity(engine, incident);
-    incident->priority = (uint8_t)incident_default_priority((enum severity)incident->severity);
     struct move move = event_move(firing, MOVE_OPEN);
     engine_move(engine, incident, &move);
     return incident;
@@ -203,24 +219,18 @@ static bool past_limits(const struct firing *firing)
            world_open_of(&engine->world, firing->event->source) >= (uint64_t)rule->incidents_max;
 }
 
-struct verdict {
-    enum disposition disposition;
-    uint64_t incident;
-};
-
 static struct verdict trigger(struct firing *firing);
 
 /* The incident that had this alert last. What has left memory is asked of the store, once for each
  * alert that is new; a store that does not answer now will say so at the commit. */
-static uint64_t linked_to(const struct firing *firing)
+uint64_t events_last_of(const struct engine *engine, const char *source, const char *key)
 {
-    const struct store *store = firing->engine->options.store;
-    const struct alert *alert =
-        world_alert(&firing->engine->world, firing->event->source, firing->key);
+    const struct store *store = engine->options.store;
+    const struct alert *alert = world_alert(&engine->world, source, key);
     uint64_t linked = 0;
     if (alert != NULL)
         return alert->incident->number;
-    if (store->ops->find_alert(store->self, firing->event->source, firing->key, &linked, NULL) != 0)
+    if (store->ops->find_alert(store->self, source, key, &linked, NULL) != 0)
         return 0;
     return linked;
 }
@@ -284,7 +294,7 @@ static struct verdict route_new(struct firing *firing)
     struct route route = {.policies = {engine->book->default_policy}, .count = 1};
     if (!firing->unlimited)
         route_find(engine->book, firing->event, firing->key, &route);
-    uint64_t linked = linked_to(firing);
+    uint64_t linked = events_last_of(engine, firing->event->source, firing->key);
     struct verdict first = {.incident = 0};
     for (size_t i = 0; i < route.count; i++) {
         struct verdict verdict = open_or_join(firing, route.policies[i], linked);
@@ -481,8 +491,7 @@ static struct verdict apply(struct firing *firing)
         return acknowledge(firing);
     case EVENT_RESOLVE:
         return resolve(firing);
-    case EVENT_HEARTBEAT:
-        return (struct verdict){.disposition = DISPOSITION_HEARTBEAT};
+    case EVENT_HEARTBEAT: /* heartbeats.c */
     case EVENT_CHANGE:
         keep_change(firing);
         break;
@@ -492,18 +501,30 @@ static struct verdict apply(struct firing *firing)
     return (struct verdict){.disposition = DISPOSITION_CHANGE};
 }
 
+struct verdict events_apply(struct engine *engine, const struct input *input,
+                            const struct event *event)
+{
+    struct firing firing = {.engine = engine, .input = input, .event = event, .key = event->key};
+    return apply(&firing);
+}
+
 void events_take(struct engine *engine, const struct input *input, struct answer *out_answer)
 {
     const struct event *event = &input->u.event;
     char derived[EVENT_DERIVED_KEY_BYTES];
     struct firing firing = {.engine = engine, .input = input, .event = event, .key = event->key};
     struct verdict verdict = {.disposition = DISPOSITION_CHANGE};
-    if (event->key[0] == '\0') {
-        event_derive_key(event->labels, event->label_count, derived);
-        firing.key = arena_strdup(&engine->arena, derived);
+    *out_answer = (struct answer){.status = ANSWER_DONE, .text = ""};
+    if (event->key[0] == '\0')
+        firing.key = arena_strdup(&engine->arena, event_identity(event, derived));
+    if (!is_no_news(&firing, &verdict)) {
+        if (event->action == EVENT_HEARTBEAT)
+            verdict = heartbeats_take(engine, input, firing.key, out_answer);
+        else
+            verdict = apply(&firing);
+        if (engine->book->expects_heartbeats)
+            heartbeats_note_event(engine, event);
     }
-    if (!is_no_news(&firing, &verdict))
-        verdict = apply(&firing);
     batch_event(engine, input, firing.key, verdict.disposition, verdict.incident);
-    *out_answer = (struct answer){.status = ANSWER_DONE, .incident = verdict.incident, .text = ""};
+    out_answer->incident = verdict.incident;
 }

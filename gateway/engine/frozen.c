@@ -56,6 +56,7 @@ static void copy_policy(struct frozen_item *item, const struct policy *policy)
     copy->match = NULL;
     copy->match_count = 0;
     copy->group_by = copy_names(arena, policy->group_by, policy->group_by_count);
+    copy->backup = copy_names(arena, policy->backup, policy->backup_count);
     copy->fallback = copy_targets(arena, policy->fallback, policy->fallback_count);
     copy->steps = copy_steps(arena, policy->steps, policy->step_count);
 }

@@ -6,6 +6,7 @@
 #include "gateway/base/assert.h"
 #include "gateway/engine/engine_state.h"
 #include "gateway/system/digest.h"
+#include "policies/fields.h"
 
 struct sum {
     unsigned char digest[DIGEST_BYTES];
@@ -90,6 +91,7 @@ static void add_incident(struct sum *sum, const struct incident *incident)
         add_number(sum, numbers[i]);
     for (const struct replier *r = incident->repliers; r != NULL; r = r->next)
         add_text(sum, r->contact);
+    fields_write(incident->fields, &sum->text);
     ladder_write(&incident->ladder, &sum->text);
     if (incident->talks != NULL)
         talks_write(incident->talks, &sum->text);
@@ -105,6 +107,30 @@ static void add_mark(struct sum *sum, const struct ledger_entry *mark)
     add_text(sum, mark->value);
     add_number(sum, mark->at_ms);
     close_item(sum);
+}
+
+static void add_heartbeat(struct sum *sum, const struct heartbeat_row *row)
+{
+    const int64_t numbers[] = {row->state,         row->first_at_ms,   row->seen_at_ms,
+                               row->success_at_ms, row->started_at_ms, row->failed_at_ms,
+                               row->missed_at_ms,  row->duration_ms,   row->waits_from_ms,
+                               row->gone_at_ms,    row->missed_count,  row->exit_status,
+                               row->is_running};
+    add_text(sum, row->source);
+    add_text(sum, row->key);
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+        add_number(sum, numbers[i]);
+    add_text(sum, row->run);
+    close_item(sum);
+}
+
+static void add_heartbeats(struct sum *sum, const struct heartbeats *all)
+{
+    for (size_t i = 0; i < all->rows.count; i++) {
+        const struct pair_group *group = all->rows.groups[i];
+        for (size_t j = 0; j < group->count; j++)
+            add_heartbeat(sum, &((const struct heartbeat *)group->items[j].value)->row);
+    }
 }
 
 static int compare_incidents(const void *a, const void *b)
@@ -146,6 +172,7 @@ void engine_hash(const struct engine *engine, unsigned char out[32])
         add_notification(&sum, notifications[i]);
     for (size_t i = 0; i < engine->world.marks.count; i++)
         add_mark(&sum, &engine->world.marks.items[i]);
+    add_heartbeats(&sum, &engine->world.heartbeats);
     add_number(&sum, (int64_t)engine->meta.next_incident);
     add_number(&sum, (int64_t)engine->meta.next_notification);
     add_number(&sum, (int64_t)engine->meta.next_alert);

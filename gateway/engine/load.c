@@ -4,6 +4,7 @@
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
 #include "gateway/engine/engine_state.h"
+#include "policies/fields.h"
 
 /* Policies of stored incidents stay alive during the load; each is given back at its end. */
 struct loader {
@@ -101,6 +102,12 @@ static void load_incident(void *self, const struct incident_row *row)
         loader->verdict = err_wrap(loader->err, "incident %llu", (unsigned long long)row->number);
         return;
     }
+    const struct fields *fields = NULL;
+    if (fields_read(row->fields, &engine->arena, &fields, loader->err) != 0) {
+        frozen_drop(&engine->world.frozen, policy);
+        loader->verdict = err_wrap(loader->err, "incident %llu", (unsigned long long)row->number);
+        return;
+    }
     struct incident *incident =
         world_add_incident(&engine->world, row->number, policy, "", row->group_key, row->title);
     memcpy(incident->uuid, row->uuid, sizeof(incident->uuid));
@@ -121,6 +128,7 @@ static void load_incident(void *self, const struct incident_row *row)
     incident->ladder = ladder;
     world_set_owner(&engine->world, incident, row->owner);
     world_set_cause(incident, row->cause);
+    world_set_fields(incident, fields);
     load_repliers(engine, incident, row->repliers);
     if (row->talks[0] != '\0' && talks_read(row->talks, &incident->talks, loader->err) != 0)
         loader->verdict = err_wrap(loader->err, "incident %llu", (unsigned long long)row->number);
@@ -185,10 +193,17 @@ static void load_mark(void *self, const struct mark_row *row)
     marks_put(&loader->engine->world.marks, row);
 }
 
+static void load_heartbeat(void *self, const struct heartbeat_row *row)
+{
+    struct loader *loader = self;
+    (void)heartbeats_put(&loader->engine->world.heartbeats, row); /* none is forgotten here */
+}
+
 static void forget_world(struct engine *engine)
 {
     world_clear(&engine->world);
     heap_clear(&engine->timers);
+    heap_clear(&engine->heartbeat_timers);
     heap_clear(&engine->resolved);
     engine->resolved_count = 0;
     engine->orphan_count = 0;
@@ -216,7 +231,8 @@ int engine_load(struct engine *engine, struct err *err)
                                     .incident = load_incident,
                                     .alert = load_alert,
                                     .notification = load_notification,
-                                    .mark = load_mark};
+                                    .mark = load_mark,
+                                    .heartbeat = load_heartbeat};
     const struct store *store = engine->options.store;
     forget_world(engine);
     engine->is_loaded = false;

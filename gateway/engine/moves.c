@@ -43,7 +43,7 @@ static void perform(struct engine *engine, struct incident *incident, const stru
 
 /* The move may have put borrowed texts into the incident: it gets copies of its own. */
 static void keep_texts(struct engine *engine, struct incident *incident, const char *owner,
-                       const char *cause)
+                       const char *cause, const struct fields *fields)
 {
     if (incident->owner != owner) {
         world_set_owner(&engine->world, incident, incident->owner);
@@ -54,6 +54,10 @@ static void keep_texts(struct engine *engine, struct incident *incident, const c
         if (cause[0] != '\0')
             free((char *)(uintptr_t)cause);
     }
+    if (incident->fields != fields) {
+        world_set_fields(incident, incident->fields);
+        free((void *)(uintptr_t)fields);
+    }
 }
 
 void engine_move(struct engine *engine, struct incident *incident, const struct move *move)
@@ -62,10 +66,11 @@ void engine_move(struct engine *engine, struct incident *incident, const struct 
     bool was_open = incident_is_open(incident);
     const char *owner = incident->owner;
     const char *cause = incident->cause;
+    const struct fields *fields = incident->fields;
     uint8_t state = incident->state;
     moment_next(moment);
     incident_apply(incident, move, moment);
-    keep_texts(engine, incident, owner, cause);
+    keep_texts(engine, incident, owner, cause, fields);
     world_reindex(&engine->world, incident, was_open);
     if (was_open && !incident_is_open(incident)) {
         engine->resolved_count++;

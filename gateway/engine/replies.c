@@ -9,6 +9,7 @@
 #include "gateway/engine/addressed.h"
 #include "gateway/engine/replies_internal.h"
 #include "policies/answer.h"
+#include "policies/fields.h"
 #include "policies/follow.h"
 #include "policies/reach.h"
 
@@ -195,7 +196,7 @@ static void apply_command(struct saying *saying, const struct reply_command *com
 }
 
 /* Whoever replies belongs to `everyone` from then on; who has been told of it does already. */
-static void note_replier(struct saying *saying)
+void replies_note_replier(struct saying *saying)
 {
     struct incident *incident = saying->incident;
     if (rulebook_contact(saying->engine->book, saying->by) == NULL)
@@ -212,18 +213,32 @@ static void note_replier(struct saying *saying)
     batch_touch_incident(saying->engine, incident);
 }
 
-static void apply_reply(struct saying *saying)
+/* Whoever acknowledges, or says one of the things asked for, hears what is still missing. */
+static bool gives_something(const struct reply *reply)
+{
+    for (size_t i = 0; i < reply->command_count; i++) {
+        enum verb verb = reply->commands[i].verb;
+        if ((verb >= VERB_ACK && verb <= VERB_LOSS) || verb == VERB_TAKE || verb == VERB_SNOOZE ||
+            verb == VERB_ALL_ACK)
+            return true;
+    }
+    return false;
+}
+
+void replies_apply(struct saying *saying)
 {
     const char *answer = replies_read_answer(saying);
     const struct reply *reply = saying->reply;
+    replies_note_replier(saying);
     move_incident(saying, (struct move){.kind = MOVE_HEARD});
     replies_gather(saying);
     /* Taking over comes first: the new owner may promise. Where nobody has it, it is an ack. */
     if (saying->takes && (!saying->acks || saying->incident->state == INCIDENT_ACKNOWLEDGED))
         move_incident(saying, (struct move){.kind = MOVE_TAKE});
-    if (saying->acks)
+    bool acks = saying->acks && !saying->has_reported;
+    if (acks)
         saying->text = ""; /* its answer says it all */
-    if (saying->acks)
+    if (acks)
         move_incident(saying, (struct move){.kind = MOVE_ACK,
                                             .known = saying->known,
                                             .eta_at_ms = saying->eta_at_ms});
@@ -235,6 +250,8 @@ static void apply_reply(struct saying *saying)
     saying->answered = answer[0] != '\0';
     if (saying->answered)
         move_incident(saying, (struct move){.kind = MOVE_ANSWER, .text = answer});
+    if (gives_something(reply))
+        say(saying, fields_answer(saying->incident, &saying->engine->moment, saying->by));
     if (reply->command_count > 0 || answer[0] != '\0')
         return;
     move_incident(saying, (struct move){.kind = MOVE_FIELD, .verb = VERB_NONE, .text = reply->raw});
@@ -501,8 +518,7 @@ static void take(struct saying *saying, struct answer *out_answer)
     }
     if (saying->answers != NULL && saying->answers->incident != saying->incident)
         saying->answers = NULL;
-    note_replier(saying);
-    apply_reply(saying);
+    replies_apply(saying);
     replies_answer_by_message(saying);
     *out_answer = (struct answer){.status = saying->refused ? ANSWER_REFUSED : ANSWER_DONE,
                                   .incident = number,
@@ -517,6 +533,10 @@ void replies_take(struct engine *engine, const struct input *input, struct answe
                             .reply = reply,
                             .by = reply->from[0] != '\0' ? reply->from : input->actor,
                             .text = ""};
+    if (input->kind != INPUT_REPLY && reply->report_or_null != NULL) {
+        reports_take(engine, input, saying.by, out_answer);
+        return;
+    }
     if (input->kind != INPUT_REPLY) {
         take(&saying, out_answer);
         return;

@@ -4,6 +4,7 @@
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
 #include "gateway/engine/replies_internal.h"
+#include "policies/fields.h"
 #include "policies/follow.h"
 
 /* Whoever heard only "recorded" and cannot be sent a message finds on the timeline that it was refused. */
@@ -81,8 +82,9 @@ static struct incident *closed_incident(struct engine *engine, const struct inci
                                   .known = row->known,
                                   .cleared = row->cleared};
     memcpy(incident->uuid, row->uuid, sizeof(incident->uuid));
-    /* Only its climb is stated: a ladder that cannot be read is none. */
+    /* Only its climb is stated: a ladder that cannot be read is none, and so are such fields. */
     (void)ladder_read(row->ladder, &incident->ladder, &ignored);
+    (void)fields_read(row->fields, &engine->arena, &incident->fields, &ignored);
     return incident;
 }
 

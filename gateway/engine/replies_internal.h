@@ -22,7 +22,8 @@ struct saying {
     bool acks;    /* ack, known, eta or snooze is among the commands */
     bool known;
     bool takes;
-    bool code_fits; /* the reply carried the code of `answers` */
+    bool has_reported; /* its report was the acknowledgement */
+    bool code_fits;    /* the reply carried the code of `answers` */
     int64_t eta_at_ms;
     bool answered; /* an ask */
     bool refused;
@@ -39,6 +40,10 @@ const char *replies_read_answer(struct saying *saying);
 
 /* All that acknowledges in one message is one acknowledgement. */
 void replies_gather(struct saying *saying);
+/* Whoever says something belongs to `everyone` from then on. */
+void replies_note_replier(struct saying *saying);
+/* What was said about `incident`: everything but finding it. */
+void replies_apply(struct saying *saying);
 void replies_note_unheard(struct saying *saying, uint64_t number);
 void replies_answer_by_message(struct saying *saying);
 /* False: an incident of this number is no longer kept at all. */

@@ -67,7 +67,11 @@ const char *repolicy_find(struct engine *engine, const struct incident *incident
     const struct alert *alert = first_alert(incident);
     const char *group_key = arena_strdup(arena, incident_group_key(incident));
     if (policy == NULL) {
-        ASSERT(alert != NULL); /* an incident opens with its first alert */
+        if (alert == NULL)
+            return arena_printf(arena,
+                                "#%llu stays: policy %s is gone, and no alert says which policy it "
+                                "would match now.",
+                                (unsigned long long)incident->number, incident->policy->name);
         policy = route_anew(engine, alert, &group_key);
         const struct incident *other = world_group(&engine->world, policy->name, group_key);
         if (other != NULL)

@@ -54,6 +54,11 @@ static void write_event(struct json_out *out, const struct event *event)
     json_add_string(out, "details", event->details);
     json_add_string(out, "links", event->links);
     json_add_integer(out, "at_ms", event->at_ms);
+    if (event->action == EVENT_HEARTBEAT) {
+        json_add_string(out, "signal", heartbeat_signal_name(event->signal));
+        json_add_string(out, "run", event->run_or_null != NULL ? event->run_or_null : "");
+        json_add_integer(out, "exit_status", event->exit_status);
+    }
 }
 
 /* What only replies by address have; absent where it is NULL. */
@@ -78,6 +83,9 @@ static void write_reply(struct json_out *out, const struct reply *reply)
     write_address(out, reply);
     if (reply->message_id_or_null != NULL) {
         json_add_string(out, "message_id", reply->message_id_or_null);
+    }
+    if (reply->report_or_null != NULL) {
+        json_add_string(out, "report", reply->report_or_null);
     }
     json_add_array_begin(out, "commands");
     for (size_t i = 0; i < reply->command_count; i++) {
@@ -134,13 +142,19 @@ static const char *word_of(enum input_kind kind)
     return "";
 }
 
+static bool has_report(const struct input *input)
+{
+    return input->kind == INPUT_COMMAND && input->u.reply.report_or_null != NULL;
+}
+
 int shared_item_encode(const struct input *input, struct strbuf *buf, struct err *err)
 {
     struct json_out out;
     ASSERT(shared_item_fits(input->kind));
     json_out_begin(&out, buf);
     json_add_object_begin(&out, NULL);
-    json_add_integer(&out, "version", SHARED_ITEM_VERSION);
+    json_add_integer(&out, "version",
+                     has_report(input) ? SHARED_ITEM_VERSION : SHARED_ITEM_VERSION_PLAIN);
     json_add_string(&out, "kind", word_of(input->kind));
     json_add_string(&out, "actor", input->actor);
     json_add_string(&out, "credential", input->credential);
@@ -165,6 +179,19 @@ static int bad(struct err *err, const char *what, const char *got)
 {
     return err_set(err, ERR_CORRUPT, "shared inbox: got %s '%.80s', which nobody writes", what,
                    got);
+}
+
+/* Nodes of an earlier version wrote none: then it is a success. */
+static int read_heartbeat(const struct json *root, struct event *event, struct err *err)
+{
+    const struct json *signal = json_get(root, "signal");
+    int64_t exit_status = json_integer(json_get(root, "exit_status"));
+    if (signal != NULL && heartbeat_signal_parse(json_string(signal), &event->signal) != 0) {
+        return bad(err, "signal", json_string(signal));
+    }
+    event->run_or_null = json_string(json_get(root, "run"));
+    event->exit_status = exit_status >= 0 && exit_status <= 255 ? (int32_t)exit_status : 0;
+    return 0;
 }
 
 static int read_event(struct read_input *read, struct err *err)
@@ -196,7 +223,7 @@ static int read_event(struct read_input *read, struct err *err)
             (struct label){.name = name, .value = json_string(value)};
     }
     event->labels = read->labels;
-    return 0;
+    return read_heartbeat(root, event, err);
 }
 
 static int read_number(const struct json *root, const char *name, int64_t least, int64_t most,
@@ -280,6 +307,7 @@ static int read_reply(struct read_input *read, struct err *err)
     reply->from = json_string(json_get(root, "from"));
     reply->via = json_string(json_get(root, "via"));
     reply->raw = json_string(json_get(root, "raw"));
+    reply->report_or_null = read_or_null(root, "report");
     if (read_address(root, reply, err) != 0) {
         return -1;
     }

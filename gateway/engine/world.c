@@ -6,6 +6,7 @@
 #include "gateway/base/arena.h"
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
+#include "policies/fields.h"
 
 enum { SEED_ALERT = 0x616c, SEED_GROUP = 0x6772 };
 
@@ -34,6 +35,7 @@ static void free_incident_texts(struct incident *incident)
     }
     if (incident->cause[0] != '\0')
         free((char *)(uintptr_t)incident->cause);
+    free((void *)(uintptr_t)incident->fields);
     free(incident->text);
     world_free_talks(incident);
     struct alert *alert = incident->alerts;
@@ -60,6 +62,7 @@ void world_clear(struct world *world)
     frozen_clear(&world->frozen);
     names_clear(&world->names);
     ledger_clear(&world->marks);
+    heartbeats_clear(&world->heartbeats);
     free(world->sources);
     world_init(world);
 }
@@ -263,6 +266,17 @@ void world_drop_notification(struct world *world, struct notification *notificat
     forget_notification(world, notification);
 }
 
+void world_set_source(struct world *world, struct incident *incident, const char *source)
+{
+    if (incident_is_open(incident)) {
+        count_of(world, incident->source)->open_count--;
+        count_of(world, source)->open_count++;
+    }
+    const char *before = incident->source;
+    incident->source = names_keep(&world->names, source);
+    names_drop(&world->names, before);
+}
+
 void world_set_owner(struct world *world, struct incident *incident, const char *owner)
 {
     incident->owner = names_keep(&world->names, owner);
@@ -271,6 +285,22 @@ void world_set_owner(struct world *world, struct incident *incident, const char 
 void world_set_cause(struct incident *incident, const char *cause)
 {
     incident->cause = cause[0] == '\0' ? "" : heap_strdup(cause);
+}
+
+/* One piece of memory: the struct, and its texts behind it. */
+void world_set_fields(struct incident *incident, const struct fields *fields_or_null)
+{
+    incident->fields = NULL;
+    if (fields_or_null == NULL)
+        return;
+    size_t loss_bytes = strlen(fields_or_null->loss) + 1;
+    size_t restored_bytes = strlen(fields_or_null->restored) + 1;
+    struct fields *copy = heap_alloc(sizeof(*copy) + loss_bytes + restored_bytes);
+    char *text = (char *)(copy + 1);
+    *copy = *fields_or_null;
+    copy->loss = memcpy(text, fields_or_null->loss, loss_bytes);
+    copy->restored = memcpy(text + loss_bytes, fields_or_null->restored, restored_bytes);
+    incident->fields = copy;
 }
 
 void world_add_replier(struct world *world, struct incident *incident, const char *contact)

@@ -16,6 +16,7 @@
 #include "gateway/engine/names.h"
 #include "gateway/engine/pool.h"
 #include "gateway/engine/table.h"
+#include "policies/heartbeat.h"
 #include "policies/incident.h"
 #include "policies/marks.h"
 
@@ -34,6 +35,7 @@ struct world {
     struct table alerts;        /* by source and key: the newest, others behind it through `twin` */
     struct table notifications; /* by id */
     struct ledger marks;
+    struct heartbeats heartbeats;
     struct source_count *sources;
     size_t source_count;
     size_t source_capacity;
@@ -64,7 +66,10 @@ void world_drop_incident(struct world *world, struct incident *incident); /* wit
 void world_leave_group(struct world *world, struct incident *incident);
 void world_enter_group(struct world *world, struct incident *incident);
 void world_set_group_key(struct incident *incident, const char *group_key);
+/* One that had no alert gets that of its first. */
+void world_set_source(struct world *world, struct incident *incident, const char *source);
 void world_set_owner(struct world *world, struct incident *incident, const char *owner);
+void world_set_fields(struct incident *incident, const struct fields *fields_or_null);
 void world_set_cause(struct incident *incident, const char *cause);
 void world_free_talks(struct incident *incident);
 void world_add_replier(struct world *world, struct incident *incident, const char *contact);

@@ -59,8 +59,11 @@ static void batch_finish(struct batch *batch)
 /* Which trouble the sender is told first. */
 static int rank(enum answer_status status)
 {
-    static const int ranks[ANSWER_STATUS_COUNT] = {
-        [ANSWER_OVERLIMIT] = 1, [ANSWER_FULL] = 2, [ANSWER_BUSY] = 3};
+    static const int ranks[ANSWER_STATUS_COUNT] = {[ANSWER_UNKNOWN] = 1,
+                                                   [ANSWER_REFUSED] = 2,
+                                                   [ANSWER_OVERLIMIT] = 3,
+                                                   [ANSWER_FULL] = 4,
+                                                   [ANSWER_BUSY] = 5};
     return ranks[status];
 }
 
@@ -129,6 +132,7 @@ static void put_event(struct layout *layout, const struct event *event, struct l
     copy.summary = put_text(layout, event->summary);
     copy.details = put_text(layout, event->details);
     copy.links = put_text(layout, event->links);
+    copy.run_or_null = event->run_or_null != NULL ? put_text(layout, event->run_or_null) : NULL;
     copy.labels = labels;
     for (size_t i = 0; i < event->label_count; i++) {
         struct label label = {.name = put_text(layout, event->labels[i].name),

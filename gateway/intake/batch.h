@@ -47,8 +47,8 @@ void batches_submit(struct batches *batches);
 
 /* What `answered` may ask. */
 size_t batch_count(const struct batch *batch);
-enum answer_status
-batch_status(const struct batch *batch); /* the worst: busy, full, over limit, else done */
+enum answer_status batch_status(
+    const struct batch *batch); /* the worst: busy, full, over limit, refused, unknown, else done */
 int64_t batch_elapsed_ns(const struct batch *batch);
 const struct event *batch_event_at(const struct batch *batch, size_t index);
 uint64_t batch_incident(const struct batch *batch, size_t index); /* 0: none */

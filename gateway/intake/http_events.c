@@ -1,4 +1,3 @@
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,44 +5,15 @@
 
 #include "gateway/base/assert.h"
 #include "gateway/base/json.h"
-#include "gateway/intake/batch.h"
-#include "gateway/intake/intake_http.h"
+#include "gateway/intake/http_parts.h"
 #include "gateway/intake/native.h"
-#include "gateway/intake/sources.h"
 #include "gateway/system/clock.h"
-#include "gateway/system/metrics.h"
 
 #define RESULT_BYTES_MAX                                                                           \
     (6 * EVENT_KEY_BYTES_MAX + 128) /* a key of nothing but escapes, id, number */
 #define RESULTS_KEPT_BYTES_MAX 65536
 #define ERROR_BYTES_MAX 4096
 #define SECONDS_TEXT_BYTES 24
-#define OVERLIMIT_RETRY_S 60
-
-enum refusal {
-    REFUSED_TOKEN,
-    REFUSED_SOURCE,
-    REFUSED_TYPE,
-    REFUSED_RATE,
-    REFUSED_INVALID,
-    REFUSED_TOO_MANY,
-    REFUSED_FULL,
-    REFUSED_CLOSED,
-    REFUSED_BUSY,
-    REFUSED_DISK,
-    REFUSED_OVERLIMIT,
-    REFUSED_COUNT,
-};
-
-struct intake_http {
-    struct batches *batches;
-    struct sources *sources;
-    _Atomic size_t events_max;
-    struct metric *events[EVENT_ACTION_COUNT];
-    struct metric *refused[REFUSED_COUNT];
-    struct metric *commit_seconds;
-    struct strbuf results; /* of answers, on the I/O thread; kept for its memory */
-};
 
 /* What `begin` found out, for `handle`. */
 struct grant {
@@ -60,7 +30,7 @@ static void metrics_make(struct intake_http *intake)
         [REFUSED_INVALID] = "invalid",     [REFUSED_TOO_MANY] = "too-many",
         [REFUSED_FULL] = "full",           [REFUSED_CLOSED] = "closed",
         [REFUSED_BUSY] = "busy",           [REFUSED_DISK] = "disk-full",
-        [REFUSED_OVERLIMIT] = "overlimit",
+        [REFUSED_OVERLIMIT] = "overlimit", [REFUSED_KEYS] = "keys",
     };
     for (int i = 0; i < EVENT_ACTION_COUNT; i++) {
         intake->events[i] = metric_counter("escalated_events_total", "Events committed.", "action",
@@ -75,13 +45,13 @@ static void metrics_make(struct intake_http *intake)
                          "From the inbox to the committed answer, per request.", NULL, NULL);
 }
 
-static int refuse(struct intake_http *intake, enum refusal why, int status)
+int intake_refuse(struct intake_http *intake, enum refusal why, int status)
 {
     metric_add(intake->refused[why], 1);
     return status;
 }
 
-static void answer_wait(struct http_request *request, int status, int64_t wait_s, const char *text)
+void intake_answer_wait(struct http_request *request, int status, int64_t wait_s, const char *text)
 {
     char seconds[SECONDS_TEXT_BYTES];
     char body[ERR_TEXT_BYTES];
@@ -93,11 +63,11 @@ static void answer_wait(struct http_request *request, int status, int64_t wait_s
     http_answer(request, &response);
 }
 
-static int refuse_rate(struct intake_http *intake, struct http_request *request, int64_t wait_ms)
+int intake_refuse_rate(struct intake_http *intake, struct http_request *request, int64_t wait_ms)
 {
-    answer_wait(request, 429, (wait_ms + 999) / 1000,
-                "this source sends more than its rate allows");
-    return refuse(intake, REFUSED_RATE, 429);
+    intake_answer_wait(request, 429, (wait_ms + 999) / 1000,
+                       "this source sends more than its rate allows");
+    return intake_refuse(intake, REFUSED_RATE, 429);
 }
 
 static int refuse_token(struct intake_http *intake, struct http_request *request, const char *token)
@@ -114,7 +84,7 @@ static int refuse_token(struct intake_http *intake, struct http_request *request
                                            .fields = &challenge,
                                            .field_count = 1};
     http_answer(request, &response);
-    return refuse(intake, REFUSED_TOKEN, 401);
+    return intake_refuse(intake, REFUSED_TOKEN, 401);
 }
 
 /* On the control socket the peer's credentials are the login, and the sender says which source it
@@ -125,7 +95,7 @@ static int authorize_local(struct intake_http *intake, struct http_request *requ
     const char *name = http_header(request, "X-Escalated-Source");
     name = name[0] ? name : http_query(request, "source");
     if (name[0] == '\0') {
-        return refuse(
+        return intake_refuse(
             intake, REFUSED_SOURCE,
             http_early_error(request, 400,
                              "source: missing, want the name of a [source] section (escalate "
@@ -133,10 +103,10 @@ static int authorize_local(struct intake_http *intake, struct http_request *requ
                              "?source=)"));
     }
     if (!sources_has(intake->sources, name)) {
-        return refuse(intake, REFUSED_SOURCE,
-                      http_early_error(request, 400,
-                                       "source: got '%s', want the name of a [source] section",
-                                       text_is_name(name) ? name : "no name"));
+        return intake_refuse(
+            intake, REFUSED_SOURCE,
+            http_early_error(request, 400, "source: got '%s', want the name of a [source] section",
+                             text_is_name(name) ? name : "no name"));
     }
     struct arena *arena = http_arena(request);
     out_grant->source = arena_strdup(arena, name);
@@ -176,7 +146,7 @@ static int check_type(struct intake_http *intake, struct http_request *request,
         type_is(type, length, "application/ndjson")) {
         out_grant->is_ndjson = true;
     } else if (length > 0 && !type_is(type, length, "application/json")) {
-        return refuse(
+        return intake_refuse(
             intake, REFUSED_TYPE,
             http_early_error(request, 415,
                              "Content-Type: want application/json or application/x-ndjson"));
@@ -194,7 +164,7 @@ static int begin(void *self, struct http_request *request)
     }
     if (status == 0) {
         int64_t wait_ms = sources_wait_ms(intake->sources, grant->source, clock_mono_ms());
-        status = wait_ms > 0 ? refuse_rate(intake, request, wait_ms) : 0;
+        status = wait_ms > 0 ? intake_refuse_rate(intake, request, wait_ms) : 0;
     }
     http_set_data(request, grant);
     return status;
@@ -216,8 +186,8 @@ static void answer_invalid(struct intake_http *intake, struct http_request *requ
     json_add_object_end(&out);
     strbuf_add_char(&body, '\n');
     const struct http_response response = {
-        .status = refuse(intake, is_too_many ? REFUSED_TOO_MANY : REFUSED_INVALID,
-                         is_too_many ? 413 : 400),
+        .status = intake_refuse(intake, is_too_many ? REFUSED_TOO_MANY : REFUSED_INVALID,
+                                is_too_many ? 413 : 400),
         .body = strbuf_text(&body),
         .body_count = body.length,
     };
@@ -231,11 +201,7 @@ static void add_result(struct strbuf *body, const struct batch *batch, size_t in
     uint64_t incident = batch_incident(batch, index);
     char id[ID_TEXT_BYTES];
     char derived[EVENT_DERIVED_KEY_BYTES];
-    const char *key = event->key;
-    if (key[0] == '\0') {
-        event_derive_key(event->labels, event->label_count, derived);
-        key = derived;
-    }
+    const char *key = event_identity(event, derived);
     strbuf_add(body, index > 0 ? ",{\"key\":" : "{\"key\":");
     strbuf_add_json_string(body, key);
     strbuf_add(body, ",\"id\":\"");
@@ -274,27 +240,34 @@ static void answered(void *self, struct http_request *request, const struct batc
 {
     struct intake_http *intake = self;
     switch (batch_status(batch)) {
-    case ANSWER_DONE:
     case ANSWER_REFUSED: /* recorded, with nothing to do: the sender need not send it again */
+        if (batch_count(batch) == 1 && batch_event_at(batch, 0)->action == EVENT_HEARTBEAT) {
+            (void)intake_refuse(intake, REFUSED_KEYS, 409);
+            http_answer_error(request, 409, INTAKE_TOO_MANY_KEYS);
+            return;
+        }
+        answer_accepted(intake, request, batch);
+        return;
+    case ANSWER_DONE:
     case ANSWER_UNKNOWN:
     case ANSWER_RECORDED:
         metric_observe_ns(intake->commit_seconds, batch_elapsed_ns(batch));
         answer_accepted(intake, request, batch);
         return;
     case ANSWER_OVERLIMIT:
-        (void)refuse(intake, REFUSED_OVERLIMIT, 429);
-        answer_wait(request, 429, OVERLIMIT_RETRY_S, "too many open incidents");
+        (void)intake_refuse(intake, REFUSED_OVERLIMIT, 429);
+        intake_answer_wait(request, 429, OVERLIMIT_RETRY_S, "too many open incidents");
         return;
     case ANSWER_FULL:
-        (void)refuse(intake, REFUSED_DISK, 503);
-        answer_wait(request, 503, 1, "the disk is full");
+        (void)intake_refuse(intake, REFUSED_DISK, 503);
+        intake_answer_wait(request, 503, 1, "the disk is full");
         return;
     case ANSWER_BUSY:
     case ANSWER_STATUS_COUNT:
         break;
     }
-    (void)refuse(intake, REFUSED_BUSY, 503);
-    answer_wait(request, 503, 1, "not stored, send it again");
+    (void)intake_refuse(intake, REFUSED_BUSY, 503);
+    intake_answer_wait(request, 503, 1, "not stored, send it again");
 }
 
 /* The inbox takes nothing now. */
@@ -302,9 +275,9 @@ static void refused(void *self, struct http_request *request, enum inbox_verdict
 {
     struct intake_http *intake = self;
     bool is_full = verdict == INBOX_IS_FULL;
-    (void)refuse(intake, is_full ? REFUSED_FULL : REFUSED_CLOSED, 503);
-    answer_wait(request, 503, 1,
-                is_full ? "the inbox is full" : "no events are taken at the moment");
+    (void)intake_refuse(intake, is_full ? REFUSED_FULL : REFUSED_CLOSED, 503);
+    intake_answer_wait(request, 503, 1,
+                       is_full ? "the inbox is full" : "no events are taken at the moment");
 }
 
 static const char *actor_of(const struct grant *grant, struct arena *arena)
@@ -357,7 +330,7 @@ static void handle(void *self, struct http_request *request)
     }
     int64_t wait_ms = sources_take(intake->sources, grant->source, events.count, clock_mono_ms());
     if (wait_ms > 0) {
-        (void)refuse_rate(intake, request, wait_ms);
+        (void)intake_refuse_rate(intake, request, wait_ms);
         return;
     }
     if (wait_ms < 0) { /* a reload has removed it while the body came in */
@@ -392,7 +365,7 @@ int intake_http_register(struct intake_http *intake, struct http_server *server,
                                      .handle = handle,
                                      .self = intake};
     http_server_on_round(server, end_round, intake);
-    return http_server_route(server, &route, err);
+    return http_server_route(server, &route, err) != 0 ? -1 : ping_register(intake, server, err);
 }
 
 void intake_http_reload(struct intake_http *intake, const struct config *config)

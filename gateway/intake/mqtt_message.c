@@ -7,7 +7,7 @@
 #include "gateway/base/parse.h"
 #include "gateway/base/text.h"
 #include "gateway/intake/mqtt_parts.h"
-#include "gateway/intake/native.h"
+#include "gateway/intake/native_parts.h"
 #include "gateway/system/clock.h"
 #include "gateway/system/digest.h"
 
@@ -79,6 +79,49 @@ static void take_reply(struct mqtt_broker *broker, const struct link_message *me
         quarantine(broker, message, "", err.text, false, arrival);
 }
 
+static enum event_standing standing_of(const struct mqtt_broker *broker,
+                                       const struct link_message *message)
+{
+    if (!message->is_retained)
+        return EVENT_IS_NEWS;
+    return broker->is_after_gap ? EVENT_IS_REPLAYED_AFTER_GAP : EVENT_IS_REPLAYED;
+}
+
+/* What a job or device says in a word, an exit status among them; anything else says that it is there. */
+static void read_ping(const char *payload, size_t count, struct event *event)
+{
+    enum { WORD_BYTES = 16, EXIT_STATUS_MAX = 255 };
+    char word[WORD_BYTES] = "";
+    int64_t exit_status = 0;
+    while (count > 0 && (payload[count - 1] == '\n' || payload[count - 1] == '\r'))
+        count--;
+    if (count == 0 || count >= sizeof(word))
+        return;
+    memcpy(word, payload, count);
+    if (parse_i64(word, 0, EXIT_STATUS_MAX, &exit_status, NULL) == 0) {
+        event->signal = exit_status == 0 ? HEARTBEAT_SUCCESS : HEARTBEAT_FAIL;
+        event->exit_status = (int32_t)exit_status;
+    } else if (text_equal(word, "offline") || text_equal(word, "down")) {
+        event->signal = HEARTBEAT_FAIL; /* as devices have it in their last will */
+    } else if (heartbeat_signal_parse(word, &event->signal) != 0 ||
+               event->signal == HEARTBEAT_FORGET) {
+        event->signal = HEARTBEAT_SUCCESS;
+    }
+}
+
+/* The topic is the key. */
+static void take_ping(struct mqtt_broker *broker, const struct link_message *message,
+                      const char *source, const struct arrival *arrival)
+{
+    struct letters *letters = window_reading(broker->window);
+    struct event event = native_event();
+    event.action = EVENT_HEARTBEAT;
+    event.key = arena_strdup(letters_arena(letters), message->topic);
+    event.standing = standing_of(broker, message);
+    read_ping(message->payload, message->count, &event);
+    letters_add_events(letters, message, source, &event, 1, arrival);
+}
+
 static void take_event(struct mqtt_broker *broker, const struct link_message *message,
                        const char *source, const struct arrival *arrival)
 {
@@ -92,9 +135,7 @@ static void take_event(struct mqtt_broker *broker, const struct link_message *me
         return;
     }
     for (size_t i = 0; i < events.count; i++)
-        events.items[i].standing = !message->is_retained  ? EVENT_IS_NEWS
-                                   : broker->is_after_gap ? EVENT_IS_REPLAYED_AFTER_GAP
-                                                          : EVENT_IS_REPLAYED;
+        events.items[i].standing = standing_of(broker, message);
     letters_add_events(letters, message, source, events.items, events.count, arrival);
 }
 
@@ -111,6 +152,9 @@ static void take(struct mqtt_broker *broker, const struct link_message *message,
         (void)err_set(&err, ERR_TOO_LARGE, "got %zu bytes, want at most %" PRId64, message->count,
                       broker->broker->message_bytes_max);
         quarantine(broker, message, source, err.text, true, arrival);
+    } else if (topics_is_pings(broker->topics, message->topic) &&
+               ((const char *)message->payload)[0] != '{') {
+        take_ping(broker, message, source, arrival);
     } else {
         take_event(broker, message, source, arrival);
     }

@@ -9,6 +9,7 @@
 struct rule {
     const char *filter;
     const char *source;
+    bool is_pings; /* format = heartbeat */
 };
 
 struct topics {
@@ -27,8 +28,8 @@ struct topics *topics_create(const struct config *config, const char *broker)
     for (size_t i = 0; i < config->source_count; i++) {
         const struct config_source *source = &config->sources[i];
         for (size_t j = 0; text_equal(source->broker, broker) && j < source->topic_count; j++)
-            topics->rules[topics->count++] =
-                (struct rule){.filter = source->topics[j], .source = source->name};
+            topics->rules[topics->count++] = (struct rule){
+                .filter = source->topics[j], .source = source->name, .is_pings = source->is_pings};
     }
     return topics;
 }
@@ -63,13 +64,25 @@ bool topic_matches(const char *filter, const char *topic)
     }
 }
 
-const char *topics_source(const struct topics *topics, const char *topic)
+static const struct rule *rule_of(const struct topics *topics, const char *topic)
 {
     for (size_t i = 0; i < topics->count; i++) {
         if (topic_matches(topics->rules[i].filter, topic))
-            return topics->rules[i].source;
+            return &topics->rules[i];
     }
     return NULL;
+}
+
+const char *topics_source(const struct topics *topics, const char *topic)
+{
+    const struct rule *rule = rule_of(topics, topic);
+    return rule != NULL ? rule->source : NULL;
+}
+
+bool topics_is_pings(const struct topics *topics, const char *topic)
+{
+    const struct rule *rule = rule_of(topics, topic);
+    return rule != NULL && rule->is_pings;
 }
 
 size_t topics_count(const struct topics *topics)

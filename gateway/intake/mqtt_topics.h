@@ -21,6 +21,8 @@ void topics_destroy(struct topics *topics);
 
 /* The first in reading order whose filter matches; NULL: nobody's. */
 const char *topics_source(const struct topics *topics, const char *topic);
+/* Its source takes bare heartbeats. */
+bool topics_is_pings(const struct topics *topics, const char *topic);
 size_t topics_count(const struct topics *topics);
 const char *topics_filter(const struct topics *topics, size_t index);
 bool topics_has(const struct topics *topics, const char *filter);

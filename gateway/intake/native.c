@@ -290,6 +290,22 @@ static int read_at(struct reader *reader, const struct json *value, struct event
     return 0;
 }
 
+/* To forget one is not the sender's to say. */
+static int read_signal(struct reader *reader, const struct json *value, struct event *event)
+{
+    if (json_kind(value) == JSON_STRING &&
+        heartbeat_signal_parse(json_string(value), &event->signal) == 0 &&
+        event->signal != HEARTBEAT_FORGET) {
+        return 0;
+    }
+    return fail(reader, "signal", "got %s, want success, start, fail or log", got(reader, value));
+}
+
+static int read_run(struct reader *reader, const struct json *value, struct event *event)
+{
+    return read_text(reader, "run", value, EVENT_RUN_BYTES_MAX, &event->run_or_null);
+}
+
 static const struct {
     const char *name;
     int (*read)(struct reader *reader, const struct json *value, struct event *event);
@@ -298,6 +314,7 @@ static const struct {
     {.name = "summary", .read = read_summary}, {.name = "severity", .read = read_severity},
     {.name = "labels", .read = read_labels},   {.name = "details", .read = read_details},
     {.name = "links", .read = read_links},     {.name = "at", .read = read_at},
+    {.name = "signal", .read = read_signal},   {.name = "run", .read = read_run},
 };
 
 #define FIELD_COUNT (sizeof(fields) / sizeof(fields[0]))
@@ -312,8 +329,10 @@ static int fail_unknown(struct reader *reader, const char *name)
     if (nearest) {
         return fail(reader, name, "unknown field, did you mean %s?", nearest);
     }
-    return fail(reader, name,
-                "unknown field, want action, key, summary, severity, labels, details, links or at");
+    return fail(
+        reader, name,
+        "unknown field, want action, key, summary, severity, labels, details, links, at, or of "
+        "a heartbeat signal and run");
 }
 
 /* What each action needs beyond well-formed fields. */
@@ -321,6 +340,12 @@ static int check_event(struct reader *reader, const struct event *event)
 {
     if (event->action == EVENT_TRIGGER && event->summary[0] == '\0') {
         return fail(reader, "summary", "missing, want a sentence that says what is wrong");
+    }
+    if (event->action != EVENT_HEARTBEAT &&
+        (event->signal != HEARTBEAT_SUCCESS || event->run_or_null != NULL)) {
+        return fail(reader, event->run_or_null != NULL ? "run" : "signal",
+                    "only a heartbeat has one, got the action %s",
+                    event_action_name(event->action));
     }
     bool has_identity = event->key[0] != '\0' || event->label_count > 0;
     if ((event->action == EVENT_RESOLVE || event->action == EVENT_ACKNOWLEDGE) && !has_identity) {

@@ -14,6 +14,7 @@
 struct source {
     char *name;
     bool has_token;
+    bool is_watched;
     unsigned char token_hash[DIGEST_BYTES];
     int64_t rate_per_minute;
     int64_t level_max; /* parts */
@@ -78,6 +79,7 @@ static void source_init(struct source *source, const struct config_source *confi
     if (source->has_token) {
         digest_sha256(config->token.bytes, config->token.count, source->token_hash);
     }
+    source->is_watched = config->is_watched;
     source->rate_per_minute = config->rate_per_minute;
     source->level_max = config->burst * PARTS_PER_EVENT;
     source->level = source->level_max;
@@ -132,6 +134,15 @@ bool sources_has(struct sources *sources, const char *name)
     bool is_there = find(sources->items, sources->count, name) != NULL;
     unlock(sources);
     return is_there;
+}
+
+bool sources_is_watched(struct sources *sources, const char *name)
+{
+    lock(sources);
+    const struct source *source = find(sources->items, sources->count, name);
+    bool is_watched = source != NULL && source->is_watched;
+    unlock(sources);
+    return is_watched;
 }
 
 static void fill(struct source *source, int64_t mono_ms)

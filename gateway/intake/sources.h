@@ -31,6 +31,7 @@ void sources_load(struct sources *sources, const struct config *config);
  * token it is. */
 const char *sources_by_token(struct sources *sources, const char *token, struct arena *arena);
 bool sources_has(struct sources *sources, const char *name);
+bool sources_is_watched(struct sources *sources, const char *name); /* for heartbeats */
 
 /* Milliseconds until there is one event left; 0: there is. -1: no such source. */
 int64_t sources_wait_ms(struct sources *sources, const char *name, int64_t mono_ms);

@@ -36,7 +36,8 @@ size_t reply_input_bytes(const struct reply *reply, const char *actor, const cha
 {
     size_t bytes = strlen(reply->from) + strlen(reply->via) + strlen(reply->raw) + strlen(actor) +
                    strlen(credential) + 5 + bytes_or_none(reply->address_or_null) +
-                   bytes_or_none(reply->message_id_or_null) + bytes_or_none(reply->code_or_null);
+                   bytes_or_none(reply->message_id_or_null) + bytes_or_none(reply->code_or_null) +
+                   bytes_or_none(reply->report_or_null);
     for (size_t i = 0; i < reply->command_count; i++)
         bytes += strlen(reply->commands[i].text) + 1;
     return bytes;
@@ -57,6 +58,7 @@ void reply_input_fill(struct input *out_input, enum input_kind kind, const struc
     out_input->u.reply.address_or_null = place_or_null(&texts, reply->address_or_null);
     out_input->u.reply.message_id_or_null = place_or_null(&texts, reply->message_id_or_null);
     out_input->u.reply.code_or_null = place_or_null(&texts, reply->code_or_null);
+    out_input->u.reply.report_or_null = place_or_null(&texts, reply->report_or_null);
     for (size_t i = 0; i < reply->command_count; i++)
         out_input->u.reply.commands[i].text = place(&texts, reply->commands[i].text);
 }

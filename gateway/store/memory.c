@@ -282,6 +282,9 @@ static int put_effect(struct memory_store *memory, const struct effect *effect, 
     case EFFECT_MARK:
         marks_put(&memory->marks, effect->u.mark);
         return 0;
+    case EFFECT_HEARTBEAT:
+        (void)heartbeats_put(&memory->heartbeats, effect->u.heartbeat); /* NULL: it has left */
+        return 0;
     case EFFECT_EVENT:
     case EFFECT_TIMELINE:
     case EFFECT_QUARANTINE:
@@ -492,6 +495,7 @@ static void memory_close(void *self)
     memory_keys_clear(&memory->unfinished);
     memory_keys_clear(&memory->over);
     ledger_clear(&memory->marks);
+    heartbeats_clear(&memory->heartbeats);
     free(memory);
 }
 

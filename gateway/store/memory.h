@@ -11,6 +11,7 @@
 #include "gateway/store/memory_keys.h"
 #include "gateway/store/memory_table.h"
 #include "gateway/store/store.h"
+#include "policies/heartbeat.h"
 #include "policies/marks.h"
 
 struct id_list {
@@ -39,6 +40,7 @@ struct memory_store {
     struct memory_keys unfinished;     /* keys of notifications still to be sent: each once */
     struct memory_keys over; /* source and key of alerts -> newest incident no longer live */
     struct ledger marks;
+    struct heartbeats heartbeats;
     uint64_t inbox_last; /* highest sequence given */
     bool broken;
 };
@@ -77,5 +79,6 @@ int memory_find_mark(void *self, enum mark_kind kind, const char *name, struct a
                      struct mark_row *out_row, struct err *err);
 void memory_load_marks(const struct memory_store *memory, const struct store_sink *sink);
 void memory_sweep_marks(struct memory_store *memory);
+void memory_load_heartbeats(const struct memory_store *memory, const struct store_sink *sink);
 
 #endif

@@ -33,6 +33,8 @@ extern const char schema_0005_postgres[];
 extern const char schema_0006_postgres[];
 extern const char schema_0007_postgres[];
 extern const char schema_0008_postgres[];
+extern const char schema_0009_postgres[];
+extern const char schema_0010_postgres[];
 
 enum { SWEEP_EVENTS, SWEEP_TIMELINE, SWEEP_NOTIFICATIONS, SWEEP_QUARANTINE, SWEEP_COUNT };
 
@@ -44,6 +46,8 @@ struct counters {
 };
 
 struct writer;
+
+struct columns;
 
 struct postgres_store {
     struct store store;
@@ -104,6 +108,8 @@ int postgres_find_provider_id(void *self, const char *channel, const char *provi
                               uint64_t *out_notification, struct err *err);
 
 void postgres_inbox_drop(const struct commit *commit, struct pipe *pipe);
+int postgres_give_heartbeat(void *self, PGresult *result, struct err *err);
+void postgres_add_heartbeat(struct columns *c, const struct heartbeat_row *row);
 int postgres_give_mark(void *self, PGresult *result, struct err *err);
 int postgres_find_mark(void *self, enum mark_kind kind, const char *name, struct arena *arena,
                        struct mark_row *out_row, struct err *err);

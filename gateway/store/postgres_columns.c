@@ -24,7 +24,7 @@
 #define CUT_TEXT TEXT_OF(DELIVERY_ROWS_MAX)
 
 #define INCIDENT_ALL INCIDENT_COLUMNS INCIDENT_OPEN ", group_hash"
-#define INCIDENT_TYPES "itttttttiiiiiitiiiiitiiiitttit"
+#define INCIDENT_TYPES "itttttttiiiiiitiiiiitiiiittttit"
 #define INCIDENT_UPDATE                                                                            \
     "UPDATE incidents AS o SET policy_hash = n.policy_hash, title = n.title, state = n.state, "    \
     "severity = n.severity, priority = n.priority, priority_set = n.priority_set, live = n.live, " \
@@ -33,7 +33,7 @@
     "eta_at_ms = n.eta_at_ms, slip_count = n.slip_count, known = n.known, cleared = n.cleared, "   \
     "cause = n.cause, linked = n.linked, firing_count = n.firing_count, "                          \
     "next_due_at_ms = n.next_due_at_ms, updated_at_ms = n.updated_at_ms, ladder = n.ladder, "      \
-    "repliers = n.repliers, talks = n.talks, "                                                     \
+    "repliers = n.repliers, fields = n.fields, talks = n.talks, "                                  \
     "open = n.open FROM "
 #define ALERT_STATE_SET                                                                            \
     "UPDATE alerts AS o SET incident = n.incident, state = n.state, severity = n.severity, "       \
@@ -214,6 +214,27 @@ static const struct group_sql group_sql[GROUP_COUNT] = {
                          .head = "DELETE FROM marks AS o USING ",
                          .types = "tt",
                          .tail = " AS n (kind, name) WHERE o.kind = n.kind AND o.name = n.name"},
+    [GROUP_HEARTBEAT] =
+        {.what = "heartbeat",
+         .head = "INSERT INTO heartbeats (" HEARTBEAT_COLUMNS ") SELECT * FROM ",
+         .types = "ttt"
+                  "iiiiiiiii"
+                  "iii"
+                  "t",
+         .tail = " ON CONFLICT (source, key) DO UPDATE SET state = excluded.state, "
+                 "first_at_ms = excluded.first_at_ms, seen_at_ms = excluded.seen_at_ms, "
+                 "success_at_ms = excluded.success_at_ms, "
+                 "started_at_ms = excluded.started_at_ms, failed_at_ms = excluded.failed_at_ms, "
+                 "missed_at_ms = excluded.missed_at_ms, duration_ms = excluded.duration_ms, "
+                 "waits_from_ms = excluded.waits_from_ms, gone_at_ms = excluded.gone_at_ms, "
+                 "missed_count = excluded.missed_count, exit_status = excluded.exit_status, "
+                 "running = excluded.running, run = excluded.run",
+         .every_row = true},
+    [GROUP_HEARTBEAT_GONE] = {.what = "heartbeat that is forgotten",
+                              .head = "DELETE FROM heartbeats AS o USING ",
+                              .types = "tt",
+                              .tail = " AS n (source, key) WHERE o.source = n.source AND "
+                                      "o.key = n.key"},
     [GROUP_INBOX] = {.what = "inbox",
                      .head = "INSERT INTO inbox (sequence, uuid, bytes) SELECT * FROM ",
                      .types = "itb",

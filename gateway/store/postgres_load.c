@@ -78,6 +78,8 @@ static const struct load_part {
      .give = give_notification},
     {.sql = "SELECT kind, name, value, at_ms FROM marks WHERE kind <> 'heard' ORDER BY kind, name",
      .give = postgres_give_mark},
+    {.sql = "SELECT " HEARTBEAT_COLUMNS " FROM heartbeats ORDER BY source, key",
+     .give = postgres_give_heartbeat},
 };
 
 int postgres_read_meta(void *self, struct store_meta *out_meta, struct err *err)

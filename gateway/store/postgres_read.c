@@ -245,6 +245,31 @@ static int read_quarantine(struct store_reader *reader, uint64_t before, size_t 
     return result;
 }
 
+static int decode_heartbeat(struct cells *c, void *out_row, struct err *err)
+{
+    return cells_heartbeat(c, out_row, err);
+}
+
+static int read_heartbeats(struct store_reader *reader, const struct heartbeat_filter *filter,
+                           struct arena *arena, struct heartbeat_row **out_rows, size_t *out_count,
+                           struct err *err)
+{
+    const struct question question = {
+        .reader = reader, .arena = arena, .shape = &heartbeat_shape, .decode = decode_heartbeat};
+    struct params params = {.count = 0};
+    void *rows = NULL;
+    params_text(&params, filter->source);
+    params_text(&params, filter->after_source);
+    params_text(&params, filter->after_key);
+    params_number(&params, (int64_t)reader_limit(filter->limit));
+    int result = ask(&question, HEARTBEATS_SQL("$1", "$2", "$3") " LIMIT $4", &params, &rows,
+                     out_count, err);
+    if (result == 0) {
+        *out_rows = rows;
+    }
+    return result;
+}
+
 /* Sessions of brokers. */
 
 static void take_session_row(struct result_row *row, struct known_session *out,
@@ -356,6 +381,7 @@ static const struct store_reader_ops reader_ops = {
     .notification = read_notification,
     .attempts = read_attempts,
     .quarantine = read_quarantine,
+    .heartbeats = read_heartbeats,
     .session = read_session,
     .timeline_after = read_timeline_after,
     .timeline_last = read_timeline_last,

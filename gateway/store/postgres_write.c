@@ -148,6 +148,13 @@ static struct marks marks_of(const struct effect *effect)
         marks.row =
             hash_of((char)effect->u.mark->kind, effect->u.mark->name, strlen(effect->u.mark->name));
         break;
+    case EFFECT_HEARTBEAT: {
+        const struct heartbeat_row *row = effect->u.heartbeat;
+        marks.row = hash_of('b', row->key, strlen(row->key)) ^
+                    hash_of('B', row->source, strlen(row->source));
+        marks.row = marks.row == 0 ? 1 : marks.row;
+        break;
+    }
     case EFFECT_EVENT:
     case EFFECT_TIMELINE:
     case EFFECT_POLICY:
@@ -245,6 +252,7 @@ static void add_incident(struct writer *writer, const struct incident_row *row, 
     column_i64(c, row->updated_at_ms);
     column_text(c, row->ladder);
     column_text(c, row->repliers);
+    column_text(c, row->fields);
     column_text(c, row->talks);
     column_i64(c, is_open);
     column_text(c, insert ? digest_sha256_hex(key, strlen(key), hash) : "");
@@ -439,6 +447,11 @@ static void add_effect(struct writer *writer, const struct effect *effect)
         return;
     case EFFECT_MARK:
         add_mark(writer, effect->u.mark);
+        return;
+    case EFFECT_HEARTBEAT:
+        postgres_add_heartbeat(&writer->groups[effect->u.heartbeat->forgotten ? GROUP_HEARTBEAT_GONE
+                                                                              : GROUP_HEARTBEAT],
+                               effect->u.heartbeat);
         return;
     case EFFECT_KIND_COUNT:
         break;

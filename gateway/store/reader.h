@@ -31,6 +31,9 @@ struct store_reader_ops {
     int (*quarantine)(struct store_reader *reader, uint64_t before, size_t limit,
                       struct arena *arena, struct quarantine_row **out_rows, size_t *out_count,
                       struct err *err);
+    int (*heartbeats)(struct store_reader *reader, const struct heartbeat_filter *filter,
+                      struct arena *arena, struct heartbeat_row **out_rows, size_t *out_count,
+                      struct err *err);
     int (*session)(struct store_reader *reader, const char *broker, struct arena *arena,
                    struct known_session *out_session, struct err *err);
     int (*timeline_after)(struct store_reader *reader, uint64_t after, size_t limit,
@@ -47,6 +50,10 @@ struct store_reader {
 
 int store_sqlite_reader_open(const char *path, struct store_reader **out_reader, struct err *err);
 int store_postgres_reader_open(const char *url, struct store_reader **out_reader, struct err *err);
+
+#define HEARTBEATS_SQL(source, after_source, after_key)                                            \
+    "SELECT " HEARTBEAT_COLUMNS " FROM heartbeats WHERE (source, key) > (" after_source            \
+    ", " after_key ") AND (" source " = '' OR source = " source ") ORDER BY source, key"
 
 /* Session, filters and marks, the oldest marks first; one row at least where there is a session. */
 #define SESSION_SQL(broker)                                                                        \

@@ -69,6 +69,7 @@ int cells_incident(struct cells *c, struct incident_row *out_row, struct err *er
     row.updated_at_ms = next_i64(c);
     row.ladder = next_text(c);
     row.repliers = next_text(c);
+    row.fields = next_text(c);
     row.talks = next_text(c);
     *out_row = row;
     return 0;
@@ -186,6 +187,35 @@ int cells_quarantine(struct cells *c, struct quarantine_row *out_row, struct err
     row.bytes = c->ops->bytes(c->self, c->place++, &row.byte_count);
     row.size = next_u64(c);
     row.id = next_u64(c);
+    *out_row = row;
+    return 0;
+}
+
+int cells_heartbeat(struct cells *c, struct heartbeat_row *out_row, struct err *err)
+{
+    struct heartbeat_row row = {.source = next_text(c)};
+    row.key = next_text(c);
+    const char *state = next_text(c);
+    if (heartbeat_state_parse(state, &row.state) != 0) {
+        return err_set(err, ERR_CORRUPT,
+                       "store: heartbeat %s '%s' has the state '%s', which nobody wrote",
+                       row.source, row.key, state);
+    }
+    row.first_at_ms = next_i64(c);
+    row.seen_at_ms = next_i64(c);
+    row.success_at_ms = next_i64(c);
+    row.started_at_ms = next_i64(c);
+    row.failed_at_ms = next_i64(c);
+    row.missed_at_ms = next_i64(c);
+    row.duration_ms = next_i64(c);
+    row.waits_from_ms = next_i64(c);
+    row.gone_at_ms = next_i64(c);
+    row.missed_count = next_i64(c);
+    row.exit_status = next_i64(c);
+    row.is_running = next_bool(c);
+    const char *run = next_text(c);
+    size_t length = strnlen(run, sizeof(row.run) - 1);
+    memcpy(row.run, run, length);
     *out_row = row;
     return 0;
 }

@@ -19,7 +19,7 @@
     "number, uuid, policy, policy_hash, group_key, title, state, severity, priority, "             \
     "priority_set, live, opened_at_ms, acked_at_ms, resolved_at_ms, owner, ack_until_ms, "         \
     "eta_at_ms, slip_count, known, cleared, cause, linked, firing_count, next_due_at_ms, "         \
-    "updated_at_ms, ladder, repliers, talks"
+    "updated_at_ms, ladder, repliers, fields, talks"
 #define INCIDENT_OPEN ", open" /* written only: a reader has the state */
 
 /* Followed by ALERT_LONG or ALERT_SHORT. */
@@ -47,6 +47,11 @@
 #define QUARANTINE_COLUMNS "uuid, at_ms, source, origin, reason, bytes, size"
 #define QUARANTINE_ID ", id" /* given by the store, read only */
 
+#define HEARTBEAT_COLUMNS                                                                          \
+    "source, key, state, first_at_ms, seen_at_ms, success_at_ms, started_at_ms, failed_at_ms, "    \
+    "missed_at_ms, duration_ms, waits_from_ms, gone_at_ms, missed_count, exit_status, running, "   \
+    "run"
+
 /* How one database gives the column `place` of its current row. */
 struct cells_ops {
     const char *(*text)(void *self, int place); /* absent is "" */
@@ -67,5 +72,6 @@ int cells_notification(struct cells *c, struct notification_row *out_row, struct
 int cells_timeline(struct cells *c, struct timeline_row *out_row, struct err *err);
 int cells_attempt(struct cells *c, struct attempt_row *out_row, struct err *err);
 int cells_quarantine(struct cells *c, struct quarantine_row *out_row, struct err *err);
+int cells_heartbeat(struct cells *c, struct heartbeat_row *out_row, struct err *err);
 
 #endif

@@ -11,7 +11,7 @@ static const size_t incident_texts[] = {
     offsetof(struct incident_row, group_key), offsetof(struct incident_row, title),
     offsetof(struct incident_row, owner),     offsetof(struct incident_row, cause),
     offsetof(struct incident_row, ladder),    offsetof(struct incident_row, repliers),
-    offsetof(struct incident_row, talks),
+    offsetof(struct incident_row, fields),    offsetof(struct incident_row, talks),
 };
 
 static const size_t alert_texts[] = {
@@ -53,6 +53,11 @@ static const size_t quarantine_texts[] = {
     offsetof(struct quarantine_row, reason),
 };
 
+static const size_t heartbeat_texts[] = {
+    offsetof(struct heartbeat_row, source),
+    offsetof(struct heartbeat_row, key),
+};
+
 #define SHAPE(type, offsets)                                                                       \
     {                                                                                              \
         .size = sizeof(struct type), .texts = (offsets), .text_count = COUNT_OF(offsets)           \
@@ -64,6 +69,7 @@ const struct row_shape notification_shape = SHAPE(notification_row, notification
 const struct row_shape timeline_shape = SHAPE(timeline_row, timeline_texts);
 const struct row_shape attempt_shape = SHAPE(attempt_row, attempt_texts);
 const struct row_shape policy_shape = SHAPE(policy_row, policy_texts);
+const struct row_shape heartbeat_shape = SHAPE(heartbeat_row, heartbeat_texts);
 const struct row_shape quarantine_shape = {
     .size = sizeof(struct quarantine_row),
     .texts = quarantine_texts,

@@ -31,6 +31,7 @@ extern const struct row_shape timeline_shape;
 extern const struct row_shape attempt_shape;
 extern const struct row_shape policy_shape;
 extern const struct row_shape quarantine_shape;
+extern const struct row_shape heartbeat_shape;
 
 /* A copy in one heap block, texts behind the struct. */
 void *row_copy_heap(const struct row_shape *shape, const void *row);

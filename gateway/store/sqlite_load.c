@@ -70,6 +70,8 @@ struct load_part {
 #define SELECT_MARKS                                                                               \
     "SELECT kind, name, value, at_ms FROM marks WHERE kind <> 'heard' ORDER BY kind, name"
 
+#define SELECT_HEARTBEATS "SELECT " HEARTBEAT_COLUMNS " FROM heartbeats ORDER BY source, key"
+
 static const struct load_part load_parts[] = {
     {.what = "load policies",
      .sql_few = SELECT_POLICIES,
@@ -97,6 +99,10 @@ static const struct load_part load_parts[] = {
      .sql_few = SELECT_MARKS,
      .sql_many = SELECT_MARKS,
      .give = sqlite_give_mark},
+    {.what = "load heartbeats",
+     .sql_few = SELECT_HEARTBEATS,
+     .sql_many = SELECT_HEARTBEATS,
+     .give = sqlite_give_heartbeat},
 };
 
 static int read_many(struct sqlite_store *store, bool *out_many, struct err *err)

@@ -387,6 +387,41 @@ static int read_quarantine(struct store_reader *reader, uint64_t before, size_t 
     return result;
 }
 
+static int decode_heartbeat(sqlite3_stmt *statement, void *out_row, struct err *err)
+{
+    return row_decode_heartbeat(statement, out_row, err);
+}
+
+static int read_heartbeats(struct store_reader *reader, const struct heartbeat_filter *filter,
+                           struct arena *arena, struct heartbeat_row **out_rows, size_t *out_count,
+                           struct err *err)
+{
+    const struct question question = {.reader = sqlite_of(reader),
+                                      .arena = arena,
+                                      .what = "read heartbeats",
+                                      .shape = &heartbeat_shape,
+                                      .decode = decode_heartbeat,
+                                      .limit = reader_limit(filter->limit)};
+    const char *const texts[] = {filter->source, filter->after_source, filter->after_key};
+    sqlite3_stmt *statement = NULL;
+    void *rows = NULL;
+    if (prepare(&question, HEARTBEATS_SQL("?1", "?2", "?3"), &statement, err) != 0) {
+        return -1;
+    }
+    for (int i = 0; i < 3; i++) {
+        int rc = sqlite3_bind_text(statement, i + 1, texts[i], -1, SQLITE_STATIC);
+        if (rc != SQLITE_OK) {
+            (void)sqlite3_finalize(statement); /* nothing was stepped */
+            return sqlite_fail(question.reader->db, question.reader->path, rc, question.what, err);
+        }
+    }
+    int result = collect(&question, statement, &rows, out_count, err);
+    if (result == 0) {
+        *out_rows = rows;
+    }
+    return result;
+}
+
 /* Sessions of brokers. */
 
 static int ask_broker(struct sqlite_reader *reader, const char *sql, const char *broker,
@@ -522,6 +557,7 @@ static const struct store_reader_ops reader_ops = {
     .notification = read_notification,
     .attempts = read_attempts,
     .quarantine = read_quarantine,
+    .heartbeats = read_heartbeats,
     .session = read_session,
     .timeline_after = read_timeline_after,
     .timeline_last = read_timeline_last,

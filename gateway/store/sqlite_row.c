@@ -61,3 +61,9 @@ int row_decode_quarantine(sqlite3_stmt *statement, struct quarantine_row *out_ro
     struct cells cells = {.ops = &cells_ops, .self = statement};
     return cells_quarantine(&cells, out_row, err);
 }
+
+int row_decode_heartbeat(sqlite3_stmt *statement, struct heartbeat_row *out_row, struct err *err)
+{
+    struct cells cells = {.ops = &cells_ops, .self = statement};
+    return cells_heartbeat(&cells, out_row, err);
+}

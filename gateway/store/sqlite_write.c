@@ -87,6 +87,7 @@ void bind_incident(struct binding *b, const struct incident_row *row, char uuid[
     bind_i64(b, row->updated_at_ms);
     bind_text(b, row->ladder);
     bind_text(b, row->repliers);
+    bind_text(b, row->fields);
     bind_text(b, row->talks);
     bind_i64(b, row->state != INCIDENT_RESOLVED);
 }
@@ -321,6 +322,8 @@ static int write_effect(struct pending *pending, const struct effect *effect)
         return write_deliveries(pending->rows.store, effect->u.deliveries);
     case EFFECT_MARK:
         return write_mark(pending->rows.store, effect->u.mark);
+    case EFFECT_HEARTBEAT:
+        return write_heartbeat(pending->rows.store, effect->u.heartbeat);
     case EFFECT_KIND_COUNT:
         break;
     }

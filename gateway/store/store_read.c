@@ -88,6 +88,13 @@ int store_read_quarantine(struct store_reader *reader, uint64_t before, size_t l
     return reader->ops->quarantine(reader, before, limit, arena, out_rows, out_count, err);
 }
 
+int store_read_heartbeats(struct store_reader *reader, const struct heartbeat_filter *filter,
+                          struct arena *arena, struct heartbeat_row **out_rows, size_t *out_count,
+                          struct err *err)
+{
+    return reader->ops->heartbeats(reader, filter, arena, out_rows, out_count, err);
+}
+
 int store_read_session(struct store_reader *reader, const char *broker, struct arena *arena,
                        struct known_session *out_session, struct err *err)
 {

@@ -57,6 +57,15 @@ int store_read_attempts(struct store_reader *reader, uint64_t notification, stru
 int store_read_quarantine(struct store_reader *reader, uint64_t before, size_t limit,
                           struct arena *arena, struct quarantine_row **out_rows, size_t *out_count,
                           struct err *err);
+/* By source and key, from behind that pair on. */
+struct heartbeat_filter {
+    const char *source;                   /* "": of all */
+    const char *after_source, *after_key; /* "" both: from the first */
+    size_t limit;
+};
+int store_read_heartbeats(struct store_reader *reader, const struct heartbeat_filter *filter,
+                          struct arena *arena, struct heartbeat_row **out_rows, size_t *out_count,
+                          struct err *err);
 /* What is known of a broker's session; `found` false: nothing. */
 struct known_session {
     bool found;

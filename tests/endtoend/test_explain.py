@@ -86,6 +86,13 @@ def test_the_same_as_json(tmp_path):
     assert [line["to"] for line in told["ladder"] if line.get("kind") == "page"] == ["carol"] * 2  # page and fallback
 
 
+def test_what_is_asked_for_and_which_backups(tmp_path):
+    config = (PEOPLE + POLICIES).replace("page = @lead", "page = @lead\nask_for = eta, cause") + (
+        "[source nightly]\nexpect_every = 24h\nbackup = yes\n")
+    got = run(tmp_path, "explain", *EVENT, config=config)
+    assert "step lead asks for: eta, cause\n" in got.stdout and "backups: nightly\n" in got.stdout, got.stdout
+
+
 def test_what_goes_on_finds_more_than_one(tmp_path):
     config = PEOPLE + POLICIES.replace("[policy database]", "[policy all]\nmatch = service!=\"\"\ncontinue = yes\npage = ann\n"
                                                             "[policy database]")
@@ -104,6 +111,22 @@ def test_what_goes_on_finds_more_than_one(tmp_path):
 def test_bad_input(tmp_path, arguments, stdin, says):
     got = run(tmp_path, "explain", *arguments, stdin=stdin)
     assert got.returncode in (64, 65) and says in got.stderr and got.stdout == ""
+
+
+@pytest.mark.parametrize("arguments, stdin", [
+    (["--source", "jobs", "--key", "db"], None),
+    ([], '{"action":"heartbeat","source":"jobs","key":"db"}'),
+])
+def test_the_silence_of_a_heartbeat(tmp_path, arguments, stdin):
+    config = PEOPLE + POLICIES + ("[source jobs]\nformat = heartbeat\nexpect_every = 24h\ngrace = 2h\nseverity = critical\n"
+                                  "[policy jobs]\nmatch = source=\"jobs\", key=\"db\", severity=\"critical\"\npage = bob\n")
+    got = run(tmp_path, "explain", *arguments, config=config, stdin=stdin)
+    assert got.returncode == 0, got.stderr
+    assert "policy jobs matches" in got.stdout and "bob via sms" in got.stdout
+    assert ("[source jobs] is watched: no success of a key for 1d2h (expect_every and grace), or its failure, is such an "
+            "event (severity critical)") in got.stdout
+    told = json.loads(run(tmp_path, "explain", "--json", *arguments, config=config, stdin=stdin).stdout)
+    assert (told["source"], told["key"]) == ("jobs", "db")
 
 
 def test_a_good_configuration_has_no_findings(tmp_path):
@@ -127,6 +150,10 @@ CASES = {
                        "deadline = 1h\nremind = 1h", "[step storefront/all] remind is no sooner than deadline"),
     "unread": ("inform = &customers", "inform = &customers\nrequire = what\napprove = bob then send",
                "[step storefront/told] then send: an update that nobody has read goes out"),
+    "in a moment": ("[source shop]", "[source shop]\nexpect_every = 20s\ngrace = 10s",
+                    "[source shop] expect_every and grace are 30 s or less together: any restart of the daemon may look like"),
+    "never heard": ("[source shop]", "[source shop]\nformat = heartbeat\nexpect_every = 1h",
+                    "[source shop] has no expect: a job that never reports at all is not missed"),
     "unused": ("inform = &customers", "inform = carol", "[audience customers] is named by no policy"),
 }
 

@@ -11,6 +11,7 @@ from daemon import STORES, wait_for
 
 pytestmark = pytest.mark.skipif("postgres" not in STORES, reason="built without PostgreSQL")
 
+JOBS_TOKEN = "jobs-token-0123456789abcdef"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 LINK = r"/a/[a-z2-7]{32}"
 
@@ -26,6 +27,7 @@ class Pair:
         config = (ladder("1h")
                   .replace("url = sqlite:escalated.db", f"url = {server.url(self.database)}\nlease = 3s")
                   .replace("[gateway]\n", f"[gateway]\ntoken_key_file = {key}\n"))
+        config += f"[source jobs]\nformat = heartbeat\ntoken = {JOBS_TOKEN}\nexpect_every = 24h\n"
         self.engine = make(config).start()
         self.standby = make(config).start()
         assert self.engine.request("GET", "/readyz").status == 200
@@ -90,6 +92,21 @@ def test_commands_to_a_standby_are_recorded(pair):
     assert pair.standby.local("POST", f"/v1/incidents/{number}/ack", {"eta": "soon"}).status == 400
     assert pair.standby.local("POST", "/v1/incidents/999/resolve", {}).status == 202
     wait_for(lambda: pair.rows("SELECT text FROM timeline WHERE incident = 0 AND kind = 'refused'"), "the refusal")
+    pair.wait_applied()
+
+
+def test_heartbeats_at_a_standby(pair):
+    listed = lambda node: node.local("GET", "/v1/heartbeats").json["heartbeats"]  # noqa: E731
+    ping = f"/ping/{JOBS_TOKEN}/db"
+    assert [pair.standby.request("GET", ping + verb).status for verb in ("", "/start?rid=", "/3")] == [200, 200, 200]
+    wait_for(lambda: listed(pair.engine) and listed(pair.engine)[0]["state"] == "failed", "the failure")
+    row = listed(pair.standby)[0]
+    assert (row["key"], row["exit_status"], row["running"]) == ("db", 3, False) and row["duration_ms"] > 0
+    assert pair.engine.incident(1)["state"] == "triggered"
+    told = pair.standby.local("POST", "/v1/heartbeats/forget", {"source": "jobs", "key": "db"})
+    assert told.status == 202 and told.json["status"] == "recorded", told
+    pair.wait_state(1, "resolved")
+    assert listed(pair.engine) == []
     pair.wait_applied()
 
 

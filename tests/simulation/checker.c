@@ -62,7 +62,7 @@ static void check_event(struct checker *checker, const struct event_row *row)
     bool has_incident = row->incident != 0;
     bool wants = row->disposition != DISPOSITION_UNKNOWN_KEY &&
                  row->disposition != DISPOSITION_HEARTBEAT &&
-                 row->disposition != DISPOSITION_CHANGE;
+                 row->disposition != DISPOSITION_CHANGE && row->disposition != DISPOSITION_REFUSED;
     if (has_incident != wants)
         world_breach(checker->world, "I1", "an event is %s and belongs to incident %llu",
                      disposition_name(row->disposition), (unsigned long long)row->incident);

@@ -82,7 +82,7 @@ static void print_breach(const struct plan *plan, const struct report *report, s
            profile_name(plan->profile), report->id, report->text);
     printf("again: simulator --profile %s --seed %llu --count 1 --tell\n",
            profile_name(plan->profile), (unsigned long long)plan->seed);
-    scene_make(plan->seed, plan->profile == PROFILE_TALKS, &scene);
+    scene_make(plan->seed, plan->profile, &scene);
     printf("%zu of %zu deeds are enough, in this configuration:\n%s", plan->count, all,
            scene.texts[0]);
     scene_clear(&scene);

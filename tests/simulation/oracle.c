@@ -207,6 +207,7 @@ static void bind_message(struct oracle *oracle, const struct notification_row *r
             m->id = row->id;
             m->channel = arena_strdup(&oracle->arena, row->channel);
             m->horizon_ms = row->expires_at_ms - row->due_at_ms;
+            m->step = arena_strdup(&oracle->arena, row->step);
             return;
         }
     }
@@ -457,6 +458,7 @@ static void take_command(struct oracle *oracle, struct o_incident *o, const stru
     case VERB_LOSS:
     case VERB_RESTORED:
         oracle_expectf(oracle, o, "note %s", verb_name(command->verb));
+        fields_said(oracle, o, command);
         break;
     default:
         return;
@@ -488,6 +490,8 @@ static void take_reply(struct oracle *oracle, const struct input *input)
     if (input->kind == INPUT_REPLY && rulebook_contact(oracle->book, reply->from) == NULL)
         return;
     struct o_reply said = read_reply(oracle, input);
+    if (oracle_report(oracle, input, &said))
+        return;
     struct o_incident *o = reply->incident != 0
                                ? find_incident(oracle, reply->incident)
                                : find_message(oracle, reply->notification).incident;
@@ -535,6 +539,8 @@ static void take_input(struct oracle *oracle, const struct input *input)
         oracle->wall_offset_ms = input->u.wall_offset_ms;
     else if (input->kind == INPUT_CONFIG)
         oracle->book = input->u.rulebook;
+    if (input->kind == INPUT_CONFIG)
+        oracle_heartbeats_expected(oracle);
 }
 
 /* Where an incident goes on under another version, this oracle has nothing to say. */
@@ -551,13 +557,22 @@ static bool has_repolicy(const struct effects *effects_or_null)
 const char *oracle_judge(struct oracle *oracle, const struct oracle_step *step)
 {
     bool timed = step->count == 0;
+    bool is_first = oracle->started_at_ms != step->started_at_ms; /* of this process */
+    int64_t away_from_ms = oracle->committed_at_ms;
     oracle->now_ms = step->now_ms;
     oracle->started_at_ms = step->started_at_ms;
+    if (step->effects_or_null != NULL)
+        oracle->committed_at_ms = step->now_ms;
     oracle->is_off = oracle->is_off || has_repolicy(step->effects_or_null);
     if (oracle->is_off)
         return NULL;
     oracle->expected.count = oracle->observed.count = 0;
     strbuf_reset(&oracle->complaint);
+    if (is_first) {
+        oracle_heartbeats_away(oracle, away_from_ms);
+        oracle_heartbeats_expected(oracle);
+    }
+    oracle_heartbeats_time(oracle);
     for (size_t i = 0; i < step->count; i++)
         take_input(oracle, step->inputs[i]);
     if (step->effects_or_null != NULL)

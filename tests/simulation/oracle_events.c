@@ -105,8 +105,9 @@ static struct o_alert *add_alert(struct oracle *oracle, struct o_incident *o,
     return alert;
 }
 
-static void open_new(struct oracle *oracle, const struct policy *policy, const char *group,
-                     const struct event *event, const char *key)
+static struct o_incident *add_incident(struct oracle *oracle, const struct policy *policy,
+                                       const char *group, const struct event *event,
+                                       const char *source)
 {
     ASSERT(policy->step_count <= STEPS_MAX);
     struct o_incident *o = arena_alloc(&oracle->arena, sizeof(*o));
@@ -114,16 +115,41 @@ static void open_new(struct oracle *oracle, const struct policy *policy, const c
                              .number = oracle->next_number++,
                              .policy = policy,
                              .group = group,
-                             .source = arena_strdup(&oracle->arena, event->source),
+                             .source = source,
                              .watched = true,
                              .live = true,
                              .owner = "",
                              .last_message = NULL};
     o->last_message = &o->messages;
     oracle->incidents = o;
-    (void)add_alert(oracle, o, event, key);
     o->severity = event->severity;
+    return o;
+}
+
+static void open_new(struct oracle *oracle, const struct policy *policy, const char *group,
+                     const struct event *event, const char *key)
+{
+    struct o_incident *o =
+        add_incident(oracle, policy, group, event, arena_strdup(&oracle->arena, event->source));
+    (void)add_alert(oracle, o, event, key);
     ladder_begin(oracle, o, false);
+}
+
+/* What a trigger would open, or has opened, without an alert. */
+struct o_incident *events_report(struct oracle *oracle, const struct report *report,
+                                 bool *out_is_new)
+{
+    char derived[EVENT_DERIVED_KEY_BYTES];
+    const char *key = report->event.key;
+    if (key[0] == '\0') {
+        event_derive_key(report->event.labels, report->event.label_count, derived);
+        key = arena_strdup(&oracle->arena, derived);
+    }
+    const struct policy *policy = choose(oracle, &report->event, key);
+    const char *group = group_of(oracle, policy, &report->event, key);
+    struct o_incident *o = open_in_group(oracle, policy->name, group);
+    *out_is_new = o == NULL;
+    return o != NULL ? o : add_incident(oracle, policy, group, &report->event, "");
 }
 
 static bool is_full(const struct oracle *oracle, const char *source)
@@ -180,6 +206,8 @@ static void join(struct oracle *oracle, struct o_incident *o, const struct event
     struct o_alert *alert = oracle->alerts;
     while (alert != NULL && (alert->incident != o || !is_about(alert, event, key)))
         alert = alert->next;
+    if (o->source[0] == '\0')
+        o->source = arena_strdup(&oracle->arena, event->source);
     if (alert == NULL)
         alert = add_alert(oracle, o, event, key);
     fire(alert, event);
@@ -251,4 +279,6 @@ void oracle_event(struct oracle *oracle, const struct event *event)
         clear(oracle, event, key);
     else if (event->action == EVENT_ACKNOWLEDGE)
         acknowledge(oracle, event, key);
+    else if (event->action == EVENT_HEARTBEAT)
+        oracle_heartbeat(oracle, event);
 }

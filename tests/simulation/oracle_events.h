@@ -10,4 +10,10 @@ struct oracle;
 
 void oracle_event(struct oracle *oracle, const struct event *event);
 
+/* oracle_heartbeats.c: rule 16. */
+void oracle_heartbeat(struct oracle *oracle, const struct event *event);
+void oracle_heartbeats_expected(struct oracle *oracle); /* what the configuration names */
+void oracle_heartbeats_away(struct oracle *oracle, int64_t from_ms); /* nobody listened until now */
+void oracle_heartbeats_time(struct oracle *oracle);                  /* what is missed by now */
+
 #endif

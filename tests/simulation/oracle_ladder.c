@@ -67,15 +67,17 @@ static void drop_first(struct o_incident *o)
     memmove(o->plan, o->plan + 1, o->plan_count * sizeof(o->plan[0]));
 }
 
-void ladder_begin(struct oracle *oracle, struct o_incident *o, bool again)
+void ladder_prepare(struct o_incident *o, int64_t anchor_ms)
 {
-    int64_t anchor_ms = oracle->now_ms + o->policy->hold_ms;
-    talks_reopen(oracle, o);
     o->state = INCIDENT_HELD;
     o->owner = "";
     o->acked_at_ms = o->resolved_at_ms = o->ack_until_ms = o->eta_ms = o->slips = 0;
     o->by_person = o->left_held = o->reminded = o->exhausted = false;
     o->reach_until_ms = o->fallback_at_ms = o->reminder_at_ms = o->answer_until_ms = 0;
+    fields_end(o);
+    for (int part = 0; part < PART_COUNT; part++)
+        o->parts[part] = o->parts[part] != NULL ? o->parts[part] : "";
+    o->author = o->author != NULL ? o->author : "";
     o->acked_severity = SEVERITY_INFO;
     o->hold_until_ms = anchor_ms;
     o->climb = o->first_climb = o->climb + 1;
@@ -88,29 +90,14 @@ void ladder_begin(struct oracle *oracle, struct o_incident *o, bool again)
         o->told[i] = o->policy->steps[i].kind == STEP_PAGE;
         at_ms += o->policy->steps[i].wait_ms;
     }
-    oracle_expect(oracle, o, again ? "note reopened" : "note opened");
-    ladder_time(oracle, o);
 }
 
-/* A message of its own to one receiver, by whatever way that receiver was reached. */
-static void tell(struct oracle *oracle, struct o_incident *o, enum notification_kind kind,
-                 const char *receiver)
+void ladder_begin(struct oracle *oracle, struct o_incident *o, bool again)
 {
-    struct o_message m = {.kind = kind,
-                          .climb = o->climb,
-                          .contact = receiver,
-                          .channel = "",
-                          .address = "",
-                          .due_ms = oracle->now_ms};
-    const struct audience *audience =
-        receiver[0] == '&' ? rulebook_audience(oracle->book, receiver + 1) : NULL;
-    if (audience != NULL) {
-        for (size_t a = 0; a < audience->address_count; a++)
-            (void)oracle_send(oracle, o, &m);
-    } else if (text_starts_with(receiver, "channel:") ||
-               rulebook_contact(oracle->book, receiver) != NULL) {
-        (void)oracle_send(oracle, o, &m);
-    }
+    talks_reopen(oracle, o);
+    ladder_prepare(o, oracle->now_ms + o->policy->hold_ms);
+    oracle_expect(oracle, o, again ? "note reopened" : "note opened");
+    ladder_time(oracle, o);
 }
 
 static void start_paging(struct oracle *oracle, struct o_incident *o, const struct o_people *people,
@@ -214,19 +201,6 @@ static void run_unreached(struct oracle *oracle, struct o_incident *o)
     run_page(oracle, o);
 }
 
-void ladder_cancel(struct oracle *oracle, struct o_incident *o, enum notification_kind kind,
-                   const char *contact_or_null)
-{
-    for (struct o_message *m = o->messages; m != NULL; m = m->next) {
-        if (m->kind != kind || m->state != NOTIFICATION_PENDING || m->talk != 0 ||
-            (contact_or_null != NULL && !text_equal(m->contact, contact_or_null)))
-            continue;
-        m->state = NOTIFICATION_CANCELLED;
-        oracle_expectf(oracle, o, "cancel %llu %s", (unsigned long long)m->id,
-                       m->id == 0 ? m->contact : "");
-    }
-}
-
 /* Rules 7 and 12: everybody who was paged (or informed) is told once. */
 void ladder_tell_all(struct oracle *oracle, struct o_incident *o, bool informed,
                      const char *but_not)
@@ -243,19 +217,11 @@ void ladder_tell_all(struct oracle *oracle, struct o_incident *o, bool informed,
         if (m->climb >= o->first_climb && (paged || is_told) && !text_equal(m->contact, but_not) &&
             !names_have(done, m->contact)) {
             names_add(oracle, &done, m->contact);
-            tell(oracle, o, KIND_NOTICE, m->contact);
+            ladder_tell(oracle, o, KIND_NOTICE, m->contact);
         }
         if (m == end)
             break;
     }
-}
-
-void ladder_stop_pages(struct oracle *oracle, struct o_incident *o)
-{
-    ladder_cancel(oracle, o, KIND_PAGE, NULL);
-    ladder_cancel(oracle, o, KIND_REMINDER, NULL);
-    o->reach_until_ms = 0;
-    o->fallback_at_ms = 0;
 }
 
 void ladder_end_ack(struct oracle *oracle, struct o_incident *o)
@@ -263,6 +229,7 @@ void ladder_end_ack(struct oracle *oracle, struct o_incident *o)
     o->state = INCIDENT_TRIGGERED;
     o->owner = "";
     o->ack_until_ms = o->eta_ms = o->reminder_at_ms = o->answer_until_ms = 0;
+    fields_end(o);
     o->reminded = false;
     ladder_cancel(oracle, o, KIND_REMINDER, NULL);
     oracle_expect(oracle, o, "note triggered");
@@ -286,8 +253,10 @@ static void remind(struct oracle *oracle, struct o_incident *o)
         oracle_expect(oracle, o, "note nobody");
         return;
     }
+    if (o->ask_at_ms <= oracle->now_ms)
+        fields_end(o); /* the reminder asks for all of it */
     oracle_expectf(oracle, o, "note reminder %s", whom);
-    tell(oracle, o, KIND_REMINDER, whom);
+    ladder_tell(oracle, o, KIND_REMINDER, whom);
 }
 
 static void lapse(struct oracle *oracle, struct o_incident *o)
@@ -300,7 +269,19 @@ static void lapse(struct oracle *oracle, struct o_incident *o)
     ladder_advance(oracle, o);
 }
 
-enum thing { NOTHING, HOLD_OVER, PAGE, TOLD, UNREACHED, FALLBACK, ANSWER, LAPSE, REMINDER, TALK };
+enum thing {
+    NOTHING,
+    HOLD_OVER,
+    PAGE,
+    TOLD,
+    UNREACHED,
+    FALLBACK,
+    ANSWER,
+    LAPSE,
+    REMINDER,
+    MISSING,
+    TALK
+};
 
 struct next {
     enum thing thing;
@@ -348,6 +329,8 @@ static struct next find_next(const struct o_incident *o)
         consider(&next, LAPSE, o->ack_until_ms, 0);
     if (acked && o->reminder_at_ms != 0)
         consider(&next, REMINDER, o->reminder_at_ms, 0);
+    if (acked && o->ask_at_ms != 0)
+        consider(&next, MISSING, o->ask_at_ms, 0);
     for (size_t i = 0; i < o->policy->step_count; i++) {
         bool is_next = triggered && next_is_in_climb(o) && o->plan[0].step == (int)i;
         consider(&next, is_next ? PAGE : TOLD, is_next ? o->plan[0].at_ms : told_ms(o, i), i);
@@ -460,6 +443,9 @@ static void run_one(struct oracle *oracle, struct o_incident *o, struct next nex
     case TALK:
         talks_time(oracle, o);
         break;
+    case MISSING:
+        fields_ask(oracle, o);
+        break;
     }
 }
 
@@ -506,7 +492,7 @@ void ladder_worse(struct oracle *oracle, struct o_incident *o)
             first++;
         o->acked_severity = o->severity;
         o->answer_until_ms = oracle->now_ms + o->policy->steps[first].wait_ms;
-        tell(oracle, o, KIND_PAGE, o->owner);
+        ladder_tell(oracle, o, KIND_PAGE, o->owner);
     }
     ladder_time(oracle, o);
 }

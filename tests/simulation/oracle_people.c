@@ -149,12 +149,14 @@ int64_t ladder_send_all(struct oracle *oracle, struct o_incident *o, const struc
             m.address = contact->methods[rule->method].address;
             m.due_ms = oracle->now_ms + (page ? rule->after_ms : 0);
             first_ms = m.due_ms < first_ms ? m.due_ms : first_ms;
+            m.step = step;
             m.line = step;
             (void)oracle_send(oracle, o, &m);
         }
     }
     m.due_ms = oracle->now_ms;
     m.line = step;
+    m.step = step;
     for (size_t i = 0; i < people->audience_count; i++) {
         m.contact = arena_printf(&oracle->arena, "&%s", people->audiences[i]->name);
         m.channel = people->audiences[i]->channel;
@@ -172,4 +174,46 @@ int64_t ladder_send_all(struct oracle *oracle, struct o_incident *o, const struc
         first_ms = oracle->now_ms;
     }
     return first_ms;
+}
+
+/* A message of its own to one receiver, by whatever way that receiver was reached. */
+void ladder_tell(struct oracle *oracle, struct o_incident *o, enum notification_kind kind,
+                 const char *receiver)
+{
+    struct o_message m = {.kind = kind,
+                          .climb = o->climb,
+                          .contact = receiver,
+                          .channel = "",
+                          .address = "",
+                          .due_ms = oracle->now_ms};
+    const struct audience *audience =
+        receiver[0] == '&' ? rulebook_audience(oracle->book, receiver + 1) : NULL;
+    if (audience != NULL) {
+        for (size_t a = 0; a < audience->address_count; a++)
+            (void)oracle_send(oracle, o, &m);
+    } else if (text_starts_with(receiver, "channel:") ||
+               rulebook_contact(oracle->book, receiver) != NULL) {
+        (void)oracle_send(oracle, o, &m);
+    }
+}
+
+void ladder_cancel(struct oracle *oracle, struct o_incident *o, enum notification_kind kind,
+                   const char *contact_or_null)
+{
+    for (struct o_message *m = o->messages; m != NULL; m = m->next) {
+        if (m->kind != kind || m->state != NOTIFICATION_PENDING || m->talk != 0 ||
+            (contact_or_null != NULL && !text_equal(m->contact, contact_or_null)))
+            continue;
+        m->state = NOTIFICATION_CANCELLED;
+        oracle_expectf(oracle, o, "cancel %llu %s", (unsigned long long)m->id,
+                       m->id == 0 ? m->contact : "");
+    }
+}
+
+void ladder_stop_pages(struct oracle *oracle, struct o_incident *o)
+{
+    ladder_cancel(oracle, o, KIND_PAGE, NULL);
+    ladder_cancel(oracle, o, KIND_REMINDER, NULL);
+    o->reach_until_ms = 0;
+    o->fallback_at_ms = 0;
 }

@@ -20,6 +20,7 @@ void ladder_resolve(struct oracle *oracle, struct o_incident *o, const char *by,
     o->resolved_at_ms = oracle->now_ms;
     o->by_person = by_person;
     o->answer_until_ms = o->reminder_at_ms = 0;
+    fields_end(o);
     ladder_stop_pages(oracle, o);
     ladder_cancel(oracle, o, KIND_NOTICE, NULL);
     oracle_expectf(oracle, o, "note resolved %s", by);
@@ -105,9 +106,21 @@ void ladder_ack(struct oracle *oracle, struct o_incident *o, const struct o_repl
         expect_owner(oracle, o, "ack");
         if (reply->known)
             oracle_expectf(oracle, o, "note known %s", reply->by);
+        fields_begin(oracle, o);
         ladder_tell_all(oracle, o, false, reply->by);
     }
     ladder_time(oracle, o);
+}
+
+/* Rule 19: opened and acknowledged in one. */
+void ladder_report(struct oracle *oracle, struct o_incident *o, const struct o_reply *said,
+                   bool any_severity)
+{
+    oracle_expect(oracle, o, "note opened");
+    ladder_prepare(o, oracle->now_ms + o->policy->hold_ms);
+    ladder_ack(oracle, o, said);
+    if (any_severity)
+        o->acked_severity = SEVERITY_CRITICAL;
 }
 
 void ladder_take(struct oracle *oracle, struct o_incident *o, const struct o_reply *reply)
@@ -119,6 +132,7 @@ void ladder_take(struct oracle *oracle, struct o_incident *o, const struct o_rep
     if (!text_equal(o->owner, reply->by)) {
         o->owner = reply->by;
         o->answer_until_ms = 0;
+        fields_begin(oracle, o);
         expect_owner(oracle, o, "take");
     }
     ladder_time(oracle, o);

@@ -9,9 +9,11 @@
 #define ESCALATED_SIMULATION_ORACLE_STATE_H
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "gateway/base/arena.h"
 #include "gateway/base/text.h"
+#include "policies/report.h"
 #include "tests/simulation/oracle.h"
 
 #define PLAN_MAX 64
@@ -34,6 +36,8 @@ struct o_message {
     int64_t round;    /* of approval */
     int64_t batch;    /* messages that were sent together */
     const char *line; /* as it is expected among the effects */
+    const char
+        *step; /* pages: whose; the engine's own for a page to an owner; NULL: not seen yet */
 };
 
 struct o_planned {
@@ -73,7 +77,8 @@ struct o_incident {
     int64_t acked_at_ms, resolved_at_ms, ack_until_ms, eta_ms;
     int64_t slips;
     bool by_person, left_held, reminded, exhausted;
-    int64_t reach_until_ms, fallback_at_ms, reminder_at_ms, answer_until_ms;
+    int64_t reach_until_ms, fallback_at_ms, reminder_at_ms, answer_until_ms, ask_at_ms;
+    bool has_cause, has_loss, has_priority;
     struct o_planned plan[PLAN_MAX]; /* pages to come, the next first */
     size_t plan_count;
     int64_t told_at_ms[STEPS_MAX];
@@ -102,6 +107,14 @@ struct o_alert {
     enum severity severity;
 };
 
+struct o_beat { /* rule 16 */
+    struct o_beat *next;
+    const char *source, *key, *run;
+    int64_t counts_from_ms; /* its silence */
+    int64_t started_at_ms;
+    bool is_running, is_troubled, was_heard;
+};
+
 struct o_lines {
     const char **items;
     const struct o_incident **whose;
@@ -115,6 +128,8 @@ struct oracle {
     int64_t wall_offset_ms;
     struct o_incident *incidents; /* newest first */
     struct o_alert *alerts;       /* newest first */
+    struct o_beat *beats;         /* by source and key */
+    int64_t committed_at_ms;
     uint64_t next_number;
     int64_t pagings, rounds, batches;
     bool is_off;
@@ -190,6 +205,8 @@ struct o_reply {
     int64_t eta_ms; /* 0: none */
     const struct o_message *answers;
 };
+/* Everything as at an opening, the steps at their times from the anchor. */
+void ladder_prepare(struct o_incident *incident, int64_t anchor_ms);
 void ladder_begin(struct oracle *oracle, struct o_incident *incident, bool again);
 void ladder_time(struct oracle *oracle, struct o_incident *incident); /* what is due by now */
 int64_t ladder_next_ms(const struct o_incident *incident);
@@ -206,5 +223,22 @@ void ladder_pass(struct oracle *oracle, struct o_incident *incident, const struc
 void ladder_failed(struct oracle *oracle, struct o_incident *incident, struct o_message *message);
 void ladder_accepted(struct oracle *oracle, struct o_incident *incident,
                      const struct o_message *message);
+
+/* oracle_fields.c: rule 19. */
+void fields_begin(struct oracle *oracle,
+                  struct o_incident *incident); /* somebody has it from now on */
+void fields_end(struct o_incident *incident);   /* nobody has it any more */
+void fields_said(struct oracle *oracle, struct o_incident *incident,
+                 const struct reply_command *command);
+const char *fields_note_line(struct oracle *oracle, const char *by, const char *what);
+void fields_ask(struct oracle *oracle, struct o_incident *incident);
+/* False: it reports nothing. */
+bool oracle_report(struct oracle *oracle, const struct input *input, const struct o_reply *said);
+void ladder_report(struct oracle *oracle, struct o_incident *incident, const struct o_reply *said,
+                   bool any_severity);
+void ladder_tell(struct oracle *oracle, struct o_incident *incident, enum notification_kind kind,
+                 const char *receiver);
+struct o_incident *events_report(struct oracle *oracle, const struct report *report,
+                                 bool *out_is_new);
 
 #endif

@@ -10,9 +10,11 @@
 enum { DEEDS_MIN = 10, DEEDS_MORE = 50 };
 
 static const char *const profile_names[PROFILE_COUNT] = {
-    [PROFILE_CALM] = "calm",       [PROFILE_CHANNELS] = "channels", [PROFILE_OUTAGES] = "outages",
-    [PROFILE_COMMITS] = "commits", [PROFILE_CONFIGS] = "configs",   [PROFILE_ALL] = "all",
-    [PROFILE_DISK] = "disk",       [PROFILE_TALKS] = "talks",
+    [PROFILE_CALM] = "calm",       [PROFILE_CHANNELS] = "channels",
+    [PROFILE_OUTAGES] = "outages", [PROFILE_COMMITS] = "commits",
+    [PROFILE_CONFIGS] = "configs", [PROFILE_ALL] = "all",
+    [PROFILE_DISK] = "disk",       [PROFILE_HEARTBEATS] = "heartbeats",
+    [PROFILE_FIELDS] = "fields",   [PROFILE_TALKS] = "talks",
 };
 
 static const char *const deed_names[DEED_KIND_COUNT] = {
@@ -20,7 +22,7 @@ static const char *const deed_names[DEED_KIND_COUNT] = {
     [DEED_RECEIPT] = "receipt", [DEED_MOOD] = "mood",     [DEED_OUTAGE] = "outage",
     [DEED_STALL] = "stall",     [DEED_CRASH] = "crash",   [DEED_REFUSE] = "refuse",
     [DEED_DISK] = "disk",       [DEED_CONFIG] = "config", [DEED_REPOLICY] = "repolicy",
-    [DEED_CLOCK] = "clock",
+    [DEED_CLOCK] = "clock",     [DEED_PINGS] = "pings",   [DEED_KNOWN] = "known",
 };
 
 /* Out of so many, how often each kind is drawn. */
@@ -52,12 +54,32 @@ static const unsigned weights[PROFILE_COUNT][DEED_KIND_COUNT] = {
                      [DEED_CONFIG] = 4,
                      [DEED_REPOLICY] = 2,
                      [DEED_CLOCK] = 2},
+    [PROFILE_FIELDS] = {[DEED_EVENTS] = 28,
+                        [DEED_REPLY] = 34,
+                        [DEED_KNOWN] = 12,
+                        [DEED_STRANGER] = 1,
+                        [DEED_RECEIPT] = 3,
+                        [DEED_MOOD] = 6,
+                        [DEED_OUTAGE] = 5,
+                        [DEED_STALL] = 3,
+                        [DEED_CRASH] = 3,
+                        [DEED_REFUSE] = 3,
+                        [DEED_CLOCK] = 2},
     [PROFILE_DISK] = {[DEED_EVENTS] = 40,
                       [DEED_REPLY] = 22,
                       [DEED_MOOD] = 8,
                       [DEED_OUTAGE] = 6,
                       [DEED_CRASH] = 8,
                       [DEED_DISK] = 16},
+    [PROFILE_HEARTBEATS] = {[DEED_EVENTS] = 12,
+                            [DEED_REPLY] = 16,
+                            [DEED_MOOD] = 3,
+                            [DEED_OUTAGE] = 10,
+                            [DEED_STALL] = 4,
+                            [DEED_CRASH] = 4,
+                            [DEED_REFUSE] = 5,
+                            [DEED_CLOCK] = 1,
+                            [DEED_PINGS] = 45},
     [PROFILE_TALKS] = {[DEED_EVENTS] = 25,
                        [DEED_REPLY] = 55,
                        [DEED_RECEIPT] = 3,

@@ -13,13 +13,15 @@
 #include <stdint.h>
 
 enum profile {
-    PROFILE_CALM,     /* events and people only; every channel works */
-    PROFILE_CHANNELS, /* failing, slow, silent, lying and repeating channels */
-    PROFILE_OUTAGES,  /* the process dies or is held up, at any moment, for up to hours */
-    PROFILE_COMMITS,  /* the store refuses, is full, loses its answer; crashes around commits */
-    PROFILE_CONFIGS,  /* other configurations, running incidents moved to other versions */
-    PROFILE_ALL,      /* all of these at once */
-    PROFILE_DISK,     /* the same over SQLite on a file layer that fails and tears writes */
+    PROFILE_CALM,       /* events and people only; every channel works */
+    PROFILE_CHANNELS,   /* failing, slow, silent, lying and repeating channels */
+    PROFILE_OUTAGES,    /* the process dies or is held up, at any moment, for up to hours */
+    PROFILE_COMMITS,    /* the store refuses, is full, loses its answer; crashes around commits */
+    PROFILE_CONFIGS,    /* other configurations, running incidents moved to other versions */
+    PROFILE_ALL,        /* all of these at once */
+    PROFILE_DISK,       /* the same over SQLite on a file layer that fails and tears writes */
+    PROFILE_HEARTBEATS, /* jobs that report, fall silent and fail, with outages and refused commits */
+    PROFILE_FIELDS, /* acks that are asked for more, people who know first, and some of all the faults */
     PROFILE_TALKS, /* updates to approve and questions to answer, among outages and bad channels */
     PROFILE_COUNT,
 };
@@ -41,6 +43,8 @@ enum deed_kind {
     DEED_CONFIG,
     DEED_REPOLICY,
     DEED_CLOCK,
+    DEED_PINGS, /* heartbeats, one batch of them */
+    DEED_KNOWN, /* somebody reports what no monitor has said */
     DEED_KIND_COUNT,
 };
 

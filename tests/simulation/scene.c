@@ -75,8 +75,16 @@ static void add_people(struct strbuf *out, struct rng *rng, bool all)
                     "[audience fans]\naddresses = x@example.com, z@example.com\n");
 }
 
-static void add_step(struct strbuf *out, struct rng *rng, const char *policy, size_t index,
-                     bool page)
+static void add_needs(struct strbuf *out, struct rng *asking_or_null)
+{
+    static const char *const needs[] = {"eta", "cause", "eta, cause, priority, loss", "loss",
+                                        "priority, loss"};
+    if (asking_or_null != NULL && rng_chance(asking_or_null, 60))
+        strbuf_printf(out, "ask_for = %s\n", ONE_OF(asking_or_null, needs));
+}
+
+static void add_step(struct strbuf *out, struct rng *rng, struct rng *asking, const char *policy,
+                     size_t index, bool page)
 {
     static const char *const paged[] = {"ann",  "bob",     "crew",         "@duty",
                                         "dave", "@office", "channel:room", "ann, @duty"};
@@ -86,6 +94,7 @@ static void add_step(struct strbuf *out, struct rng *rng, const char *policy, si
     strbuf_printf(out, "[step %s/s%zu]\n", policy, index);
     if (page) {
         strbuf_printf(out, "page = %s\n", ONE_OF(rng, paged));
+        add_needs(out, asking);
     } else {
         strbuf_printf(out, "inform = %s\n", ONE_OF(rng, told));
         strbuf_printf(out, "when = %s\n", ONE_OF(rng, whens));
@@ -147,7 +156,8 @@ static void add_talks(struct strbuf *out, struct rng *rng, const char *policy)
     }
 }
 
-static void add_policy(struct strbuf *out, struct rng *rng, const char *name, const char *match)
+static void add_policy(struct strbuf *out, struct rng *rng, struct rng *asking, const char *name,
+                       const char *match)
 {
     static const char *const counts[] = {"1", "2", "3"};
     static const char *const groups[] = {"service", "service, region", "region"};
@@ -165,24 +175,46 @@ static void add_policy(struct strbuf *out, struct rng *rng, const char *name, co
     maybe(out, rng, "fallback", ONE_OF(rng, fallbacks));
     if (rng_chance(rng, 20))
         strbuf_add(out, "resolve = manual\n");
+    add_needs(out, asking);
     size_t count = 1 + (size_t)rng_below(rng, 4);
     size_t page = (size_t)rng_below(rng, count);
     for (size_t i = 0; i < count; i++)
-        add_step(out, rng, name, i, i == page || rng_chance(rng, 60));
+        add_step(out, rng, asking, name, i, i == page || rng_chance(rng, 60));
 }
 
-static void write_text(struct strbuf *out, uint64_t seed, bool talks, size_t version)
+/* Jobs that report by themselves, with a policy of their own in most lives. */
+static void add_jobs(struct strbuf *out, struct rng *rng)
+{
+    static const char *const every[] = {"1m", "10m", "1h", "3h"};
+    static const char *const grace[] = {"0s", "1m", "10m", "1h"};
+    static const char *const severities[] = {"critical", "error", "warning", "info"};
+    static const char *const expected[] = {"hb1", "hb2", "hb1, hb3"};
+    strbuf_printf(out, "[source jobs]\nformat = heartbeat\nexpect_every = %s\ngrace = %s\n",
+                  ONE_OF(rng, every), ONE_OF(rng, grace));
+    strbuf_printf(out, "severity = %s\nkeys_max = 3\n", ONE_OF(rng, severities));
+    maybe(out, rng, "expect", ONE_OF(rng, expected));
+    if (rng_chance(rng, 70))
+        add_policy(out, rng, NULL, "jobs", "match = source=\"jobs\"\n");
+}
+
+static void write_text(struct strbuf *out, uint64_t seed, size_t version, enum profile profile)
 {
     static const char *const defaults[] = {"olga", "olga", "crew", "ann, olga"};
     struct rng people = rng_stream(seed, "people");
     struct rng policies = rng_stream(seed + version * UINT64_C(1000003), "policies");
+    struct rng needs = rng_stream(seed + version * UINT64_C(1000003), "needs");
+    struct rng *asking = profile == PROFILE_FIELDS ? &needs : NULL;
     add_people(out, &people, version == 0);
-    add_policy(out, &policies, "shop", "match = service=\"shop\"\n");
-    if (talks)
+    add_policy(out, &policies, asking, "shop", "match = service=\"shop\"\n");
+    if (profile == PROFILE_TALKS)
         add_talks(out, &policies, "shop");
     if (rng_chance(&policies, 70))
-        add_policy(out, &policies, "grave",
+        add_policy(out, &policies, asking, "grave",
                    "match = service=\"blog\", severity=\"critical\"\nmatch = service=\"bank\"\n");
+    if (profile == PROFILE_HEARTBEATS && version == 0) {
+        struct rng jobs = rng_stream(seed, "jobs");
+        add_jobs(out, &jobs);
+    }
     strbuf_printf(out, "[policy default]\npage = %s\n", ONE_OF(&policies, defaults));
     if (rng_chance(&policies, 30))
         strbuf_add(out, "fallback = @office\n");
@@ -208,12 +240,12 @@ static struct config *load(const char *text)
     return config;
 }
 
-void scene_make(uint64_t seed, bool talks, struct scene *out_scene)
+void scene_make(uint64_t seed, enum profile profile, struct scene *out_scene)
 {
     for (size_t i = 0; i < 2; i++) {
         struct strbuf text;
         strbuf_init(&text, TEXT_BYTES_MAX);
-        write_text(&text, seed, talks, i);
+        write_text(&text, seed, i, profile);
         out_scene->texts[i] = strbuf_steal(&text);
         out_scene->configs[i] = load(out_scene->texts[i]);
     }

@@ -2,7 +2,8 @@
  * scene - the configuration of one run: people, channels and policies drawn from the seed as INI text, and loaded by the
  * product's own reader.
  *
- * Shape:   scene_make(seed, talks) -> two configurations, the second with other waits and without one person.
+ * Shape:   scene_make(seed) -> two configurations, the second with other waits and without one person; with heartbeats the first
+ *          watches jobs.
  * Owns:    scene_clear releases both. One folder serves all scenes of the process; scene_folder_remove at its end.
  * Fails:   a text that is refused is a bug of the simulator: the process ends with the problems.
  */
@@ -13,14 +14,15 @@
 #include <stdint.h>
 
 #include "gateway/config/config.h"
+#include "tests/simulation/plan.h"
 
 struct scene {
     struct config *configs[2];
     char *texts[2];
 };
 
-/* `talks`: inform steps with `require`, and ask steps, among the others. */
-void scene_make(uint64_t seed, bool talks, struct scene *out_scene);
+/* The profile says what is in it besides people and ladders. */
+void scene_make(uint64_t seed, enum profile profile, struct scene *out_scene);
 void scene_clear(struct scene *scene);
 
 /* The process's own folder for files, made when first asked for. */

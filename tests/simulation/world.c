@@ -306,7 +306,7 @@ void world_restart(struct world *world, int64_t down_ms)
 static void begin(struct world *world, char *path)
 {
     struct err err = {0};
-    scene_make(world->plan->seed, world->plan->profile == PROFILE_TALKS, &world->scene);
+    scene_make(world->plan->seed, world->plan->profile, &world->scene);
     world->book = &world->scene.configs[0]->rulebook;
     world->dice = rng_stream(world->plan->seed, "world");
     bool disk = world->plan->profile == PROFILE_DISK;

@@ -118,6 +118,35 @@ static void do_events(struct world *world, struct rng *dice)
     (void)world_step(world, inputs, count);
 }
 
+static void do_pings(struct world *world, struct rng *dice)
+{
+    enum { PINGS_MAX = 3 };
+    static const enum heartbeat_signal signals[] = {
+        HEARTBEAT_SUCCESS, HEARTBEAT_SUCCESS, HEARTBEAT_SUCCESS, HEARTBEAT_START,
+        HEARTBEAT_START,   HEARTBEAT_FAIL,    HEARTBEAT_LOG,     HEARTBEAT_FORGET};
+    static const char *const keys[] = {"hb1", "hb2", "hb3", "hb4"};
+    static const char *const runs[] = {"", "r1", "r2"};
+    struct input inputs[PINGS_MAX];
+    size_t count = 1 + (size_t)rng_below(dice, PINGS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        struct event *event = &inputs[i].u.event;
+        inputs[i] = (struct input){.kind = INPUT_EVENT};
+        *event = (struct event){.action = EVENT_HEARTBEAT,
+                                .severity = SEVERITY_ERROR,
+                                .source = "jobs",
+                                .key = keys[rng_below(dice, 4)],
+                                .summary = "",
+                                .details = "",
+                                .links = "",
+                                .signal = signals[rng_below(dice, 8)],
+                                .run_or_null = runs[rng_below(dice, 3)]};
+        world_number_input(world, &inputs[i], "source jobs");
+        world_tell(world, "  %s of %s run \"%s\"", heartbeat_signal_name(event->signal), event->key,
+                   event->run_or_null);
+    }
+    (void)world_step(world, inputs, count);
+}
+
 static void do_reply(struct world *world, struct rng *dice)
 {
     struct input input = make_reply(world, dice, people[rng_below(dice, 5)]);
@@ -267,6 +296,36 @@ static void do_clock(struct world *world, struct rng *dice)
         world_breach(world, "I30", "a step of the wall clock moved what is due");
 }
 
+/* Rule 19: what a person knows before any monitor does. */
+static void do_known(struct world *world, struct rng *dice)
+{
+    static const char *const services[] = {"shop", "blog", "bank", "none"};
+    static const char *const severities[] = {"", ",\"severity\":\"warning\"",
+                                             ",\"severity\":\"critical\""};
+    static const char *const alerts[] = {"", ",\"source\":\"monitor\",\"key\":\"a\"",
+                                         ",\"source\":\"other\",\"key\":\"b\""};
+    const char *by = people[rng_below(dice, 5)];
+    bool is_contact = rulebook_contact(world->book, by) != NULL;
+    struct input input = {.kind = INPUT_COMMAND};
+    struct reply *reply = &input.u.reply;
+    *reply = (struct reply){.from = is_contact ? by : "", .via = "cli", .raw = ""};
+    reply->report_or_null = arena_printf(
+        &world->arena,
+        "{\"summary\":\"down\",\"labels\":{\"service\":\"%s\",\"region\":\"east\"}%s%s}",
+        services[rng_below(dice, 4)], severities[rng_below(dice, 3)], alerts[rng_below(dice, 3)]);
+    reply->commands[reply->command_count++] =
+        (struct reply_command){.verb = VERB_KNOWN, .text = "", .clock_minute = -1};
+    if (rng_chance(dice, 50))
+        reply->commands[reply->command_count++] =
+            (struct reply_command){.verb = VERB_ETA,
+                                   .text = "",
+                                   .duration_ms = 60000 * (int64_t)(1 + rng_below(dice, 40)),
+                                   .clock_minute = -1};
+    world_number_input(world, &input, is_contact ? by : "user root");
+    world_tell(world, "  %s knows: %s", input.actor, reply->report_or_null);
+    (void)world_step(world, &input, 1);
+}
+
 void world_do(struct world *world, const struct deed *deed)
 {
     struct rng dice = {.state = deed->dice};
@@ -311,6 +370,12 @@ void world_do(struct world *world, const struct deed *deed)
     case DEED_CLOCK:
         do_clock(world, &dice);
         break;
+    case DEED_KNOWN:
+        do_known(world, &dice);
+        break;
+    case DEED_PINGS:
+        do_pings(world, &dice);
+        break;
     case DEED_KIND_COUNT:
         break;
     }
@@ -333,6 +398,17 @@ static void resolve_all(struct world *world)
     }
 }
 
+/* Jobs that are expected would be missed for ever: the second configuration has none. */
+static void expect_nothing(struct world *world)
+{
+    struct input input = {.kind = INPUT_CONFIG};
+    input.u.rulebook = &world->scene.configs[1]->rulebook;
+    world_number_input(world, &input, "engine");
+    if (world_step(world, &input, 1))
+        world->book = input.u.rulebook;
+    world_settle(world);
+}
+
 /* I13: the faults have stopped; everything comes to rest. */
 void world_end_well(struct world *world)
 {
@@ -342,6 +418,8 @@ void world_end_well(struct world *world)
     (void)faulty_vfs_disarm();
     channels_work_again(world->channels);
     world_settle(world);
+    if (world->plan->profile == PROFILE_HEARTBEATS)
+        expect_nothing(world);
     resolve_all(world);
     world_pass_time(world, world->now_ms + REST_HOURS * HOUR_MS);
     if (world_is_broken(world))

@@ -82,6 +82,7 @@ struct incident_row sample_incident(uint64_t number)
         .ladder = "{\"climb\":1}",
         .updated_at_ms = 1700000000010,
         .repliers = "carol,dan",
+        .fields = "{\"loss\":\"3 orders\"}",
         .talks = "{\"what\":\"payments fail\",\"updates\":[],\"asks\":[]}",
     };
     static char group_keys[64][24];
@@ -277,6 +278,11 @@ void batch_policy(struct batch *batch, struct policy_row row)
     BATCH_ADD(batch, EFFECT_POLICY, true, policy, row);
 }
 
+void batch_heartbeat(struct batch *batch, struct heartbeat_row row)
+{
+    BATCH_ADD(batch, EFFECT_HEARTBEAT, true, heartbeat, row);
+}
+
 void batch_mark(struct batch *batch, struct mark_row row)
 {
     BATCH_ADD(batch, EFFECT_MARK, true, mark, row);
@@ -319,9 +325,9 @@ void dump_incident(struct strbuf *out, const struct incident_row *row)
     strbuf_printf(out, " slips=%lld known=%d cleared=%d cause='%s' linked=%llu firing=%lld",
                   (long long)row->slip_count, row->known, row->cleared, row->cause,
                   (unsigned long long)row->linked, (long long)row->firing_count);
-    strbuf_printf(out, " due=%lld ladder=%s updated=%lld repliers=%s talks=%s\n",
+    strbuf_printf(out, " due=%lld ladder=%s updated=%lld repliers=%s fields=%s talks=%s\n",
                   (long long)row->next_due_at_ms, row->ladder, (long long)row->updated_at_ms,
-                  row->repliers, row->talks);
+                  row->repliers, row->fields, row->talks);
 }
 
 void dump_alert(struct strbuf *out, const struct alert_row *row)
@@ -391,6 +397,21 @@ static void note_mark(void *self, const struct mark_row *row)
                   (long long)row->at_ms);
 }
 
+static void note_heartbeat(void *self, const struct heartbeat_row *row)
+{
+    const int64_t numbers[] = {
+        row->first_at_ms,  row->seen_at_ms,   row->success_at_ms, row->started_at_ms,
+        row->failed_at_ms, row->missed_at_ms, row->duration_ms,   row->waits_from_ms,
+        row->gone_at_ms,   row->missed_count, row->exit_status,   row->is_running,
+    };
+    strbuf_printf(self, "heartbeat %s %s %s", row->source, row->key,
+                  heartbeat_state_name(row->state));
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        strbuf_printf(self, " %lld", (long long)numbers[i]);
+    }
+    strbuf_printf(self, " run=%s\n", row->run);
+}
+
 char *world_text(struct store *store)
 {
     struct strbuf text;
@@ -404,6 +425,7 @@ char *world_text(struct store *store)
         .alert = note_alert,
         .notification = note_notification,
         .mark = note_mark,
+        .heartbeat = note_heartbeat,
     };
     int result = store->ops->load(store->self, &sink, &err);
     if (result != 0) {

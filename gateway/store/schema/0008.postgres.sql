@@ -1,2 +1,20 @@
--- What an incident has to say to those affected, and what it asks of people with their answers: JSON text, '' without any.
-ALTER TABLE incidents ADD COLUMN talks TEXT NOT NULL DEFAULT '';
+-- Jobs and devices that report by themselves: what is known of each, by source and key.
+CREATE TABLE heartbeats (
+    source        TEXT NOT NULL,
+    key           TEXT NOT NULL,
+    state         TEXT NOT NULL, -- new, up, missed, failed
+    first_at_ms   BIGINT  NOT NULL, -- expected since
+    seen_at_ms    BIGINT  NOT NULL, -- the last signal of any kind
+    success_at_ms BIGINT  NOT NULL,
+    started_at_ms BIGINT  NOT NULL,
+    failed_at_ms  BIGINT  NOT NULL,
+    missed_at_ms  BIGINT  NOT NULL,
+    duration_ms   BIGINT  NOT NULL, -- of the last run whose start was reported
+    waits_from_ms BIGINT  NOT NULL, -- the interval counts from here
+    gone_at_ms    BIGINT  NOT NULL, -- since then its source is not configured any more
+    missed_count  BIGINT  NOT NULL,
+    exit_status   BIGINT  NOT NULL, -- of the last failure that gave one; -1: none
+    running       BIGINT  NOT NULL, -- 1: started, and not ended yet
+    run           TEXT NOT NULL,    -- what the start called the run
+    PRIMARY KEY (source, key)
+);

@@ -247,11 +247,31 @@ static const struct broken others[] = {
      "a.ini:4: [channel x] pasword: unknown key (did you mean password?)\n"},
     {"[channel x]\nplugin = probe\nurl = abcd\nin_flight = 9\n",
      "a.ini:4: [channel x] in_flight: got '9', want 1..8 (plugin probe takes no more)\n"},
-    {"[source x]\nformat = xml\n", "a.ini:2: [source x] format: got 'xml', want one of native\n"},
+    {"[source x]\nformat = xml\n", "a.ini:2: [source x] format: got 'xml', want one of native, "
+                                   "heartbeat\n"},
     {"[source x]\nmap = {}\n", "a.ini:2: [source x] map: this version has no mapping programs; it "
                                "reads the native format (remove the line)\n"},
-    {"[source x]\nexpect_every = 1h\n", "a.ini:2: [source x] expect_every: this version does not "
-                                        "watch heartbeats (remove the line)\n"},
+    {"[source escalated]\n", "a.ini:1: [source escalated]: is the source of what goes wrong here "
+                             "itself (want another name)\n"},
+    {"[source x]\nbackup = yes\n", "a.ini:2: [source x] backup: has a meaning with expect_every "
+                                   "only (want expect_every = 24h, or "
+                                   "how often a success is expected)\n"},
+    {"[source x]\nformat = heartbeat\n",
+     "a.ini:2: [source x] format: expect_every is missing, so nothing would be watched (want "
+     "expect_every = 24h, or how often a success is expected)\n"},
+    {"[source x]\ngrace = 1h\n",
+     "a.ini:2: [source x] grace: has a meaning with expect_every only (want expect_every = 24h, or "
+     "how often a success is expected)\n"},
+    {"[source x]\nexpect_every = 1h\ngrace = -5m\n", "a.ini:3: [source x] grace: got '-5m', want "},
+    {"[source x]\nexpect_every = 1h\nexpect = db, db\n",
+     "a.ini:3: [source x] expect: names 'db' twice (want each key once)\n"},
+    {"[source x]\nexpect_every = 1h\nexpect = a/b\n",
+     "a.ini:3: [source x] expect: got 'a/b', want a key of at most 200 bytes without / and control "
+     "characters\n"},
+    {"[source x]\nexpect_every = 1h\nkeys_max = 1\nexpect = a, b\n",
+     "a.ini:4: [source x] expect: got 2 keys, want at most keys_max = 1\n"},
+    {"[source x]\nexpect_every = 1h\nseverity = bad\n",
+     "a.ini:3: [source x] severity: got 'bad', want one of "},
     {"[source x]\ntokn = a\n", "a.ini:2: [source x] tokn: unknown key (did you mean token?)\n"},
     {"[source x]\ntoken_fle = a\n",
      "a.ini:2: [source x] token_fle: unknown key (did you mean token_file?)\n"},
@@ -301,8 +321,11 @@ static const struct broken policies[] = {
      "a.ini:4: [policy p] reach_withn: unknown key (did you mean reach_within?)\n"},
     {POLICY("flap = 5 in 10m\n"),
      "a.ini:4: [policy p] flap: this version has no flap damping (remove the line)\n"},
-    {POLICY("backup = x\n"),
-     "a.ini:4: [policy p] backup: this version does not follow backups (remove the line)\n"},
+    {POLICY("backup = x\n"), "a.ini:4: [policy p] backup: there is no source x\n"},
+    {POLICY("ask_for = eta, couse\n"),
+     "a.ini:4: [policy p] ask_for: got 'couse', want eta, cause, priority or loss (did you mean "
+     "cause?)\n"},
+    {POLICY("ask_for = eta, eta\n"), "a.ini:4: [policy p] ask_for: eta stands twice\n"},
     {POLICY("fallback = &shop\n"),
      "a.ini:4: [policy p] fallback: &shop cannot be paged: nobody there "
      "can answer (want inform = &shop in a step)\n"},
@@ -314,6 +337,8 @@ static const struct broken policies[] = {
      "a.ini:3: [step p/s]: want one of page = WHOM, inform = WHOM and ask = WHOM\n"},
     {STEP("page = ann\ninform = ann\n"),
      "a.ini:5: [step p/s] inform: want one of page = WHOM, inform = WHOM and ask = WHOM\n"},
+    {STEP("inform = ann\nask_for = eta\n"),
+     "a.ini:5: [step p/s] ask_for: only who is paged acknowledges (want it in a page step)\n"},
     {STEP("page = bob\n"), "a.ini:4: [step p/s] page: there is no contact or team bob\n"},
     {STEP("page = lead\n"),
      "a.ini:4: [step p/s] page: there is no contact or team lead (did you mean @lead?)\n"},

@@ -13,7 +13,8 @@
 static const char people[] = "[channel sms]\nplugin = file\n[channel email]\nplugin = file\n"
                              "[contact ann]\nsms = 1\n[contact bob]\nsms = 2\n"
                              "[team crew]\nmembers = ann, bob\n[schedule lead]\nmembers = ann\n"
-                             "[audience shop]\naddresses = a@example.com\n";
+                             "[audience shop]\naddresses = a@example.com\n[source "
+                             "nightly]\nexpect_every = 24h\n[source weekly]\nexpect_every = 7d\n";
 
 static const char policies[] =
     "[policy default]\npage = ann\n"
@@ -23,12 +24,13 @@ static const char policies[] =
     "  digits!~\"\\d+;|x\"\n"
     "continue = yes\ngroup_by = service, region\nhold = 60s\nrepeat = 2\nack_timeout = 1500ms\n"
     "eta_grace = 0\neta_max = 25h1m1s\nreach_within = 30s\nresolve = manual\nreopen_within = 0s\n"
-    "fallback = @lead, channel:sms, crew\nfallback_every = 90m\n"
+    "fallback = @lead, channel:sms, crew\nfallback_every = 90m\nask_for = cause, eta\n"
+    "backup = nightly, weekly\n"
     "[step rich/one]\npage = @lead, ann, crew, channel:email, everyone\nwait = 0\n"
     "[step rich/two]\ninform = &shop, bob\n"
     "[step rich/three]\ninform = everyone\nwhen = acked\nwait = 3s\n"
     "[step rich/four]\ninform = ann\nwhen = resolved\n"
-    "[step rich/five]\npage = bob\n"
+    "[step rich/five]\npage = bob\nask_for = loss\n"
     "[step rich/six]\ninform = &shop\nrequire = avoid, what\n"
     "approve = @lead, bob within 20m then drop\nevery = 20m\n"
     "[step rich/seven]\ninform = &shop\nrequire = doing\napprove = crew\n"
@@ -43,12 +45,14 @@ static const char rich_text[] =
     "continue = yes\ngroup_by = service, region\nhold = 1m\nrepeat = 2\nack_timeout = 1500ms\n"
     "eta_grace = 0s\neta_max = 1d1h1m1s\nreach_within = 30s\nresolve = manual\n"
     "reopen_within = 0s\nfallback = @lead, channel:sms, team:crew\nfallback_every = 1h30m\n"
+    "ask_for = eta, cause\nbackup = nightly, weekly\n"
     "[step rich/one]\n"
     "page = @lead, contact:ann, team:crew, channel:email, everyone\nwhen = unacked\nwait = 0s\n"
+    "ask_for = eta, cause\n"
     "[step rich/two]\ninform = &shop, contact:bob\nwhen = unresolved\nwait = 0s\n"
     "[step rich/three]\ninform = everyone\nwhen = acked\nwait = 3s\n"
     "[step rich/four]\ninform = contact:ann\nwhen = resolved\nwait = 0s\n"
-    "[step rich/five]\npage = contact:bob\nwhen = unacked\nwait = 5m\n"
+    "[step rich/five]\npage = contact:bob\nwhen = unacked\nwait = 5m\nask_for = loss\n"
     "[step rich/six]\ninform = &shop\nwhen = unresolved\nwait = 0s\nrequire = what, avoid\n"
     "approve = @lead, contact:bob within 20m then drop\nevery = 20m\n"
     "[step rich/seven]\ninform = &shop\nwhen = unresolved\nwait = 0s\nrequire = doing\n"
@@ -74,12 +78,17 @@ static void check_same(const struct policy *a, const struct policy *b)
     assert_int_equal(a->fallback_every_ms, b->fallback_every_ms);
     assert_int_equal(a->resolve, b->resolve);
     assert_int_equal(a->fallback_count, b->fallback_count);
+    assert_int_equal(a->ask_for, b->ask_for);
+    assert_int_equal(a->backup_count, b->backup_count);
+    for (size_t i = 0; i < a->backup_count; i++)
+        assert_string_equal(a->backup[i], b->backup[i]);
     assert_int_equal(a->step_count, b->step_count);
     for (size_t i = 0; i < a->step_count; i++) {
         assert_string_equal(a->steps[i].name, b->steps[i].name);
         assert_int_equal(a->steps[i].kind, b->steps[i].kind);
         assert_int_equal(a->steps[i].when, b->steps[i].when);
         assert_int_equal(a->steps[i].wait_ms, b->steps[i].wait_ms);
+        assert_int_equal(a->steps[i].ask_for, b->steps[i].ask_for);
         assert_int_equal(a->steps[i].target_count, b->steps[i].target_count);
         assert_int_equal(a->steps[i].require, b->steps[i].require);
         assert_int_equal(a->steps[i].approver_count, b->steps[i].approver_count);

@@ -20,7 +20,11 @@
     "\"owner_name\":\"Ann "                                                                        \
     "Lee\",\"ack_until\":\"2026-03-01T02:30:00Z\",\"eta_at\":1772332200000,\"cause\":\"log "       \
     "growth\","                                                                                    \
-    "\"firing_count\":3,\"opened_at\":\"2026-03-01T02:00:00Z\",\"local\":{\"opened_at\":\"Sun "    \
+    "\"loss\":\"two "                                                                              \
+    "orders\",\"restored\":\"\",\"missing\":[\"eta\",\"cause\"],\"backup\":{\"text\":"             \
+    "\"Sat "                                                                                       \
+    "22:00\"},\"firing_count\":3,\"opened_at\":\"2026-03-01T02:00:00Z\",\"local\":{\"opened_at\":" \
+    "\"Sun "                                                                                       \
     "03:00\"},\"text\":\"\"}"
 
 static const unsigned char key_bytes[32] = {1, 2, 3};
@@ -80,6 +84,9 @@ static void test_text_of_a_page(void **state)
         "Promised for: 2026-03-01T02:30:00Z\n",
         "Since: Sun 03:00\n",
         "Cause: log growth\n",
+        "Lost: two orders\n",
+        "Last good backup: Sat 22:00\n",
+        "Please say: eta, cause\n",
         "Labels: service=shop, region=eu\n",
         "Source: mon\n",
         "Key: db01/disk\n",

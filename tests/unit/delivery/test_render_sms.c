@@ -117,6 +117,13 @@ static const struct kind_case kind_cases[] = {
                  "deploy\"}",
      .want = "#142 acknowledged: Checkout fails - 500s. Ann Lee has it until 2026-03-01T02:30:00Z. "
              "Back expected Sun 03:30. Cause: a bad deploy\nLINK"},
+    {.name = "page with the last good backup",
+     .kind = KIND_PAGE,
+     .snapshot =
+         "{\"title\":\"Checkout fails\",\"priority\":1,\"backup\":{\"text\":\"no backup known "
+         "(nightly)\"}}",
+     .want = "CRITICAL p1 #142: Checkout fails. Last good backup: no backup known (nightly)\nReply "
+             "142 ack\nLINK"},
     {.name = "inform outsiders",
      .kind = KIND_INFORM,
      .snapshot = "{\"title\":\"Checkout fails\",\"state\":\"resolved\",\"owner\":\"ann\"}",

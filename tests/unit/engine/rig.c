@@ -579,6 +579,18 @@ void rig_say(struct rig *rig, const char *from, uint64_t incident, enum verb ver
     rig_reply(rig, from, incident, &command, 1);
 }
 
+void rig_ask_for(struct rig *rig, size_t policy, uint8_t needs)
+{
+    struct policy *asking = &rig->policies[policy];
+    struct step *steps = arena_alloc_array(&rig->arena, asking->step_count, sizeof(*steps));
+    for (size_t i = 0; i < asking->step_count; i++) {
+        steps[i] = asking->steps[i];
+        steps[i].ask_for = needs;
+    }
+    asking->steps = steps;
+    asking->ask_for = needs;
+}
+
 void rig_reload(struct rig *rig, bool again)
 {
     struct input input = {.kind = INPUT_CONFIG, .actor = "engine"};
@@ -598,6 +610,27 @@ void rig_command(struct rig *rig, uint64_t incident, enum verb verb)
         .from = "", .via = "cli", .incident = incident, .raw = "", .command_count = 1};
     input.u.reply.commands[0] =
         (struct reply_command){.verb = verb, .text = "", .clock_minute = -1};
+    number_input(rig, &input);
+    rig_apply(rig, &input, 1);
+    if (rig->verdict == STORE_COMMITTED)
+        rig_settle(rig);
+}
+
+void rig_report(struct rig *rig, const char *from, const char *report, int64_t eta_ms)
+{
+    bool is_contact = rulebook_contact(rig->current, from) != NULL;
+    struct input input = {.kind = INPUT_COMMAND,
+                          .actor = is_contact ? "contact" : "user root",
+                          .ticket = &the_ticket};
+    input.u.reply = (struct reply){.from = is_contact ? from : "",
+                                   .via = "cli",
+                                   .raw = "",
+                                   .report_or_null = report,
+                                   .command_count = eta_ms != 0 ? 2 : 1};
+    input.u.reply.commands[0] =
+        (struct reply_command){.verb = VERB_KNOWN, .text = "", .clock_minute = -1};
+    input.u.reply.commands[1] = (struct reply_command){
+        .verb = VERB_ETA, .text = "", .duration_ms = eta_ms, .clock_minute = -1};
     number_input(rig, &input);
     rig_apply(rig, &input, 1);
     if (rig->verdict == STORE_COMMITTED)

@@ -86,6 +86,10 @@ void rig_reply(struct rig *rig, const char *from, uint64_t incident,
 void rig_tell(struct rig *rig, const char *from, uint64_t notification, const char *text);
 void rig_say(struct rig *rig, const char *from, uint64_t incident, enum verb verb);
 void rig_reload(struct rig *rig, bool again);
+/* Before its first incident: the page steps of a policy ask for these (bits of enum need). */
+void rig_ask_for(struct rig *rig, size_t policy, uint8_t needs);
+/* What `from` (a contact, else an operator) knows before any alert: JSON text (policies/report.h), and an ETA or 0. */
+void rig_report(struct rig *rig, const char *from, const char *report, int64_t eta_ms);
 /* As an operator over the API. */
 void rig_command(struct rig *rig, uint64_t incident, enum verb verb);
 void rig_receipt(struct rig *rig, uint64_t notification, bool delivered);

@@ -33,10 +33,13 @@ static void some_event(struct rig *rig, uint64_t *seed)
                                                 EVENT_HEARTBEAT};
     struct input inputs[4];
     size_t count = 1 + pick(seed, 4);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         inputs[i] =
             rig_event_input(rig, actions[pick(seed, 7)], keys[pick(seed, 5)],
                             (enum severity)pick(seed, SEVERITY_COUNT), services[pick(seed, 4)]);
+        if (rig->book.expects_heartbeats)
+            inputs[i].u.event.signal = (enum heartbeat_signal)pick(seed, HEARTBEAT_SIGNAL_COUNT);
+    }
     rig_apply(rig, inputs, count);
 }
 
@@ -55,6 +58,17 @@ static void some_reply(struct rig *rig, uint64_t *seed)
         rig_tell(rig, people[pick(seed, 4)], pick(seed, 60), "01:30 deployed\nand nothing else");
     else
         rig_reply(rig, people[pick(seed, 4)], pick(seed, 6), commands, count);
+}
+
+static void some_report(struct rig *rig, uint64_t *seed)
+{
+    static const char *const people[] = {"ann", "bob", "root"};
+    static const char *const reports[] = {
+        "{\"summary\":\"down\",\"labels\":{\"service\":\"shop\"}}",
+        "{\"summary\":\"down\",\"labels\":{\"service\":\"crew\"},\"key\":\"a\",\"source\":\"mon\"}",
+        "{\"summary\":\"down\",\"severity\":\"warning\",\"labels\":{\"service\":\"manual\"}}",
+        "{\"summary\":\"down\",\"labels\":{\"service\":\"blog\"}}", "{}"};
+    rig_report(rig, people[pick(seed, 3)], reports[pick(seed, 5)], (int64_t)pick(seed, 3) * 600000);
 }
 
 static void some_fault(struct rig *rig, uint64_t *seed)
@@ -101,6 +115,8 @@ static void live_on(struct rig *rig, uint64_t *seed)
     case 6:
         if (pick(seed, 6) == 0)
             rig_restart(rig);
+        else
+            some_report(rig, seed);
         break;
     default:
         rig_run(rig, (int64_t)pick(seed, 400));
@@ -108,9 +124,26 @@ static void live_on(struct rig *rig, uint64_t *seed)
     }
 }
 
+/* In every other life the source is watched as well: each of its events is a sign of life. */
+static void watch_source(struct rig *rig, bool is_watched)
+{
+    static const char *const expect[] = {"a", "never"};
+    rig->sources[0].expect_every_ms = is_watched ? 1800000 : 0;
+    rig->sources[0].grace_ms = 300000;
+    rig->sources[0].keys_max = 4;
+    rig->sources[0].expect = expect;
+    rig->sources[0].expect_count = is_watched ? 2 : 0;
+    rig->sources[0].severity = SEVERITY_ERROR;
+    rig->book.expects_heartbeats = rig->book_again.expects_heartbeats = is_watched;
+}
+
 static void come_to_rest(struct rig *rig)
 {
     struct engine_counts counts;
+    if (rig->book.expects_heartbeats) {
+        watch_source(rig, false);
+        rig_restart(rig);
+    }
     for (size_t i = 0; i < 4; i++)
         rig->outcomes[i] = OUTCOME_ACCEPTED;
     rig_run(rig, 60); /* uses up what was still to be refused */
@@ -134,6 +167,9 @@ static void random_lives_keep_the_invariants(void **state)
         uint64_t seed = start * 7919;
         struct rig rig;
         rig_init(&rig);
+        watch_source(&rig, start % 2 == 0);
+        rig_ask_for(&rig, 0, (uint8_t)(start % 16));
+        rig_ask_for(&rig, 1, (uint8_t)(start / 2 % 16));
         for (int i = 0; i < STEPS; i++)
             live_on(&rig, &seed);
         come_to_rest(&rig);
@@ -146,6 +182,7 @@ static uint64_t life_hash(uint64_t start)
     uint64_t seed = start;
     struct rig rig;
     rig_init(&rig);
+    watch_source(&rig, start % 2 == 0);
     rig.checks_reload = false;
     for (int i = 0; i < STEPS; i++)
         live_on(&rig, &seed);

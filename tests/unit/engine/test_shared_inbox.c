@@ -49,6 +49,10 @@ static void assert_same(const struct input *got, const struct input *want)
     assert_string_equal(got->u.event.details, want->u.event.details);
     assert_string_equal(got->u.event.links, want->u.event.links);
     assert_int_equal(got->u.event.at_ms, want->u.event.at_ms);
+    assert_int_equal(got->u.event.signal, want->u.event.signal);
+    assert_int_equal(got->u.event.exit_status, want->u.event.exit_status);
+    if (want->u.event.run_or_null != NULL)
+        assert_string_equal(got->u.event.run_or_null, want->u.event.run_or_null);
     assert_int_equal(got->u.event.label_count, want->u.event.label_count);
     for (size_t i = 0; i < want->u.event.label_count; i++) {
         assert_string_equal(got->u.event.labels[i].name, want->u.event.labels[i].name);
@@ -134,16 +138,23 @@ static void test_an_event_comes_out_as_it_went_in(void **state)
     plain.u.event.details = plain.u.event.links = plain.u.event.key = "";
     plain.u.event.at_ms = 0;
     plain.id[15] = 99;
-    struct input *events[] = {&event, &plain};
+    struct input beat = plain;
+    beat.u.event.action = EVENT_HEARTBEAT;
+    beat.u.event.signal = HEARTBEAT_FAIL;
+    beat.u.event.exit_status = 137;
+    beat.u.event.run_or_null = "5a41583d";
+    beat.id[15] = 98;
+    struct input *events[] = {&event, &plain, &beat};
     struct input *got[TAKE_MAX];
     struct err err;
     (void)state;
-    assert_int_equal(shared_inbox_put(store, events, 2, &err), 0);
-    assert_int_equal(shared_inbox_take(shared, got, TAKE_MAX, 1000), 2);
+    assert_int_equal(shared_inbox_put(store, events, 3, &err), 0);
+    assert_int_equal(shared_inbox_take(shared, got, TAKE_MAX, 1000), 3);
     assert_same(got[0], &event);
     assert_same(got[1], &plain);
-    assert_int_equal(shared_inbox_take(shared, got + 2, 6, 1000 + SHARED_INBOX_POLL_MS - 1), 0);
-    assert_int_equal(apply(store, got, 2, all_done), STORE_COMMITTED);
+    assert_same(got[2], &beat);
+    assert_int_equal(shared_inbox_take(shared, got + 3, 5, 1000 + SHARED_INBOX_POLL_MS - 1), 0);
+    assert_int_equal(apply(store, got, 3, all_done), STORE_COMMITTED);
     assert_int_equal(shared_inbox_take(shared, got, TAKE_MAX, 9000), 0);
     shared_inbox_destroy(shared);
     store_close(store);
@@ -270,6 +281,7 @@ static void assert_same_reply(const struct input *got, const struct input *want)
     assert_same_or_null(a->address_or_null, b->address_or_null);
     assert_same_or_null(a->message_id_or_null, b->message_id_or_null);
     assert_same_or_null(a->code_or_null, b->code_or_null);
+    assert_same_or_null(a->report_or_null, b->report_or_null);
     assert_int_equal(a->incident_else, b->incident_else);
     assert_int_equal(a->command_count, b->command_count);
     for (size_t i = 0; i < b->command_count; i++) {
@@ -298,6 +310,7 @@ static void test_replies_commands_and_receipts_keep_their_place_among_events(voi
     words.u.reply.code_or_null = "k7qf5";
     words.u.reply.incident_else = 4;
     command.u.reply.message_id_or_null = "one";
+    command.u.reply.report_or_null = "{\"summary\":\"down\"}";
     reply.u.reply.address_or_null = "";
     reply.u.reply.code_or_null = "";
     reply.u.reply.commands[0].answers_page = true;
@@ -380,7 +393,7 @@ static const char *const unreadable[] = {
 
 static void test_what_cannot_be_read_is_told_from_what_is_newer(void **state)
 {
-    static const char newer[] = "{\"version\":2,\"kind\":\"rumour\"}";
+    static const char newer[] = "{\"version\":3,\"kind\":\"rumour\"}";
     struct input *got = NULL;
     struct err err;
     (void)state;
@@ -456,7 +469,7 @@ static void test_what_cannot_be_read_leaves_into_quarantine(void **state)
 
 static void test_what_is_newer_waits_and_stops_nothing(void **state)
 {
-    static const char newer[] = "{\"version\":2,\"kind\":\"event\"}";
+    static const char newer[] = "{\"version\":3,\"kind\":\"event\"}";
     struct store *store = open_memory();
     struct shared_inbox *shared = shared_inbox_create(store);
     struct input *got[TAKE_MAX];

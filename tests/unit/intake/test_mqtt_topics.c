@@ -71,7 +71,7 @@ static void test_the_first_source_in_reading_order_has_it(void **state)
         {.name = "one", .broker = "plant", .topics = first, .topic_count = 1},
         {.name = "elsewhere", .broker = "office", .topics = other, .topic_count = 1},
         {.name = "none", .broker = "", .topics = NULL, .topic_count = 0},
-        {.name = "two", .broker = "plant", .topics = second, .topic_count = 2},
+        {.name = "two", .broker = "plant", .topics = second, .topic_count = 2, .is_pings = true},
     };
     const struct config config = {.sources = sources, .source_count = 4};
     (void)state;
@@ -84,6 +84,9 @@ static void test_the_first_source_in_reading_order_has_it(void **state)
     assert_string_equal(topics_source(topics, "plant/8/alarm"), "two");
     assert_string_equal(topics_source(topics, "x"), "two");
     assert_null(topics_source(topics, "y"));
+    assert_true(topics_is_pings(topics, "x"));
+    assert_false(topics_is_pings(topics, "plant/7/alarm"));
+    assert_false(topics_is_pings(topics, "y"));
     topics_destroy(topics);
 }
 

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "gateway/base/json.h"
+#include "policies/fields.h"
+#include "policies/heartbeat.h"
 #include "policies/message.h"
 
 static const struct policy policy = {.name = "shop"};
@@ -72,6 +74,61 @@ static void a_snapshot_holds_what_a_renderer_needs(void **state)
     assert_int_equal(json_integer(json_get(root, "occurrences")), 3);
     json_free(root);
     strbuf_clear(&text);
+    arena_clear(&arena);
+    zone_destroy(zone);
+}
+
+/* What only one's own people are told. */
+static void the_inside_is_told_of_loss_and_backup(void **state)
+{
+    (void)state;
+    struct zone *zone = zone_utc();
+    const struct source_rule job = {.name = "nightly", .backup = true};
+    const struct rulebook book = {
+        .zone = zone, .site_name = "", .public_url = "", .sources = &job, .source_count = 1};
+    const struct fields said = {.loss = "two orders", .restored = "all"};
+    const struct step lead = {.name = "lead",
+                              .ask_for = 1 << NEED_ETA | 1 << NEED_PRIORITY | 1 << NEED_CAUSE};
+    const struct policy asking = {.name = "shop", .steps = &lead, .step_count = 1};
+    struct incident told = incident;
+    struct heartbeats all = {0};
+    struct arena arena;
+    struct moment moment;
+    struct strbuf text;
+    told.fields = &said;
+    told.policy = &asking;
+    const struct heartbeat_row row = {
+        .source = "nightly", .key = "db", .state = HEARTBEAT_UP, .success_at_ms = 1772330000000};
+    (void)heartbeats_put(&all, &row); /* a row that is not forgotten stays */
+    arena_init(&arena);
+    strbuf_init(&text, MESSAGE_BYTES_MAX * 2);
+    moment_init(&moment, &book, &arena, 1772330000000, 0);
+    moment.heartbeats_or_null = &all;
+    for (int outside = 0; outside < 2; outside++) {
+        struct json *root = NULL;
+        const struct message message = {.kind = KIND_PAGE,
+                                        .step = "lead",
+                                        .contact = outside ? "&shop" : "ann",
+                                        .channel = "sms",
+                                        .address = "",
+                                        .text = ""};
+        message_write(&told, &message, &moment, &text);
+        assert_int_equal(json_parse(strbuf_text(&text), text.length, &root, NULL), 0);
+        const struct json *backup = json_get(root, "backup");
+        const struct json *missing = json_get(root, "missing");
+        assert_string_equal(json_string(json_get(root, "loss")), outside ? "" : "two orders");
+        assert_string_equal(json_string(json_get(root, "restored")), outside ? "" : "all");
+        assert_int_equal(json_kind(backup), outside ? JSON_NULL : JSON_OBJECT);
+        assert_int_equal(json_count(missing), outside ? 0 : 1);
+        if (!outside) {
+            assert_string_equal(json_string(json_at(missing, 0)), "priority");
+            assert_string_equal(json_string(json_get(backup, "at")), "2026-03-01T01:53:20Z");
+            assert_false(json_bool(json_get(backup, "stale")));
+        }
+        json_free(root);
+    }
+    strbuf_clear(&text);
+    heartbeats_clear(&all);
     arena_clear(&arena);
     zone_destroy(zone);
 }
@@ -157,6 +214,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_snapshot_holds_what_a_renderer_needs),
+        cmocka_unit_test(the_inside_is_told_of_loss_and_backup),
         cmocka_unit_test(keys_tell_notifications_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

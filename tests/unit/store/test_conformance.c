@@ -161,6 +161,7 @@ static void test_incident_update_keeps_its_identity(void **state)
     want.ladder = "{}";
     want.repliers = "";
     want.talks = "";
+    want.fields = "";
     want.updated_at_ms = 9;
     struct incident_row given = want;
     given.policy = "another";

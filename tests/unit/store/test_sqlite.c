@@ -208,8 +208,8 @@ static void test_older_database_is_brought_up(void **state)
     struct store *store = open_ok(*state);
     char *world = world_text(store);
     uint64_t incident = 0;
-    assert_non_null(strstr(world, "repliers=ann talks=\n"));
-    assert_non_null(strstr(world, "repliers= talks=\n"));
+    assert_non_null(strstr(world, "repliers=ann fields= talks=\n"));
+    assert_non_null(strstr(world, "repliers= fields= talks=\n"));
     free(world);
     assert_int_equal(store->ops->find_alert(store->self, "shop", "k3", &incident, NULL), 0);
     assert_int_equal(incident, 3);
@@ -284,6 +284,12 @@ static void ignore_alert(void *self, const struct alert_row *row)
     (void)row;
 }
 
+static void ignore_heartbeat(void *self, const struct heartbeat_row *row)
+{
+    (void)self;
+    (void)row;
+}
+
 static void ignore_mark(void *self, const struct mark_row *row)
 {
     (void)self;
@@ -326,7 +332,8 @@ static void test_unknown_word_is_corrupt(void **state)
                                            .incident = ignore_incident,
                                            .alert = ignore_alert,
                                            .notification = ignore_notification,
-                                           .mark = ignore_mark};
+                                           .mark = ignore_mark,
+                                           .heartbeat = ignore_heartbeat};
     struct store *store = open_ok(*state);
     struct batch batch;
     batch_begin(&batch, store);

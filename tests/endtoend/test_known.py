@@ -1,0 +1,62 @@
+"""Somebody knows before any monitor does: the incident is open and theirs, and alerts join it without a page."""
+
+from configs import EVENT, READ_TOKEN, TOKEN, ladder
+from daemon import wait_for
+
+WRITE_TOKEN = "writer-token-0123456789abcdef0"
+WRITER = f"\n[token writer]\nsecret = {WRITE_TOKEN}\naccess = write\n"
+
+
+def test_known_first(daemon):
+    d = daemon(ladder("30s")).start()
+    told = d.escalate("known", "Checkout is down", "--as", "ann", "--eta", "45m", "--cause", "db failover",
+                      "--priority", "1", "service=storefront")
+    assert "#1 is yours until" in told.stdout and "cause recorded" in told.stdout, told
+    incident = d.incident(1)
+    assert (incident["state"], incident["owner"], incident["known"]) == ("acknowledged", "ann", True)
+    assert (incident["priority"], incident["cause"], incident["title"]) == ("p1", "db failover", "Checkout is down")
+    assert d.send(EVENT, TOKEN).json["results"][0]["incident"] == 1
+    d.kill()
+    d.start()
+    assert d.escalate("ack", "1", "--as", "ann", "--loss", "two orders", "--restored", "the dump of 01:00").returncode == 0
+    shown = d.incident(1)
+    assert (shown["loss"], shown["restored"]) == ("two orders", "the dump of 01:00")
+    assert shown["restored_at"] is not None
+    assert "two orders" in d.escalate("show", "1").stdout
+    assert d.send({"action": "resolve", "key": EVENT["key"]}, TOKEN).status == 202
+    wait_for(lambda: d.incident(1)["state"] == "resolved", "the end with its last alert")
+    assert not [row for row in d.incident(1)["notifications"] if row["kind"] == "page"]
+
+
+def test_over_the_network(daemon):
+    d = daemon(ladder("30s") + WRITER).start()
+    body = {"summary": "Checkout is down", "labels": {"service": "storefront"}}
+    assert d.request("POST", "/v1/incidents", body, token=READ_TOKEN).status == 403
+    for bad, why in (({}, "summary"), ({"summary": "x", "source": "nobody"}, "nobody"), ({"summary": "x", "oh": 1}, "oh"),
+                     ({"summary": "x", "labels": {"a b": "c"}}, "a b"), ({"summary": "x", "as": "nobody"}, "nobody"), ([], "array")):
+        answer = d.request("POST", "/v1/incidents", bad, token=WRITE_TOKEN)
+        assert answer.status == 400 and why in answer.body.decode(), (bad, answer)
+    done = d.request("POST", "/v1/incidents", body, token=WRITE_TOKEN)
+    assert done.status == 200 and done.json["incident"] == 1, done
+    assert d.incident(1)["owner"].startswith("token ")
+
+
+def test_the_last_good_backup_is_shown(daemon):
+    """In the API, on the command line, in the answers and in the message itself; also after a restart."""
+    job = "\n[source nightly]\nexpect_every = 24h\nbackup = yes\ntoken = nightly-token-0123456789abcdef\n"
+    d = daemon(ladder("30s") + job).start()
+    number = d.send(EVENT, TOKEN).json["results"][0]["incident"]
+    shown = d.incident(number)["backup"]
+    assert (shown["at"], shown["silent"]) == (None, "nightly") and "no backup known" in shown["text"]
+    page = wait_for(lambda: d.messages("sms"), "the page")[0]
+    assert "no backup known (nightly)" in page
+    assert d.send({"action": "heartbeat", "key": "db1"}, "nightly-token-0123456789abcdef").status == 202
+    d.kill()
+    d.start()
+    shown = d.incident(number)["backup"]
+    assert (shown["source"], shown["key"], shown["stale"], shown["silent"]) == ("nightly", "db1", False, "")
+    assert "nightly db1" in d.escalate("show", str(number)).stdout
+    told = d.escalate("ack", str(number), "--as", "ann", "--restored", "the dump").stdout
+    assert "restored recorded. Last good backup: " in told and "(nightly db1)" in told
+    entry = [row for row in d.incident(number)["timeline"] if row["kind"] == "restored"][0]
+    assert entry["data"]["backup"] == "nightly" and entry["data"]["backup_at"] == shown["at"]
