@@ -113,8 +113,7 @@ static void print_line(const char *name, const char *value)
         (void)printf("  %-10s %s\n", name, value);
 }
 
-/* Text from outside may not move the cursor. */
-static void print_clean(const char *text)
+void look_print_clean(const char *text)
 {
     for (; *text != '\0'; text++)
         (void)putchar((unsigned char)*text < 0x20 || *text == 0x7f ? ' ' : *text);
@@ -129,7 +128,7 @@ void look_print_timeline(const struct json *row, bool with_incident)
     else if (with_incident) /* about none: a stand-in, a hand-over */
         (void)printf("-  ");
     (void)printf("%-14s ", member(row, "kind"));
-    print_clean(member(row, "text"));
+    look_print_clean(member(row, "text"));
     if (member(row, "actor")[0] != '\0')
         (void)printf("  (%s)", member(row, "actor"));
     (void)putchar('\n');
@@ -138,7 +137,7 @@ void look_print_timeline(const struct json *row, bool with_incident)
 static void print_incident(const struct json *root)
 {
     (void)printf("#%lld ", (long long)json_integer(json_get(root, "number")));
-    print_clean(member(root, "title"));
+    look_print_clean(member(root, "title"));
     (void)putchar('\n');
     static const char *const fields[] = {
         "state", "severity", "priority", "policy",      "owner",     "eta_at",   "ack_until",
@@ -146,6 +145,7 @@ static void print_incident(const struct json *root)
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
         print_line(fields[i], member(root, fields[i]));
     print_line("backup", member(json_get(root, "backup"), "text"));
+    look_print_talks(root);
     const struct json *alerts = json_get(root, "alerts");
     (void)puts("alerts");
     for (size_t i = 0; i < json_count(alerts); i++) {
@@ -154,7 +154,7 @@ static void print_incident(const struct json *root)
                      json_bool(json_get(row, "firing")) ? "firing" : "resolved",
                      member(row, "source"), member(row, "key"),
                      (long long)json_integer(json_get(row, "count")));
-        print_clean(member(row, "summary"));
+        look_print_clean(member(row, "summary"));
         (void)putchar('\n');
     }
     const struct json *told = json_get(root, "notifications");

@@ -137,17 +137,18 @@ static int read_delivery(struct reader *reader, const struct json *object,
 static int read_command(struct reader *reader, const struct json *root, struct scenario_line *line,
                         struct err *err)
 {
-    static const enum verb verbs[] = {VERB_ACK,  VERB_KNOWN, VERB_RESOLVE, VERB_ESCALATE,
-                                      VERB_PASS, VERB_TAKE,  VERB_REPOLICY};
+    static const enum verb verbs[] = {VERB_ACK,  VERB_KNOWN, VERB_RESOLVE,  VERB_ESCALATE,
+                                      VERB_PASS, VERB_TAKE,  VERB_REPOLICY, VERB_APPROVE};
     const char *word = json_string(json_get(root, "command"));
     int64_t incident = json_integer(json_get(root, "incident"));
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
         if (strcmp(verb_name(verbs[i]), word) == 0)
             line->verb = verbs[i];
     if (line->verb == VERB_NONE)
-        return err_set(
-            err, ERR_INVALID,
-            "command: got '%s', want ack, known, resolve, escalate, pass, take or repolicy", word);
+        return err_set(err, ERR_INVALID,
+                       "command: got '%s', want ack, known, resolve, escalate, pass, take, "
+                       "repolicy or approve",
+                       word);
     if (incident < 1)
         return err_set(err, ERR_INVALID, "a command needs \"incident\": its number");
     line->incident = (uint64_t)incident;

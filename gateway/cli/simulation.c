@@ -95,10 +95,13 @@ static void print_end(struct simulation *s, struct json_out *out)
 static bool is_ladder_fact(const char *kind)
 {
     static const char *const kinds[] = {
-        "eta-missed", "eta-slipped", "ack-timeout",          "no-answer", "nobody",
-        "unreached",  "exhausted",   "fallback-unreachable", "climb",     "reopened",
-        "cleared",    "linked",      "cleared-in-hold",      "repolicy",  "missing",
-        "restored",   "override",    "override-removed",     "handover",  "deferred"};
+        "eta-missed",      "eta-slipped",      "ack-timeout", "no-answer",
+        "nobody",          "unreached",        "exhausted",   "fallback-unreachable",
+        "climb",           "reopened",         "cleared",     "linked",
+        "cleared-in-hold", "repolicy",         "missing",     "restored",
+        "override",        "override-removed", "handover",    "deferred",
+        "approved",        "rejected",         "unapproved",  "update-escalated",
+        "update-dropped",  "update-overdue",   "ask-closed"};
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         if (strcmp(kinds[i], kind) == 0)
             return true;

@@ -64,6 +64,7 @@ void replies_gather(struct saying *saying)
 
 static void complete_move(const struct saying *saying, struct move *move)
 {
+    move->by_operator = rulebook_contact(saying->engine->book, saying->by) == NULL;
     move->actor = saying->input->actor;
     move->credential = saying->input->credential;
     move->by = saying->by;
@@ -138,6 +139,9 @@ static void apply_command(struct saying *saying, const struct reply_command *com
     case VERB_SNOOZE:
     case VERB_TAKE:
     case VERB_ALL_ACK:
+    case VERB_WHAT:
+    case VERB_DOING:
+    case VERB_AVOID:
         break; /* one move for all of them, before */
     case VERB_PRIORITY:
         if (command->priority < 1 || command->priority > 5) {
@@ -156,6 +160,12 @@ static void apply_command(struct saying *saying, const struct reply_command *com
         move_incident(
             saying,
             (struct move){.kind = MOVE_FIELD, .verb = command->verb, .text = command->text});
+        break;
+    case VERB_APPROVE:
+        move_incident(saying, (struct move){.kind = MOVE_APPROVE});
+        break;
+    case VERB_REJECT:
+        move_incident(saying, (struct move){.kind = MOVE_REJECT, .text = command->text});
         break;
     case VERB_ESCALATE:
         move_incident(saying, (struct move){.kind = MOVE_ESCALATE});
@@ -180,11 +190,6 @@ static void apply_command(struct saying *saying, const struct reply_command *com
         switch_method(saying, command->verb == VERB_START);
         break;
     case VERB_NONE:
-    case VERB_WHAT:
-    case VERB_DOING:
-    case VERB_AVOID:
-    case VERB_APPROVE:
-    case VERB_REJECT:
     case VERB_OVERRIDE:
     case VERB_COUNT:
         refuse_verb(saying, command->verb);
@@ -224,6 +229,7 @@ static bool gives_something(const struct reply *reply)
 
 void replies_apply(struct saying *saying)
 {
+    const char *answer = replies_read_answer(saying);
     const struct reply *reply = saying->reply;
     replies_note_replier(saying);
     move_incident(saying, (struct move){.kind = MOVE_HEARD});
@@ -238,11 +244,17 @@ void replies_apply(struct saying *saying)
         move_incident(saying, (struct move){.kind = MOVE_ACK,
                                             .known = saying->known,
                                             .eta_at_ms = saying->eta_at_ms});
+    struct move parts = {.kind = MOVE_PARTS};
+    if (replies_gather_parts(reply, &parts))
+        move_incident(saying, parts);
     for (size_t i = 0; i < reply->command_count; i++)
         apply_command(saying, &reply->commands[i]);
+    saying->answered = answer[0] != '\0';
+    if (saying->answered)
+        move_incident(saying, (struct move){.kind = MOVE_ANSWER, .text = answer});
     if (gives_something(reply))
         say(saying, fields_answer(saying->incident, &saying->engine->moment, saying->by));
-    if (reply->command_count > 0)
+    if (reply->command_count > 0 || answer[0] != '\0')
         return;
     move_incident(saying, (struct move){.kind = MOVE_FIELD, .verb = VERB_NONE, .text = reply->raw});
     if (saying->incident->state == INCIDENT_TRIGGERED || saying->incident->state == INCIDENT_HELD)
@@ -439,7 +451,8 @@ static uint64_t find_number(struct saying *saying)
         return bound_incident(saying);
     if (saying->input->kind == INPUT_COMMAND)
         return 0;
-    return guess_incident(saying);
+    uint64_t asking = replies_find_ask(saying);
+    return asking != 0 ? asking : guess_incident(saying);
 }
 
 static bool asks_only_for_help(const struct reply *reply)
@@ -553,6 +566,8 @@ void replies_take(struct engine *engine, const struct input *input, struct answe
         return;
     saying.reply = addressed_read(engine, reply, saying.by);
     take(&saying, out_answer);
-    heard_after(engine, input, out_answer->status == ANSWER_DONE && saying.reply->command_count > 0,
+    heard_after(engine, input,
+                out_answer->status == ANSWER_DONE &&
+                    (saying.reply->command_count > 0 || saying.answered),
                 out_answer);
 }

@@ -253,6 +253,7 @@ static void add_incident(struct writer *writer, const struct incident_row *row, 
     column_text(c, row->ladder);
     column_text(c, row->repliers);
     column_text(c, row->fields);
+    column_text(c, row->talks);
     column_i64(c, is_open);
     column_text(c, insert ? digest_sha256_hex(key, strlen(key), hash) : "");
     if (!insert && row->moved) {

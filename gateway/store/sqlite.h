@@ -46,6 +46,7 @@ extern const char schema_0007_sqlite[];
 extern const char schema_0008_sqlite[];
 extern const char schema_0009_sqlite[];
 extern const char schema_0010_sqlite[];
+extern const char schema_0012_sqlite[];
 
 struct sqlite_store {
     struct store store;

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "gateway/base/assert.h"
-#include "gateway/base/parse.h"
 #include "tests/simulation/oracle_events.h"
 #include "tests/simulation/oracle_state.h"
 
@@ -116,62 +115,6 @@ static struct found find_message(const struct oracle *oracle, uint64_t id)
     return (struct found){NULL, NULL};
 }
 
-/* The value of one member of a timeline entry's flat facts, "" when it is not there. */
-static const char *fact(struct oracle *oracle, const char *data, const char *key)
-{
-    const char *mark = arena_printf(&oracle->arena, "\"%s\":", key);
-    const char *at = strstr(data, mark);
-    if (at == NULL)
-        return "";
-    at += strlen(mark);
-    if (*at == '"')
-        return arena_strndup(&oracle->arena, at + 1, strcspn(at + 1, "\""));
-    return arena_strndup(&oracle->arena, at, strcspn(at, ",}"));
-}
-
-static int64_t instant(const char *text)
-{
-    int64_t at_ms = 0;
-    if (text[0] != '\0' && parse_rfc3339(text, &at_ms, NULL) != 0)
-        return -1;
-    return at_ms;
-}
-
-static const char *note_line(struct oracle *oracle, const struct timeline_row *row)
-{
-    static const char *const with_step[] = {"step", "nobody", "unreached"};
-    static const char *const with_climb[] = {"climb", "exhausted", "fallback"};
-    static const char *const with_by[] = {"ack-timeout", "ack-again", "second-ack", "known",
-                                          "note",        "escalate",  "pass",       "ack-ended",
-                                          "no-answer",   "reminder",  "resolved"};
-    struct arena *arena = &oracle->arena;
-    for (size_t i = 0; i < sizeof(with_step) / sizeof(with_step[0]); i++) {
-        if (text_equal(row->kind, with_step[i]) && row->data[0] != '\0')
-            return arena_printf(arena, "note %s %s %s", row->kind, fact(oracle, row->data, "step"),
-                                fact(oracle, row->data, "climb"));
-    }
-    for (size_t i = 0; i < sizeof(with_climb) / sizeof(with_climb[0]); i++) {
-        if (text_equal(row->kind, with_climb[i]))
-            return arena_printf(arena, "note %s %s", row->kind, fact(oracle, row->data, "climb"));
-    }
-    for (size_t i = 0; i < sizeof(with_by) / sizeof(with_by[0]); i++) {
-        const char *by = fact(oracle, row->data, "by");
-        if (text_equal(row->kind, with_by[i]) && by[0] != '\0')
-            return arena_printf(arena, "note %s %s", row->kind, by);
-    }
-    if (text_equal(row->kind, "eta-missed") || text_equal(row->kind, "eta-slipped"))
-        return arena_printf(arena, "note %s %s %s", row->kind, fact(oracle, row->data, "by"),
-                            fact(oracle, row->data, "slips"));
-    if (text_equal(row->kind, "missing"))
-        return fields_note_line(oracle, fact(oracle, row->data, "by"),
-                                fact(oracle, row->data, "missing"));
-    if (text_equal(row->kind, "ack") || text_equal(row->kind, "take"))
-        return arena_printf(arena, "note %s %s %lld %lld", row->kind, fact(oracle, row->data, "by"),
-                            (long long)instant(fact(oracle, row->data, "eta")),
-                            (long long)instant(fact(oracle, row->data, "until")));
-    return arena_printf(arena, "note %s", row->kind);
-}
-
 /* What channels and housekeeping do is taken as it comes. */
 static bool is_given_note(const struct timeline_row *row)
 {
@@ -181,8 +124,22 @@ static bool is_given_note(const struct timeline_row *row)
 
 static bool is_decided(const struct outcome_row *row)
 {
-    static const char *const reasons[] = {"acknowledged", "resolved", "answered", "passed",
-                                          "the acknowledgement has ended"};
+    static const char *const reasons[] = {"acknowledged",
+                                          "resolved",
+                                          "answered",
+                                          "passed",
+                                          "the acknowledgement has ended",
+                                          "the update is complete",
+                                          "the update goes out",
+                                          "the update was changed",
+                                          "rejected",
+                                          "the list is closed",
+                                          "the incident opened again",
+                                          "nobody has approved it in time",
+                                          "nobody has approved it, and no fallback can be asked",
+                                          "it was incomplete at the resolution",
+                                          "it was with its author at the resolution",
+                                          "nobody has completed it since the resolution"};
     if (row->attempt != 0)
         return false;
     if (row->state == NOTIFICATION_PENDING)
@@ -249,6 +206,7 @@ static void bind_message(struct oracle *oracle, const struct notification_row *r
     for (struct o_message *m = o != NULL ? o->messages : NULL; m != NULL; m = m->next) {
         if (m->id == 0 && text_equal(m->line, line)) {
             m->id = row->id;
+            m->channel = arena_strdup(&oracle->arena, row->channel);
             m->horizon_ms = row->expires_at_ms - row->due_at_ms;
             m->step = arena_strdup(&oracle->arena, row->step);
             return;
@@ -325,7 +283,7 @@ static void observe(struct oracle *oracle, const struct effects *effects, bool t
             if (is_given_note(effect->u.timeline))
                 break;
             whose = find_incident(oracle, effect->u.timeline->incident);
-            line = note_line(oracle, effect->u.timeline);
+            line = oracle_note_line(oracle, effect->u.timeline);
             add_line(&oracle->observed, whose, line);
             break;
         case EFFECT_NOTIFICATION:
@@ -483,6 +441,10 @@ static void take_command(struct oracle *oracle, struct o_incident *o, const stru
         if (o->state == INCIDENT_RESOLVED)
             oracle_expectf(oracle, o, "note note %s", reply->by);
         break;
+    case VERB_APPROVE:
+    case VERB_REJECT:
+        talks_decide(oracle, o, reply, command->verb == VERB_APPROVE);
+        return;
     case VERB_NOTE:
         oracle_expectf(oracle, o, "note note %s", reply->by);
         break;
@@ -497,6 +459,24 @@ static void take_command(struct oracle *oracle, struct o_incident *o, const stru
         return;
     }
     ladder_time(oracle, o);
+}
+
+static void take_parts(struct oracle *oracle, struct o_incident *o, const struct o_reply *said,
+                       const struct reply *reply)
+{
+    const char *parts[PART_COUNT] = {NULL, NULL, NULL};
+    bool any = false;
+    for (size_t i = 0; i < reply->command_count; i++) {
+        enum verb verb = reply->commands[i].verb;
+        if (verb != VERB_WHAT && verb != VERB_DOING && verb != VERB_AVOID)
+            continue;
+        parts[verb == VERB_WHAT    ? 0
+              : verb == VERB_DOING ? 1
+                                   : 2] = arena_strdup(&oracle->arena, reply->commands[i].text);
+        any = true;
+    }
+    if (any)
+        talks_say(oracle, o, said->by, parts);
 }
 
 static void take_reply(struct oracle *oracle, const struct input *input)
@@ -524,6 +504,13 @@ static void take_reply(struct oracle *oracle, const struct input *input)
         names_add(oracle, &o->repliers, said.by);
     if (o->state == INCIDENT_ACKNOWLEDGED && text_equal(o->owner, said.by))
         o->answer_until_ms = 0; /* rule 11: any reply of the owner counts */
+    bool may_answer = input->kind == INPUT_REPLY;
+    bool bound = said.answers != NULL && said.answers->talk > 0 &&
+                 o->asks[said.answers->talk - 1].has_run &&
+                 (said.answers->kind == KIND_ASK || said.answers->kind == KIND_REMINDER);
+    if (may_answer && (bound || reply->command_count == 0) &&
+        talks_answer(oracle, o, &said, reply->command_count == 0))
+        return;
     bool acks = reply_has(reply, VERB_ACK) || reply_has(reply, VERB_KNOWN) ||
                 reply_has(reply, VERB_ETA) || reply_has(reply, VERB_SNOOZE);
     if (reply_has(reply, VERB_TAKE) && (!acks || o->state == INCIDENT_ACKNOWLEDGED)) {
@@ -534,6 +521,7 @@ static void take_reply(struct oracle *oracle, const struct input *input)
     }
     if (acks)
         ladder_ack(oracle, o, &said);
+    take_parts(oracle, o, &said, reply);
     for (size_t i = 0; i < reply->command_count; i++)
         take_command(oracle, o, &said, &reply->commands[i]);
     if (reply->command_count == 0)

@@ -24,6 +24,7 @@ void ladder_resolve(struct oracle *oracle, struct o_incident *o, const char *by,
     ladder_stop_pages(oracle, o);
     ladder_cancel(oracle, o, KIND_NOTICE, NULL);
     oracle_expectf(oracle, o, "note resolved %s", by);
+    talks_resolve(oracle, o);
     ladder_tell_all(oracle, o, true, by_person ? by : "");
     ladder_time(oracle, o);
 }

@@ -160,6 +160,7 @@ static void test_incident_update_keeps_its_identity(void **state)
     want.next_due_at_ms = 0;
     want.ladder = "{}";
     want.repliers = "";
+    want.talks = "";
     want.fields = "";
     want.updated_at_ms = 9;
     struct incident_row given = want;
