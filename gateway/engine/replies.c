@@ -428,7 +428,8 @@ static uint64_t bound_incident(struct saying *saying)
     if (reply->notification == 0 ||
         store_notification(store, reply->notification, &engine->arena, &stored, NULL) != 0)
         return 0;
-    bool is_of_none = stored.row.incident == 0 && saying->input->kind == INPUT_REPLY;
+    bool is_of_none = stored.row.incident == 0 && stored.row.kind != KIND_DIGEST &&
+                      saying->input->kind == INPUT_REPLY;
     if (!is_of_none)
         return stored.row.incident;
     saying->answers = NULL; /* what answers a notice of no incident may mean any */
