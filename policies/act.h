@@ -117,6 +117,7 @@ void moment_notef(struct moment *moment, const char *kind, const struct facts *f
 void moment_note_parts(struct moment *moment, const char *kind, const struct facts *facts_or_null,
                        const char *const *parts, size_t count);
 void moment_send(struct moment *moment, const struct message *message);
+/* Once for each notification and move. */
 void moment_cancel(struct moment *moment, struct notification *notification, const char *reason);
 void moment_hasten(struct moment *moment, struct notification *notification, int64_t at_ms,
                    const char *reason);

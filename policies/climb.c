@@ -4,12 +4,14 @@
 
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
+#include "policies/asks.h"
 #include "policies/ending.h"
 #include "policies/fields.h"
 #include "policies/follow.h"
 #include "policies/quiet.h"
 #include "policies/reach.h"
 #include "policies/suppression.h"
+#include "policies/updates.h"
 
 enum { FALLBACK_LEVELS = 3 };
 
@@ -49,6 +51,18 @@ static void resolve_level(const struct incident *incident, const struct moment *
         if (step->kind == STEP_PAGE)
             reach_resolve(incident, step->targets, step->target_count, moment, out_receivers);
     }
+}
+
+bool climb_fallback(const struct incident *incident, const struct moment *moment,
+                    enum notification_kind kind, struct receivers *out_receivers)
+{
+    for (int32_t number = 0; number < FALLBACK_LEVELS; number++) {
+        *out_receivers = (struct receivers){.arena = moment->arena};
+        resolve_level(incident, moment, number, out_receivers);
+        if (reach_is_possible(out_receivers, kind, moment))
+            return true;
+    }
+    return false;
 }
 
 /* Page the first level, from `from` on, on which somebody can be reached. Answers when that goes out: now, or at the end
@@ -147,13 +161,20 @@ static void run_told(struct incident *incident, struct moment *moment, size_t in
                      step->name);
         return;
     }
+    if (step->kind == STEP_ASK) {
+        asks_begin(incident, step, &receivers, moment);
+        return;
+    }
+    if (step->require != 0) {
+        updates_begin(incident, step, moment);
+        return;
+    }
     struct message message = {.kind = kind,
                               .step = step->name,
                               .climb = incident->ladder.climb,
                               .urgent = incident_is_urgent(incident),
                               .text = ""};
-    moment_notef(moment, "step", &facts, "step %s %s", step->name,
-                 kind == KIND_ASK ? "asks" : "informs");
+    moment_notef(moment, "step", &facts, "step %s informs", step->name);
     (void)reach_send(&receivers, &message, moment);
 }
 
@@ -318,6 +339,16 @@ static void miss_answer(struct incident *incident, struct moment *moment)
     climb_advance(incident, moment, why);
 }
 
+const char *climb_last_paged(const struct incident *incident)
+{
+    const char *contact = "";
+    for (const struct notification *n = incident->notifications; n != NULL; n = n->next) {
+        if (n->kind == KIND_PAGE && reach_was_handed_over(n))
+            contact = n->contact;
+    }
+    return contact;
+}
+
 static void remind(struct incident *incident, struct moment *moment)
 {
     struct ladder *ladder = &incident->ladder;
@@ -434,6 +465,10 @@ static void run_one(struct incident *incident, struct moment *moment, const stru
     case DUE_CALM:
         ending_calm(incident, moment);
         break;
+    case DUE_TALK:
+        updates_run_due(incident, moment);
+        asks_run_due(incident, moment);
+        break;
     case DUE_FORGET:
         incident->live = false;
         break;
@@ -455,7 +490,7 @@ void climb_cancel(struct incident *incident, struct moment *moment, enum notific
                   const char *reason)
 {
     for (struct notification *n = incident->notifications; n != NULL; n = n->next) {
-        if (n->kind == kind && n->state == NOTIFICATION_PENDING)
+        if (n->kind == kind && n->state == NOTIFICATION_PENDING && !talks_own(incident->talks, n))
             moment_cancel(moment, n, reason);
     }
 }

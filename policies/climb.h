@@ -11,9 +11,11 @@
 #ifndef ESCALATED_POLICIES_CLIMB_H
 #define ESCALATED_POLICIES_CLIMB_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "policies/incident.h"
+#include "policies/reach.h"
 
 #define CLIMB_ROUNDS_MAX 512
 
@@ -33,6 +35,7 @@ enum due_kind {
     DUE_MISSING, /* what the ack did not say is asked for once more */
     DUE_ANSWER,  /* the owner did not answer the page about a higher severity */
     DUE_CALM,    /* it has flapped and is quiet */
+    DUE_TALK,    /* something of an update or an ask */
     DUE_FORGET,
 };
 
@@ -62,7 +65,14 @@ void climb_trigger(struct incident *incident, struct moment *moment);
 /* The acknowledgement ends: triggered again. The caller says why on the timeline first. */
 void climb_end_ack(struct incident *incident, struct moment *moment);
 
-/* End pending notifications of a kind. */
+/* Whoever was paged last and may know of it; "" when nobody was. */
+const char *climb_last_paged(const struct incident *incident);
+
+/* The first of the fallback chain that can be sent a message of this kind. False: there is none. */
+bool climb_fallback(const struct incident *incident, const struct moment *moment,
+                    enum notification_kind kind, struct receivers *out_receivers);
+
+/* End pending notifications of a kind; those of updates and asks are not the ladder's. */
 void climb_cancel(struct incident *incident, struct moment *moment, enum notification_kind kind,
                   const char *reason);
 

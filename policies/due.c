@@ -4,6 +4,7 @@
 #include "policies/fields.h"
 #include "policies/flap.h"
 #include "policies/suppression.h"
+#include "policies/talks.h"
 
 static int64_t later_of(int64_t a, int64_t b)
 {
@@ -129,9 +130,11 @@ static int64_t forget_ms(const struct incident *incident)
         incident->resolved_at_ms + incident->policy->reopen_within_ms + CLIMB_LINGER_MS;
     struct due care = {.at_ms = INT64_MAX};
     consider_steps(incident, &care);
-    /* A step of after-care that is still to come, or a message still under way, keeps the incident.
-     */
-    return care.kind != DUE_NOTHING || incident->unfinished > 0 ? INT64_MAX : forget_ms;
+    /* A step of after-care that is still to come, an open ask or update, or a message still under
+     * way keeps the incident. */
+    bool stays =
+        care.kind != DUE_NOTHING || incident->unfinished > 0 || talks_are_open(incident->talks);
+    return stays ? INT64_MAX : forget_ms;
 }
 
 static void consider_calm(const struct incident *incident, struct due *best)
@@ -164,5 +167,6 @@ struct due climb_due(const struct incident *incident)
     case INCIDENT_STATE_COUNT:
         break;
     }
+    consider(&best, DUE_TALK, talks_due_ms(incident->talks), 0);
     return best;
 }

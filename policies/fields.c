@@ -5,6 +5,7 @@
 #include "gateway/base/assert.h"
 #include "gateway/base/json.h"
 #include "policies/backup.h"
+#include "policies/climb.h"
 #include "policies/follow.h"
 #include "policies/quiet.h"
 #include "policies/reach.h"
@@ -53,20 +54,10 @@ static void put(struct incident *incident, struct fields fields, struct moment *
     incident->fields = copy;
 }
 
-static const char *last_paged(const struct incident *incident)
-{
-    const char *contact = "";
-    for (const struct notification *n = incident->notifications; n != NULL; n = n->next) {
-        if (n->kind == KIND_PAGE && reach_was_handed_over(n))
-            contact = n->contact;
-    }
-    return contact;
-}
-
 const char *fields_whom(const struct incident *incident, const struct moment *moment)
 {
     bool is_person = rulebook_contact(moment->book, incident->owner) != NULL;
-    return is_person ? incident->owner : last_paged(incident);
+    return is_person ? incident->owner : climb_last_paged(incident);
 }
 
 /* The step that paged them last since the opening. Whoever was not paged (they knew first, or took it over) answers

@@ -114,9 +114,16 @@ static bool send_to_audience(struct incident *incident, struct moment *moment,
 bool follow_send(struct incident *incident, struct moment *moment, enum notification_kind kind,
                  const char *receiver, const char *text)
 {
+    return follow_send_about(incident, moment, kind, "", receiver, text);
+}
+
+bool follow_send_about(struct incident *incident, struct moment *moment,
+                       enum notification_kind kind, const char *about, const char *receiver,
+                       const char *text)
+{
     bool pages_only = kind == KIND_PAGE || kind == KIND_REMINDER;
     const struct notification *followed = reached_by(incident, receiver, pages_only);
-    const char *step = step_name(incident, followed);
+    const char *step = about[0] != '\0' ? about : step_name(incident, followed);
     if (receiver[0] == '&')
         return send_to_audience(incident, moment, kind, step, receiver, text);
     if (text_starts_with(receiver, "channel:")) {

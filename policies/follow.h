@@ -19,6 +19,11 @@
 bool follow_send(struct incident *incident, struct moment *moment, enum notification_kind kind,
                  const char *receiver, const char *text);
 
+/* The same about a step of its own. */
+bool follow_send_about(struct incident *incident, struct moment *moment,
+                       enum notification_kind kind, const char *step, const char *receiver,
+                       const char *text);
+
 /* An answer by the medium a reply came in on; where the contact has no such method, by the one that reached them or that
  * pages them, if `by_any` says so. False: there is no method. */
 bool follow_answer(struct incident *incident, struct moment *moment, const char *contact,

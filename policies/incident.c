@@ -4,6 +4,7 @@
 #include "gateway/base/text.h"
 #include "policies/advance.h"
 #include "policies/answer.h"
+#include "policies/asks.h"
 #include "policies/climb.h"
 #include "policies/ending.h"
 #include "policies/fields.h"
@@ -14,59 +15,9 @@
 #include "policies/reach.h"
 #include "policies/repolicy.h"
 #include "policies/suppression.h"
+#include "policies/updates.h"
 
 typedef void transition(struct incident *incident, const struct move *move, struct moment *moment);
-
-const char *alert_key(const struct alert *alert)
-{
-    return alert->text;
-}
-
-const char *alert_summary(const struct alert *alert)
-{
-    return alert->text + alert->summary_offset;
-}
-
-const char *alert_labels(const struct alert *alert)
-{
-    return alert->text + alert->labels_offset;
-}
-
-const char *incident_title(const struct incident *incident)
-{
-    return incident->title_offset != 0 ? incident->text + incident->title_offset
-                                       : alert_summary(incident->alerts);
-}
-
-const char *incident_group_key(const struct incident *incident)
-{
-    return incident->text;
-}
-
-bool incident_is_open(const struct incident *incident)
-{
-    return incident->state != INCIDENT_RESOLVED;
-}
-
-uint32_t incident_firing_count(const struct incident *incident)
-{
-    uint32_t count = 0;
-    for (int i = 0; i < SEVERITY_COUNT; i++)
-        count += incident->firing[i];
-    return count;
-}
-
-int incident_default_priority(enum severity severity)
-{
-    static const int priorities[SEVERITY_COUNT] = {
-        [SEVERITY_CRITICAL] = 1,
-        [SEVERITY_ERROR] = 2,
-        [SEVERITY_WARNING] = 3,
-        [SEVERITY_INFO] = 4,
-    };
-    ASSERT(severity < SEVERITY_COUNT);
-    return priorities[severity];
-}
 
 int64_t incident_next_due_ms(const struct incident *incident)
 {
@@ -117,6 +68,7 @@ static void open_incident(struct incident *incident, const struct move *move, st
     incident->slip_count = 0;
     incident->known = false;
     incident->cleared = false;
+    updates_restart(incident, moment);
     incident->mark = "";
     bool flaps = again && flap_transition(incident, moment, false);
     int64_t hold_ms = flaps ? 0 : policy->hold_ms;
@@ -362,6 +314,10 @@ static transition *const transitions[INCIDENT_STATE_COUNT][MOVE_KIND_COUNT] = {
     [INCIDENT_HELD][MOVE_PASS] = advance_escalate_held,
     [INCIDENT_HELD][MOVE_RESOLVE] = ending_resolve_by_person,
     [INCIDENT_HELD][MOVE_FIELD] = fields_record,
+    [INCIDENT_HELD][MOVE_PARTS] = updates_write_parts,
+    [INCIDENT_HELD][MOVE_APPROVE] = updates_approve,
+    [INCIDENT_HELD][MOVE_REJECT] = updates_reject,
+    [INCIDENT_HELD][MOVE_ANSWER] = asks_take_answer,
     [INCIDENT_HELD][MOVE_HEARD] = ignored,
     [INCIDENT_HELD][MOVE_WAKE] = quiet_wake,
     [INCIDENT_HELD][MOVE_REPOLICY] = repolicy,
@@ -380,6 +336,10 @@ static transition *const transitions[INCIDENT_STATE_COUNT][MOVE_KIND_COUNT] = {
     [INCIDENT_TRIGGERED][MOVE_PASS] = advance_pass,
     [INCIDENT_TRIGGERED][MOVE_RESOLVE] = ending_resolve_by_person,
     [INCIDENT_TRIGGERED][MOVE_FIELD] = fields_record,
+    [INCIDENT_TRIGGERED][MOVE_PARTS] = updates_write_parts,
+    [INCIDENT_TRIGGERED][MOVE_APPROVE] = updates_approve,
+    [INCIDENT_TRIGGERED][MOVE_REJECT] = updates_reject,
+    [INCIDENT_TRIGGERED][MOVE_ANSWER] = asks_take_answer,
     [INCIDENT_TRIGGERED][MOVE_HEARD] = ignored,
     [INCIDENT_TRIGGERED][MOVE_WAKE] = quiet_wake,
     [INCIDENT_TRIGGERED][MOVE_REPOLICY] = repolicy,
@@ -398,6 +358,10 @@ static transition *const transitions[INCIDENT_STATE_COUNT][MOVE_KIND_COUNT] = {
     [INCIDENT_ACKNOWLEDGED][MOVE_PASS] = advance_pass_acked,
     [INCIDENT_ACKNOWLEDGED][MOVE_RESOLVE] = ending_resolve_by_person,
     [INCIDENT_ACKNOWLEDGED][MOVE_FIELD] = fields_record,
+    [INCIDENT_ACKNOWLEDGED][MOVE_PARTS] = updates_write_parts,
+    [INCIDENT_ACKNOWLEDGED][MOVE_APPROVE] = updates_approve,
+    [INCIDENT_ACKNOWLEDGED][MOVE_REJECT] = updates_reject,
+    [INCIDENT_ACKNOWLEDGED][MOVE_ANSWER] = asks_take_answer,
     [INCIDENT_ACKNOWLEDGED][MOVE_HEARD] = hear_owner,
     [INCIDENT_ACKNOWLEDGED][MOVE_WAKE] = quiet_wake,
     [INCIDENT_ACKNOWLEDGED][MOVE_REPOLICY] = repolicy,
@@ -416,6 +380,10 @@ static transition *const transitions[INCIDENT_STATE_COUNT][MOVE_KIND_COUNT] = {
     [INCIDENT_RESOLVED][MOVE_PASS] = already_resolved,
     [INCIDENT_RESOLVED][MOVE_RESOLVE] = already_resolved,
     [INCIDENT_RESOLVED][MOVE_FIELD] = fields_record,
+    [INCIDENT_RESOLVED][MOVE_PARTS] = updates_write_parts,
+    [INCIDENT_RESOLVED][MOVE_APPROVE] = updates_approve,
+    [INCIDENT_RESOLVED][MOVE_REJECT] = updates_reject,
+    [INCIDENT_RESOLVED][MOVE_ANSWER] = asks_take_answer,
     [INCIDENT_RESOLVED][MOVE_HEARD] = ignored,
     [INCIDENT_RESOLVED][MOVE_WAKE] = quiet_wake,
     [INCIDENT_RESOLVED][MOVE_REPOLICY] = already_resolved,
@@ -451,6 +419,8 @@ void incident_apply(struct incident *incident, const struct move *move, struct m
     moment->actor = move->actor;
     moment->credential = move->credential;
     transitions[incident->state][move->kind](incident, move, moment);
+    if (move->kind == MOVE_FAILED)
+        updates_hear_failed(incident, move->notification, moment);
     moment->actor = "engine";
     moment->credential = "";
     suppression_settle(incident, moment);

@@ -22,6 +22,7 @@
 #include "policies/ladder.h"
 #include "policies/row.h"
 #include "policies/rulebook.h"
+#include "policies/talks.h"
 
 struct incident;
 struct pairing; /* gateway/engine/inhibition.c */
@@ -130,6 +131,7 @@ struct incident {
     uint32_t unfinished; /* notifications pending or claimed */
     uint32_t alert_count;
     struct ladder ladder;
+    struct talks *talks; /* NULL: it has nothing to say or to ask */
 };
 
 const char *incident_title(const struct incident *incident);
@@ -153,8 +155,12 @@ enum move_kind {
     MOVE_TAKE,
     MOVE_ESCALATE,
     MOVE_PASS,
-    MOVE_RESOLVE,  /* by a person */
-    MOVE_FIELD,    /* priority, cause, loss, restored, note and free text */
+    MOVE_RESOLVE, /* by a person */
+    MOVE_FIELD,   /* priority, cause, loss, restored, note and free text */
+    MOVE_PARTS,   /* of the update */
+    MOVE_APPROVE,
+    MOVE_REJECT,
+    MOVE_ANSWER,   /* to an ask */
     MOVE_HEARD,    /* a reply of any kind, before what it says */
     MOVE_WAKE,     /* clock or quiet hours have changed */
     MOVE_REPOLICY, /* to the current version of the policy, or to another one */
@@ -170,13 +176,15 @@ struct move {
     const char *by; /* contact, "source NAME" or user: the owner if it acknowledges */
     bool by_source;
     bool known;
-    bool any_severity; /* MOVE_REPORT: no alert is worse than what was reported */
-    int64_t eta_at_ms; /* 0: none given */
-    enum verb verb;    /* MOVE_FIELD: which */
+    bool any_severity;             /* MOVE_REPORT: no alert is worse than what was reported */
+    int64_t eta_at_ms;             /* 0: none given */
+    enum verb verb;                /* MOVE_FIELD: which */
+    const char *parts[PART_COUNT]; /* MOVE_PARTS: all that one message gives; NULL: not this one */
+    bool by_operator;              /* `by` is a user of the API, no contact */
     const char *text;
     int priority;
-    const struct policy *policy;        /* MOVE_REPOLICY: frozen, like the incident's own */
-    const struct notification *answers; /* MOVE_ACK, ESCALATE, PASS: the one replied to, or NULL */
+    const struct policy *policy;             /* MOVE_REPOLICY: frozen, like the incident's own */
+    const struct notification *answers;      /* the one replied to, or NULL */
     const struct notification *notification; /* MOVE_ACCEPTED, MOVE_FAILED */
 };
 

@@ -20,6 +20,12 @@ const char *mark_pair(const char *first, const char *second, char out[MARK_NAME_
 /* Sets, changes or takes away what the row says. */
 void marks_put(struct ledger *marks, const struct mark_row *row);
 
+#define MARK_NUMBER_BYTES 21
+/* The name of the mark of the next change, after those that are there. */
+const char *marks_next_change(const struct ledger *marks, char out[MARK_NUMBER_BYTES]);
+/* The oldest change when there are CHANGES_MAX, or NULL. */
+const struct ledger_entry *marks_spare_change(const struct ledger *marks);
+
 /* Has the contact switched this method off? The mark holds for one address: a new one is not switched off. */
 bool marks_is_stopped(const struct ledger *marks_or_null, const char *contact, const char *channel,
                       const char *address);

@@ -7,7 +7,7 @@
 
 /* Spans that touch each other are one night. The configuration refuses hours that never end; of others there are at most
  * two changes a span and day. */
-enum { CHANGES_MAX = 2 * HOURS_SPANS_MAX * 8 };
+enum { EDGES_MAX = 2 * HOURS_SPANS_MAX * 8 };
 
 int64_t quiet_out_ms(const struct contact *contact, const struct moment *moment, bool urgent,
                      int64_t at_ms)
@@ -15,7 +15,7 @@ int64_t quiet_out_ms(const struct contact *contact, const struct moment *moment,
     int64_t wall_ms = at_ms + moment->wall_offset_ms;
     if (contact == NULL || contact->quiet == NULL || urgent)
         return at_ms;
-    for (int i = 0; i < CHANGES_MAX && hours_contain(contact->quiet, wall_ms); i++)
+    for (int i = 0; i < EDGES_MAX && hours_contain(contact->quiet, wall_ms); i++)
         wall_ms = hours_next_change_ms(contact->quiet, wall_ms);
     return hours_contain(contact->quiet, wall_ms) ? at_ms : wall_ms - moment->wall_offset_ms;
 }

@@ -3,6 +3,7 @@
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
 #include "policies/climb.h"
+#include "policies/updates.h"
 
 enum { HASH_SHOWN = 12 };
 
@@ -35,6 +36,13 @@ static uint64_t sent_steps(const struct incident *incident, const struct policy 
         if (step >= 0)
             sent |= UINT64_C(1) << step;
     }
+    /* An update that has sent nothing yet has run all the same. */
+    const struct update *update = incident->talks != NULL ? incident->talks->updates : NULL;
+    for (; update != NULL; update = update->next) {
+        int32_t step = ladder_find_step(policy, update->step);
+        if (step >= 0)
+            sent |= UINT64_C(1) << step;
+    }
     return sent;
 }
 
@@ -55,6 +63,7 @@ void repolicy(struct incident *incident, const struct move *move, struct moment 
     cancel_gone(incident, policy, moment);
     incident->policy = policy;
     ladder_repolicy(ladder, old, policy, sent_steps(incident, policy), moment->now_ms);
+    updates_repolicy(incident, moment);
     struct facts facts = {
         .policy = policy->name, .by = move->by, .from = old->hash, .to = policy->hash};
     moment_notef(moment, "repolicy", &facts,

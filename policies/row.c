@@ -42,6 +42,7 @@ static const char *const mark_kinds[MARK_KIND_COUNT] = {
     [MARK_STOPPED] = "stopped",   [MARK_ERRORS] = "errors", [MARK_CODES] = "codes",
     [MARK_RECEIPT] = "receipt",   [MARK_BUCKET] = "bucket", [MARK_HEARD] = "heard",
     [MARK_OVERRIDE] = "override", [MARK_DUTY] = "duty",     [MARK_COUNTER] = "counter",
+    [MARK_CHANGE] = "change",
 };
 
 static const char *const heartbeat_states[HEARTBEAT_STATE_COUNT] = {

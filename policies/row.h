@@ -107,6 +107,8 @@ struct incident_row {
     const char *repliers; /* contacts who replied without having been told, separated by commas */
     const char *fields;   /* JSON text of policies/fields.h, "" for nothing */
     bool moved;           /* going in: policy and group_key are new as well */
+    const char
+        *talks; /* updates and asks, JSON text (policies/talks.h writes and reads it), or "" */
 };
 
 enum notification_kind {
@@ -241,10 +243,13 @@ enum mark_kind {
     MARK_OVERRIDE, /* "NUMBER", who stands in: policies/override.h */
     MARK_DUTY,     /* "SCHEDULE", who had duty when its people were told last */
     MARK_COUNTER,  /* "override", the number given last */
+    MARK_CHANGE,   /* its number, what a source says has changed; the last CHANGES_MAX */
     MARK_KIND_COUNT,
 };
 const char *mark_kind_name(enum mark_kind kind);
 int mark_kind_parse(const char *name, enum mark_kind *out_kind);
+
+#define CHANGES_MAX 200
 
 struct mark_row {
     enum mark_kind kind;

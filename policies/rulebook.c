@@ -6,6 +6,13 @@
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
 
+const char *part_name(enum part part)
+{
+    static const char *const names[PART_COUNT] = {
+        [PART_WHAT] = "what", [PART_DOING] = "doing", [PART_AVOID] = "avoid"};
+    ASSERT(part < PART_COUNT);
+    return names[part];
+}
 const char *const need_names[NEED_COUNT + 1] = {
     [NEED_ETA] = "eta",
     [NEED_CAUSE] = "cause",

@@ -109,6 +109,15 @@ extern const char *const need_names[NEED_COUNT + 1]; /* "eta" …; NULL ends it 
 enum step_kind { STEP_PAGE, STEP_INFORM, STEP_ASK };
 enum step_when { WHEN_UNACKED, WHEN_UNRESOLVED, WHEN_ACKED, WHEN_RESOLVED };
 
+/* What a statement to affected parties is made of. */
+enum part { PART_WHAT, PART_DOING, PART_AVOID, PART_COUNT };
+const char *part_name(enum part part); /* "what" … */
+
+/* What happens to an update that nobody has approved or rejected in time. */
+enum approve_then { APPROVE_ESCALATE, APPROVE_SEND, APPROVE_DROP };
+
+#define ASK_ANSWERS_MAX 100 /* lines of one person */
+
 struct step {
     const char *name;
     enum step_kind kind;
@@ -116,7 +125,17 @@ struct step {
     int64_t wait_ms;
     const struct target *targets;
     size_t target_count;
-    uint8_t ask_for; /* page steps: their own, else the policy's */
+    uint32_t require;               /* inform: parts without which it is not sent, one bit each */
+    const struct target *approvers; /* inform with `require`: none: it needs no approval */
+    size_t approver_count;
+    int64_t within_ms;
+    enum approve_then then;
+    int64_t every_ms;     /* inform with `require`: 0: no next update is promised */
+    const char *question; /* ask; may name facts: \(.incident.title) */
+    int64_t remind_ms;    /* ask; 0: never */
+    int64_t deadline_ms;  /* ask */
+    int64_t answers;      /* ask: lines that one person may put into the list */
+    uint8_t ask_for;      /* page steps: their own, else the policy's */
 };
 
 enum match_op { MATCH_EQUAL, MATCH_NOT_EQUAL, MATCH_REGEX, MATCH_NOT_REGEX };

@@ -287,6 +287,8 @@ static const char *next_text(const struct why *why, const struct due *due)
     case DUE_MISSING:
         return arena_printf(arena, "next: %s is asked for what is missing at %s", incident->owner,
                             at);
+    case DUE_TALK:
+        return arena_printf(arena, "next: something of an update or a question at %s", at);
     case DUE_LAPSE:
         return arena_printf(arena, "next: the acknowledgement ends at %s", at);
     case DUE_ANSWER:

@@ -67,6 +67,8 @@ void api_submit(struct api *api, struct http_request *request, enum input_kind k
 void api_answer_command(struct http_request *request, const struct answer *answer);
 
 /* One entry as an object; id 0: without one. */
+/* talks.c: the members `update`, `updates` and `asks` of an incident that has any. */
+void api_write_talks(struct json_out *out, const char *talks, struct arena *arena);
 void api_write_timeline(struct json_out *out, const struct timeline_row *row, uint64_t id_or_zero);
 
 /* backup.c: a member "backup" of the object that is being written; null where no job is configured. */

@@ -24,6 +24,7 @@ static const struct command_route command_routes[] = {
     {"/v1/incidents/{n}/escalate", VERB_ESCALATE}, {"/v1/incidents/{n}/pass", VERB_PASS},
     {"/v1/incidents/{n}/take", VERB_TAKE},         {"/v1/incidents/{n}/snooze", VERB_SNOOZE},
     {"/v1/incidents/{n}/notes", VERB_NOTE},        {"/v1/incidents/{n}/repolicy", VERB_REPOLICY},
+    {"/v1/incidents/{n}/updates", VERB_WHAT},
 };
 
 static struct reply_command *add_command(struct reply *reply, enum verb verb)
@@ -60,16 +61,15 @@ static int add_member(struct reply *reply, const char *key, const struct json *v
     static const struct {
         const char *key;
         enum verb verb;
-    } texts[] = {{"note", VERB_NOTE},
-                 {"cause", VERB_CAUSE},
-                 {"loss", VERB_LOSS},
-                 {"restored", VERB_RESTORED}};
-    if (text_equal(key, "known")) {
+    } texts[] = {{"note", VERB_NOTE},         {"cause", VERB_CAUSE},  {"loss", VERB_LOSS},
+                 {"restored", VERB_RESTORED}, {"what", VERB_WHAT},    {"doing", VERB_DOING},
+                 {"avoid", VERB_AVOID},       {"reject", VERB_REJECT}};
+    if (text_equal(key, "known") || text_equal(key, "approve")) {
         if (json_kind(value) != JSON_BOOL)
-            return err_set(err, ERR_INVALID, "known: got %s, want true or false",
+            return err_set(err, ERR_INVALID, "%s: got %s, want true or false", key,
                            json_kind_name(json_kind(value)));
         if (json_bool(value))
-            add_command(reply, VERB_KNOWN);
+            add_command(reply, text_equal(key, "known") ? VERB_KNOWN : VERB_APPROVE);
         return 0;
     }
     if (text_equal(key, "priority")) {
@@ -92,7 +92,9 @@ static int add_member(struct reply *reply, const char *key, const struct json *v
     }
     return err_set(
         err, ERR_INVALID,
-        "unknown field '%s', want eta, known, priority, cause, loss, restored, note or as", key);
+        "unknown field '%s', want eta, known, priority, cause, loss, restored, note, what, doing, "
+        "avoid, approve, reject or as",
+        key);
 }
 
 static int add_body(struct api *api, struct reply *reply, const struct json *body, struct err *err)
@@ -120,9 +122,30 @@ static int add_body(struct api *api, struct reply *reply, const struct json *bod
     return 0;
 }
 
+/* Parts and decisions, without the verb that the path stands for. */
+static int check_update(struct reply *reply, struct err *err)
+{
+    for (size_t i = 1; i < reply->command_count; i++) {
+        enum verb verb = reply->commands[i].verb;
+        if (verb != VERB_WHAT && verb != VERB_DOING && verb != VERB_AVOID && verb != VERB_APPROVE &&
+            verb != VERB_REJECT)
+            return err_set(err, ERR_INVALID, "%s: an update has no such field", verb_name(verb));
+    }
+    if (reply->command_count < 2)
+        return err_set(err, ERR_INVALID,
+                       "an update needs \"what\", \"doing\" or \"avoid\": its parts; or "
+                       "\"approve\": true, or \"reject\": why");
+    reply->command_count--;
+    memmove(&reply->commands[0], &reply->commands[1],
+            reply->command_count * sizeof(reply->commands[0]));
+    return 0;
+}
+
 /* `snooze` takes its ETA as its own argument, and a note is nothing but its text. */
 static int check_shape(struct reply *reply, enum verb verb, struct err *err)
 {
+    if (verb == VERB_WHAT)
+        return check_update(reply, err);
     if (verb == VERB_SNOOZE) {
         for (size_t i = 1; i < reply->command_count; i++) {
             if (reply->commands[i].verb != VERB_ETA)

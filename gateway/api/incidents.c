@@ -238,6 +238,7 @@ static void read_incident(struct api *api, struct store_reader *reader,
         api_error_of(request, &err);
         return;
     }
+    api_write_talks(&out, detail.incident.talks, http_arena(request));
     json_add_array_begin(&out, "alerts");
     for (size_t i = 0; i < detail.alert_count; i++)
         write_alert(&out, &detail.alerts[i]);
@@ -250,6 +251,28 @@ static void read_incident(struct api *api, struct store_reader *reader,
     for (size_t i = 0; i < detail.timeline_count; i++)
         api_write_timeline(&out, &detail.timeline[i], 0);
     json_add_array_end(&out);
+    json_add_object_end(&out);
+    api_answer_json(request, &text);
+}
+
+static void read_updates(struct api *api, struct store_reader *reader, struct http_request *request)
+{
+    (void)api; /* the store has it all */
+    struct err err = {0};
+    struct incident_row row;
+    if (store_read_incident(reader, http_path_number(request), http_arena(request), &row, &err) !=
+        0) {
+        api_error_of(request, &err);
+        return;
+    }
+    struct strbuf text;
+    struct json_out out;
+    strbuf_init(&text, API_ANSWER_BYTES_MAX);
+    json_out_begin(&out, &text);
+    json_add_object_begin(&out, NULL);
+    json_add_integer(&out, "number", (int64_t)row.number);
+    json_add_string(&out, "state", incident_state_name(row.state));
+    api_write_talks(&out, row.talks, http_arena(request));
     json_add_object_end(&out);
     api_answer_json(request, &text);
 }
@@ -338,6 +361,11 @@ static void handle_incident(void *self, struct http_request *request)
     api_read_if_allowed(self, request, read_incident);
 }
 
+static void handle_updates(void *self, struct http_request *request)
+{
+    api_read_if_allowed(self, request, read_updates);
+}
+
 static void handle_notifications(void *self, struct http_request *request)
 {
     api_read_if_allowed(self, request, read_notifications);
@@ -353,6 +381,10 @@ int api_register_incidents(struct api *api, struct http_server *server, struct e
     const struct http_route routes[] = {
         {.method = HTTP_GET, .path = "/v1/incidents", .handle = handle_incidents, .self = api},
         {.method = HTTP_GET, .path = "/v1/incidents/{n}", .handle = handle_incident, .self = api},
+        {.method = HTTP_GET,
+         .path = "/v1/incidents/{n}/updates",
+         .handle = handle_updates,
+         .self = api},
         {.method = HTTP_GET,
          .path = "/v1/notifications",
          .handle = handle_notifications,

@@ -96,6 +96,8 @@ static void show_link(struct api *api, struct store_reader *reader, struct http_
         return;
     }
     page.contact = row.contact;
+    page.kind = row.kind;
+    page.step = row.step;
     page.may_act = binding_is_person(&row);
     /* Fields that cannot be read are none here: the buttons matter more. Outsiders are not told of losses. */
     if (page.may_act)
@@ -133,40 +135,85 @@ static void answered(struct http_request *request, const struct answer *answer)
                         "The answer could not be stored. Please press the button again.");
 }
 
+/* One line of a field: what would end its text or begin another command is written otherwise. */
+static void add_field(struct strbuf *line, const char *word, const char *text)
+{
+    if (text[0] == '\0')
+        return;
+    strbuf_printf(line, "%s%s ", line->length > 0 ? "; " : "", word);
+    for (const char *at = text; *at != '\0'; at++)
+        strbuf_add_char(line, *at == '\n' || *at == '\r' ? ' ' : *at == ';' ? ',' : *at);
+}
+
+static void add_verb(struct strbuf *line, struct http_request *request, const char *verb)
+{
+    const char *eta = http_form(request, "eta");
+    const char *note = http_form(request, "note");
+    if (text_equal(verb, "answer")) {
+        strbuf_add(line, http_form(request, "answer"));
+    } else if (text_equal(verb, "update")) {
+        static const char *const parts[] = {"what", "doing", "avoid"};
+        for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+            add_field(line, parts[i], http_form(request, parts[i]));
+    } else if (text_equal(verb, "reject")) {
+        add_field(line, verb, note[0] != '\0' ? note : "no reason given");
+    } else {
+        strbuf_add(line, verb);
+        if (eta[0] != '\0')
+            strbuf_printf(line, " eta %s", eta);
+        if (note[0] != '\0' && !text_equal(verb, "approve")) {
+            strbuf_add(line, " note ");
+            for (const char *at = note; *at != '\0'; at++)
+                strbuf_add_char(line, *at == '\n' || *at == '\r' ? ' ' : *at == ';' ? ',' : *at);
+        }
+    }
+}
+
+static bool fields_fit(struct http_request *request, struct err *err)
+{
+    static const char *const fields[] = {"note", "what", "doing", "avoid", "answer"};
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        if (strlen(http_form(request, fields[i])) > NOTE_BYTES_MAX) {
+            (void)err_set(err, ERR_TOO_LARGE, "%s: want at most %d bytes", fields[i],
+                          NOTE_BYTES_MAX);
+            return false;
+        }
+    }
+    return true;
+}
+
 /* The form as the line a person would have sent, so that the one grammar decides what it means. */
 static const char *form_line(struct http_request *request, struct err *err)
 {
-    static const char *const verbs[] = {"ack",     "known",    "take", "all ack",
-                                        "resolve", "escalate", "pass"};
+    static const char *const verbs[] = {"ack",     "known",    "take",  "all ack",
+                                        "resolve", "escalate", "pass",  "approve",
+                                        "reject",  "update",   "answer"};
     const char *verb = http_form(request, "verb");
-    const char *eta = http_form(request, "eta");
-    const char *note = http_form(request, "note");
     size_t i = 0;
     while (i < sizeof(verbs) / sizeof(verbs[0]) && !text_equal(verbs[i], verb))
         i++;
     if (i == sizeof(verbs) / sizeof(verbs[0])) {
         (void)err_set(err, ERR_INVALID,
-                      "verb: got '%s', want ack, known, take, all ack, resolve, escalate or pass",
+                      "verb: got '%s', want ack, known, take, all ack, resolve, escalate, pass, "
+                      "approve, reject, update or answer",
                       verb);
         return NULL;
     }
-    if (strlen(note) > NOTE_BYTES_MAX) {
-        (void)err_set(err, ERR_TOO_LARGE, "note: want at most %d bytes", NOTE_BYTES_MAX);
+    if (!fields_fit(request, err))
         return NULL;
-    }
     struct strbuf line;
-    strbuf_init(&line, 2 * NOTE_BYTES_MAX);
-    strbuf_add(&line, verb);
-    if (eta[0] != '\0')
-        strbuf_printf(&line, " eta %s", eta);
-    if (note[0] != '\0') {
-        strbuf_add(&line, " note ");
-        for (const char *at = note; *at != '\0'; at++)
-            strbuf_add_char(&line, *at == '\n' || *at == '\r' ? ' ' : *at == ';' ? ',' : *at);
-    }
+    strbuf_init(&line, 4 * NOTE_BYTES_MAX);
+    add_verb(&line, request, verb);
     const char *text = arena_strdup(http_arena(request), strbuf_text(&line));
     strbuf_clear(&line);
     return text;
+}
+
+/* An answer to a question is no command; an empty one is nothing. */
+static bool is_answer(struct http_request *request, const char *line_or_null)
+{
+    return line_or_null != NULL && text_equal(http_form(request, "verb"), "answer") &&
+           line_or_null[strspn(line_or_null, " \t\r\n")] != '\0';
 }
 
 static void act_on_link(struct api *api, struct store_reader *reader, struct http_request *request)
@@ -187,7 +234,7 @@ static void act_on_link(struct api *api, struct store_reader *reader, struct htt
     struct reply reply = {.command_count = 0};
     if (line != NULL)
         reply_bound(&row, "link", line, arena, &reply);
-    if (line == NULL || reply.command_count == 0) {
+    if (line == NULL || (reply.command_count == 0 && !is_answer(request, line))) {
         page_answer_message(request, 400, "That could not be read",
                             line == NULL ? err.text : "The time should look like 45m or 14:30.");
         return;

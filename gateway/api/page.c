@@ -127,7 +127,8 @@ void page_answer_incident(struct http_request *request, const struct page_incide
     strbuf_add(&html, "</h1>");
     strbuf_clear(&title);
     add_facts(&html, page);
-    if (page->may_act && page->incident.state != INCIDENT_RESOLVED)
+    bool is_talk = page->may_act && page_add_talk(&html, page);
+    if (page->may_act && !is_talk && page->incident.state != INCIDENT_RESOLVED)
         add_form(&html, page);
     finish(request, 200, &html);
 }

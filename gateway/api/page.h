@@ -7,6 +7,7 @@
 #ifndef ESCALATED_API_PAGE_H
 #define ESCALATED_API_PAGE_H
 
+#include "gateway/base/text.h"
 #include "gateway/http/server.h"
 #include "policies/fields.h"
 
@@ -15,7 +16,9 @@ struct page_incident {
     const struct fields *said_or_null; /* NULL: nothing, or nothing for this reader */
     const char *contact;
     const char *nonce;
-    bool may_act; /* people may; audiences and rooms only read */
+    bool may_act;                /* people may; audiences and rooms only read */
+    enum notification_kind kind; /* of the message with the link, and its step */
+    const char *step;
 };
 
 /* A message that stands for several incidents. */
@@ -27,6 +30,9 @@ struct page_digest {
 };
 
 void page_answer_digest(struct http_request *request, const struct page_digest *page);
+/* page_talks.c: the form of a message that asks for a decision, a part of an update or an answer. False: it is none. */
+bool page_add_talk(struct strbuf *html, const struct page_incident *page);
+
 void page_answer_incident(struct http_request *request, const struct page_incident *page);
 void page_answer_message(struct http_request *request, int status, const char *title,
                          const char *text);

@@ -1,9 +1,11 @@
 /* GET /v1/incidents/N/why: what holds an incident, its steps and its messages back, as the engine decides it. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "gateway/api/api_internal.h"
 #include "gateway/base/json.h"
 #include "policies/fields.h"
+#include "policies/talks.h"
 #include "policies/why.h"
 
 enum { NOTIFICATIONS_MAX = STORE_READ_LIMIT_MAX };
@@ -94,6 +96,7 @@ static int read_stored(struct store_reader *reader, const struct rulebook *book,
     *out = (struct stored){.silence_count = 0};
     if (store_read_incident(reader, number, arena, &row, err) != 0 ||
         ladder_read(row.ladder, arena, &out->incident.ladder, err) != 0 ||
+        (row.talks[0] != '\0' && talks_read(row.talks, &out->incident.talks, err) != 0) ||
         fields_read(row.fields, arena, &out->incident.fields, err) != 0 ||
         find_policy(reader, book, &row, arena, out, err) != 0)
         return -1;
@@ -179,6 +182,9 @@ static void read_why(struct api *api, struct store_reader *reader, struct http_r
         answer(api, request, &config->rulebook, &stored);
     else
         api_error_of(request, &err);
+    if (stored.incident.talks != NULL)
+        talks_clear(stored.incident.talks);
+    free(stored.incident.talks);
     config_policy_clear(&stored.parsed);
     config_release(config);
 }

@@ -50,7 +50,7 @@ int cli_show(const struct cli *cli, int argc, char **argv);
 int cli_quarantine(const struct cli *cli, int argc, char **argv);
 int cli_heartbeats(const struct cli *cli, int argc, char **argv);
 int cli_tail(const struct cli *cli, int argc, char **argv);
-/* ack, resolve, escalate, pass, take, snooze, note, repolicy */
+/* ack, resolve, escalate, pass, take, snooze, note, repolicy, update, approve, reject */
 int cli_answer(const struct cli *cli, int argc, char **argv);
 int cli_silence(const struct cli *cli, int argc, char **argv);
 int cli_why(const struct cli *cli, int argc, char **argv);

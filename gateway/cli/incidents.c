@@ -146,6 +146,7 @@ static void print_incident(const struct json *root)
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
         print_line(fields[i], member(root, fields[i]));
     print_line("backup", member(json_get(root, "backup"), "text"));
+    look_print_talks(root);
     const struct json *alerts = json_get(root, "alerts");
     (void)puts("alerts");
     for (size_t i = 0; i < json_count(alerts); i++) {

@@ -116,7 +116,9 @@ static bool policies_name(const struct review *review, enum target_kind kind, co
         if (targets_name(policy->fallback, policy->fallback_count, kind, name))
             return true;
         for (size_t j = 0; j < policy->step_count; j++) {
-            if (targets_name(policy->steps[j].targets, policy->steps[j].target_count, kind, name))
+            const struct step *step = &policy->steps[j];
+            if (targets_name(step->targets, step->target_count, kind, name) ||
+                targets_name(step->approvers, step->approver_count, kind, name))
                 return true;
         }
     }
@@ -289,6 +291,24 @@ static void review_waits(struct review *review, const struct policy *policy)
     }
 }
 
+static void review_talks(struct review *review, const struct policy *policy)
+{
+    for (size_t i = 0; i < policy->step_count; i++) {
+        const struct step *step = &policy->steps[i];
+        if (step->kind == STEP_ASK && step->remind_ms >= step->deadline_ms)
+            find(review, "[step %s/%s] remind is no sooner than deadline: nobody is reminded",
+                 policy->name, step->name);
+        if (step->require != 0 && step->approver_count > 0 && step->then == APPROVE_SEND)
+            find(review, "[step %s/%s] then send: an update that nobody has read goes out",
+                 policy->name, step->name);
+        if (step->require != 0 && step->every_ms != 0 && step->every_ms <= step->within_ms)
+            find(review,
+                 "[step %s/%s] every is no longer than within: the next update is promised "
+                 "sooner than this one may be approved",
+                 policy->name, step->name);
+    }
+}
+
 /* The characters that a pattern speaks of; of a class such as \d one that is in it. */
 static size_t pick_seeds(const char *pattern, char seeds[SEEDS_MAX])
 {
@@ -417,6 +437,7 @@ size_t review_config(const struct rulebook *book, int64_t now_ms, struct strbuf 
     review_heartbeats(&review);
     for (size_t i = 0; i < book->policy_count; i++) {
         review_waits(&review, &book->policies[i]);
+        review_talks(&review, &book->policies[i]);
         review_patterns(&review, "policy", book->policies[i].name, book->policies[i].match,
                         book->policies[i].match_count);
     }

@@ -159,9 +159,9 @@ static int read_silence(struct reader *reader, const struct json *root, struct s
 static int read_command(struct reader *reader, const struct json *root, struct scenario_line *line,
                         struct err *err)
 {
-    static const enum verb verbs[] = {VERB_ACK,      VERB_KNOWN,   VERB_RESOLVE,
-                                      VERB_ESCALATE, VERB_PASS,    VERB_TAKE,
-                                      VERB_REPOLICY, VERB_SILENCE, VERB_UNSILENCE};
+    static const enum verb verbs[] = {VERB_ACK,     VERB_KNOWN,    VERB_RESOLVE,  VERB_ESCALATE,
+                                      VERB_PASS,    VERB_TAKE,     VERB_REPOLICY, VERB_APPROVE,
+                                      VERB_SILENCE, VERB_UNSILENCE};
     const char *word = json_string(json_get(root, "command"));
     int64_t incident = json_integer(json_get(root, "incident"));
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
@@ -170,8 +170,7 @@ static int read_command(struct reader *reader, const struct json *root, struct s
     if (line->verb == VERB_NONE)
         return err_set(err, ERR_INVALID,
                        "command: got '%s', want ack, known, resolve, escalate, pass, take, "
-                       "repolicy, silence or "
-                       "unsilence",
+                       "repolicy, approve, silence or unsilence",
                        word);
     if (line->verb == VERB_SILENCE || line->verb == VERB_UNSILENCE) {
         if (read_silence(reader, root, line, err) != 0)

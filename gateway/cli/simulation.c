@@ -100,7 +100,9 @@ static bool is_ladder_fact(const char *kind)
         "climb",           "reopened",         "cleared",     "linked",
         "cleared-in-hold", "repolicy",         "missing",     "restored",
         "override",        "override-removed", "handover",    "deferred",
-        "suppressed",      "unsuppressed",     "flapping",    "calm"};
+        "approved",        "rejected",         "unapproved",  "update-escalated",
+        "update-dropped",  "update-overdue",   "ask-closed",  "suppressed",
+        "unsuppressed",    "flapping",         "calm"};
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         if (strcmp(kinds[i], kind) == 0)
             return true;

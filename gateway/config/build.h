@@ -116,12 +116,18 @@ void calendar_build(struct build *build, const struct ini_section *section,
                     const struct schedule_values *values, struct schedule *schedule);
 
 /* targets.c */
-enum target_use { TARGETS_PAGE, TARGETS_INFORM, TARGETS_FALLBACK };
+enum target_use { TARGETS_PAGE, TARGETS_INFORM, TARGETS_FALLBACK, TARGETS_ASK };
 void targets_build(struct build *build, const struct ini_section *section, const char *key,
                    const struct option_list *items, enum target_use use,
                    const struct target **out_targets, size_t *out_count);
 void target_write(const struct target *target, struct strbuf *out);
 bool target_reaches(const struct rulebook *book, const struct target *target);
+
+/* build_talks.c: what an inform or ask step says and asks. */
+void build_talks(struct build *build, const struct ini_section *section,
+                 const struct step_values *values, struct step *step);
+void talks_text_write(const struct step *step, struct strbuf *out);
+void targets_write(const char *key, const struct target *targets, size_t count, struct strbuf *out);
 
 /* matchers.c: the lines of one key, each an alternative; how many there are. */
 size_t matches_build(struct build *build, const struct ini_section *section, const char *key,

@@ -90,15 +90,23 @@ static void build_step_kind(struct build *build, const struct ini_section *secti
     const struct ini_entry *page = section_entry(section, "page");
     const struct ini_entry *inform = section_entry(section, "inform");
     const struct ini_entry *ask = section_entry(section, "ask");
-    if ((page == NULL) == (inform == NULL) && ask == NULL) {
-        build_problem(build, section, page == NULL ? NULL : inform,
-                      "want one of page = WHOM and inform = WHOM");
+    int count = (page != NULL) + (inform != NULL) + (ask != NULL);
+    if (count != 1) {
+        build_problem(build, section,
+                      count == 0    ? NULL
+                      : ask != NULL ? ask
+                                    : inform,
+                      "want one of page = WHOM, inform = WHOM and ask = WHOM");
     }
     if (page != NULL) {
         step->kind = STEP_PAGE;
         targets_build(build, section, "page", &values->page, TARGETS_PAGE, &step->targets,
                       &step->target_count);
         check_page_reaches(build, section, page, step);
+    } else if (ask != NULL) {
+        step->kind = STEP_ASK;
+        targets_build(build, section, "ask", &values->ask, TARGETS_ASK, &step->targets,
+                      &step->target_count);
     } else {
         step->kind = STEP_INFORM;
         targets_build(build, section, "inform", &values->inform, TARGETS_INFORM, &step->targets,
@@ -114,6 +122,7 @@ static void build_step(struct build *build, const struct ini_section *section, u
     const char *slash = strchr(section->name, '/');
     *step = (struct step){.name = arena_strdup(build->arena, slash == NULL ? "" : slash + 1)};
     build_step_kind(build, section, &values, step);
+    build_talks(build, section, &values, step);
     bool is_page = step->kind == STEP_PAGE;
     const struct ini_entry *when = section_entry(section, "when");
     step->when =
@@ -130,7 +139,7 @@ static void build_step(struct build *build, const struct ini_section *section, u
         build_problem(build, section, when, "a page step is always unacked (remove the line)");
     } else if (!is_page && step->when == WHEN_UNACKED) {
         build_problem(build, section, when,
-                      "an inform step runs when unresolved, acked or resolved");
+                      "an inform or ask step runs when unresolved, acked or resolved");
     }
     if (text_equal(step->name, "fallback")) {
         build_problem(build, section, NULL,
@@ -167,8 +176,11 @@ static size_t build_sections_of_steps(struct build *build, const struct ini_sect
 static void build_inline_step(struct build *build, const struct ini_section *section,
                               const struct option_list *page, struct step *step)
 {
-    *step = (struct step){
-        .name = INLINE_STEP, .kind = STEP_PAGE, .when = WHEN_UNACKED, .wait_ms = INT64_C(300000)};
+    *step = (struct step){.name = INLINE_STEP,
+                          .kind = STEP_PAGE,
+                          .when = WHEN_UNACKED,
+                          .wait_ms = INT64_C(300000),
+                          .question = ""};
     targets_build(build, section, "page", page, TARGETS_PAGE, &step->targets, &step->target_count);
     check_page_reaches(build, section, section_entry(section, "page"), step);
 }

@@ -17,8 +17,7 @@ static void duration_write(const char *key, int64_t ms, struct strbuf *out)
     strbuf_printf(out, "%s = %s\n", key, text_duration(ms, text));
 }
 
-static void targets_write(const char *key, const struct target *targets, size_t count,
-                          struct strbuf *out)
+void targets_write(const char *key, const struct target *targets, size_t count, struct strbuf *out)
 {
     if (count == 0) {
         return;
@@ -52,11 +51,13 @@ static void step_write(const struct policy *policy, const struct step *step, str
         [WHEN_RESOLVED] = "resolved",
     };
     strbuf_printf(out, "[step %s/%s]\n", policy->name, step->name);
-    targets_write(step->kind == STEP_PAGE ? "page" : "inform", step->targets, step->target_count,
-                  out);
+    static const char *const kinds[] = {
+        [STEP_PAGE] = "page", [STEP_INFORM] = "inform", [STEP_ASK] = "ask"};
+    targets_write(kinds[step->kind], step->targets, step->target_count, out);
     strbuf_printf(out, "when = %s\n", when_words[step->when]);
     duration_write("wait", step->wait_ms, out);
     needs_write(step->ask_for, out);
+    talks_text_write(step, out);
 }
 
 /* Every value is written, also the defaults: a later version's defaults must not change a running

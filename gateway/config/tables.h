@@ -189,8 +189,16 @@ struct policy_values {
 struct step_values {
     struct option_list page;
     struct option_list inform;
+    struct option_list ask;
     int64_t when; /* enum step_when */
     int64_t wait_ms;
+    struct option_list require; /* names of parts */
+    const char *approve;
+    int64_t every_ms;
+    const char *question;
+    int64_t remind_ms;
+    int64_t deadline_ms;
+    int64_t answers;
     struct option_list ask_for;
 };
 

@@ -164,6 +164,13 @@ static bool target_fits(struct build *build, const struct ini_section *section,
                         const struct ini_entry *entry, const struct target *target,
                         enum target_use use)
 {
+    bool is_asked = use == TARGETS_ASK;
+    if (is_asked && (target->kind == TARGET_CHANNEL || target->kind == TARGET_AUDIENCE)) {
+        build_problem(build, section, entry,
+                      "%s%s cannot answer (want CONTACT, TEAM, @SCHEDULE or everyone)",
+                      target->kind == TARGET_CHANNEL ? "channel:" : "&", target->name);
+        return false;
+    }
     if (target->kind == TARGET_CHANNEL && build->config != NULL) {
         return channel_fits(build, section, entry, target->name);
     }

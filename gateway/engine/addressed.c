@@ -1,12 +1,14 @@
 #include "gateway/engine/addressed.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "gateway/base/assert.h"
 #include "gateway/base/parse.h"
 #include "gateway/base/text.h"
 #include "gateway/system/digest.h"
 #include "gateway/system/token.h"
+#include "policies/asks.h"
 #include "policies/reach.h"
 
 static bool has_address(const struct contact *contact, const char *channel, const char *address)
@@ -86,15 +88,48 @@ const char *addressed_sender(const struct engine *engine, const struct reply *re
 
 static bool answers_a_page(const struct notification *last)
 {
-    return last != NULL && (last->digest != 0 || last->kind == KIND_PAGE ||
-                            last->kind == KIND_REMINDER || last->kind == KIND_DIGEST);
+    if (last == NULL || (last->kind == KIND_REMINDER && asks_answered_by(last->incident, last)))
+        return false;
+    return last->digest != 0 || last->kind == KIND_PAGE || last->kind == KIND_REMINDER ||
+           last->kind == KIND_DIGEST;
 }
 
-const struct notification *addressed_last(const struct engine *engine, const char *by,
-                                          const char *channel)
+const struct notification *addressed_last_page(const struct engine *engine, const char *by,
+                                               const char *channel)
 {
     const struct sought sought = {.channel = channel, .contact_or_null = by, .pages_only = true};
     return last_sent(engine, &sought);
+}
+
+const struct notification *addressed_last(const struct engine *engine, const struct reply *reply,
+                                          const char *by)
+{
+    const struct sought sought = {
+        .channel = reply->via, .contact_or_null = by, .incident = reply->incident};
+    return last_sent(engine, &sought);
+}
+
+bool addressed_answers_page(const struct notification *last_or_null)
+{
+    return answers_a_page(last_or_null);
+}
+
+/* "Yes" and "no" in answer to a request to approve. */
+static enum verb decision_of(const char *raw)
+{
+    static const struct {
+        const char *word;
+        enum verb verb;
+    } words[] = {{"yes", VERB_APPROVE}, {"ok", VERB_APPROVE}, {"no", VERB_REJECT}};
+    size_t from = strspn(raw, " \t\r\n\"'");
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        size_t length = strlen(words[i].word);
+        const char *rest = raw + from + length;
+        if (strncasecmp(raw + from, words[i].word, length) == 0 &&
+            rest[strspn(rest, " \t\r\n.,!\"'")] == '\0')
+            return words[i].verb;
+    }
+    return VERB_NONE;
 }
 
 const struct reply *addressed_read(struct engine *engine, const struct reply *reply, const char *by)
@@ -102,14 +137,22 @@ const struct reply *addressed_read(struct engine *engine, const struct reply *re
     bool depends = false;
     for (size_t i = 0; i < reply->command_count; i++)
         depends = depends || reply->commands[i].answers_page;
-    if (!depends)
+    enum verb decision = reply->address_or_null != NULL ? decision_of(reply->raw) : VERB_NONE;
+    if (!depends && decision == VERB_NONE)
         return reply;
-    const struct sought sought = {
-        .channel = reply->via, .contact_or_null = by, .incident = reply->incident};
-    if (answers_a_page(last_sent(engine, &sought)))
+    const struct notification *last = addressed_last(engine, reply, by);
+    if (answers_a_page(last))
         return reply;
     struct reply *read = arena_copy(&engine->arena, reply, sizeof(*reply));
     read->command_count = 0;
+    if (last != NULL && last->kind == KIND_APPROVE && decision != VERB_NONE) {
+        read->commands[0] =
+            (struct reply_command){.verb = decision, .text = "", .clock_minute = -1};
+        read->command_count = 1;
+        read->incident = last->incident->number;
+        read->notification = last->id;
+        return read;
+    }
     for (size_t i = 0; i < reply->command_count; i++) {
         if (!reply->commands[i].answers_page)
             read->commands[read->command_count++] = reply->commands[i];

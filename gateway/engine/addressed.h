@@ -26,11 +26,16 @@ void heard_after(struct engine *engine, const struct input *input, bool is_valid
 /* Who speaks: of several people with one address the one whom the last message there was for. "" for a stranger. */
 const char *addressed_sender(const struct engine *engine, const struct reply *reply);
 /* The page or reminder that they were sent last by this channel; what came in a digest has its number in `digest`. NULL: nothing in memory. */
-const struct notification *addressed_last(const struct engine *engine, const char *by,
-                                          const char *channel);
+const struct notification *addressed_last_page(const struct engine *engine, const char *by,
+                                               const char *channel);
 /* The reply with what acts in answer to a page only taken out, where the last message that way was none. */
 const struct reply *addressed_read(struct engine *engine, const struct reply *reply,
                                    const char *by);
+
+/* The last message that reached `by` the way the reply came, or NULL; and whether an answer to it answers a page. */
+const struct notification *addressed_last(const struct engine *engine, const struct reply *reply,
+                                          const char *by);
+bool addressed_answers_page(const struct notification *last_or_null);
 
 /* The notification whose code the reply carries; NULL: none. */
 const struct notification *codes_find(const struct engine *engine, const struct reply *reply,

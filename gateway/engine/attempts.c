@@ -222,6 +222,8 @@ void attempts_end_as_failed(struct engine *engine, struct notification *n,
 bool attempts_is_wanted(const struct notification *n)
 {
     const struct incident *incident = n->incident;
+    if (incident != NULL && talks_own(incident->talks, n))
+        return talks_want(incident->talks, n);
     if (n->kind != KIND_PAGE && n->kind != KIND_REMINDER)
         return true;
     if (incident == NULL || (n->kind == KIND_PAGE && suppression_holds(incident)))

@@ -264,6 +264,31 @@ static const char *repliers_text(struct engine *engine, const struct incident *i
     return arena_strndup(&engine->arena, strbuf_text(&engine->scratch), engine->scratch.length);
 }
 
+/* What they were written as is what they are: made anew, they hold no texts that were replaced. */
+static void renew_talks(struct incident *incident, const char *text)
+{
+    struct talks *talks = NULL;
+    struct err err;
+    ASSERT(talks_read(text, &talks, &err) == 0);
+    world_free_talks(incident);
+    incident->talks = talks;
+}
+
+static const char *talks_text(struct engine *engine, struct incident *incident)
+{
+    struct strbuf text;
+    if (incident->talks == NULL)
+        return "";
+    strbuf_init(&text, TALKS_JSON_BYTES_MAX);
+    talks_write(incident->talks, &text);
+    ASSERT(!text.overflowed);
+    const char *copy = arena_strndup(&engine->arena, strbuf_text(&text), text.length);
+    strbuf_clear(&text);
+    if (incident->talks->spare_bytes > TALKS_SPARE_BYTES_MAX)
+        renew_talks(incident, copy);
+    return copy;
+}
+
 static const char *fields_text(struct engine *engine, const struct incident *incident)
 {
     if (incident->fields == NULL)
@@ -274,8 +299,7 @@ static const char *fields_text(struct engine *engine, const struct incident *inc
     return arena_strndup(&engine->arena, strbuf_text(&engine->scratch), engine->scratch.length);
 }
 
-static const struct incident_row *incident_to_row(struct engine *engine,
-                                                  const struct incident *incident)
+static const struct incident_row *incident_to_row(struct engine *engine, struct incident *incident)
 {
     struct incident_row *row = arena_take(&engine->arena, sizeof(*row));
     int64_t next_due_ms = incident->live ? incident_next_due_ms(incident) : INT64_MAX;
@@ -315,6 +339,7 @@ static const struct incident_row *incident_to_row(struct engine *engine,
         .repliers = repliers,
         .fields = fields,
         .moved = incident->moved,
+        .talks = talks_text(engine, incident),
     };
     memcpy(row->uuid, incident->uuid, sizeof(row->uuid));
     return row;

@@ -517,6 +517,29 @@ static struct verdict acknowledge(struct firing *firing)
     return verdict;
 }
 
+/* Changes are for the lists of the incidents around them: the last ones are kept. */
+static void keep_change(const struct firing *firing)
+{
+    enum { TEXT_BYTES_MAX = 300 };
+    struct engine *engine = firing->engine;
+    const struct event *event = firing->event;
+    const struct ledger_entry *spare = marks_spare_change(&engine->world.marks);
+    char name[MARK_NUMBER_BYTES];
+    size_t length = strnlen(event->summary, TEXT_BYTES_MAX + 1);
+    while (length > TEXT_BYTES_MAX ||
+           (length > 0 && ((unsigned char)event->summary[length] & 0xc0) == 0x80))
+        length--;
+    (void)marks_next_change(&engine->world.marks, name);
+    if (spare != NULL)
+        batch_mark(engine,
+                   &(struct mark_row){.kind = MARK_CHANGE, .name = spare->name, .gone = true});
+    batch_mark(engine,
+               &(struct mark_row){.kind = MARK_CHANGE,
+                                  .name = name,
+                                  .value = arena_printf(&engine->arena, "%s: %.*s", event->source,
+                                                        (int)length, event->summary)});
+}
+
 static struct verdict apply(struct firing *firing)
 {
     switch (firing->event->action) {
@@ -528,6 +551,8 @@ static struct verdict apply(struct firing *firing)
         return resolve(firing);
     case EVENT_HEARTBEAT: /* heartbeats.c */
     case EVENT_CHANGE:
+        keep_change(firing);
+        break;
     case EVENT_ACTION_COUNT:
         break;
     }

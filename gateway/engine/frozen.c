@@ -35,6 +35,8 @@ static const struct step *copy_steps(struct arena *arena, const struct step *ste
         copy[i] = steps[i];
         copy[i].name = arena_strdup(arena, steps[i].name);
         copy[i].targets = copy_targets(arena, steps[i].targets, steps[i].target_count);
+        copy[i].approvers = copy_targets(arena, steps[i].approvers, steps[i].approver_count);
+        copy[i].question = arena_strdup(arena, steps[i].question == NULL ? "" : steps[i].question);
     }
     return copy;
 }

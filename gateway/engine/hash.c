@@ -109,6 +109,8 @@ static void add_incident(struct sum *sum, const struct incident *incident)
     add_text(sum, incident->flap);
     fields_write(incident->fields, &sum->text);
     ladder_write(&incident->ladder, &sum->text);
+    if (incident->talks != NULL)
+        talks_write(incident->talks, &sum->text);
     close_item(sum);
     for (const struct alert *a = incident->alerts; a != NULL; a = a->next)
         add_alert(sum, a);

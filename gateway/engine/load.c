@@ -137,6 +137,8 @@ static void load_incident(void *self, const struct incident_row *row)
     world_set_flap(incident, row->flap);
     world_set_fields(incident, fields);
     load_repliers(engine, incident, row->repliers);
+    if (row->talks[0] != '\0' && talks_read(row->talks, &incident->talks, loader->err) != 0)
+        loader->verdict = err_wrap(loader->err, "incident %llu", (unsigned long long)row->number);
 }
 
 static void load_alert(void *self, const struct alert_row *row)

@@ -4,7 +4,9 @@
 #include "gateway/base/assert.h"
 #include "gateway/engine/engine_state.h"
 #include "gateway/engine/suppress.h"
+#include "policies/asks.h"
 #include "policies/quiet.h"
+#include "policies/updates.h"
 
 /* One entry an incident is enough: an earlier due time makes a new one, a later one waits for the
  * old to come up. */
@@ -146,6 +148,18 @@ static bool is_stale(const struct engine *engine, const struct heap_entry *entry
            incident->resolved_at_ms != entry->key;
 }
 
+/* What is still asked is not lost with the memory of it: the lists go out first. */
+static void finish_talks(struct engine *engine, struct incident *incident)
+{
+    struct moment *moment = &engine->moment;
+    moment_next(moment);
+    updates_give_up(incident, moment);
+    asks_close_all(incident, moment);
+    batch_touch_incident(engine, incident);
+    for (size_t i = 0; i < moment->act_count; i++)
+        perform(engine, incident, &moment->acts[i]);
+}
+
 static void let_go(struct engine *engine, struct incident *incident)
 {
     incident->live = false;
@@ -174,6 +188,10 @@ void engine_evict(struct engine *engine)
         /* One of this very batch waits for the next: its row is to be there before it is closed. */
         if (excess == 0 || incident->unfinished > 0 || incident->fresh)
             return;
+        if (talks_are_open(incident->talks)) {
+            finish_talks(engine, incident);
+            return;
+        }
         let_go(engine, incident);
         excess--;
         (void)heap_pop(&engine->resolved);

@@ -65,6 +65,7 @@ void replies_gather(struct saying *saying)
 
 static void complete_move(const struct saying *saying, struct move *move)
 {
+    move->by_operator = rulebook_contact(saying->engine->book, saying->by) == NULL;
     move->actor = saying->input->actor;
     move->credential = saying->input->credential;
     move->by = saying->by;
@@ -139,6 +140,9 @@ static void apply_command(struct saying *saying, const struct reply_command *com
     case VERB_SNOOZE:
     case VERB_TAKE:
     case VERB_ALL_ACK:
+    case VERB_WHAT:
+    case VERB_DOING:
+    case VERB_AVOID:
         break; /* one move for all of them, before */
     case VERB_PRIORITY:
         if (command->priority < 1 || command->priority > 5) {
@@ -157,6 +161,12 @@ static void apply_command(struct saying *saying, const struct reply_command *com
         move_incident(
             saying,
             (struct move){.kind = MOVE_FIELD, .verb = command->verb, .text = command->text});
+        break;
+    case VERB_APPROVE:
+        move_incident(saying, (struct move){.kind = MOVE_APPROVE});
+        break;
+    case VERB_REJECT:
+        move_incident(saying, (struct move){.kind = MOVE_REJECT, .text = command->text});
         break;
     case VERB_ESCALATE:
         move_incident(saying, (struct move){.kind = MOVE_ESCALATE});
@@ -186,11 +196,6 @@ static void apply_command(struct saying *saying, const struct reply_command *com
         break;
     case VERB_UNSILENCE:
     case VERB_NONE:
-    case VERB_WHAT:
-    case VERB_DOING:
-    case VERB_AVOID:
-    case VERB_APPROVE:
-    case VERB_REJECT:
     case VERB_OVERRIDE:
     case VERB_COUNT:
         refuse_verb(saying, command->verb);
@@ -230,6 +235,7 @@ static bool gives_something(const struct reply *reply)
 
 void replies_apply(struct saying *saying)
 {
+    const char *answer = replies_read_answer(saying);
     const struct reply *reply = saying->reply;
     replies_note_replier(saying);
     move_incident(saying, (struct move){.kind = MOVE_HEARD});
@@ -244,11 +250,17 @@ void replies_apply(struct saying *saying)
         move_incident(saying, (struct move){.kind = MOVE_ACK,
                                             .known = saying->known,
                                             .eta_at_ms = saying->eta_at_ms});
+    struct move parts = {.kind = MOVE_PARTS};
+    if (replies_gather_parts(reply, &parts))
+        move_incident(saying, parts);
     for (size_t i = 0; i < reply->command_count; i++)
         apply_command(saying, &reply->commands[i]);
+    saying->answered = answer[0] != '\0';
+    if (saying->answered)
+        move_incident(saying, (struct move){.kind = MOVE_ANSWER, .text = answer});
     if (gives_something(reply))
         say(saying, fields_answer(saying->incident, &saying->engine->moment, saying->by));
-    if (reply->command_count > 0)
+    if (reply->command_count > 0 || answer[0] != '\0')
         return;
     move_incident(saying, (struct move){.kind = MOVE_FIELD, .verb = VERB_NONE, .text = reply->raw});
     if (saying->incident->state == INCIDENT_TRIGGERED || saying->incident->state == INCIDENT_HELD)
@@ -422,7 +434,8 @@ static uint64_t bound_incident(struct saying *saying)
     if (reply->notification == 0 ||
         store_notification(store, reply->notification, &engine->arena, &stored, NULL) != 0)
         return 0;
-    bool is_of_none = stored.row.incident == 0 && saying->input->kind == INPUT_REPLY;
+    bool is_of_none = stored.row.incident == 0 && stored.row.kind != KIND_DIGEST &&
+                      saying->input->kind == INPUT_REPLY;
     if (!is_of_none)
         return stored.row.incident;
     saying->answers = NULL; /* what answers a notice of no incident may mean any */
@@ -445,7 +458,8 @@ static uint64_t find_number(struct saying *saying)
         return bound_incident(saying);
     if (saying->input->kind == INPUT_COMMAND)
         return 0;
-    return guess_incident(saying);
+    uint64_t asking = replies_find_ask(saying);
+    return asking != 0 ? asking : guess_incident(saying);
 }
 
 static bool asks_only_for_help(const struct reply *reply)
@@ -563,6 +577,8 @@ void replies_take(struct engine *engine, const struct input *input, struct answe
         return;
     saying.reply = addressed_read(engine, reply, saying.by);
     take(&saying, out_answer);
-    heard_after(engine, input, out_answer->status == ANSWER_DONE && saying.reply->command_count > 0,
+    heard_after(engine, input,
+                out_answer->status == ANSWER_DONE &&
+                    (saying.reply->command_count > 0 || saying.answered),
                 out_answer);
 }

@@ -45,7 +45,7 @@ static uint64_t answered_digest(struct saying *saying)
         return bound_digest(saying);
     if (saying->input->kind != INPUT_REPLY || !says_all(reply))
         return 0;
-    answered = addressed_last(saying->engine, saying->by, reply->via);
+    answered = addressed_last_page(saying->engine, saying->by, reply->via);
     return answered != NULL ? answered->digest : 0;
 }
 

@@ -25,6 +25,7 @@ struct saying {
     bool has_reported; /* its report was the acknowledgement */
     bool code_fits;    /* the reply carried the code of `answers` */
     int64_t eta_at_ms;
+    bool answered; /* an ask */
     bool refused;
     const char *text; /* the answer so far */
 };
@@ -33,6 +34,13 @@ struct saying {
 bool replies_take_all(struct saying *saying, struct answer *out_answer);
 /* The only incident that is still open of the digest answered; 0: none or several, as `text` says, or it answers no digest. */
 uint64_t replies_find_listed(struct saying *saying);
+/* replies_talks.c */
+/* All parts of the update in one message are one change; false: there is none. */
+bool replies_gather_parts(const struct reply *reply, struct move *out_move);
+/* The incident with the latest open ask that an unbound text without commands answers; 0: none. */
+uint64_t replies_find_ask(const struct saying *saying);
+/* What of a reply answers an ask, in the arena; "" when nothing does. May leave fewer commands in saying->reply. */
+const char *replies_read_answer(struct saying *saying);
 
 /* All that acknowledges in one message is one acknowledgement. */
 void replies_gather(struct saying *saying);

@@ -21,6 +21,14 @@ void world_init(struct world *world)
     pool_init(&world->notification_pool, sizeof(struct notification));
 }
 
+void world_free_talks(struct incident *incident)
+{
+    if (incident->talks != NULL)
+        talks_clear(incident->talks);
+    free(incident->talks);
+    incident->talks = NULL;
+}
+
 static void free_incident_texts(struct incident *incident)
 {
     struct replier *replier = incident->repliers;
@@ -36,6 +44,7 @@ static void free_incident_texts(struct incident *incident)
     free((void *)(uintptr_t)incident->fields);
     free(incident->text);
     free((struct promises *)(uintptr_t)incident->ladder.promises);
+    world_free_talks(incident);
     for (struct alert *alert = incident->alerts; alert != NULL; alert = alert->next) {
         inhibition_forget(alert);
         free(alert->text);

@@ -95,6 +95,7 @@ void world_set_fields(struct incident *incident, const struct fields *fields_or_
 void world_set_cause(struct incident *incident, const char *cause);
 void world_set_flap(struct incident *incident, const char *flap);
 void world_set_promises(struct incident *incident, const struct promises *promises_or_null);
+void world_free_talks(struct incident *incident);
 void world_add_replier(struct world *world, struct incident *incident, const char *contact);
 
 struct alert *world_add_alert(struct world *world, uint64_t id, struct incident *incident,

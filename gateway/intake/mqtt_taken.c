@@ -16,7 +16,7 @@ struct taken {
     struct mark marks[TAKEN_MAX]; /* a ring */
     uint64_t count;               /* ever added: the next one's place */
     enum run run;
-    uint64_t next; /* RUN_ON: what should come now */
+    uint64_t next; /* RUN_ON: not before this */
 };
 
 struct taken *taken_create(void)
@@ -75,7 +75,7 @@ bool taken_is_again(struct taken *taken, uint16_t packet_id, uint64_t hash, bool
     uint64_t place = 0;
     bool is_again = is_dup && taken->run != RUN_OVER && find_newest(taken, packet_id, &place) &&
                     taken->marks[place % TAKEN_MAX].hash == hash &&
-                    (taken->run == RUN_EXPECTED || place == taken->next);
+                    (taken->run == RUN_EXPECTED || place >= taken->next);
     taken->run = is_again ? RUN_ON : RUN_OVER;
     taken->next = place + 1;
     return is_again;

@@ -6,12 +6,14 @@
  *          with the session; taken_is_again for each message of QoS 1 in its order, taken_add after
  *          its commit.
  *          A broker repeats what was in flight first, in the order in which it sent it, with the packet
- *          ids of the first time and DUP set: a run of messages which ends what we have taken. So a
+ *          ids of the first time and DUP set: a run of messages in the order in which we took them. So a
  *          message is a repetition only with DUP, in such a run at the beginning of a connection; the
- *          first one that is not ends it. A packet id is free again when its PUBACK has arrived, so of
- *          the messages with one id only the newest can be missing it: taken_forget where an id came
- *          with a message that was read and not committed. What is in doubt is news: counted twice
- *          rather than lost.
+ *          first one that is not ends it. What was taken in between need not come: a broker that came
+ *          back with another order than it had would otherwise have the same ones taken anew after
+ *          each crash until a confirmation gets through, as they then stand behind those of the first
+ *          time. A packet id is free again when its PUBACK has arrived, so of the messages with one
+ *          id only the newest can be missing it: taken_forget where an id came with a message that
+ *          was read and not committed. What is in doubt is news: counted twice rather than lost.
  * Threads: one.
  * Limits:  the last TAKEN_MAX messages, more than [mqtt] in_flight.
  * Source:  MQTT 5.0, 2.2.1, 3.3.1.1, 4.4 and 4.6.

@@ -36,6 +36,7 @@ extern const char schema_0008_postgres[];
 extern const char schema_0009_postgres[];
 extern const char schema_0010_postgres[];
 extern const char schema_0011_postgres[];
+extern const char schema_0012_postgres[];
 
 enum { SWEEP_EVENTS, SWEEP_TIMELINE, SWEEP_NOTIFICATIONS, SWEEP_QUARANTINE, SWEEP_COUNT };
 

@@ -24,7 +24,7 @@
 #define CUT_TEXT TEXT_OF(DELIVERY_ROWS_MAX)
 
 #define INCIDENT_ALL INCIDENT_COLUMNS INCIDENT_OPEN ", group_hash"
-#define INCIDENT_TYPES "itttttttiiiiiitiiiiitiiiitttttit"
+#define INCIDENT_TYPES "itttttttiiiiiitiiiiitiiiittttttit"
 #define INCIDENT_UPDATE                                                                            \
     "UPDATE incidents AS o SET policy_hash = n.policy_hash, title = n.title, state = n.state, "    \
     "severity = n.severity, priority = n.priority, priority_set = n.priority_set, live = n.live, " \
@@ -33,7 +33,8 @@
     "eta_at_ms = n.eta_at_ms, slip_count = n.slip_count, known = n.known, cleared = n.cleared, "   \
     "cause = n.cause, linked = n.linked, firing_count = n.firing_count, "                          \
     "next_due_at_ms = n.next_due_at_ms, updated_at_ms = n.updated_at_ms, ladder = n.ladder, "      \
-    "repliers = n.repliers, fields = n.fields, suppressed = n.suppressed, flap = n.flap, "         \
+    "repliers = n.repliers, fields = n.fields, talks = n.talks, suppressed = n.suppressed, flap "  \
+    "= n.flap, "                                                                                   \
     "open = n.open FROM "
 #define ALERT_STATE_SET                                                                            \
     "UPDATE alerts AS o SET incident = n.incident, state = n.state, severity = n.severity, "       \

@@ -256,6 +256,7 @@ static void add_incident(struct writer *writer, const struct incident_row *row, 
     column_text(c, row->ladder);
     column_text(c, row->repliers);
     column_text(c, row->fields);
+    column_text(c, row->talks);
     column_text(c, row->mark);
     column_text(c, row->flap);
     column_i64(c, is_open);

@@ -70,6 +70,7 @@ int cells_incident(struct cells *c, struct incident_row *out_row, struct err *er
     row.ladder = next_text(c);
     row.repliers = next_text(c);
     row.fields = next_text(c);
+    row.talks = next_text(c);
     row.mark = next_text(c);
     row.flap = next_text(c);
     *out_row = row;

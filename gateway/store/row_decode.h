@@ -19,7 +19,7 @@
     "number, uuid, policy, policy_hash, group_key, title, state, severity, priority, "             \
     "priority_set, live, opened_at_ms, acked_at_ms, resolved_at_ms, owner, ack_until_ms, "         \
     "eta_at_ms, slip_count, known, cleared, cause, linked, firing_count, next_due_at_ms, "         \
-    "updated_at_ms, ladder, repliers, fields, suppressed, flap"
+    "updated_at_ms, ladder, repliers, fields, talks, suppressed, flap"
 #define INCIDENT_OPEN ", open" /* written only: a reader has the state */
 
 /* Followed by ALERT_LONG or ALERT_SHORT. */

@@ -11,8 +11,8 @@ static const size_t incident_texts[] = {
     offsetof(struct incident_row, group_key), offsetof(struct incident_row, title),
     offsetof(struct incident_row, owner),     offsetof(struct incident_row, cause),
     offsetof(struct incident_row, ladder),    offsetof(struct incident_row, repliers),
-    offsetof(struct incident_row, fields),    offsetof(struct incident_row, mark),
-    offsetof(struct incident_row, flap),
+    offsetof(struct incident_row, fields),    offsetof(struct incident_row, talks),
+    offsetof(struct incident_row, mark),      offsetof(struct incident_row, flap),
 };
 
 static const size_t alert_texts[] = {

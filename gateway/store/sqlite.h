@@ -47,6 +47,7 @@ extern const char schema_0008_sqlite[];
 extern const char schema_0009_sqlite[];
 extern const char schema_0010_sqlite[];
 extern const char schema_0011_sqlite[];
+extern const char schema_0012_sqlite[];
 
 struct sqlite_store {
     struct store store;

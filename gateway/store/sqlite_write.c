@@ -88,6 +88,7 @@ void bind_incident(struct binding *b, const struct incident_row *row, char uuid[
     bind_text(b, row->ladder);
     bind_text(b, row->repliers);
     bind_text(b, row->fields);
+    bind_text(b, row->talks);
     bind_text(b, row->mark);
     bind_text(b, row->flap);
     bind_i64(b, row->state != INCIDENT_RESOLVED);

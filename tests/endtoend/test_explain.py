@@ -158,6 +158,10 @@ CASES = {
                      "[inhibit bad] a=~\"(d+)+x\" gives up"),
     "asleep": ("[contact carol]\nsms = +15550102", "[contact carol]\nsms = +15550102\nquiet = 22:00-07:00",
                "[policy default] everybody who is paged when nobody else can be has quiet hours"),
+    "never reminded": ("inform = &customers", "inform = &customers\n[step storefront/all]\nask = everyone\nquestion = What?\n"
+                       "deadline = 1h\nremind = 1h", "[step storefront/all] remind is no sooner than deadline"),
+    "unread": ("inform = &customers", "inform = &customers\nrequire = what\napprove = bob then send",
+               "[step storefront/told] then send: an update that nobody has read goes out"),
     "in a moment": ("[source shop]", "[source shop]\nexpect_every = 20s\ngrace = 10s",
                     "[source shop] expect_every and grace are 30 s or less together: any restart of the daemon may look like"),
     "never heard": ("[source shop]", "[source shop]\nformat = heartbeat\nexpect_every = 1h",

@@ -217,7 +217,9 @@ static void check_sent(struct checker *checker, const struct notification_row *r
     checker->in_state[NOTIFICATION_PENDING]++;
     if (s->due_at_ms < world->now_ms)
         world_breach(world, "I6", "notification %llu is due before it was made", id);
-    if (c->walk == INCIDENT_RESOLVED && (row->kind == KIND_PAGE || row->kind == KIND_REMINDER))
+    bool of_ask = row->step[0] == 'q' || row->step[0] == 'u'; /* these go on past the resolution */
+    if (c->walk == INCIDENT_RESOLVED &&
+        (row->kind == KIND_PAGE || (row->kind == KIND_REMINDER && !of_ask)))
         world_breach(world, "I10", "notification %llu pages for a resolved incident", id);
     if (s->step_page && s->rank > 0 && row->created_at_ms == world->now_ms) {
         int rank = (int)row->climb * 100 + s->rank;

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "gateway/base/assert.h"
-#include "gateway/base/parse.h"
 #include "tests/simulation/oracle_events.h"
 #include "tests/simulation/oracle_state.h"
 
@@ -111,62 +110,6 @@ struct o_found oracle_message(const struct oracle *oracle, uint64_t id)
     return (struct o_found){NULL, NULL};
 }
 
-/* The value of one member of a timeline entry's flat facts, "" when it is not there. */
-static const char *fact(struct oracle *oracle, const char *data, const char *key)
-{
-    const char *mark = arena_printf(&oracle->arena, "\"%s\":", key);
-    const char *at = strstr(data, mark);
-    if (at == NULL)
-        return "";
-    at += strlen(mark);
-    if (*at == '"')
-        return arena_strndup(&oracle->arena, at + 1, strcspn(at + 1, "\""));
-    return arena_strndup(&oracle->arena, at, strcspn(at, ",}"));
-}
-
-static int64_t instant(const char *text)
-{
-    int64_t at_ms = 0;
-    if (text[0] != '\0' && parse_rfc3339(text, &at_ms, NULL) != 0)
-        return -1;
-    return at_ms;
-}
-
-static const char *note_line(struct oracle *oracle, const struct timeline_row *row)
-{
-    static const char *const with_step[] = {"step", "nobody", "unreached"};
-    static const char *const with_climb[] = {"climb", "exhausted", "fallback"};
-    static const char *const with_by[] = {
-        "ack-timeout", "ack-again", "second-ack", "known",    "note",       "escalate",    "pass",
-        "ack-ended",   "no-answer", "reminder",   "resolved", "suppressed", "unsuppressed"};
-    struct arena *arena = &oracle->arena;
-    for (size_t i = 0; i < sizeof(with_step) / sizeof(with_step[0]); i++) {
-        if (text_equal(row->kind, with_step[i]) && row->data[0] != '\0')
-            return arena_printf(arena, "note %s %s %s", row->kind, fact(oracle, row->data, "step"),
-                                fact(oracle, row->data, "climb"));
-    }
-    for (size_t i = 0; i < sizeof(with_climb) / sizeof(with_climb[0]); i++) {
-        if (text_equal(row->kind, with_climb[i]))
-            return arena_printf(arena, "note %s %s", row->kind, fact(oracle, row->data, "climb"));
-    }
-    for (size_t i = 0; i < sizeof(with_by) / sizeof(with_by[0]); i++) {
-        const char *by = fact(oracle, row->data, "by");
-        if (text_equal(row->kind, with_by[i]) && by[0] != '\0')
-            return arena_printf(arena, "note %s %s", row->kind, by);
-    }
-    if (text_equal(row->kind, "eta-missed") || text_equal(row->kind, "eta-slipped"))
-        return arena_printf(arena, "note %s %s %s", row->kind, fact(oracle, row->data, "by"),
-                            fact(oracle, row->data, "slips"));
-    if (text_equal(row->kind, "missing"))
-        return fields_note_line(oracle, fact(oracle, row->data, "by"),
-                                fact(oracle, row->data, "missing"));
-    if (text_equal(row->kind, "ack") || text_equal(row->kind, "take"))
-        return arena_printf(arena, "note %s %s %lld %lld", row->kind, fact(oracle, row->data, "by"),
-                            (long long)instant(fact(oracle, row->data, "eta")),
-                            (long long)instant(fact(oracle, row->data, "until")));
-    return arena_printf(arena, "note %s", row->kind);
-}
-
 /* What channels and housekeeping do is taken as it comes. */
 static bool is_given_note(const struct timeline_row *row)
 {
@@ -177,9 +120,23 @@ static bool is_given_note(const struct timeline_row *row)
 
 static bool is_decided(const struct outcome_row *row)
 {
-    static const char *const reasons[] = {"acknowledged", "resolved",
-                                          "answered",     "passed",
-                                          "suppressed",   "the acknowledgement has ended"};
+    static const char *const reasons[] = {"acknowledged",
+                                          "resolved",
+                                          "answered",
+                                          "passed",
+                                          "suppressed",
+                                          "the acknowledgement has ended",
+                                          "the update is complete",
+                                          "the update goes out",
+                                          "the update was changed",
+                                          "rejected",
+                                          "the list is closed",
+                                          "the incident opened again",
+                                          "nobody has approved it in time",
+                                          "nobody has approved it, and no fallback can be asked",
+                                          "it was incomplete at the resolution",
+                                          "it was with its author at the resolution",
+                                          "nobody has completed it since the resolution"};
     if (row->attempt != 0)
         return false;
     if (row->state == NOTIFICATION_PENDING)
@@ -246,6 +203,7 @@ static void bind_message(struct oracle *oracle, const struct notification_row *r
     for (struct o_message *m = o != NULL ? o->messages : NULL; m != NULL; m = m->next) {
         if (m->id == 0 && text_equal(m->line, line)) {
             m->id = row->id;
+            m->channel = arena_strdup(&oracle->arena, row->channel);
             m->horizon_ms = row->expires_at_ms - row->due_at_ms;
             m->step = arena_strdup(&oracle->arena, row->step);
             return;
@@ -342,7 +300,7 @@ static void observe(struct oracle *oracle, const struct effects *effects, bool t
             if (is_given_note(effect->u.timeline))
                 break;
             whose = oracle_incident(oracle, effect->u.timeline->incident);
-            line = note_line(oracle, effect->u.timeline);
+            line = oracle_note_line(oracle, effect->u.timeline);
             add_line(&oracle->observed, whose, line);
             break;
         case EFFECT_NOTIFICATION:

@@ -76,6 +76,9 @@ void ladder_prepare(struct o_incident *o, int64_t anchor_ms)
     o->by_person = o->left_held = o->reminded = o->exhausted = false;
     o->reach_until_ms = o->fallback_at_ms = o->reminder_at_ms = o->answer_until_ms = 0;
     fields_end(o);
+    for (int part = 0; part < PART_COUNT; part++)
+        o->parts[part] = o->parts[part] != NULL ? o->parts[part] : "";
+    o->author = o->author != NULL ? o->author : "";
     o->acked_severity = SEVERITY_INFO;
     o->hold_until_ms = anchor_ms;
     o->climb = o->first_climb = o->climb + 1;
@@ -92,6 +95,7 @@ void ladder_prepare(struct o_incident *o, int64_t anchor_ms)
 
 void ladder_begin(struct oracle *oracle, struct o_incident *o, bool again)
 {
+    talks_reopen(oracle, o);
     bool flaps = again && flapping_change(oracle, o);
     ladder_prepare(o, oracle->now_ms + (flaps ? 0 : o->policy->hold_ms));
     oracle_expect(oracle, o, again ? "note reopened" : "note opened");
@@ -111,77 +115,21 @@ void ladder_start_now(struct oracle *oracle, struct o_incident *o)
     o->left_held = true;
 }
 
-/* Rule 6: each contact by its own rules; audiences and channels at once. */
-static int64_t send_all(struct oracle *oracle, struct o_incident *o, const struct o_people *people,
-                        enum notification_kind kind, const char *step)
-{
-    int64_t first_ms = NEVER_MS;
-    struct o_message m = {
-        .kind = kind, .climb = o->climb, .paging = kind == KIND_PAGE ? o->paging : 0};
-    for (size_t i = 0; i < people->contact_count; i++) {
-        const struct contact *contact = people->contacts[i];
-        bool page = kind == KIND_PAGE;
-        size_t count = page ? contact->page_count : contact->inform_count;
-        for (size_t r = 0; r < count; r++) {
-            const struct reach_rule *rule = page ? &contact->page[r] : &contact->inform[r];
-            m.contact = contact->name;
-            m.channel = contact->methods[rule->method].channel;
-            m.address = contact->methods[rule->method].address;
-            m.due_ms = oracle->now_ms + (page ? rule->after_ms : 0);
-            m.step = step;
-            first_ms = m.due_ms < first_ms ? m.due_ms : first_ms;
-            m.line = step;
-            (void)oracle_send(oracle, o, &m);
-        }
-    }
-    m.due_ms = oracle->now_ms;
-    m.line = step;
-    m.step = step;
-    for (size_t i = 0; i < people->audience_count; i++) {
-        m.contact = arena_printf(&oracle->arena, "&%s", people->audiences[i]->name);
-        m.channel = people->audiences[i]->channel;
-        for (size_t a = 0; a < people->audiences[i]->address_count; a++) {
-            m.address = people->audiences[i]->addresses[a];
-            (void)oracle_send(oracle, o, &m);
-            first_ms = oracle->now_ms;
-        }
-    }
-    for (size_t i = 0; i < people->channel_count; i++) {
-        m.contact = arena_printf(&oracle->arena, "channel:%s", people->channels[i]);
-        m.channel = people->channels[i];
-        m.address = "";
-        (void)oracle_send(oracle, o, &m);
-        first_ms = oracle->now_ms;
-    }
-    return first_ms;
-}
-
 static void start_paging(struct oracle *oracle, struct o_incident *o, const struct o_people *people,
                          const char *step, int level)
 {
     o->paging = ++oracle->pagings;
     o->passed = NULL;
     o->latest_level = level;
-    int64_t first_ms = send_all(oracle, o, people, KIND_PAGE, step);
+    int64_t first_ms = ladder_send_all(oracle, o, people, KIND_PAGE, step);
     o->reach_until_ms = first_ms + o->policy->reach_within_ms;
 }
 
-/* Rule 5: the policy's own fallback, the default's, the default's page targets. */
 static void page_fallback(struct oracle *oracle, struct o_incident *o, int from)
 {
-    const struct policy *last = oracle->book->default_policy;
     o->reach_until_ms = 0;
     for (int level = from; level < 3; level++) {
-        struct o_people people = {0};
-        if (level == 0)
-            people_find(oracle, o, o->policy->fallback, o->policy->fallback_count, &people);
-        if (level == 1 && !text_equal(o->policy->name, last->name))
-            people_find(oracle, o, last->fallback, last->fallback_count, &people);
-        for (size_t i = 0; level == 2 && i < last->step_count; i++) {
-            if (last->steps[i].kind == STEP_PAGE)
-                people_find(oracle, o, last->steps[i].targets, last->steps[i].target_count,
-                            &people);
-        }
+        struct o_people people = people_of_level(oracle, o, level);
         if (people_is_empty(&people))
             continue;
         oracle_expectf(oracle, o, "note fallback %d", o->climb);
@@ -351,7 +299,8 @@ enum thing {
     LAPSE,
     REMINDER,
     MISSING,
-    CALM
+    CALM,
+    TALK
 };
 
 struct next {
@@ -415,6 +364,7 @@ static struct next find_next(const struct o_incident *o)
         consider(&next, UNREACHED, o->reach_until_ms, 0);
     if (triggered && o->exhausted && o->fallback_at_ms != 0)
         consider(&next, FALLBACK, o->fallback_at_ms, 0);
+    consider(&next, TALK, talks_next_ms(o), 0);
     return next;
 }
 
@@ -448,10 +398,13 @@ static void run_told(struct oracle *oracle, struct o_incident *o, size_t index)
     o->told[index] = true;
     people_find(oracle, o, step->targets, step->target_count, &people);
     bool empty = people_is_empty(&people);
+    if (!empty && (step->kind == STEP_ASK || step->require != 0)) {
+        talks_begin(oracle, o, index, &people);
+        return;
+    }
     oracle_expectf(oracle, o, "note %s %s %d", empty ? "nobody" : "step", step->name, o->climb);
     if (!empty)
-        (void)send_all(oracle, o, &people, step->kind == STEP_ASK ? KIND_ASK : KIND_INFORM,
-                       step->name);
+        (void)ladder_send_all(oracle, o, &people, KIND_INFORM, step->name);
 }
 
 static bool paging_is_open(const struct o_incident *o)
@@ -513,6 +466,9 @@ static void run_one(struct oracle *oracle, struct o_incident *o, struct next nex
     case CALM:
         flapping_calm(oracle, o);
         break;
+    case TALK:
+        talks_time(oracle, o);
+        break;
     case MISSING:
         fields_ask(oracle, o);
         break;
@@ -561,6 +517,7 @@ void ladder_page_owner(struct oracle *oracle, struct o_incident *o)
 
 void ladder_failed(struct oracle *oracle, struct o_incident *o, struct o_message *failed)
 {
+    talks_failed(oracle, o, failed);
     if (failed->kind != KIND_PAGE || o->state != INCIDENT_TRIGGERED) {
         ladder_time(oracle, o);
         return;

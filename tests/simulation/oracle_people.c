@@ -102,6 +102,80 @@ bool people_is_empty(const struct o_people *people)
     return people->contact_count + people->audience_count + people->channel_count == 0;
 }
 
+/* Rule 5: the policy's own fallback, the default's, the default's page targets. */
+struct o_people people_of_level(struct oracle *oracle, const struct o_incident *o, int level)
+{
+    const struct policy *last = oracle->book->default_policy;
+    struct o_people people = {0};
+    if (level == 0)
+        people_find(oracle, o, o->policy->fallback, o->policy->fallback_count, &people);
+    if (level == 1 && !text_equal(o->policy->name, last->name))
+        people_find(oracle, o, last->fallback, last->fallback_count, &people);
+    for (size_t i = 0; level == 2 && i < last->step_count; i++) {
+        if (last->steps[i].kind == STEP_PAGE)
+            people_find(oracle, o, last->steps[i].targets, last->steps[i].target_count, &people);
+    }
+    return people;
+}
+
+bool ladder_fallback(struct oracle *oracle, const struct o_incident *o, struct o_people *out_people)
+{
+    for (int level = 0; level < 3; level++) {
+        *out_people = people_of_level(oracle, o, level);
+        if (!people_is_empty(out_people))
+            return true;
+    }
+    return false;
+}
+
+/* Rule 6: each contact by its own rules; audiences and channels at once. */
+int64_t ladder_send_all(struct oracle *oracle, struct o_incident *o, const struct o_people *people,
+                        enum notification_kind kind, const char *step)
+{
+    int64_t first_ms = INT64_MAX;
+    struct o_message m = {.kind = kind,
+                          .climb = o->climb,
+                          .paging = kind == KIND_PAGE ? o->paging : 0,
+                          .is_new = true,
+                          .batch = ++oracle->batches};
+    for (size_t i = 0; i < people->contact_count; i++) {
+        const struct contact *contact = people->contacts[i];
+        bool page = kind == KIND_PAGE || kind == KIND_APPROVE;
+        size_t count = page ? contact->page_count : contact->inform_count;
+        for (size_t r = 0; r < count; r++) {
+            const struct reach_rule *rule = page ? &contact->page[r] : &contact->inform[r];
+            m.contact = contact->name;
+            m.channel = contact->methods[rule->method].channel;
+            m.address = contact->methods[rule->method].address;
+            m.due_ms = oracle->now_ms + (page ? rule->after_ms : 0);
+            first_ms = m.due_ms < first_ms ? m.due_ms : first_ms;
+            m.step = step;
+            m.line = step;
+            (void)oracle_send(oracle, o, &m);
+        }
+    }
+    m.due_ms = oracle->now_ms;
+    m.line = step;
+    m.step = step;
+    for (size_t i = 0; i < people->audience_count; i++) {
+        m.contact = arena_printf(&oracle->arena, "&%s", people->audiences[i]->name);
+        m.channel = people->audiences[i]->channel;
+        for (size_t a = 0; a < people->audiences[i]->address_count; a++) {
+            m.address = people->audiences[i]->addresses[a];
+            (void)oracle_send(oracle, o, &m);
+            first_ms = oracle->now_ms;
+        }
+    }
+    for (size_t i = 0; i < people->channel_count; i++) {
+        m.contact = arena_printf(&oracle->arena, "channel:%s", people->channels[i]);
+        m.channel = people->channels[i];
+        m.address = "";
+        (void)oracle_send(oracle, o, &m);
+        first_ms = oracle->now_ms;
+    }
+    return first_ms;
+}
+
 /* A message of its own to one receiver, by whatever way that receiver was reached. */
 void ladder_tell(struct oracle *oracle, struct o_incident *o, enum notification_kind kind,
                  const char *receiver)
@@ -127,7 +201,7 @@ void ladder_cancel(struct oracle *oracle, struct o_incident *o, enum notificatio
                    const char *contact_or_null)
 {
     for (struct o_message *m = o->messages; m != NULL; m = m->next) {
-        if (m->kind != kind || m->state != NOTIFICATION_PENDING ||
+        if (m->kind != kind || m->state != NOTIFICATION_PENDING || m->talk != 0 ||
             (contact_or_null != NULL && !text_equal(m->contact, contact_or_null)))
             continue;
         m->state = NOTIFICATION_CANCELLED;

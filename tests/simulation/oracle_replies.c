@@ -28,6 +28,7 @@ void ladder_resolve(struct oracle *oracle, struct o_incident *o, const char *by,
     ladder_stop_pages(oracle, o);
     ladder_cancel(oracle, o, KIND_NOTICE, NULL);
     oracle_expectf(oracle, o, "note resolved %s", by);
+    talks_resolve(oracle, o);
     ladder_tell_all(oracle, o, true, by_person ? by : "");
     suppression_resolved(o);
     ladder_time(oracle, o);
@@ -252,6 +253,10 @@ static void take_command(struct oracle *oracle, struct o_incident *o, const stru
         if (o->state == INCIDENT_RESOLVED)
             oracle_expectf(oracle, o, "note note %s", reply->by);
         break;
+    case VERB_APPROVE:
+    case VERB_REJECT:
+        talks_decide(oracle, o, reply, command->verb == VERB_APPROVE);
+        return;
     case VERB_NOTE:
         oracle_expectf(oracle, o, "note note %s", reply->by);
         break;
@@ -266,6 +271,24 @@ static void take_command(struct oracle *oracle, struct o_incident *o, const stru
         return;
     }
     ladder_time(oracle, o);
+}
+
+static void take_parts(struct oracle *oracle, struct o_incident *o, const struct o_reply *said,
+                       const struct reply *reply)
+{
+    const char *parts[PART_COUNT] = {NULL, NULL, NULL};
+    bool any = false;
+    for (size_t i = 0; i < reply->command_count; i++) {
+        enum verb verb = reply->commands[i].verb;
+        if (verb != VERB_WHAT && verb != VERB_DOING && verb != VERB_AVOID)
+            continue;
+        parts[verb == VERB_WHAT    ? 0
+              : verb == VERB_DOING ? 1
+                                   : 2] = arena_strdup(&oracle->arena, reply->commands[i].text);
+        any = true;
+    }
+    if (any)
+        talks_say(oracle, o, said->by, parts);
 }
 
 void oracle_reply(struct oracle *oracle, const struct input *input)
@@ -297,6 +320,13 @@ void oracle_reply(struct oracle *oracle, const struct input *input)
         names_add(oracle, &o->repliers, said.by);
     if (o->state == INCIDENT_ACKNOWLEDGED && text_equal(o->owner, said.by))
         o->answer_until_ms = 0; /* rule 11: any reply of the owner counts */
+    bool may_answer = input->kind == INPUT_REPLY;
+    bool bound = said.answers != NULL && said.answers->talk > 0 &&
+                 o->asks[said.answers->talk - 1].has_run &&
+                 (said.answers->kind == KIND_ASK || said.answers->kind == KIND_REMINDER);
+    if (may_answer && (bound || reply->command_count == 0) &&
+        talks_answer(oracle, o, &said, reply->command_count == 0))
+        return;
     bool acks = reply_has(reply, VERB_ACK) || reply_has(reply, VERB_KNOWN) ||
                 reply_has(reply, VERB_ETA) || reply_has(reply, VERB_SNOOZE);
     if (reply_has(reply, VERB_TAKE) && (!acks || o->state == INCIDENT_ACKNOWLEDGED)) {
@@ -307,6 +337,7 @@ void oracle_reply(struct oracle *oracle, const struct input *input)
     }
     if (acks)
         ladder_ack(oracle, o, &said);
+    take_parts(oracle, o, &said, reply);
     for (size_t i = 0; i < reply->command_count; i++)
         take_command(oracle, o, &said, &reply->commands[i]);
     if (reply->command_count == 0)

@@ -31,6 +31,10 @@ struct o_message {
     enum notification_state state;
     int attempts;
     bool hastened;
+    bool is_new;      /* sent by what is being decided */
+    int talk;         /* the step, from 1, whose update or ask it belongs to; 0: none */
+    int64_t round;    /* of approval */
+    int64_t batch;    /* messages that were sent together */
     const char *line; /* as it is expected among the effects */
     const char
         *step; /* pages: whose; the engine's own for a page to an owner; NULL: not seen yet */
@@ -58,6 +62,20 @@ struct o_change {
 struct o_name {
     struct o_name *next;
     const char *name;
+};
+
+enum o_update_state { O_MISSING, O_CHANGED, O_HELD, O_RETURNED, O_SENT, O_DROPPED };
+
+struct o_update {
+    enum o_update_state state;
+    int64_t due_ms, remind_ms, promised_ms, round;
+    bool escalated;
+};
+
+struct o_ask {
+    bool has_run, is_open;
+    int64_t asked_ms, deadline_ms, remind_ms;
+    struct o_name *asked, *answered;
 };
 
 struct o_incident {
@@ -90,6 +108,12 @@ struct o_incident {
     int64_t calm_at_ms;       /* 0: it does not flap */
     struct o_name *passed;    /* of the latest paging */
     struct o_name *repliers;  /* since ever */
+    const char *parts[PART_COUNT];
+    const char *author;
+    struct o_update updates[STEPS_MAX];
+    size_t update_order[STEPS_MAX]; /* in which they ran in this opening */
+    size_t update_count;
+    struct o_ask asks[STEPS_MAX];
 };
 
 struct o_alert {
@@ -142,7 +166,7 @@ struct oracle {
     struct o_beat *beats; /* by source and key */
     int64_t committed_at_ms;
     uint64_t next_number;
-    int64_t pagings;
+    int64_t pagings, rounds, batches;
     bool is_off;
     struct o_incident nobodys;                    /* number 0: what is done about no incident */
     struct o_override overrides[O_OVERRIDES_MAX]; /* all that were ever made */
@@ -168,6 +192,9 @@ struct o_incident *oracle_incident(struct oracle *oracle, uint64_t number);
 struct o_found oracle_message(const struct oracle *oracle, uint64_t id);
 void oracle_reply(struct oracle *oracle, const struct input *input); /* oracle_replies.c */
 
+/* oracle_notes.c */
+const char *oracle_note_line(struct oracle *oracle, const struct timeline_row *row);
+
 /* oracle_people.c */
 struct o_people {
     const struct contact *contacts[32];
@@ -190,6 +217,33 @@ void duty_command(struct oracle *oracle, const char *text);
 void duty_find(const struct oracle *oracle, const struct schedule *schedule, int64_t wall_ms,
                struct o_duty *out);
 void duty_settle(struct oracle *oracle); /* at the end of a step */
+/* Each contact by its own rules; `step` NULL: what follows somebody. */
+int64_t ladder_send_all(struct oracle *oracle, struct o_incident *incident,
+                        const struct o_people *people, enum notification_kind kind,
+                        const char *step);
+struct o_people people_of_level(struct oracle *oracle, const struct o_incident *incident,
+                                int level);
+/* The first level of the fallback chain that has anybody; false: none has. */
+bool ladder_fallback(struct oracle *oracle, const struct o_incident *incident,
+                     struct o_people *out_people);
+
+/* oracle_talks.c: updates and asks. */
+struct o_reply;
+void talks_begin(struct oracle *oracle, struct o_incident *incident, size_t step,
+                 const struct o_people *people);
+int64_t talks_next_ms(const struct o_incident *incident);
+void talks_time(struct oracle *oracle, struct o_incident *incident);
+void talks_resolve(struct oracle *oracle, struct o_incident *incident);
+void talks_reopen(struct oracle *oracle, struct o_incident *incident);
+void talks_say(struct oracle *oracle, struct o_incident *incident, const char *by,
+               const char *const parts[PART_COUNT]);
+void talks_decide(struct oracle *oracle, struct o_incident *incident, const struct o_reply *reply,
+                  bool approve);
+/* False: the reply answers no question. */
+bool talks_answer(struct oracle *oracle, struct o_incident *incident, const struct o_reply *reply,
+                  bool free_text);
+void talks_failed(struct oracle *oracle, struct o_incident *incident,
+                  const struct o_message *message);
 
 /* oracle_ladder.c: what time and alerts do to one incident; oracle_replies.c: what people do. */
 void ladder_advance(struct oracle *oracle, struct o_incident *incident);

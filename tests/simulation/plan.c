@@ -15,7 +15,7 @@ static const char *const profile_names[PROFILE_COUNT] = {
     [PROFILE_CONFIGS] = "configs",   [PROFILE_ALL] = "all",
     [PROFILE_DISK] = "disk",         [PROFILE_HEARTBEATS] = "heartbeats",
     [PROFILE_DUTY] = "duty",         [PROFILE_FIELDS] = "fields",
-    [PROFILE_SUPPRESS] = "suppress",
+    [PROFILE_SUPPRESS] = "suppress", [PROFILE_TALKS] = "talks",
 };
 
 static const char *const deed_names[DEED_KIND_COUNT] = {
@@ -97,6 +97,14 @@ static const unsigned weights[PROFILE_COUNT][DEED_KIND_COUNT] = {
                             [DEED_REFUSE] = 5,
                             [DEED_CLOCK] = 1,
                             [DEED_PINGS] = 45},
+    [PROFILE_TALKS] = {[DEED_EVENTS] = 25,
+                       [DEED_REPLY] = 55,
+                       [DEED_RECEIPT] = 3,
+                       [DEED_MOOD] = 6,
+                       [DEED_OUTAGE] = 4,
+                       [DEED_STALL] = 2,
+                       [DEED_REFUSE] = 3,
+                       [DEED_CONFIG] = 2},
 };
 
 const char *profile_name(enum profile profile)

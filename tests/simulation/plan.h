@@ -24,6 +24,7 @@ enum profile {
     PROFILE_SUPPRESS,   /* silences, maintenance, inhibition, alerts that flap */
     PROFILE_DUTY,       /* people stand in on schedules, and hand-overs are told */
     PROFILE_FIELDS, /* acks that are asked for more, people who know first, and some of all the faults */
+    PROFILE_TALKS, /* updates to approve and questions to answer, among outages and bad channels */
     PROFILE_COUNT,
 };
 

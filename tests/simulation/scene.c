@@ -113,6 +113,53 @@ static void maybe(struct strbuf *out, struct rng *rng, const char *key, const ch
         strbuf_printf(out, "%s = %s\n", key, value);
 }
 
+static void add_update(struct strbuf *out, struct rng *rng, const char *policy, size_t index)
+{
+    static const char *const told[] = {"&fans", "everyone", "channel:room", "@office",
+                                       "&fans, bob"};
+    static const char *const parts[] = {"what", "doing, avoid", "what, doing, avoid", "avoid"};
+    static const char *const approvers[] = {"dave", "@office", "ann, bob", "@duty"};
+    static const char *const withins[] = {"", " within 2m", " within 20m"};
+    static const char *const thens[] = {"", " then send", " then drop", " then escalate"};
+    static const char *const everies[] = {"6m", "20m", "1h"};
+    strbuf_printf(out, "[step %s/u%zu]\ninform = %s\n", policy, index, ONE_OF(rng, told));
+    strbuf_printf(out, "require = %s\n", ONE_OF(rng, parts));
+    const char *whom = ONE_OF(rng, approvers);
+    const char *within = ONE_OF(rng, withins);
+    const char *then = ONE_OF(rng, thens);
+    if (rng_chance(rng, 80))
+        strbuf_printf(out, "approve = %s%s%s\n", whom, within, then);
+    maybe(out, rng, "every", ONE_OF(rng, everies));
+}
+
+static void add_ask(struct strbuf *out, struct rng *rng, const char *policy, size_t index)
+{
+    static const char *const asked[] = {"everyone", "ann, bob", "crew", "dave", "@office, olga"};
+    static const char *const reminds[] = {"0s", "5m", "20m", "1h"};
+    static const char *const deadlines[] = {"10m", "1h", "3h"};
+    static const char *const counts[] = {"1", "5"};
+    strbuf_printf(out, "[step %s/q%zu]\nask = %s\nquestion = What now?\n", policy, index,
+                  ONE_OF(rng, asked));
+    strbuf_printf(out, "remind = %s\n", ONE_OF(rng, reminds));
+    strbuf_printf(out, "deadline = %s\n", ONE_OF(rng, deadlines));
+    maybe(out, rng, "answers", ONE_OF(rng, counts));
+}
+
+/* Steps that talk with people, behind the others. */
+static void add_talks(struct strbuf *out, struct rng *rng, const char *policy)
+{
+    static const char *const whens[] = {"unresolved", "acked", "resolved"};
+    size_t count = 1 + (size_t)rng_below(rng, 3);
+    for (size_t i = 0; i < count; i++) {
+        if (rng_chance(rng, 60))
+            add_update(out, rng, policy, i);
+        else
+            add_ask(out, rng, policy, i);
+        strbuf_printf(out, "when = %s\n", ONE_OF(rng, whens));
+        maybe(out, rng, "wait", ONE_OF(rng, short_times));
+    }
+}
+
 static void add_policy(struct strbuf *out, struct rng *rng, struct rng *asking, const char *flap,
                        const char *name, const char *match)
 {
@@ -185,6 +232,8 @@ static void write_text(struct strbuf *out, uint64_t seed, size_t version, enum p
     const char *flap = profile == PROFILE_SUPPRESS ? ONE_OF(&rules, flaps) : "off";
     add_people(out, &people, version == 0, profile == PROFILE_DUTY);
     add_policy(out, &policies, asking, flap, "shop", "match = service=\"shop\"\n");
+    if (profile == PROFILE_TALKS)
+        add_talks(out, &policies, "shop");
     if (rng_chance(&policies, 70))
         add_policy(out, &policies, asking, flap, "grave",
                    "match = service=\"blog\", severity=\"critical\"\nmatch = service=\"bank\"\n");

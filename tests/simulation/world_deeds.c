@@ -6,7 +6,7 @@
 #include "tests/simulation/world_state.h"
 #include "tests/support/faulty_vfs.h"
 
-enum { EVENTS_MAX = 4, COMMANDS_MAX = 3, REST_HOURS = 20 };
+enum { EVENTS_MAX = 4, COMMANDS_MAX = 3, REST_HOURS = 72 };
 
 #define HOUR_MS INT64_C(3600000)
 
@@ -63,12 +63,26 @@ static struct reply_command make_command(struct rng *dice)
                                   .priority = 1 + (int)rng_below(dice, 5)};
 }
 
+/* Words of updates; few, so that one is said again. */
+static struct reply_command make_talk(struct rng *dice)
+{
+    static const enum verb verbs[] = {VERB_WHAT,    VERB_WHAT,    VERB_DOING,
+                                      VERB_DOING,   VERB_AVOID,   VERB_AVOID,
+                                      VERB_APPROVE, VERB_APPROVE, VERB_REJECT};
+    static const char *const words[] = {"this", "that", "nothing", ""};
+    enum verb verb = verbs[rng_below(dice, sizeof(verbs) / sizeof(verbs[0]))];
+    const char *text = words[rng_below(dice, 4)];
+    return (struct reply_command){
+        .verb = verb, .text = verb == VERB_APPROVE ? "" : text, .clock_minute = -1};
+}
+
 /* Mostly about what is newest, to a message or by number. */
 static struct input make_reply(struct world *world, struct rng *dice, const char *from)
 {
     uint64_t incidents = checker_last_incident(world->checker);
     uint64_t messages = checker_last_notification(world->checker);
     bool command = rng_chance(dice, 10);
+    bool talks = world->plan->profile == PROFILE_TALKS;
     struct input input = {.kind = command ? INPUT_COMMAND : INPUT_REPLY};
     struct reply reply = {.from = command ? "" : from, .via = "sms", .raw = "free text"};
     uint64_t most = 1 + rng_below(dice, 6);
@@ -79,10 +93,10 @@ static struct input make_reply(struct world *world, struct rng *dice, const char
     else
         reply.incident = incidents > back ? incidents - back : 1 + rng_below(dice, 3);
     reply.command_count = command ? 1 : (size_t)rng_below(dice, COMMANDS_MAX);
-    if (reply.command_count == 0 && rng_chance(dice, 80))
+    if (reply.command_count == 0 && rng_chance(dice, talks ? 30 : 80))
         reply.command_count = 1;
     for (size_t i = 0; i < reply.command_count; i++)
-        reply.commands[i] = make_command(dice);
+        reply.commands[i] = talks && rng_chance(dice, 60) ? make_talk(dice) : make_command(dice);
     input.u.reply = reply;
     world_number_input(world, &input, command ? "user root" : from);
     world_tell(world, "  %s says to #%llu or message %llu:", input.actor,

@@ -83,6 +83,7 @@ struct incident_row sample_incident(uint64_t number)
         .updated_at_ms = 1700000000010,
         .repliers = "carol,dan",
         .fields = "{\"loss\":\"3 orders\"}",
+        .talks = "{\"what\":\"payments fail\",\"updates\":[],\"asks\":[]}",
         .mark = "silence 7",
         .flap = "0 0 1700000000001",
     };
@@ -335,9 +336,10 @@ void dump_incident(struct strbuf *out, const struct incident_row *row)
     strbuf_printf(out, " slips=%lld known=%d cleared=%d cause='%s' linked=%llu firing=%lld",
                   (long long)row->slip_count, row->known, row->cleared, row->cause,
                   (unsigned long long)row->linked, (long long)row->firing_count);
-    strbuf_printf(out, " due=%lld ladder=%s updated=%lld mark=%s flap=%s repliers=%s fields=%s\n",
-                  (long long)row->next_due_at_ms, row->ladder, (long long)row->updated_at_ms,
-                  row->mark, row->flap, row->repliers, row->fields);
+    strbuf_printf(
+        out, " due=%lld ladder=%s updated=%lld mark=%s flap=%s repliers=%s fields=%s talks=%s\n",
+        (long long)row->next_due_at_ms, row->ladder, (long long)row->updated_at_ms, row->mark,
+        row->flap, row->repliers, row->fields, row->talks);
 }
 
 void dump_alert(struct strbuf *out, const struct alert_row *row)

@@ -32,6 +32,11 @@ static const char policies[] =
     "[step rich/three]\ninform = everyone\nwhen = acked\nwait = 3s\n"
     "[step rich/four]\ninform = ann\nwhen = resolved\n"
     "[step rich/five]\npage = bob\nask_for = loss\n"
+    "[step rich/six]\ninform = &shop\nrequire = avoid, what\n"
+    "approve = @lead, bob within 20m then drop\nevery = 20m\n"
+    "[step rich/seven]\ninform = &shop\nrequire = doing\napprove = crew\n"
+    "[step rich/eight]\nask = everyone\nquestion = What = new, #\\(.incident.number)?\nanswers = "
+    "5\n"
     "[policy plain]\nmatch = a=\"\"\npage = crew\n";
 
 static const char rich_text[] =
@@ -49,7 +54,13 @@ static const char rich_text[] =
     "[step rich/two]\ninform = &shop, contact:bob\nwhen = unresolved\nwait = 0s\n"
     "[step rich/three]\ninform = everyone\nwhen = acked\nwait = 3s\n"
     "[step rich/four]\ninform = contact:ann\nwhen = resolved\nwait = 0s\n"
-    "[step rich/five]\npage = contact:bob\nwhen = unacked\nwait = 5m\nask_for = loss\n";
+    "[step rich/five]\npage = contact:bob\nwhen = unacked\nwait = 5m\nask_for = loss\n"
+    "[step rich/six]\ninform = &shop\nwhen = unresolved\nwait = 0s\nrequire = what, avoid\n"
+    "approve = @lead, contact:bob within 20m then drop\nevery = 20m\n"
+    "[step rich/seven]\ninform = &shop\nwhen = unresolved\nwait = 0s\nrequire = doing\n"
+    "approve = team:crew within 15m then escalate\nevery = 0s\n"
+    "[step rich/eight]\nask = everyone\nwhen = unresolved\nwait = 0s\n"
+    "question = What = new, #\\(.incident.number)?\nremind = 4h\ndeadline = 1d\nanswers = 5\n";
 
 static void check_same(const struct policy *a, const struct policy *b)
 {
@@ -83,6 +94,15 @@ static void check_same(const struct policy *a, const struct policy *b)
         assert_int_equal(a->steps[i].wait_ms, b->steps[i].wait_ms);
         assert_int_equal(a->steps[i].ask_for, b->steps[i].ask_for);
         assert_int_equal(a->steps[i].target_count, b->steps[i].target_count);
+        assert_int_equal(a->steps[i].require, b->steps[i].require);
+        assert_int_equal(a->steps[i].approver_count, b->steps[i].approver_count);
+        assert_int_equal(a->steps[i].within_ms, b->steps[i].within_ms);
+        assert_int_equal(a->steps[i].then, b->steps[i].then);
+        assert_int_equal(a->steps[i].every_ms, b->steps[i].every_ms);
+        assert_string_equal(a->steps[i].question, b->steps[i].question);
+        assert_int_equal(a->steps[i].remind_ms, b->steps[i].remind_ms);
+        assert_int_equal(a->steps[i].deadline_ms, b->steps[i].deadline_ms);
+        assert_int_equal(a->steps[i].answers, b->steps[i].answers);
         for (size_t j = 0; j < a->steps[i].target_count; j++) {
             assert_int_equal(a->steps[i].targets[j].kind, b->steps[i].targets[j].kind);
             assert_string_equal(a->steps[i].targets[j].name, b->steps[i].targets[j].name);

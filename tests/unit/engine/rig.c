@@ -58,7 +58,11 @@ static const struct step shop_steps[] = {{.name = "lead",
                                           .kind = STEP_ASK,
                                           .when = WHEN_RESOLVED,
                                           .targets = to_ann,
-                                          .target_count = 1}};
+                                          .target_count = 1,
+                                          .question = "What next?",
+                                          .remind_ms = 10 * MINUTE,
+                                          .deadline_ms = 30 * MINUTE,
+                                          .answers = 2}};
 static const struct step crew_steps[] = {{.name = "crew",
                                           .kind = STEP_PAGE,
                                           .wait_ms = 5 * MINUTE,
@@ -86,7 +90,10 @@ static const struct step shop_steps_again[] = {
      .kind = STEP_ASK,
      .when = WHEN_RESOLVED,
      .targets = to_carol,
-     .target_count = 1},
+     .target_count = 1,
+     .question = "What next, \\(.incident.owner)?",
+     .deadline_ms = 20 * MINUTE,
+     .answers = 1},
     {.name = "lead",
      .kind = STEP_PAGE,
      .wait_ms = 3 * MINUTE,
@@ -97,7 +104,27 @@ static const struct step shop_steps_again[] = {
      .kind = STEP_INFORM,
      .when = WHEN_UNRESOLVED,
      .targets = to_everyone,
-     .target_count = 1}};
+     .target_count = 1},
+    {.name = "news",
+     .kind = STEP_INFORM,
+     .when = WHEN_UNRESOLVED,
+     .targets = to_fans,
+     .target_count = 1,
+     .require = 1 << PART_WHAT | 1 << PART_DOING,
+     .approvers = to_carol,
+     .approver_count = 1,
+     .within_ms = 5 * MINUTE,
+     .then = APPROVE_ESCALATE,
+     .every_ms = 20 * MINUTE},
+    {.name = "roll-call",
+     .kind = STEP_ASK,
+     .when = WHEN_UNRESOLVED,
+     .targets = to_everyone,
+     .target_count = 1,
+     .question = "What happened?",
+     .remind_ms = 10 * MINUTE,
+     .deadline_ms = 40 * MINUTE,
+     .answers = 3}};
 
 static const struct matcher is_shop = {.label = "service", .op = MATCH_EQUAL, .value = "shop"};
 static const struct matcher is_crew = {.label = "service", .op = MATCH_EQUAL, .value = "crew"};
@@ -144,7 +171,7 @@ static void make_policies_again(struct policy policies[RIG_POLICIES])
 {
     make_policies(policies);
     policies[0].steps = shop_steps_again;
-    policies[0].step_count = 5;
+    policies[0].step_count = 7;
     policies[0].repeat = 2;
     policies[0].text = "shop again";
     (void)memccpy(policies[0].hash, policies[0].text, '\0', sizeof(policies[0].hash) - 1);
@@ -529,6 +556,17 @@ void rig_reply(struct rig *rig, const char *from, uint64_t incident,
         .from = from, .via = "sms", .incident = incident, .raw = "text", .command_count = count};
     for (size_t i = 0; i < count; i++)
         input.u.reply.commands[i] = commands[i];
+    number_input(rig, &input);
+    rig_apply(rig, &input, 1);
+    if (rig->verdict == STORE_COMMITTED)
+        rig_settle(rig);
+}
+
+void rig_tell(struct rig *rig, const char *from, uint64_t notification, const char *text)
+{
+    struct input input = {.kind = INPUT_REPLY, .actor = from, .ticket = &the_ticket};
+    input.u.reply =
+        (struct reply){.from = from, .via = "email", .notification = notification, .raw = text};
     number_input(rig, &input);
     rig_apply(rig, &input, 1);
     if (rig->verdict == STORE_COMMITTED)

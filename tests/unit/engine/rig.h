@@ -82,6 +82,8 @@ void rig_event(struct rig *rig, enum event_action action, const char *key, enum 
  * count. */
 void rig_reply(struct rig *rig, const char *from, uint64_t incident,
                const struct reply_command *commands, size_t count);
+/* Words alone, in answer to a notification; 0: to none. */
+void rig_tell(struct rig *rig, const char *from, uint64_t notification, const char *text);
 void rig_say(struct rig *rig, const char *from, uint64_t incident, enum verb verb);
 void rig_reload(struct rig *rig, bool again);
 /* Before its first incident: the page steps of a policy ask for these (bits of enum need). */

@@ -128,8 +128,14 @@ static void a_frozen_policy_outlives_its_rulebook(void **state)
     char name[] = "shop";
     char target_name[] = "ann";
     struct target target = {.kind = TARGET_CONTACT, .name = target_name};
-    struct step step = {
-        .name = name, .kind = STEP_PAGE, .wait_ms = 5, .targets = &target, .target_count = 1};
+    struct step step = {.name = name,
+                        .kind = STEP_ASK,
+                        .wait_ms = 5,
+                        .targets = &target,
+                        .target_count = 1,
+                        .approvers = &target,
+                        .approver_count = 1,
+                        .question = name};
     struct policy policy = {
         .name = name, .hash = "h1", .text = name, .steps = &step, .step_count = 1};
     const struct policy *first = frozen_add(&frozen, &policy);
@@ -139,6 +145,8 @@ static void a_frozen_policy_outlives_its_rulebook(void **state)
     memcpy(target_name, "bob", sizeof(target_name));
     assert_string_equal(first->name, "shop");
     assert_string_equal(first->steps[0].targets[0].name, "ann");
+    assert_string_equal(first->steps[0].approvers[0].name, "ann");
+    assert_string_equal(first->steps[0].question, "shop");
     assert_ptr_equal(frozen_keep(&frozen, "h1"), first);
     assert_null(frozen_keep(&frozen, "h2"));
     for (int i = 0; i < 3; i++)

@@ -56,7 +56,10 @@ static void some_reply(struct rig *rig, uint64_t *seed)
                                              .duration_ms = (int64_t)pick(seed, 7200) * 1000,
                                              .clock_minute = -1,
                                              .priority = (int)pick(seed, 7)};
-    rig_reply(rig, people[pick(seed, 4)], pick(seed, 6), commands, count);
+    if (pick(seed, 4) == 0)
+        rig_tell(rig, people[pick(seed, 4)], pick(seed, 60), "01:30 deployed\nand nothing else");
+    else
+        rig_reply(rig, people[pick(seed, 4)], pick(seed, 6), commands, count);
 }
 
 static void some_report(struct rig *rig, uint64_t *seed)

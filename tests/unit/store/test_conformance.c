@@ -162,6 +162,7 @@ static void test_incident_update_keeps_its_identity(void **state)
     want.repliers = "";
     want.mark = "";
     want.flap = "1700000000002 3 1700000000001";
+    want.talks = "";
     want.fields = "";
     want.updated_at_ms = 9;
     struct incident_row given = want;

@@ -208,8 +208,8 @@ static void test_older_database_is_brought_up(void **state)
     struct store *store = open_ok(*state);
     char *world = world_text(store);
     uint64_t incident = 0;
-    assert_non_null(strstr(world, "repliers=ann fields=\n"));
-    assert_non_null(strstr(world, "repliers= fields=\n"));
+    assert_non_null(strstr(world, "repliers=ann fields= talks=\n"));
+    assert_non_null(strstr(world, "repliers= fields= talks=\n"));
     free(world);
     assert_int_equal(store->ops->find_alert(store->self, "shop", "k3", &incident, NULL), 0);
     assert_int_equal(incident, 3);
