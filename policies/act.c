@@ -17,6 +17,8 @@ void moment_init(struct moment *moment, const struct rulebook *book, struct aren
                               .arena = arena,
                               .now_ms = now_ms,
                               .wall_offset_ms = wall_offset_ms,
+                              .mark = "",
+                              .mark_text = "",
                               .actor = "engine",
                               .credential = "",
                               .answer = ""};

@@ -90,6 +90,10 @@ struct moment {
     struct arena *arena;
     int64_t now_ms;
     int64_t wall_offset_ms; /* wall clock minus engine time: for local times only */
+    const char
+        *mark; /* what holds the incident back from now on, "" nothing: policies/suppression.h */
+    const char *mark_text; /* the same for people */
+    int64_t mark_until_ms; /* 0: nobody knows */
     const char *actor; /* who moves the incident now, and by what: stands in each timeline entry */
     const char *credential;
     struct act *acts;

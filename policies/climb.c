@@ -5,10 +5,12 @@
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
 #include "policies/asks.h"
+#include "policies/ending.h"
 #include "policies/fields.h"
 #include "policies/follow.h"
 #include "policies/quiet.h"
 #include "policies/reach.h"
+#include "policies/suppression.h"
 #include "policies/updates.h"
 
 enum { FALLBACK_LEVELS = 3 };
@@ -16,109 +18,6 @@ enum { FALLBACK_LEVELS = 3 };
 static int64_t later_of(int64_t a, int64_t b)
 {
     return a > b ? a : b;
-}
-
-static void consider(struct due *best, enum due_kind kind, int64_t at_ms, size_t step)
-{
-    if (at_ms < best->at_ms)
-        *best = (struct due){.kind = kind, .at_ms = at_ms, .step = step};
-}
-
-/* When an inform or ask step may run: its time, or when its condition became true; INT64_MAX while
- * it is parked. */
-static int64_t told_due_ms(const struct incident *incident, size_t index)
-{
-    const struct step *step = &incident->policy->steps[index];
-    int64_t due_ms = ladder_due_ms(&incident->ladder, incident->policy, index);
-    bool resolved = incident->state == INCIDENT_RESOLVED;
-    if (step->kind == STEP_PAGE || ladder_has_run(&incident->ladder, index))
-        return INT64_MAX;
-    switch (step->when) {
-    case WHEN_UNACKED:
-        return incident->state == INCIDENT_TRIGGERED ? due_ms : INT64_MAX;
-    case WHEN_UNRESOLVED:
-        return resolved ? INT64_MAX : due_ms;
-    case WHEN_ACKED:
-        if (resolved || incident->acked_at_ms == 0)
-            return INT64_MAX;
-        return later_of(due_ms, incident->acked_at_ms);
-    case WHEN_RESOLVED:
-        if (!resolved || !incident->ladder.left_held)
-            return INT64_MAX;
-        return later_of(due_ms, incident->resolved_at_ms + incident->policy->reopen_within_ms);
-    }
-    return INT64_MAX;
-}
-
-static void consider_told(const struct incident *incident, struct due *best)
-{
-    for (size_t i = 0; i < ladder_step_count(incident->policy); i++)
-        consider(best, DUE_STEP, told_due_ms(incident, i), i);
-}
-
-/* Page and other steps together in reading order, so that at equal times the upper one comes first.
- */
-static void consider_triggered(const struct incident *incident, struct due *best)
-{
-    const struct ladder *ladder = &incident->ladder;
-    int32_t page = ladder_next_page(ladder, incident->policy);
-    for (size_t i = 0; i < ladder_step_count(incident->policy); i++) {
-        if ((int32_t)i == page)
-            consider(best, DUE_STEP, ladder_due_ms(ladder, incident->policy, i), i);
-        else
-            consider(best, DUE_STEP, told_due_ms(incident, i), i);
-    }
-    if (page < 0 && !ladder->exhausted)
-        consider(best, DUE_CLIMB, ladder_repeat_ms(ladder, incident->policy), 0);
-    if (ladder->reach_until_ms != 0)
-        consider(best, DUE_UNREACHED, ladder->reach_until_ms, 0);
-    if (ladder->exhausted && ladder->fallback_at_ms != 0)
-        consider(best, DUE_FALLBACK, ladder->fallback_at_ms, 0);
-}
-
-static int64_t forget_ms(const struct incident *incident)
-{
-    int64_t forget_ms =
-        incident->resolved_at_ms + incident->policy->reopen_within_ms + CLIMB_LINGER_MS;
-    struct due care = {.at_ms = INT64_MAX};
-    consider_told(incident, &care);
-    /* A step of after-care that is still to come, an open ask or update, or a message still under
-     * way keeps the incident. */
-    bool stays =
-        care.kind != DUE_NOTHING || incident->unfinished > 0 || talks_are_open(incident->talks);
-    return stays ? INT64_MAX : forget_ms;
-}
-
-struct due climb_due(const struct incident *incident)
-{
-    struct due best = {.kind = DUE_NOTHING, .at_ms = INT64_MAX};
-    const struct ladder *ladder = &incident->ladder;
-    switch ((enum incident_state)incident->state) {
-    case INCIDENT_HELD:
-        consider(&best, DUE_TRIGGER, ladder->anchor_ms, 0);
-        break;
-    case INCIDENT_TRIGGERED:
-        consider_triggered(incident, &best);
-        break;
-    case INCIDENT_ACKNOWLEDGED:
-        if (ladder->answer_until_ms != 0)
-            consider(&best, DUE_ANSWER, ladder->answer_until_ms, 0);
-        consider(&best, DUE_LAPSE, incident->ack_until_ms, 0);
-        if (ladder->reminder_at_ms != 0)
-            consider(&best, DUE_REMINDER, ladder->reminder_at_ms, 0);
-        consider(&best, DUE_MISSING, fields_ask_again_ms(incident), 0);
-        consider_told(incident, &best);
-        break;
-    case INCIDENT_RESOLVED:
-        consider_told(incident, &best);
-        if (incident->live)
-            consider(&best, DUE_FORGET, forget_ms(incident), 0);
-        break;
-    case INCIDENT_STATE_COUNT:
-        break;
-    }
-    consider(&best, DUE_TALK, talks_due_ms(incident->talks), 0);
-    return best;
 }
 
 /* Targets of one level of the fallback chain; count 0 where a level repeats the one before or has
@@ -295,6 +194,8 @@ void climb_advance(struct incident *incident, struct moment *moment, const char 
 {
     struct ladder *ladder = &incident->ladder;
     const struct policy *policy = incident->policy;
+    if (suppression_holds(incident))
+        return; /* its end starts a new climb */
     int32_t index = ladder_next_page(ladder, policy);
     if (index < 0 && ladder->climbs_left > 0 && ladder_first_page(policy) >= 0) {
         ladder->climbs_left--;
@@ -316,6 +217,8 @@ void climb_pass_by(struct incident *incident, struct moment *moment, const char 
     struct ladder *ladder = &incident->ladder;
     int32_t index = ladder_next_page(ladder, incident->policy);
     ladder->reach_until_ms = 0;
+    if (suppression_holds(incident))
+        return;
     if (index < 0) {
         (void)page_fallback(incident, moment, 0, why);
         return;
@@ -328,6 +231,8 @@ void climb_unreached(struct incident *incident, struct moment *moment)
 {
     struct ladder *ladder = &incident->ladder;
     ladder->reach_until_ms = 0;
+    if (suppression_holds(incident))
+        return;
     if (ladder->latest == LADDER_FALLBACK) {
         (void)page_fallback(incident, moment, ladder->fallback_level + 1,
                             "the fallback before could not be reached");
@@ -556,6 +461,9 @@ static void run_one(struct incident *incident, struct moment *moment, const stru
         break;
     case DUE_ANSWER:
         miss_answer(incident, moment);
+        break;
+    case DUE_CALM:
+        ending_calm(incident, moment);
         break;
     case DUE_TALK:
         updates_run_due(incident, moment);

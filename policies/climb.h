@@ -34,6 +34,7 @@ enum due_kind {
     DUE_LAPSE,
     DUE_MISSING, /* what the ack did not say is asked for once more */
     DUE_ANSWER,  /* the owner did not answer the page about a higher severity */
+    DUE_CALM,    /* it has flapped and is quiet */
     DUE_TALK,    /* something of an update or an ask */
     DUE_FORGET,
 };

@@ -24,6 +24,7 @@ enum effect_kind {
     EFFECT_SESSION,    /* insert or update by broker */
     EFFECT_DELIVERIES, /* insert; the oldest of the broker leave past DELIVERY_ROWS_MAX */
     EFFECT_MARK,       /* insert or update by kind and name, or delete */
+    EFFECT_SILENCE,    /* insert or update by id */
     EFFECT_HEARTBEAT,  /* insert or update by source and key, or delete */
     EFFECT_KIND_COUNT,
 };
@@ -44,6 +45,7 @@ struct effect {
         const struct session *session;
         const struct deliveries_row *deliveries;
         const struct mark_row *mark;
+        const struct silence_row *silence;
         const struct heartbeat_row *heartbeat;
     } u;
 };

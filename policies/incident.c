@@ -2,17 +2,20 @@
 
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
+#include "policies/advance.h"
 #include "policies/answer.h"
 #include "policies/asks.h"
 #include "policies/climb.h"
+#include "policies/ending.h"
 #include "policies/fields.h"
+#include "policies/flap.h"
 #include "policies/follow.h"
+#include "policies/owner.h"
 #include "policies/quiet.h"
 #include "policies/reach.h"
 #include "policies/repolicy.h"
+#include "policies/suppression.h"
 #include "policies/updates.h"
-
-enum { REMIND_BEFORE_MS = 300000 /* of an ack without an ETA */ };
 
 typedef void transition(struct incident *incident, const struct move *move, struct moment *moment);
 
@@ -66,8 +69,11 @@ static void open_incident(struct incident *incident, const struct move *move, st
     incident->known = false;
     incident->cleared = false;
     updates_restart(incident, moment);
-    ladder_open(&incident->ladder, policy, moment->now_ms + policy->hold_ms);
-    struct facts facts = {.state = policy->hold_ms > 0 ? "held" : "", .policy = policy->name};
+    incident->mark = "";
+    bool flaps = again && flap_transition(incident, moment, false);
+    int64_t hold_ms = flaps ? 0 : policy->hold_ms;
+    ladder_open(&incident->ladder, policy, moment->now_ms + hold_ms);
+    struct facts facts = {.state = hold_ms > 0 ? "held" : "", .policy = policy->name};
     const char *what = again ? "reopened" : "opened";
     const char *const parts[] = {what, " by policy ", policy->name, ": ", incident_title(incident)};
     moment_note_parts(moment, what, &facts, parts, sizeof(parts) / sizeof(parts[0]));
@@ -75,12 +81,23 @@ static void open_incident(struct incident *incident, const struct move *move, st
         note_linked(incident, moment);
 }
 
+/* What was reported before any alert has its first one now. */
+static bool has_first_alert(const struct incident *incident)
+{
+    return incident->alerts != NULL && incident->alerts == incident->last_alert &&
+           incident->alerts->count == 1;
+}
+
 static void add_alert(struct incident *incident, const struct move *move, struct moment *moment)
 {
-    moment_note(moment, "alert", NULL, move->text);
+    /* It fires again after all was resolved: while it flaps that is only counted. */
+    bool fires_again = incident_firing_count(incident) == 1 && incident->state != INCIDENT_HELD &&
+                       !has_first_alert(incident);
+    if (!fires_again || !flap_transition(incident, moment, false))
+        moment_note(moment, "alert", NULL, move->text);
     incident->cleared = false;
     if (incident->state != INCIDENT_TRIGGERED || !incident->ladder.exhausted ||
-        ladder_first_page(incident->policy) < 0)
+        suppression_holds(incident) || ladder_first_page(incident->policy) < 0)
         return;
     ladder_climb(&incident->ladder, incident->policy, moment->now_ms);
     moment_notef(moment, "climb", &(struct facts){.climb = incident->ladder.climb},
@@ -90,78 +107,14 @@ static void add_alert(struct incident *incident, const struct move *move, struct
 static void note_severity(struct incident *incident, const struct move *move, struct moment *moment)
 {
     (void)move;
-    moment_notef(moment, "severity", NULL, "the severity rose to %s",
-                 severity_name((enum severity)incident->severity));
-    quiet_release(incident, moment);
+    owner_note_severity(incident, moment);
 }
 
-/* Rule 11: a higher severity than the one acknowledged pages the owner, who must answer within the
- * first wait. */
 static void page_owner(struct incident *incident, const struct move *move, struct moment *moment)
 {
-    struct ladder *ladder = &incident->ladder;
-    note_severity(incident, move, moment);
-    if (incident->severity <= ladder->acked_severity)
-        return;
-    ladder->acked_severity = (int8_t)incident->severity;
-    int32_t first = ladder_first_page(incident->policy);
-    int64_t wait_ms = first >= 0 ? incident->policy->steps[first].wait_ms : REMIND_BEFORE_MS;
-    const char *text =
-        arena_printf(moment->arena, "#%llu has become %s: reply anything to keep it.",
-                     number_of(incident), severity_name((enum severity)incident->severity));
-    bool is_sent = follow_send(incident, moment, KIND_PAGE, incident->owner, text);
-    ladder->answer_until_ms = (is_sent ? quiet_due_ms(moment) : moment->now_ms) + wait_ms;
-}
-
-static void cancel_pages(struct incident *incident, struct moment *moment, const char *reason)
-{
-    climb_cancel(incident, moment, KIND_PAGE, reason);
-    climb_cancel(incident, moment, KIND_REMINDER, reason);
-    incident->ladder.reach_until_ms = 0;
-    incident->ladder.fallback_at_ms = 0;
-}
-
-static void resolve(struct incident *incident, const char *by, bool by_person,
-                    struct moment *moment)
-{
-    incident->state = INCIDENT_RESOLVED;
-    incident->resolved_at_ms = moment->now_ms;
-    incident->ladder.by_person = by_person;
-    incident->ladder.answer_until_ms = 0;
-    incident->ladder.reminder_at_ms = 0;
-    fields_expect_no_more(incident, moment);
-    struct facts facts = {.state = "resolved", .by = by};
-    cancel_pages(incident, moment, "resolved");
-    climb_cancel(incident, moment, KIND_NOTICE, "resolved");
-    moment_notef(moment, "resolved", &facts, "resolved by %s", by);
-    updates_end(incident, moment);
-    const char *text =
-        arena_printf(moment->arena, "#%llu is resolved (by %s).", number_of(incident), by);
-    follow_tell(incident, moment, true, by_person ? by : "", text);
-}
-
-static void clear_held(struct incident *incident, const struct move *move, struct moment *moment)
-{
-    moment_note(moment, "cleared-in-hold", NULL,
-                "cleared before the hold was over: nobody was told");
-    resolve(incident, move->by, false, moment);
-}
-
-static void clear(struct incident *incident, const struct move *move, struct moment *moment)
-{
-    if (incident->policy->resolve == RESOLVE_MANUAL) {
-        incident->cleared = true;
-        moment_note(moment, "cleared", NULL, "the source has cleared; a person must resolve");
-        return;
-    }
-    resolve(incident, move->by, false, moment);
-}
-
-static void resolve_by_person(struct incident *incident, const struct move *move,
-                              struct moment *moment)
-{
-    resolve(incident, move->by, true, moment);
-    moment->answer = arena_printf(moment->arena, "#%llu is resolved.", number_of(incident));
+    (void)move;
+    owner_note_severity(incident, moment);
+    owner_page(incident, moment);
 }
 
 static void pass_time(struct incident *incident, const struct move *move, struct moment *moment)
@@ -198,8 +151,8 @@ static void set_promise(struct incident *incident, int64_t eta_at_ms, const stru
         return;
     }
     incident->ack_until_ms = moment->now_ms + policy->ack_timeout_ms;
-    bool fits = policy->ack_timeout_ms > REMIND_BEFORE_MS;
-    ladder->reminder_at_ms = fits ? incident->ack_until_ms - REMIND_BEFORE_MS : 0;
+    bool fits = policy->ack_timeout_ms > OWNER_REMIND_BEFORE_MS;
+    ladder->reminder_at_ms = fits ? incident->ack_until_ms - OWNER_REMIND_BEFORE_MS : 0;
 }
 
 static void note_ack(const struct incident *incident, const char *kind, struct moment *moment)
@@ -221,7 +174,7 @@ static void acknowledge(struct incident *incident, const struct move *move, stru
     if (incident->acked_at_ms == 0)
         incident->acked_at_ms = moment->now_ms;
     set_promise(incident, bound_eta(incident, move, moment), moment);
-    cancel_pages(incident, moment, "acknowledged");
+    ending_cancel_pages(incident, moment, "acknowledged");
     note_ack(incident, "ack", moment);
     if (move->known)
         moment_notef(moment, "known", &(struct facts){.by = move->by}, "%s already knew", move->by);
@@ -304,82 +257,6 @@ static void take(struct incident *incident, const struct move *move, struct mome
     moment->answer = answer_owner(incident, moment, move->by);
 }
 
-/* An escalate or pass that answers a page which a later one has overtaken would skip somebody. */
-static bool answers_overtaken(const struct incident *incident, const struct move *move)
-{
-    return move->answers != NULL && move->answers->kind == KIND_PAGE &&
-           !reach_is_latest(incident, move->answers);
-}
-
-static void advance(struct incident *incident, const struct move *move, struct moment *moment)
-{
-    moment_notef(moment, "escalate", &(struct facts){.by = move->by}, "%s escalates", move->by);
-    climb_advance(incident, moment, arena_printf(moment->arena, "%s escalated it", move->by));
-    moment->answer =
-        arena_printf(moment->arena, "#%llu: the next step is being paged.", number_of(incident));
-}
-
-static void escalate(struct incident *incident, const struct move *move, struct moment *moment)
-{
-    if (answers_overtaken(incident, move)) {
-        moment_notef(moment, "note", &(struct facts){.by = move->by},
-                     "%s escalated a step that is no longer the latest", move->by);
-        moment->answer = arena_printf(moment->arena, "#%llu: that step is no longer the latest.",
-                                      number_of(incident));
-        return;
-    }
-    advance(incident, move, moment);
-}
-
-/* A page of before the reopening may be answered during the hold. */
-static void escalate_held(struct incident *incident, const struct move *move, struct moment *moment)
-{
-    if (!answers_overtaken(incident, move))
-        climb_trigger(incident, moment);
-    escalate(incident, move, moment);
-}
-
-static void escalate_acked(struct incident *incident, const struct move *move,
-                           struct moment *moment)
-{
-    if (answers_overtaken(incident, move)) {
-        escalate(incident, move, moment);
-        return;
-    }
-    moment_notef(moment, "ack-ended", &(struct facts){.by = move->by},
-                 "%s ends the acknowledgement of %s", move->by, incident->owner);
-    climb_end_ack(incident, moment);
-    advance(incident, move, moment);
-}
-
-static void pass(struct incident *incident, const struct move *move, struct moment *moment)
-{
-    if (answers_overtaken(incident, move)) {
-        escalate(incident, move, moment);
-        return;
-    }
-    moment_notef(moment, "pass", &(struct facts){.by = move->by}, "%s: not me", move->by);
-    for (struct notification *n = incident->notifications; n != NULL; n = n->next) {
-        if (n->kind == KIND_PAGE && n->state == NOTIFICATION_PENDING &&
-            text_equal(n->contact, move->by))
-            moment_cancel(moment, n, "passed");
-    }
-    moment->answer =
-        arena_printf(moment->arena, "#%llu: noted, others have been paged.", number_of(incident));
-    if (reach_everybody_passed(incident, move->by))
-        advance(incident, move, moment);
-}
-
-static void pass_acked(struct incident *incident, const struct move *move, struct moment *moment)
-{
-    if (text_equal(incident->owner, move->by)) {
-        escalate_acked(incident, move, moment);
-        return;
-    }
-    moment_notef(moment, "pass", &(struct facts){.by = move->by}, "%s: not me", move->by);
-    moment->answer = answer_owner(incident, moment, move->by);
-}
-
 static void already_resolved(struct incident *incident, const struct move *move,
                              struct moment *moment)
 {
@@ -429,13 +306,13 @@ static transition *const transitions[INCIDENT_STATE_COUNT][MOVE_KIND_COUNT] = {
     [INCIDENT_HELD][MOVE_REPORT] = open_reported,
     [INCIDENT_HELD][MOVE_FIRE] = add_alert,
     [INCIDENT_HELD][MOVE_RISE] = note_severity,
-    [INCIDENT_HELD][MOVE_CLEAR] = clear_held,
+    [INCIDENT_HELD][MOVE_CLEAR] = ending_clear_held,
     [INCIDENT_HELD][MOVE_TIME] = pass_time,
     [INCIDENT_HELD][MOVE_ACK] = acknowledge,
     [INCIDENT_HELD][MOVE_TAKE] = acknowledge,
-    [INCIDENT_HELD][MOVE_ESCALATE] = escalate_held,
-    [INCIDENT_HELD][MOVE_PASS] = escalate_held,
-    [INCIDENT_HELD][MOVE_RESOLVE] = resolve_by_person,
+    [INCIDENT_HELD][MOVE_ESCALATE] = advance_escalate_held,
+    [INCIDENT_HELD][MOVE_PASS] = advance_escalate_held,
+    [INCIDENT_HELD][MOVE_RESOLVE] = ending_resolve_by_person,
     [INCIDENT_HELD][MOVE_FIELD] = fields_record,
     [INCIDENT_HELD][MOVE_PARTS] = updates_write_parts,
     [INCIDENT_HELD][MOVE_APPROVE] = updates_approve,
@@ -451,13 +328,13 @@ static transition *const transitions[INCIDENT_STATE_COUNT][MOVE_KIND_COUNT] = {
     [INCIDENT_TRIGGERED][MOVE_REPORT] = impossible,
     [INCIDENT_TRIGGERED][MOVE_FIRE] = add_alert,
     [INCIDENT_TRIGGERED][MOVE_RISE] = note_severity,
-    [INCIDENT_TRIGGERED][MOVE_CLEAR] = clear,
+    [INCIDENT_TRIGGERED][MOVE_CLEAR] = ending_clear,
     [INCIDENT_TRIGGERED][MOVE_TIME] = pass_time,
     [INCIDENT_TRIGGERED][MOVE_ACK] = acknowledge,
     [INCIDENT_TRIGGERED][MOVE_TAKE] = acknowledge,
-    [INCIDENT_TRIGGERED][MOVE_ESCALATE] = escalate,
-    [INCIDENT_TRIGGERED][MOVE_PASS] = pass,
-    [INCIDENT_TRIGGERED][MOVE_RESOLVE] = resolve_by_person,
+    [INCIDENT_TRIGGERED][MOVE_ESCALATE] = advance_escalate,
+    [INCIDENT_TRIGGERED][MOVE_PASS] = advance_pass,
+    [INCIDENT_TRIGGERED][MOVE_RESOLVE] = ending_resolve_by_person,
     [INCIDENT_TRIGGERED][MOVE_FIELD] = fields_record,
     [INCIDENT_TRIGGERED][MOVE_PARTS] = updates_write_parts,
     [INCIDENT_TRIGGERED][MOVE_APPROVE] = updates_approve,
@@ -473,13 +350,13 @@ static transition *const transitions[INCIDENT_STATE_COUNT][MOVE_KIND_COUNT] = {
     [INCIDENT_ACKNOWLEDGED][MOVE_REPORT] = impossible,
     [INCIDENT_ACKNOWLEDGED][MOVE_FIRE] = add_alert,
     [INCIDENT_ACKNOWLEDGED][MOVE_RISE] = page_owner,
-    [INCIDENT_ACKNOWLEDGED][MOVE_CLEAR] = clear,
+    [INCIDENT_ACKNOWLEDGED][MOVE_CLEAR] = ending_clear,
     [INCIDENT_ACKNOWLEDGED][MOVE_TIME] = pass_time,
     [INCIDENT_ACKNOWLEDGED][MOVE_ACK] = acknowledge_again,
     [INCIDENT_ACKNOWLEDGED][MOVE_TAKE] = take,
-    [INCIDENT_ACKNOWLEDGED][MOVE_ESCALATE] = escalate_acked,
-    [INCIDENT_ACKNOWLEDGED][MOVE_PASS] = pass_acked,
-    [INCIDENT_ACKNOWLEDGED][MOVE_RESOLVE] = resolve_by_person,
+    [INCIDENT_ACKNOWLEDGED][MOVE_ESCALATE] = advance_escalate_acked,
+    [INCIDENT_ACKNOWLEDGED][MOVE_PASS] = advance_pass_acked,
+    [INCIDENT_ACKNOWLEDGED][MOVE_RESOLVE] = ending_resolve_by_person,
     [INCIDENT_ACKNOWLEDGED][MOVE_FIELD] = fields_record,
     [INCIDENT_ACKNOWLEDGED][MOVE_PARTS] = updates_write_parts,
     [INCIDENT_ACKNOWLEDGED][MOVE_APPROVE] = updates_approve,
@@ -535,6 +412,10 @@ void incident_apply(struct incident *incident, const struct move *move, struct m
 {
     ASSERT(moment->now_ms >= incident->updated_at_ms);
     ASSERT(incident->state < INCIDENT_STATE_COUNT && move->kind < MOVE_KIND_COUNT);
+    moment->actor = "engine";
+    moment->credential = "";
+    if (incident_is_open(incident) && move->kind != MOVE_OPEN && move->kind != MOVE_REPORT)
+        suppression_settle(incident, moment);
     moment->actor = move->actor;
     moment->credential = move->credential;
     transitions[incident->state][move->kind](incident, move, moment);
@@ -542,6 +423,7 @@ void incident_apply(struct incident *incident, const struct move *move, struct m
         updates_hear_failed(incident, move->notification, moment);
     moment->actor = "engine";
     moment->credential = "";
+    suppression_settle(incident, moment);
     /* What the move made due happens in the same moment: the first page of an opening, a parked
      * step after the first ack. */
     climb_run_due(incident, moment);

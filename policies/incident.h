@@ -5,9 +5,9 @@
  * Shape:   incident + move + moment -> changed incident, and acts (timeline entries, messages,
  *          cancellations) in order.
  * Units:   *_at_ms engine time, 0 when it has not happened.
- * Owns:    the world owns incidents and their texts. A move may set `owner`, `cause`, `fields`
- *          and `ladder.promises` to what lives only as long as the moment's arena or the move; the
- *          caller replaces it by its own copy afterwards. Acts live in the moment's arena.
+ * Owns:    the world owns incidents and their texts. A move may set `owner`, `cause`, `mark`, `flap`,
+ *          `fields` and `ladder.promises` to what lives only as long as the moment's arena or the
+ *          move; the caller replaces it by its own copy afterwards. Acts live in the moment's arena.
  * Limits:  LADDER_STEPS_MAX steps a policy.
  * Source:  DESIGN section 4.
  */
@@ -25,7 +25,8 @@
 #include "policies/talks.h"
 
 struct incident;
-struct fields; /* policies/fields.h */
+struct pairing; /* gateway/engine/inhibition.c */
+struct fields;  /* policies/fields.h */
 
 struct alert {
     uint64_t id;
@@ -33,7 +34,9 @@ struct alert {
     struct alert *next; /* of the incident, by id */
     struct alert *twin; /* the same source and key in another incident, newer first */
     const char *source;
-    char *text; /* key, summary and labels (JSON), each with its NUL */
+    char *text;               /* key, summary and labels (JSON), each with its NUL */
+    const char *mark;         /* what holds it back, "" nothing */
+    struct pairing *pairings; /* with inhibition rules: the engine's */
     int64_t first_at_ms;
     int64_t last_at_ms;
     int64_t resolved_at_ms;
@@ -93,6 +96,8 @@ struct incident {
     const char *source; /* of the first alert */
     const char *owner;
     const char *cause;
+    const char *mark; /* what holds it back although it fires: policies/suppression.h; "" nothing */
+    const char *flap; /* its latest changes: policies/flap.h; "" nearly always */
     const struct fields *fields; /* nearly always NULL: nothing of it */
     struct alert *alerts;
     struct alert *last_alert;
@@ -122,6 +127,7 @@ struct incident {
     bool fresh : 1;      /* opened in this batch */
     bool told_full : 1;  /* its timeline says that it takes no more alerts */
     bool moved : 1;      /* policy and group are new in this batch */
+    bool unsettled : 1;  /* waits for its mark to be looked at: the engine's */
     uint32_t unfinished; /* notifications pending or claimed */
     uint32_t alert_count;
     struct ladder ladder;

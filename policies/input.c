@@ -29,6 +29,8 @@ static const char *const verb_names[VERB_COUNT] = {
     [VERB_STOP] = "stop",
     [VERB_START] = "start",
     [VERB_REPOLICY] = "repolicy",
+    [VERB_SILENCE] = "silence",
+    [VERB_UNSILENCE] = "unsilence",
     [VERB_OVERRIDE] = "override",
 };
 

@@ -61,7 +61,9 @@ enum verb {
     VERB_STOP,
     VERB_START,
     VERB_REPOLICY, /* a command only */
-    VERB_OVERRIDE, /* a command only, about no incident; `text` is JSON (engine/overrides.h) */
+    VERB_SILENCE, /* `text` why, for duration_ms or until at_ms: this incident's alerts, or those of `match` */
+    VERB_UNSILENCE, /* a command only: `match` is the number */
+    VERB_OVERRIDE,  /* a command only, about no incident; `text` is JSON (engine/overrides.h) */
     VERB_COUNT,
 };
 
@@ -72,10 +74,11 @@ struct reply_command {
     enum verb verb;
     const char
         *text; /* cause, loss, restored, note, what, doing, avoid, reject, free text; else "" */
-    int64_t duration_ms; /* eta 45m, snooze 30m; 0 when a clock time was given */
-    int clock_minute;    /* eta 14:30 as minutes after midnight; -1 when absent */
-    int64_t at_ms;       /* an absolute ETA (API, RFC 3339); 0 when absent */
-    int priority;        /* 1..5 for VERB_PRIORITY */
+    int64_t duration_ms;       /* eta 45m, snooze 30m; 0 when a clock time was given */
+    int clock_minute;          /* eta 14:30 as minutes after midnight; -1 when absent */
+    int64_t at_ms;             /* an absolute ETA (API, RFC 3339); 0 when absent */
+    int priority;              /* 1..5 for VERB_PRIORITY */
+    const char *match_or_null; /* VERB_SILENCE: matchers; VERB_UNSILENCE: the number */
     bool
         answers_page; /* bound by address only: holds if the last message that way was a page, a reminder or a digest */
 };
@@ -208,6 +211,7 @@ enum answer_status {
 struct answer {
     enum answer_status status;
     uint64_t incident; /* 0: none; of VERB_OVERRIDE the override's number */
+    uint64_t silence;  /* the one made; 0: none */
     const char
         *text; /* one or two sentences for a person; "" for events; valid during the call only */
 };

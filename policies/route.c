@@ -64,13 +64,19 @@ const struct matcher *route_first_miss(const struct match_line *line, const stru
     return NULL;
 }
 
-bool route_policy_matches(const struct policy *policy, const struct event *event, const char *key)
+bool route_any_line(const struct match_line *lines, size_t count, const struct event *event,
+                    const char *key)
 {
-    for (size_t i = 0; i < policy->match_count; i++) {
-        if (route_first_miss(&policy->match[i], event, key) == NULL)
+    for (size_t i = 0; i < count; i++) {
+        if (route_first_miss(&lines[i], event, key) == NULL)
             return true;
     }
     return false;
+}
+
+bool route_policy_matches(const struct policy *policy, const struct event *event, const char *key)
+{
+    return route_any_line(policy->match, policy->match_count, event, key);
 }
 
 void route_find(const struct rulebook *book, const struct event *event, const char *key,

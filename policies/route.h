@@ -30,6 +30,10 @@ void route_find(const struct rulebook *book, const struct event *event, const ch
 
 bool route_policy_matches(const struct policy *policy, const struct event *event, const char *key);
 
+/* Does one of these lines match? */
+bool route_any_line(const struct match_line *lines, size_t count, const struct event *event,
+                    const char *key);
+
 /* The first matcher of a line that does not hold; NULL: the line matches. */
 const struct matcher *route_first_miss(const struct match_line *line, const struct event *event,
                                        const char *key);

@@ -102,6 +102,8 @@ struct incident_row {
     const char *
         ladder; /* the engine's own state of the climb, JSON text (policies/ladder.h writes and reads it) */
     int64_t updated_at_ms;
+    const char *mark;     /* what holds it back although it fires: "silence 7"; "" nothing */
+    const char *flap;     /* its latest changes (policies/flap.h) */
     const char *repliers; /* contacts who replied without having been told, separated by commas */
     const char *fields;   /* JSON text of policies/fields.h, "" for nothing */
     bool moved;           /* going in: policy and group_key are new as well */
@@ -210,6 +212,18 @@ struct timeline_row {
     const char *credential;
     const char *text; /* one sentence */
     const char *data; /* JSON object text with the facts, or "" */
+};
+
+/* Somebody asked not to hear of these alerts for a while. */
+struct silence_row {
+    uint64_t id;       /* sequential, never reused */
+    const char *match; /* matchers, as in a policy */
+    const char *author;
+    const char *reason;
+    int64_t from_ms;
+    int64_t until_ms;
+    int64_t ended_at_ms; /* 0: it holds */
+    const char *ended_by;
 };
 
 struct policy_row {

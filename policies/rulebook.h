@@ -175,6 +175,8 @@ struct policy {
     int64_t reach_within_ms;
     int64_t reopen_within_ms;
     int64_t fallback_every_ms;
+    int64_t flap_count; /* more transitions than this within flap_ms: flapping; 0: never */
+    int64_t flap_ms;
     enum resolve_mode resolve;
     const struct target *fallback;
     size_t fallback_count;
@@ -184,6 +186,37 @@ struct policy {
     const char *const *backup; /* names of sources; none: all with `backup = yes` */
     size_t backup_count;
 };
+
+/* When a maintenance holds: hours of the week, or once. */
+struct maintenance_window {
+    const struct hours *hours_or_null;
+    int64_t from_ms; /* wall clock; without hours */
+    int64_t until_ms;
+};
+
+struct maintenance {
+    const char *name;
+    const struct match_line *match;
+    size_t match_count;
+    const struct maintenance_window *windows;
+    size_t window_count;
+};
+
+/* While an alert that fits `when` fires, those that fit `mute` and have the same values of `equal` are held back. */
+struct inhibit {
+    const char *name;
+    const struct match_line *when;
+    size_t when_count;
+    const struct match_line *mute;
+    size_t mute_count;
+    const char *const *equal;
+    size_t equal_count;
+};
+
+#define FLAP_COUNT_MAX 20
+#define INHIBITS_MAX 100
+#define MAINTENANCES_MAX 500
+#define WINDOWS_MAX 64
 
 struct source_rule { /* what the engine needs to know of a [source] */
     const char *name;
@@ -230,6 +263,10 @@ struct rulebook {
     size_t channel_count;
     const struct policy *policies; /* reading order; `default` is last */
     size_t policy_count;
+    const struct maintenance *maintenances; /* reading order */
+    size_t maintenance_count;
+    const struct inhibit *inhibits;
+    size_t inhibit_count;
     const struct policy *default_policy; /* always there; pages at least one contact or team */
     const struct zone *zone;             /* [gateway] time_zone */
     const char *site_name;               /* [gateway] name */

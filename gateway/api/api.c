@@ -30,6 +30,7 @@ int api_register(struct api *api, struct http_server *server, struct err *err)
     if (api_register_health(api, server, err) != 0 ||
         api_register_incidents(api, server, err) != 0 ||
         api_register_quarantine(api, server, err) != 0 ||
+        api_register_silences(api, server, err) != 0 || api_register_why(api, server, err) != 0 ||
         api_register_heartbeats(api, server, err) != 0 ||
         api_register_oncall(api, server, err) != 0 ||
         api_register_overrides(api, server, err) != 0 ||

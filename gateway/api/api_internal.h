@@ -88,6 +88,8 @@ void api_error_of(struct http_request *request, const struct err *err);
 int api_register_health(struct api *api, struct http_server *server, struct err *err);
 int api_register_incidents(struct api *api, struct http_server *server, struct err *err);
 int api_register_quarantine(struct api *api, struct http_server *server, struct err *err);
+int api_register_silences(struct api *api, struct http_server *server, struct err *err);
+int api_register_why(struct api *api, struct http_server *server, struct err *err);
 int api_register_heartbeats(struct api *api, struct http_server *server, struct err *err);
 int api_register_oncall(struct api *api, struct http_server *server, struct err *err);
 int api_register_overrides(struct api *api, struct http_server *server, struct err *err);

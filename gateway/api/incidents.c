@@ -52,6 +52,7 @@ static void write_incident(struct json_out *out, const struct incident_row *row,
     json_add_string(out, "cause", row->cause);
     write_fields(out, row, arena);
     json_add_integer(out, "firing", row->firing_count);
+    json_add_string(out, "suppressed_by", row->mark);
     json_add_integer(out, "slips", row->slip_count);
     add_time_or_null(out, "opened_at", row->opened_at_ms);
     add_time_or_null(out, "acked_at", row->acked_at_ms);

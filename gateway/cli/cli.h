@@ -52,6 +52,8 @@ int cli_heartbeats(const struct cli *cli, int argc, char **argv);
 int cli_tail(const struct cli *cli, int argc, char **argv);
 /* ack, resolve, escalate, pass, take, snooze, note, repolicy, update, approve, reject */
 int cli_answer(const struct cli *cli, int argc, char **argv);
+int cli_silence(const struct cli *cli, int argc, char **argv);
+int cli_why(const struct cli *cli, int argc, char **argv);
 int cli_oncall(const struct cli *cli, int argc, char **argv);
 int cli_override(const struct cli *cli, int argc, char **argv);
 int cli_check(const struct cli *cli, int argc, char **argv);

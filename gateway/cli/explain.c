@@ -14,7 +14,9 @@
 #include "gateway/cli/table.h"
 #include "gateway/system/clock.h"
 #include "policies/fields.h"
+#include "policies/matchers.h"
 #include "policies/route.h"
+#include "policies/suppression.h"
 
 enum {
     TEXT_BYTES_MAX = 4 * 1024 * 1024,
@@ -215,6 +217,35 @@ static const char *group_text(struct explanation *explanation, const struct poli
     return copy;
 }
 
+/* Maintenance that holds at the event; inhibition would need to know what else fires. */
+static const char *suppression_of(struct explanation *explanation)
+{
+    const struct rulebook *book = &explanation->config->rulebook;
+    bool *holds = arena_alloc_array(&explanation->arena, book->maintenance_count + 1, sizeof(bool));
+    for (size_t i = 0; i < book->maintenance_count; i++)
+        holds[i] = maintenance_holds(&book->maintenances[i], explanation->arguments->at_ms);
+    const struct suppression now = {
+        .book = book, .wall_ms = explanation->arguments->at_ms, .holds = holds};
+    return suppression_mark(&now, explanation->event, explanation->key, &explanation->arena);
+}
+
+static bool may_be_muted_by(const struct explanation *explanation, const struct inhibit *rule)
+{
+    return route_any_line(rule->mute, rule->mute_count, explanation->event, explanation->key);
+}
+
+static void add_suppression(struct explanation *explanation, struct json_out *out)
+{
+    const struct rulebook *book = &explanation->config->rulebook;
+    json_add_string(out, "suppressed_by", suppression_of(explanation));
+    json_add_array_begin(out, "inhibited_while");
+    for (size_t i = 0; i < book->inhibit_count; i++) {
+        if (may_be_muted_by(explanation, &book->inhibits[i]))
+            json_add_string(out, NULL, book->inhibits[i].name);
+    }
+    json_add_array_end(out);
+}
+
 static void add_misses(struct explanation *explanation, const struct policy *policy,
                        struct json_out *out)
 {
@@ -273,6 +304,7 @@ static int print_json(struct explanation *explanation)
         json_add_object_end(&out);
     }
     json_add_array_end(&out);
+    add_suppression(explanation, &out);
     json_add_array_begin(&out, "ladder");
     int failed = walk_ladder(explanation, add_ladder_line, &out);
     json_add_array_end(&out);
@@ -331,6 +363,30 @@ static void print_policy(struct explanation *explanation, const struct policy *p
     }
 }
 
+static void print_suppression(struct explanation *explanation)
+{
+    const struct rulebook *book = &explanation->config->rulebook;
+    const char *mark = suppression_of(explanation);
+    if (mark[0] != '\0')
+        (void)printf("suppressed by %s: no steps run while it holds\n", mark);
+    for (size_t i = 0; i < book->inhibit_count; i++) {
+        const struct inhibit *rule = &book->inhibits[i];
+        if (!may_be_muted_by(explanation, rule))
+            continue;
+        (void)printf("inhibit %s holds it back while one of these fires", rule->name);
+        for (size_t j = 0; j < rule->equal_count; j++)
+            (void)printf("%s%s", j == 0 ? " with the same " : ", ", rule->equal[j]);
+        (void)puts(":");
+        for (size_t j = 0; j < rule->when_count; j++) {
+            struct strbuf text;
+            strbuf_init(&text, TEXT_BYTES_MAX);
+            matchers_write(&rule->when[j], &text);
+            (void)printf("  %s\n", strbuf_text(&text));
+            strbuf_clear(&text);
+        }
+    }
+}
+
 enum { CELL_BYTES = 512, CELL_COUNT = 5 };
 
 /* Times on the site's clock, and how long after the event. Rows that are the same, as those of an audience, become one. */
@@ -374,8 +430,11 @@ static int add_ladder_row(void *self, const struct json *line, int64_t at_ms)
     (void)snprintf(cells[1], CELL_BYTES, "%s", text_duration(at_ms - ladder->from_ms, after));
     (void)snprintf(cells[2], CELL_BYTES, "%s", json_string(json_get(line, "step")));
     (void)snprintf(cells[3], CELL_BYTES, "%s", kind[0] != '\0' ? kind : event);
-    (void)snprintf(cells[4], CELL_BYTES, "%s%s%s", to, to[0] != '\0' ? " via " : "",
-                   json_string(json_get(line, "via")));
+    const char *by = to[0] == '\0' ? json_string(json_get(line, "by")) : "";
+    const char *until = json_string(json_get(line, "until"));
+    (void)snprintf(cells[4], CELL_BYTES, "%s%s%s%s%s%s", to, to[0] != '\0' ? " via " : "",
+                   json_string(json_get(line, "via")), by, until[0] != '\0' ? " until " : "",
+                   until);
     if (ladder->repeats > 0 && memcmp(cells, ladder->cells, sizeof(cells)) != 0 &&
         write_row(ladder) != 0)
         return -1;
@@ -404,6 +463,7 @@ static int print_text(struct explanation *explanation)
         if (was_asked(explanation, &book->policies[i]))
             print_policy(explanation, &book->policies[i]);
     }
+    print_suppression(explanation);
     const char *source = explanation->event->source;
     if (source[0] != '\0' && rulebook_source(book, source) == NULL)
         (void)printf("there is no [source %s] here\n", source);

@@ -139,9 +139,10 @@ static void print_incident(const struct json *root)
     (void)printf("#%lld ", (long long)json_integer(json_get(root, "number")));
     look_print_clean(member(root, "title"));
     (void)putchar('\n');
-    static const char *const fields[] = {
-        "state", "severity", "priority", "policy",      "owner",     "eta_at",   "ack_until",
-        "cause", "loss",     "restored", "restored_at", "opened_at", "acked_at", "resolved_at"};
+    static const char *const fields[] = {"state",     "severity", "priority",   "policy",
+                                         "owner",     "eta_at",   "ack_until",  "suppressed_by",
+                                         "cause",     "loss",     "restored",   "restored_at",
+                                         "opened_at", "acked_at", "resolved_at"};
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
         print_line(fields[i], member(root, fields[i]));
     print_line("backup", member(json_get(root, "backup"), "text"));

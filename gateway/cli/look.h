@@ -11,6 +11,8 @@
 
 #include "gateway/base/json.h"
 
+/* Text from outside may not move the cursor. */
+void look_print_clean(const char *text);
 void look_print_json(const struct json *value);
 void look_print_timeline(const struct json *row, bool with_incident);
 

@@ -20,6 +20,8 @@ static const struct cli_command commands[] = {
      "report what you know before any monitor does: it is open, and yours", cli_known},
     {"list", "[--all] [--limit N] [--json]", "open incidents, newest first", cli_list},
     {"show", "N [--json]", "one incident: alerts, who was told, timeline", cli_show},
+    {"why", "N [--json]", "what holds an incident and its steps back, and what comes next",
+     cli_why},
     {"ack", ANSWER_OPTIONS, "acknowledge, with a promise if you can give one", cli_answer},
     {"resolve", "N [--note TEXT] [--as CONTACT]", "resolve", cli_answer},
     {"escalate", "N [--as CONTACT]", "run the next page step now", cli_answer},
@@ -37,6 +39,11 @@ static const struct cli_command commands[] = {
      "follow everything that happens, also across restarts", cli_tail},
     {"quarantine", "[--limit N] [--before ID] [--json]",
      "what came in and no event could be made of, newest first", cli_quarantine},
+    {"silence",
+     "MATCHER… --for 2h|--until T [--reason TEXT] [--as CONTACT] [--json]\n"
+     "              list [--all] [--json]\n"
+     "              end N",
+     "alerts that nobody wants to hear of for a while", cli_silence},
     {"heartbeats", "[SOURCE] [--json] | --forget SOURCE KEY",
      "jobs and devices that report by themselves; forget one that is no more", cli_heartbeats},
     {"oncall", "[SCHEDULE] [--at T] [--for 14d] [--json] | --feed SCHEDULE | --feed-of CONTACT",

@@ -343,11 +343,12 @@ static bool gives_up(const struct matcher *matcher, char *seed_out)
     return limited;
 }
 
-static void review_patterns(struct review *review, const struct policy *policy)
+static void review_patterns(struct review *review, const char *kind, const char *name,
+                            const struct match_line *lines, size_t line_count)
 {
-    for (size_t i = 0; i < policy->match_count; i++) {
-        for (size_t j = 0; j < policy->match[i].matcher_count; j++) {
-            const struct matcher *matcher = &policy->match[i].matchers[j];
+    for (size_t i = 0; i < line_count; i++) {
+        for (size_t j = 0; j < lines[i].matcher_count; j++) {
+            const struct matcher *matcher = &lines[i].matchers[j];
             char seed = '\0';
             struct strbuf text;
             if (matcher->regex == NULL || !gives_up(matcher, &seed))
@@ -355,13 +356,58 @@ static void review_patterns(struct review *review, const struct policy *policy)
             strbuf_init(&text, LINE_BYTES_MAX);
             route_matcher_write(matcher, &text);
             find(review,
-                 "[policy %s] %s gives up on long texts such as \"%c%c%c%c...\" and then matches "
+                 "[%s %s] %s gives up on long texts such as \"%c%c%c%c...\" and then matches "
                  "nothing: write it without "
                  "repeating what repeats already",
-                 policy->name, strbuf_text(&text), seed, seed, seed, seed);
+                 kind, name, strbuf_text(&text), seed, seed, seed, seed);
             strbuf_clear(&text);
         }
     }
+}
+
+static void review_maintenance(struct review *review, const struct maintenance *maintenance,
+                               int64_t now_ms)
+{
+    size_t over = 0;
+    for (size_t i = 0; i < maintenance->window_count; i++) {
+        const struct maintenance_window *window = &maintenance->windows[i];
+        over += window->hours_or_null == NULL && window->until_ms <= now_ms ? 1 : 0;
+    }
+    if (over == maintenance->window_count)
+        find(review, "[maintenance %s] all its windows are over: it holds nothing back any more",
+             maintenance->name);
+    else if (over > 0)
+        find(review, "[maintenance %s] %zu of its windows %s over", maintenance->name, over,
+             over == 1 ? "is" : "are");
+    review_patterns(review, "maintenance", maintenance->name, maintenance->match,
+                    maintenance->match_count);
+}
+
+/* Whatever fits one of `narrow` fits one of `wide`. */
+static bool lines_hide(const struct match_line *wide, size_t wide_count,
+                       const struct match_line *narrow, size_t narrow_count)
+{
+    for (size_t i = 0; i < narrow_count; i++) {
+        bool hidden = false;
+        for (size_t j = 0; j < wide_count; j++)
+            hidden = hidden || line_hides(&wide[j], &narrow[i]);
+        if (!hidden)
+            return false;
+    }
+    return true;
+}
+
+/* Two alerts that fit both sides never hold each other back: where all do, the rule does nothing. */
+static void review_inhibit(struct review *review, const struct inhibit *rule)
+{
+    if (lines_hide(rule->when, rule->when_count, rule->mute, rule->mute_count) &&
+        lines_hide(rule->mute, rule->mute_count, rule->when, rule->when_count))
+        find(review,
+             "[inhibit %s] mutes itself: every alert that fits one side fits the other, and such "
+             "alerts hold nothing back",
+             rule->name);
+    review_patterns(review, "inhibit", rule->name, rule->when, rule->when_count);
+    review_patterns(review, "inhibit", rule->name, rule->mute, rule->mute_count);
 }
 
 /* A restart of the daemon is excused only when it takes longer than a sender tries again. */
@@ -392,7 +438,12 @@ size_t review_config(const struct rulebook *book, int64_t now_ms, struct strbuf 
     for (size_t i = 0; i < book->policy_count; i++) {
         review_waits(&review, &book->policies[i]);
         review_talks(&review, &book->policies[i]);
-        review_patterns(&review, &book->policies[i]);
+        review_patterns(&review, "policy", book->policies[i].name, book->policies[i].match,
+                        book->policies[i].match_count);
     }
+    for (size_t i = 0; i < book->maintenance_count; i++)
+        review_maintenance(&review, &book->maintenances[i], now_ms);
+    for (size_t i = 0; i < book->inhibit_count; i++)
+        review_inhibit(&review, &book->inhibits[i]);
     return review.count;
 }

@@ -133,12 +133,35 @@ static int read_delivery(struct reader *reader, const struct json *object,
     return 0;
 }
 
+/* `"match":"…","for":"2h"` or `"until":"…"`, with a reason; `"silence":7` ends it. */
+static int read_silence(struct reader *reader, const struct json *root, struct scenario_line *line,
+                        struct err *err)
+{
+    if (line->verb == VERB_UNSILENCE) {
+        int64_t number = json_integer(json_get(root, "silence"));
+        if (number < 1)
+            return err_set(err, ERR_INVALID, "unsilence needs \"silence\": its number");
+        line->match_or_null = arena_printf(reader->arena, "%lld", (long long)number);
+        return 0;
+    }
+    const struct json *until = json_get(root, "until");
+    const char *duration = json_string(json_get(root, "for"));
+    line->match_or_null = copy(reader, json_get(root, "match"));
+    line->text = copy(reader, json_get(root, "reason"));
+    if (line->match_or_null[0] == '\0' || (until == NULL) == (duration[0] == '\0'))
+        return err_set(err, ERR_INVALID, "silence needs \"match\" and one of \"for\", \"until\"");
+    if (until != NULL)
+        return read_instant(until, line->at_ms, &line->until_ms, err);
+    return parse_duration(duration, 1000, longest_ms, &line->for_ms, err);
+}
+
 /* What an operator can ask for without further words. */
 static int read_command(struct reader *reader, const struct json *root, struct scenario_line *line,
                         struct err *err)
 {
-    static const enum verb verbs[] = {VERB_ACK,  VERB_KNOWN, VERB_RESOLVE,  VERB_ESCALATE,
-                                      VERB_PASS, VERB_TAKE,  VERB_REPOLICY, VERB_APPROVE};
+    static const enum verb verbs[] = {VERB_ACK,     VERB_KNOWN,    VERB_RESOLVE,  VERB_ESCALATE,
+                                      VERB_PASS,    VERB_TAKE,     VERB_REPOLICY, VERB_APPROVE,
+                                      VERB_SILENCE, VERB_UNSILENCE};
     const char *word = json_string(json_get(root, "command"));
     int64_t incident = json_integer(json_get(root, "incident"));
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
@@ -147,9 +170,12 @@ static int read_command(struct reader *reader, const struct json *root, struct s
     if (line->verb == VERB_NONE)
         return err_set(err, ERR_INVALID,
                        "command: got '%s', want ack, known, resolve, escalate, pass, take, "
-                       "repolicy or approve",
+                       "repolicy, approve, silence or unsilence",
                        word);
-    if (incident < 1)
+    if (line->verb == VERB_SILENCE || line->verb == VERB_UNSILENCE) {
+        if (read_silence(reader, root, line, err) != 0)
+            return -1;
+    } else if (incident < 1)
         return err_set(err, ERR_INVALID, "a command needs \"incident\": its number");
     line->incident = (uint64_t)incident;
     line->from = copy(reader, json_get(root, "by"));

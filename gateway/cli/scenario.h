@@ -36,8 +36,10 @@ struct scenario_line {
     const char *via;    /* reply, delivery; "" any for a delivery */
     const char *report; /* known: JSON text */
     const char *
-        text; /* reply, override, known: further words; config: a folder within that of the simulation */
-    enum verb verb; /* command */
+        text; /* reply, override, known: further words; command: why; config: a folder within that of the simulation */
+    enum verb verb;            /* command */
+    const char *match_or_null; /* of a silence; or its number, to end it */
+    int64_t for_ms;
     uint64_t incident;
     const char *to; /* delivery */
     enum outcome outcome;

@@ -101,7 +101,8 @@ static bool is_ladder_fact(const char *kind)
         "cleared-in-hold", "repolicy",         "missing",     "restored",
         "override",        "override-removed", "handover",    "deferred",
         "approved",        "rejected",         "unapproved",  "update-escalated",
-        "update-dropped",  "update-overdue",   "ask-closed"};
+        "update-dropped",  "update-overdue",   "ask-closed",  "suppressed",
+        "unsuppressed",    "flapping",         "calm"};
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         if (strcmp(kinds[i], kind) == 0)
             return true;
@@ -115,6 +116,12 @@ static void add_fact(struct json_out *out, const struct json *facts, const char 
         json_add_string(out, key, json_string(value));
     else if (json_kind(value) == JSON_INTEGER)
         json_add_integer(out, key, json_integer(value));
+}
+
+/* Of the others an end is seen when it comes. */
+static bool has_until(const char *kind)
+{
+    return strcmp(kind, "suppressed") == 0 || strcmp(kind, "flapping") == 0;
 }
 
 static void print_timeline(struct simulation *s, const struct timeline_row *row)
@@ -135,6 +142,8 @@ static void print_timeline(struct simulation *s, const struct timeline_row *row)
                                            "backup_at", "override", "schedule"};
         for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
             add_fact(&out, facts, keys[i]);
+        if (has_until(row->kind))
+            add_fact(&out, facts, "until");
         print_end(s, &out);
     }
     json_free(facts);
@@ -363,7 +372,12 @@ static void add_command(struct simulation *s, const struct scenario_line *line)
                             .raw = "",
                             .incident = line->incident,
                             .command_count = 1};
-    reply->commands[0] = (struct reply_command){.verb = line->verb, .text = "", .clock_minute = -1};
+    reply->commands[0] = (struct reply_command){.verb = line->verb,
+                                                .text = line->text,
+                                                .duration_ms = line->for_ms,
+                                                .at_ms = line->until_ms,
+                                                .match_or_null = line->match_or_null,
+                                                .clock_minute = -1};
 }
 
 static void add_override(struct simulation *s, const struct scenario_line *line)

@@ -34,12 +34,15 @@ struct build {
     struct config *config; /* what there is so far; NULL for a policy text */
 };
 
-void build_basics(struct build *build);   /* [gateway] [http] [store] */
-void build_channels(struct build *build); /* [channel] */
-void build_people(struct build *build);   /* [contact] [team] [schedule] [audience] */
-void build_brokers(struct build *build);  /* [mqtt] */
-void build_sources(struct build *build);  /* [source] [token] */
-void build_policies(struct build *build); /* [policy] [step] */
+void build_basics(struct build *build);      /* [gateway] [http] [store] */
+void build_channels(struct build *build);    /* [channel] */
+void build_people(struct build *build);      /* [contact] [team] [schedule] [audience] */
+void build_brokers(struct build *build);     /* [mqtt] */
+void build_sources(struct build *build);     /* [source] [token] */
+void build_policies(struct build *build);    /* [policy] [step] */
+void build_suppression(struct build *build); /* [maintenance] [inhibit] */
+/* `5 in 10m`; `off` gives 0. */
+int flap_parse(const char *text, int64_t *out_count, int64_t *out_ms, struct err *err);
 
 /* One policy and its steps; `where` says which section. `default` is known by its name. */
 void build_policy(struct build *build, const struct ini_section *section,
@@ -104,6 +107,10 @@ void rotate_build(struct build *build, const struct ini_section *section, const 
 const struct hours *hours_build(struct build *build, const struct ini_section *section,
                                 const char *key, const char *text, const struct zone *zone);
 
+const struct hours *hours_build_entry(struct build *build, const struct ini_section *section,
+                                      const struct ini_entry *entry, const char *text,
+                                      const struct zone *zone);
+
 /* calendars.c: the shifts of an iCalendar file or address. `members` without items: any contact. */
 void calendar_build(struct build *build, const struct ini_section *section,
                     const struct schedule_values *values, struct schedule *schedule);
@@ -122,11 +129,9 @@ void build_talks(struct build *build, const struct ini_section *section,
 void talks_text_write(const struct step *step, struct strbuf *out);
 void targets_write(const char *key, const struct target *targets, size_t count, struct strbuf *out);
 
-/* matchers.c: one `match =` line */
-int matchers_parse(const char *text, struct arena *arena, struct keeper *keeper,
-                   struct match_line *out_line, struct err *err);
-void matchers_write(const struct match_line *line, struct strbuf *out);
-bool label_is_valid(const char *label);
+/* matchers.c: the lines of one key, each an alternative; how many there are. */
+size_t matches_build(struct build *build, const struct ini_section *section, const char *key,
+                     const struct match_line **out_lines);
 
 /* policy_text.c: canonical text and hash of a built policy */
 void policy_text_write(const struct policy *policy, struct strbuf *out);

@@ -2,8 +2,8 @@
 
 #include "gateway/config/build.h"
 #include "policies/ladder.h"
+#include "policies/matchers.h"
 
-#define MATCH_LINES_MAX 64
 #define INLINE_STEP "page"
 
 static bool is_default(const struct ini_section *section)
@@ -14,36 +14,17 @@ static bool is_default(const struct ini_section *section)
 static void build_matches(struct build *build, const struct ini_section *section,
                           struct policy *policy)
 {
-    struct match_line lines[MATCH_LINES_MAX];
-    size_t count = 0;
-    bool any = false;
-    for (const struct ini_entry *entry = section->first; entry != NULL; entry = entry->next) {
-        struct err err;
-        if (!text_equal(entry->key, "match")) {
-            continue;
-        }
-        any = true;
-        if (count == MATCH_LINES_MAX) {
-            build_problem(build, section, entry, "more than %d match lines", MATCH_LINES_MAX);
-            break;
-        }
-        if (is_default(section)) {
-            build_problem(build, section, entry,
-                          "default takes what nothing else matches (remove the line)");
-        } else if (entry->value[0] != '\0' &&
-                   matchers_parse(entry->value, build->arena, build->keeper, &lines[count], &err) !=
-                       0) {
-            build_problem(build, section, entry, "%s", err.text);
-        } else if (entry->value[0] != '\0') {
-            count++;
-        }
+    const struct ini_entry *first = section_entry(section, "match");
+    if (is_default(section) && first != NULL) {
+        build_problem(build, section, first,
+                      "default takes what nothing else matches (remove the line)");
+        return;
     }
-    if (!any && !is_default(section)) {
+    if (!is_default(section) && first == NULL) {
         build_problem(build, section, NULL,
                       "match is missing, so nothing would use it (want match = label=\"value\")");
     }
-    policy->match = arena_copy(build->arena, lines, count * sizeof(lines[0]));
-    policy->match_count = count;
+    policy->match_count = matches_build(build, section, "match", &policy->match);
 }
 
 static void check_group_by(struct build *build, const struct ini_section *section,
@@ -51,7 +32,7 @@ static void check_group_by(struct build *build, const struct ini_section *sectio
 {
     const struct ini_entry *entry = section_entry(section, "group_by");
     for (size_t i = 0; i < labels->count; i++) {
-        if (!label_is_valid(labels->items[i])) {
+        if (!matchers_label_is_valid(labels->items[i])) {
             build_problem(build, section, entry, "got '%s', want a label of a-z, 0-9 and '_'",
                           labels->items[i]);
         }
@@ -226,6 +207,20 @@ static void build_steps(struct build *build, const struct ini_section *section,
     policy->step_count = count;
 }
 
+/* A stored text without the key is from before there was one: its ladders know no flapping. */
+static void set_flap(struct build *build, const struct ini_section *section, const char *text,
+                     struct policy *policy)
+{
+    const struct ini_entry *entry = section_entry(section, "flap");
+    struct err err;
+    if (build->config == NULL && entry == NULL) {
+        return;
+    }
+    if (flap_parse(text, &policy->flap_count, &policy->flap_ms, &err) != 0) {
+        build_problem(build, section, entry, "%s", err.text);
+    }
+}
+
 void build_policy(struct build *build, const struct ini_section *section, struct policy *out_policy)
 {
     struct policy_values values = {.goes_on = false};
@@ -247,6 +242,7 @@ void build_policy(struct build *build, const struct ini_section *section, struct
         .fallback_every_ms = values.fallback_every_ms,
         .resolve = (enum resolve_mode)values.resolve,
     };
+    set_flap(build, section, values.flap, &policy);
     if (is_default(section) && policy.goes_on) {
         build_problem(build, section, section_entry(section, "continue"),
                       "default is the last policy (remove the line)");

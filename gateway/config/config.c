@@ -55,6 +55,7 @@ static void build_all(struct config_object *object, const struct document *docum
     build_brokers(&build);
     build_sources(&build);
     build_policies(&build);
+    build_suppression(&build);
     rulebook_sort(&build.config->rulebook, build.arena);
 }
 

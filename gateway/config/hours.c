@@ -127,10 +127,16 @@ static size_t parse_spans(struct build *build, const char **words, size_t count,
 const struct hours *hours_build(struct build *build, const struct ini_section *section,
                                 const char *key, const char *text, const struct zone *zone)
 {
+    return hours_build_entry(build, section, section_entry(section, key), text, zone);
+}
+
+const struct hours *hours_build_entry(struct build *build, const struct ini_section *section,
+                                      const struct ini_entry *entry, const char *text,
+                                      const struct zone *zone)
+{
     const char *words[WORDS_MAX];
     struct hours_span spans[HOURS_SPANS_MAX];
     size_t span_count = 0;
-    const struct ini_entry *entry = section_entry(section, key);
     size_t count = split(build->arena, text, words);
     size_t at = count <= WORDS_MAX ? parse_spans(build, words, count, spans, &span_count) : 0;
     if (at == 0 || count > at + 1) {

@@ -4,6 +4,7 @@
 #include "gateway/config/build.h"
 #include "gateway/config/ini_reader.h"
 #include "gateway/system/digest.h"
+#include "policies/matchers.h"
 
 _Static_assert(POLICY_HASH_BYTES == DIGEST_HEX_BYTES, "a policy's hash is SHA-256 in hex");
 
@@ -27,6 +28,18 @@ void targets_write(const char *key, const struct target *targets, size_t count, 
         target_write(&targets[i], out);
     }
     strbuf_add_char(out, '\n');
+}
+
+static void flap_write(const struct policy *policy, struct strbuf *out)
+{
+    char text[TEXT_RFC3339_BYTES];
+    if (policy->flap_count == 0) {
+        strbuf_add(out, "flap = off\n");
+        return;
+    }
+    strbuf_add(out, "flap = ");
+    strbuf_add_i64(out, policy->flap_count);
+    strbuf_printf(out, " in %s\n", text_duration(policy->flap_ms, text));
 }
 
 static void step_write(const struct policy *policy, const struct step *step, struct strbuf *out)
@@ -72,6 +85,7 @@ void policy_text_write(const struct policy *policy, struct strbuf *out)
     duration_write("reach_within", policy->reach_within_ms, out);
     strbuf_printf(out, "resolve = %s\n", policy->resolve == RESOLVE_MANUAL ? "manual" : "auto");
     duration_write("reopen_within", policy->reopen_within_ms, out);
+    flap_write(policy, out);
     targets_write("fallback", policy->fallback, policy->fallback_count, out);
     duration_write("fallback_every", policy->fallback_every_ms, out);
     needs_write(policy->ask_for, out);

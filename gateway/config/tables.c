@@ -304,6 +304,10 @@ static const struct option policy_options[] = {
     {.key = "reopen_within", .type = OPTION_DURATION, AT(policy_values, reopen_within_ms),
      .max = 7 * DAY, .default_text = "5m",
      .help = "The same alert firing again within this time reopens the incident."},
+    {.key = "flap", .type = OPTION_TEXT, AT(policy_values, flap), .max = 40,
+     .default_text = "5 in 10m",
+     .help = "More changes between firing and resolved than this are flapping: resolves are then "
+             "only counted until it has been quiet for the time. Or off."},
     {.key = "fallback", .type = OPTION_LIST, AT(policy_values, fallback), .min = 1,
      .max = TARGETS_MAX, .default_text = "",
      .help = "Whom to page when the ladder has reached nobody; else that of [policy default]."},
@@ -361,6 +365,28 @@ static const struct option step_options[] = {
     {.key = NULL},
 };
 
+static const struct option maintenance_options[] = {
+    {.key = "match", .type = OPTION_TEXT, AT(maintenance_values, match), .default_text = NULL,
+     .repeats = true, .help = "Which alerts, as in a policy; several lines are alternatives."},
+    {.key = "during", .type = OPTION_TEXT, AT(maintenance_values, during), .default_text = NULL,
+     .repeats = true,
+     .help = "When: sun 02:00-04:00 [ZONE], or once: 2026-03-01T02:00/2026-03-01T04:00 [ZONE]; "
+             "several lines for several windows."},
+    {.key = "time_zone", .type = OPTION_TEXT, AT(maintenance_values, time_zone), .max = 64,
+     .default_text = "", .help = "Of windows that name no zone; else that of [gateway]."},
+    {.key = NULL},
+};
+
+static const struct option inhibit_options[] = {
+    {.key = "when", .type = OPTION_TEXT, AT(inhibit_values, when), .default_text = NULL,
+     .repeats = true, .help = "While such an alert fires, as in a policy's match ..."},
+    {.key = "mute", .type = OPTION_TEXT, AT(inhibit_values, mute), .default_text = NULL,
+     .repeats = true, .help = "... these are held back."},
+    {.key = "equal", .type = OPTION_LIST, AT(inhibit_values, equal), .min = 1, .max = 16,
+     .default_text = "", .help = "Labels whose values both must share; absent is the empty text."},
+    {.key = NULL},
+};
+
 static const struct later no_later[] = {{.word = NULL}};
 
 static const struct later channel_later[] = {
@@ -382,7 +408,6 @@ static const struct later source_later[] = {
 };
 
 static const struct later policy_later[] = {
-    {.word = "flap", .what = "this version has no flap damping"},
     {.word = "inform", .what = "an inform step needs a [step POLICY/NAME] of its own"},
     {.word = "wait", .what = "a step with a wait needs a [step POLICY/NAME] of its own"},
     {.word = NULL},
@@ -394,8 +419,6 @@ static const struct later step_later[] = {
 
 const struct later later_sections[] = {
     {.word = "mailbox", .what = "this version reads no mailboxes"},
-    {.word = "inhibit", .what = "this version has no inhibition"},
-    {.word = "maintenance", .what = "this version has no maintenance windows"},
     {.word = "silence", .what = "silences are made at run time, not configured"},
     {.word = NULL},
 };
@@ -437,6 +460,12 @@ const struct section_type section_types[SECTION_KIND_COUNT] = {
     [SECTION_STEP] = {.word = "step", .name_shape = "POLICY/NAME", .options = step_options,
                       .later = step_later, .free_keys = "",
                       .help = "One rung of a ladder, in the order they stand."},
+    [SECTION_MAINTENANCE] = {.word = "maintenance", .name_shape = "NAME",
+                             .options = maintenance_options, .later = no_later, .free_keys = "",
+                             .help = "Planned work: matching alerts run no steps then."},
+    [SECTION_INHIBIT] = {.word = "inhibit", .name_shape = "NAME", .options = inhibit_options,
+                         .later = no_later, .free_keys = "",
+                         .help = "One alert holds back others that follow from it."},
 };
 
 /* clang-format on */

@@ -29,6 +29,8 @@ enum section_kind {
     SECTION_TOKEN,
     SECTION_POLICY,
     SECTION_STEP,
+    SECTION_MAINTENANCE,
+    SECTION_INHIBIT,
     SECTION_KIND_COUNT,
 };
 
@@ -174,6 +176,7 @@ struct policy_values {
     int64_t eta_max_ms;
     int64_t reach_within_ms;
     int64_t resolve; /* enum resolve_mode */
+    const char *flap;
     int64_t reopen_within_ms;
     struct option_list fallback;
     int64_t fallback_every_ms;
@@ -197,6 +200,16 @@ struct step_values {
     int64_t deadline_ms;
     int64_t answers;
     struct option_list ask_for;
+};
+
+struct maintenance_values {
+    const char *match, *during; /* unused: the lines are read one by one */
+    const char *time_zone;
+};
+
+struct inhibit_values {
+    const char *when, *mute; /* unused: the lines are read one by one */
+    struct option_list equal;
 };
 
 extern const char *const source_formats[];

@@ -8,6 +8,7 @@
 #include "gateway/system/digest.h"
 #include "policies/message.h"
 #include "policies/reach.h"
+#include "policies/suppression.h"
 
 /* Where the store has lost what it had, or delivery asks for what was never offered. */
 enum { STRANGE_RETRY_MS = 1000 };
@@ -225,7 +226,7 @@ bool attempts_is_wanted(const struct notification *n)
         return talks_want(incident->talks, n);
     if (n->kind != KIND_PAGE && n->kind != KIND_REMINDER)
         return true;
-    if (incident == NULL)
+    if (incident == NULL || (n->kind == KIND_PAGE && suppression_holds(incident)))
         return false;
     if (n->kind == KIND_REMINDER)
         return incident->state == INCIDENT_ACKNOWLEDGED;
@@ -496,10 +497,25 @@ void attempts_result(struct engine *engine, const struct input *input)
     receipts_settle(engine, n, result);
 }
 
+static int compare_ids(const void *a, const void *b)
+{
+    uint64_t left = *(const uint64_t *)a;
+    uint64_t right = *(const uint64_t *)b;
+    return (left > right) - (left < right);
+}
+
+/* What a process before this one has claimed nobody holds any more. */
+static bool is_orphan(const struct engine *engine, uint64_t id)
+{
+    return engine->orphan_count > 0 &&
+           bsearch(&id, engine->orphans, engine->orphan_count, sizeof(id), compare_ids) != NULL;
+}
+
 void attempts_recall(struct engine *engine, const struct incident *incident)
 {
     for (const struct notification *n = incident->notifications; n != NULL; n = n->next) {
-        if (n->state == NOTIFICATION_CLAIMED && n->digest == 0 && !attempts_is_wanted(n))
+        if (n->state == NOTIFICATION_CLAIMED && n->digest == 0 && !attempts_is_wanted(n) &&
+            !is_orphan(engine, n->id))
             (void)batch_order(engine, ORDER_DROP, n->id);
     }
 }

@@ -95,6 +95,19 @@ void batch_mark(struct engine *engine, const struct mark_row *mark)
     ASSERT(oncall_mark(&engine->world, row, NULL) == 0); /* we wrote it ourselves */
 }
 
+void batch_silence(struct engine *engine, const struct silence_row *silence)
+{
+    struct silence_row *row = arena_alloc(&engine->arena, sizeof(*row));
+    *row = *silence;
+    row->match = arena_strdup(&engine->arena, silence->match);
+    row->author = arena_strdup(&engine->arena, silence->author);
+    row->reason = arena_strdup(&engine->arena, silence->reason);
+    row->ended_by = arena_strdup(&engine->arena, silence->ended_by);
+    effects_add(&engine->batch.tail, (struct effect){.kind = EFFECT_SILENCE,
+                                                     .insert = silence->ended_at_ms == 0,
+                                                     .u.silence = row});
+}
+
 void batch_touch_heartbeat(struct engine *engine, struct heartbeat *heartbeat)
 {
     struct batch *batch = &engine->batch;
@@ -321,6 +334,8 @@ static const struct incident_row *incident_to_row(struct engine *engine, struct 
         .ladder =
             arena_strndup(&engine->arena, strbuf_text(&engine->scratch), engine->scratch.length),
         .updated_at_ms = incident->updated_at_ms,
+        .mark = incident->mark,
+        .flap = incident->flap,
         .repliers = repliers,
         .fields = fields,
         .moved = incident->moved,

@@ -7,6 +7,7 @@
 #include "gateway/engine/digests.h"
 #include "gateway/engine/engine_state.h"
 #include "gateway/engine/oncall.h"
+#include "gateway/engine/suppress.h"
 #include "policies/message.h"
 
 /* Timers a step: the rest run in the next one, so that inputs are not starved after an outage and a
@@ -31,6 +32,7 @@ static int load(struct engine *engine, struct err *err)
     start_counters(&engine->meta);
     if (engine->now_ms < engine->meta.engine_time_ms)
         engine->now_ms = engine->meta.engine_time_ms;
+    suppress_start(engine);
     return 0;
 }
 
@@ -67,6 +69,7 @@ void engine_destroy(struct engine *engine)
     offers_clear(engine);
     router_destroy(engine->router);
     free(engine->orphans);
+    suppress_clear(engine);
     arena_clear(&engine->arena);
     strbuf_clear(&engine->scratch);
     free(engine);
@@ -105,6 +108,7 @@ static void run_timers(struct engine *engine)
             return;
         struct heap_entry entry = heap_pop(&engine->timers);
         run_timer(engine, &entry);
+        suppress_settle(engine);
     }
 }
 
@@ -120,6 +124,7 @@ static void take_config(struct engine *engine, const struct input *input)
     engine->moment.book = engine->book;
     engine->oncall_is_due = true;
     attempts_drop_channels(engine);
+    suppress_rules_changed(engine);
     engine_wake_all(engine);
     heartbeats_settle(engine);
 }
@@ -128,6 +133,7 @@ static void take_clock(struct engine *engine, const struct input *input)
 {
     engine->wall_offset_ms = input->u.wall_offset_ms;
     engine->moment.wall_offset_ms = engine->wall_offset_ms;
+    suppress_refresh(engine);
     engine->oncall_is_due = true;
     engine_wake_all(engine);
 }
@@ -248,13 +254,16 @@ static enum store_verdict commit(struct engine *engine, const struct effects *ef
 
 static void apply(struct engine *engine, struct input *const *inputs, size_t count)
 {
+    suppress_due(engine);
     if (engine->lost_from_ms != INT64_MAX)
         heartbeats_resume(engine);
     heartbeats_run(engine);
     attempts_orphans(engine);
+    suppress_settle(engine);
     run_timers(engine);
     for (size_t i = 0; i < count; i++) {
         struct answer answer = take_input(engine, inputs[i]);
+        suppress_settle(engine);
         note_applied(engine, inputs[i], answer.status);
         complete(engine, inputs[i], answer);
         if (inputs[i]->arrival != NULL)
@@ -330,9 +339,11 @@ int64_t engine_next_due_ms(const struct engine *engine)
     if (!engine->is_loaded || engine->orphan_count > 0 || resumes)
         return engine->now_ms;
     int64_t next_ms = offers_next_ms(engine);
+    int64_t suppress_ms = suppress_next_ms(engine);
     int64_t missed_ms = heartbeats_next_ms(engine);
     const struct heap_entry *top = heap_top(&engine->timers);
     next_ms = missed_ms < next_ms ? missed_ms : next_ms;
+    next_ms = suppress_ms < next_ms ? suppress_ms : next_ms;
     return top != NULL && top->key < next_ms ? top->key : next_ms;
 }
 

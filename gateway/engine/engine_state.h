@@ -116,6 +116,10 @@ struct engine {
     struct heap heartbeat_timers; /* of sources: what is missed comes before what incidents do */
     struct heap resolved;         /* resolved incidents, the oldest first */
     uint64_t resolved_count;
+    bool *windows;           /* which maintenances hold, in their order */
+    int64_t suppress_due_ms; /* when that, or a silence, changes next */
+    uint64_t *unsettled;     /* incidents whose mark has changed */
+    size_t unsettled_count, unsettled_capacity;
     uint32_t oncall_mark;      /* generation of its timer */
     bool oncall_is_due;        /* duty is looked at when this step ends */
     int64_t lost_from_ms;      /* since then nothing can have been taken in; INT64_MAX: it is */
@@ -141,6 +145,7 @@ void batch_note(struct engine *engine, uint64_t incident, const struct note *not
 void batch_policy(struct engine *engine, const struct policy *policy);
 /* At now; MARK_HEARD goes to the store only. */
 void batch_mark(struct engine *engine, const struct mark_row *mark);
+void batch_silence(struct engine *engine, const struct silence_row *silence);
 void batch_touch_heartbeat(struct engine *engine, struct heartbeat *heartbeat);
 void batch_drop_heartbeat(struct engine *engine, struct heartbeat *heartbeat);
 void batch_event(struct engine *engine, const struct input *input, const char *key,

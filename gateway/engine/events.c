@@ -5,6 +5,7 @@
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
 #include "gateway/engine/engine_state.h"
+#include "gateway/engine/suppress.h"
 #include "policies/route.h"
 
 enum { DETAILS_SEED = 0x6474, GROUP_KEY_BYTES_MAX = 1 << 20 };
@@ -48,8 +49,8 @@ static uint32_t details_hash(const struct event *event)
 }
 
 /* Takes over the event's texts unless they are what is known already; an equal repetition writes
- * only counts. */
-static void update_text(struct firing *firing, struct alert *alert)
+ * only counts. True: the labels may be others. */
+static bool update_text(struct firing *firing, struct alert *alert)
 {
     const struct event *event = firing->event;
     bool bare = event->details[0] == '\0' && event->links[0] == '\0';
@@ -58,13 +59,14 @@ static void update_text(struct firing *firing, struct alert *alert)
     bool same = text_equal(alert_summary(alert), event->summary) &&
                 text_equal(alert_labels(alert), labels_json(firing));
     if (same && !alert->fresh && (bare || hash == alert->details_hash))
-        return;
+        return false;
     if (!same)
         world_set_alert_text(alert, firing->key, event->summary, labels_json(firing));
     alert->details_hash = hash;
     alert->text_changed = true;
     *entry = (struct batch_alert){
         .alert = alert, .written = true, .details = event->details, .links = event->links};
+    return !same;
 }
 
 static struct move event_move(const struct firing *firing, enum move_kind kind)
@@ -114,9 +116,11 @@ static void fire_alert(struct firing *firing, struct alert *alert)
     alert->count++;
     alert->last_at_ms = engine->now_ms;
     alert->resolved_at_ms = 0;
-    if (!alert->firing || alert->severity != firing->event->severity)
+    bool changes = !alert->firing || alert->severity != firing->event->severity;
+    if (changes)
         world_set_firing(&engine->world, alert, true, firing->event->severity);
-    update_text(firing, alert);
+    if (update_text(firing, alert) || changes)
+        suppress_alert(engine, alert);
 }
 
 /* One more occurrence of what is firing already: only the alert changes, unless the severity does.
@@ -476,6 +480,7 @@ static void clear_alert(struct firing *firing, struct alert *alert)
     alert->resolved_at_ms = engine->now_ms;
     (void)batch_touch_alert(engine, alert);
     batch_touch_incident(engine, incident);
+    suppress_alert(engine, alert);
     (void)refresh_severity(engine, incident);
     if (incident_firing_count(incident) > 0 || !incident_is_open(incident))
         return;

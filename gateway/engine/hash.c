@@ -105,6 +105,8 @@ static void add_incident(struct sum *sum, const struct incident *incident)
         add_number(sum, numbers[i]);
     for (const struct replier *r = incident->repliers; r != NULL; r = r->next)
         add_text(sum, r->contact);
+    add_text(sum, incident->mark);
+    add_text(sum, incident->flap);
     fields_write(incident->fields, &sum->text);
     ladder_write(&incident->ladder, &sum->text);
     if (incident->talks != NULL)
@@ -120,6 +122,17 @@ static void add_mark(struct sum *sum, const struct ledger_entry *mark)
     add_text(sum, mark->name);
     add_text(sum, mark->value);
     add_number(sum, mark->at_ms);
+    close_item(sum);
+}
+
+static void add_silence(struct sum *sum, const struct silence *silence)
+{
+    add_number(sum, (int64_t)silence->id);
+    add_text(sum, silence->match);
+    add_text(sum, silence->author);
+    add_text(sum, silence->reason);
+    add_number(sum, silence->from_ms);
+    add_number(sum, silence->until_ms);
     close_item(sum);
 }
 
@@ -200,6 +213,9 @@ void engine_hash(const struct engine *engine, unsigned char out[32])
         add_notification(&sum, notifications[i]);
     for (size_t i = 0; i < engine->world.marks.count; i++)
         add_mark(&sum, &engine->world.marks.items[i]);
+    for (size_t i = 0; i < engine->world.silences.count; i++)
+        add_silence(&sum, &engine->world.silences.items[i]);
+    add_number(&sum, (int64_t)engine->world.silences.last_id);
     for (size_t i = 0; i < engine->world.overrides.count; i++)
         add_override(&sum, &engine->world.overrides.items[i]);
     add_heartbeats(&sum, &engine->world.heartbeats);

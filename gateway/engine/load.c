@@ -133,6 +133,8 @@ static void load_incident(void *self, const struct incident_row *row)
     world_set_promises(incident, ladder.promises);
     world_set_owner(&engine->world, incident, row->owner);
     world_set_cause(incident, row->cause);
+    incident->mark = names_keep(&engine->world.names, row->mark);
+    world_set_flap(incident, row->flap);
     world_set_fields(incident, fields);
     load_repliers(engine, incident, row->repliers);
     if (row->talks[0] != '\0' && talks_read(row->talks, &incident->talks, loader->err) != 0)
@@ -204,6 +206,18 @@ static void load_mark(void *self, const struct mark_row *row)
     loader->verdict = oncall_mark(&loader->engine->world, row, loader->err);
 }
 
+static void load_silence(void *self, const struct silence_row *row)
+{
+    struct loader *loader = self;
+    struct silences *silences = &loader->engine->world.silences;
+    if (loader->verdict != 0)
+        return;
+    if (row->ended_at_ms == 0)
+        loader->verdict = silences_add(silences, row, loader->err);
+    else if (row->id > silences->last_id)
+        silences->last_id = row->id;
+}
+
 static void load_heartbeat(void *self, const struct heartbeat_row *row)
 {
     struct loader *loader = self;
@@ -212,6 +226,7 @@ static void load_heartbeat(void *self, const struct heartbeat_row *row)
 
 static void forget_world(struct engine *engine)
 {
+    engine->unsettled_count = 0;
     world_clear(&engine->world);
     heap_clear(&engine->timers);
     heap_clear(&engine->heartbeat_timers);
@@ -243,6 +258,7 @@ int engine_load(struct engine *engine, struct err *err)
                                     .alert = load_alert,
                                     .notification = load_notification,
                                     .mark = load_mark,
+                                    .silence = load_silence,
                                     .heartbeat = load_heartbeat};
     const struct store *store = engine->options.store;
     arena_init(&loader.arena);

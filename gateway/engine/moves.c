@@ -3,6 +3,7 @@
 
 #include "gateway/base/assert.h"
 #include "gateway/engine/engine_state.h"
+#include "gateway/engine/suppress.h"
 #include "policies/asks.h"
 #include "policies/quiet.h"
 #include "policies/updates.h"
@@ -43,10 +44,22 @@ static void perform(struct engine *engine, struct incident *incident, const stru
 }
 
 /* The move may have put borrowed texts into the incident: it gets copies of its own. */
-static void keep_texts(struct engine *engine, struct incident *incident, const char *owner,
-                       const char *cause, const struct fields *fields,
-                       const struct promises *promises)
+static void keep_texts(struct engine *engine, struct incident *incident,
+                       const struct incident *before)
 {
+    const char *owner = before->owner;
+    const char *cause = before->cause;
+    const struct fields *fields = before->fields;
+    const struct promises *promises = before->ladder.promises;
+    if (incident->mark != before->mark) {
+        incident->mark = names_keep(&engine->world.names, incident->mark);
+        names_drop(&engine->world.names, before->mark);
+    }
+    if (incident->flap != before->flap) {
+        world_set_flap(incident, incident->flap);
+        if (before->flap[0] != '\0')
+            free((char *)(uintptr_t)before->flap);
+    }
     if (incident->ladder.promises != promises) {
         world_set_promises(incident, incident->ladder.promises);
         free((struct promises *)(uintptr_t)promises);
@@ -70,14 +83,11 @@ void engine_move(struct engine *engine, struct incident *incident, const struct 
 {
     struct moment *moment = &engine->moment;
     bool was_open = incident_is_open(incident);
-    const char *owner = incident->owner;
-    const char *cause = incident->cause;
-    const struct fields *fields = incident->fields;
-    const struct promises *promises = incident->ladder.promises;
-    uint8_t state = incident->state;
+    const struct incident before = *incident;
     moment_next(moment);
+    suppress_tell(engine, incident);
     incident_apply(incident, move, moment);
-    keep_texts(engine, incident, owner, cause, fields, promises);
+    keep_texts(engine, incident, &before);
     world_reindex(&engine->world, incident, was_open);
     if (was_open && !incident_is_open(incident)) {
         engine->resolved_count++;
@@ -90,8 +100,11 @@ void engine_move(struct engine *engine, struct incident *incident, const struct 
     /* Performing an act can make no further acts: the list is complete. */
     for (size_t i = 0; i < moment->act_count; i++)
         perform(engine, incident, &moment->acts[i]);
-    if (incident->state != state && incident->unfinished > 0)
+    bool may_stop = incident->state != before.state || incident->mark != before.mark;
+    if (may_stop && incident->unfinished > 0)
         attempts_recall(engine, incident);
+    if (incident_is_open(incident) != was_open)
+        suppress_incident(engine, incident);
 }
 
 void engine_pass_time(struct engine *engine, struct incident *incident)

@@ -9,6 +9,7 @@
 #include "gateway/engine/addressed.h"
 #include "gateway/engine/oncall.h"
 #include "gateway/engine/replies_internal.h"
+#include "gateway/engine/suppress.h"
 #include "policies/answer.h"
 #include "policies/fields.h"
 #include "policies/follow.h"
@@ -189,6 +190,11 @@ static void apply_command(struct saying *saying, const struct reply_command *com
     case VERB_START:
         switch_method(saying, command->verb == VERB_START);
         break;
+    case VERB_SILENCE:
+        say(saying, silence_incident(saying->engine, saying->input, saying->incident, saying->by,
+                                     command, &saying->refused));
+        break;
+    case VERB_UNSILENCE:
     case VERB_NONE:
     case VERB_OVERRIDE:
     case VERB_COUNT:
@@ -545,6 +551,10 @@ void replies_take(struct engine *engine, const struct input *input, struct answe
                             .reply = reply,
                             .by = reply->from[0] != '\0' ? reply->from : input->actor,
                             .text = ""};
+    if (silence_is_command(input)) {
+        silence_command(engine, input, out_answer);
+        return;
+    }
     if (overrides_is_command(input)) {
         overrides_take(engine, input, out_answer);
         return;

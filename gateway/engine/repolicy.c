@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "gateway/base/assert.h"
-#include "gateway/base/json.h"
 #include "gateway/base/text.h"
+#include "gateway/engine/alert_event.h"
 #include "gateway/engine/engine_state.h"
 #include "policies/route.h"
 
@@ -19,37 +19,14 @@ static const struct alert *first_alert(const struct incident *incident)
     return incident->alerts;
 }
 
-/* Stored labels are sorted by name, as an event's are. */
-static void read_labels(struct arena *arena, const char *text, struct event *event)
-{
-    struct json *root = NULL;
-    void *position = NULL;
-    const char *name = NULL;
-    const struct json *value = NULL;
-    if (json_parse(text, strlen(text), &root, NULL) != 0)
-        return;
-    struct label *labels = arena_alloc_array(arena, EVENT_LABELS_MAX, sizeof(*labels));
-    while (event->label_count < EVENT_LABELS_MAX && json_next(root, &position, &name, &value))
-        labels[event->label_count++] = (struct label){
-            .name = arena_strdup(arena, name), .value = arena_strdup(arena, json_string(value))};
-    event->labels = labels;
-    json_free(root);
-}
-
 /* Its policy is gone: it goes where a new alert like its first would go. */
 static const struct policy *route_anew(struct engine *engine, const struct alert *alert,
                                        const char **out_group_key)
 {
-    struct event event = {.action = EVENT_TRIGGER,
-                          .severity = (enum severity)alert->severity,
-                          .source = alert->source,
-                          .key = alert_key(alert),
-                          .summary = alert_summary(alert),
-                          .details = "",
-                          .links = ""};
+    struct event event;
     struct route route;
     struct strbuf group;
-    read_labels(&engine->arena, alert_labels(alert), &event);
+    alert_event(alert, &engine->arena, &event);
     router_find(engine->router, &event, event.key, &route);
     strbuf_init(&group, GROUP_KEY_BYTES_MAX);
     route_group_key(route.policies[0], &event, event.key, &group);

@@ -98,6 +98,9 @@ static void write_reply(struct json_out *out, const struct reply *reply)
         json_add_integer(out, "at_ms", command->at_ms);
         json_add_integer(out, "priority", command->priority);
         json_add_bool(out, "answers_page", command->answers_page);
+        if (command->match_or_null != NULL) {
+            json_add_string(out, "match", command->match_or_null);
+        }
         json_add_object_end(out);
     }
     json_add_array_end(out);
@@ -147,14 +150,29 @@ static bool has_report(const struct input *input)
     return input->kind == INPUT_COMMAND && input->u.reply.report_or_null != NULL;
 }
 
+/* The lowest that can read it, so that a node of an older program still reads the rest. */
+static int version_of(const struct input *input)
+{
+    if (has_report(input)) {
+        return SHARED_ITEM_VERSION;
+    }
+    bool is_said = input->kind == INPUT_REPLY || input->kind == INPUT_COMMAND;
+    for (size_t i = 0; is_said && i < input->u.reply.command_count; i++) {
+        enum verb verb = input->u.reply.commands[i].verb;
+        if (verb == VERB_SILENCE || verb == VERB_UNSILENCE) {
+            return SHARED_ITEM_VERSION;
+        }
+    }
+    return SHARED_ITEM_VERSION_PLAIN;
+}
+
 int shared_item_encode(const struct input *input, struct strbuf *buf, struct err *err)
 {
     struct json_out out;
     ASSERT(shared_item_fits(input->kind));
     json_out_begin(&out, buf);
     json_add_object_begin(&out, NULL);
-    json_add_integer(&out, "version",
-                     has_report(input) ? SHARED_ITEM_VERSION : SHARED_ITEM_VERSION_PLAIN);
+    json_add_integer(&out, "version", version_of(input));
     json_add_string(&out, "kind", word_of(input->kind));
     json_add_string(&out, "actor", input->actor);
     json_add_string(&out, "credential", input->credential);
@@ -241,6 +259,13 @@ static int read_number(const struct json *root, const char *name, int64_t least,
     return 0;
 }
 
+/* NULL where the text is absent. */
+static const char *read_or_null(const struct json *root, const char *name)
+{
+    const struct json *value = json_get(root, name);
+    return json_kind(value) == JSON_STRING ? json_string(value) : NULL;
+}
+
 static int read_command(const struct json *object, struct reply_command *command, struct err *err)
 {
     enum { MINUTES_A_DAY = 1440, PRIORITY_MAX = 5 };
@@ -257,17 +282,11 @@ static int read_command(const struct json *object, struct reply_command *command
         return -1;
     }
     command->text = json_string(json_get(object, "text"));
+    command->match_or_null = read_or_null(object, "match");
     command->clock_minute = (int)minute;
     command->priority = (int)priority;
     command->answers_page = json_bool(json_get(object, "answers_page"));
     return 0;
-}
-
-/* NULL where the text is absent. */
-static const char *read_or_null(const struct json *root, const char *name)
-{
-    const struct json *value = json_get(root, name);
-    return json_kind(value) == JSON_STRING ? json_string(value) : NULL;
 }
 
 static int read_address(const struct json *root, struct reply *reply, struct err *err)

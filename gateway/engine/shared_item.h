@@ -20,7 +20,8 @@
 
 /* Raised when older programs would misread what is written. Items without it are from before there were replies. */
 #define SHARED_ITEM_VERSION 2
-#define SHARED_ITEM_VERSION_PLAIN 1 /* of an item without a report: older programs read it too */
+#define SHARED_ITEM_VERSION_PLAIN                                                                  \
+    1 /* of an item without a report or a silence: older programs read it too */
 #define SHARED_ITEM_BYTES_MAX (4 * 1024 * 1024)
 
 /* Can it wait for another node's engine? What mirrors a node's own deliveries cannot. */

@@ -39,12 +39,16 @@ static void free_incident_texts(struct incident *incident)
     }
     if (incident->cause[0] != '\0')
         free((char *)(uintptr_t)incident->cause);
+    if (incident->flap[0] != '\0')
+        free((char *)(uintptr_t)incident->flap);
     free((void *)(uintptr_t)incident->fields);
     free(incident->text);
     free((struct promises *)(uintptr_t)incident->ladder.promises);
     world_free_talks(incident);
-    for (struct alert *alert = incident->alerts; alert != NULL; alert = alert->next)
+    for (struct alert *alert = incident->alerts; alert != NULL; alert = alert->next) {
+        inhibition_forget(alert);
         free(alert->text);
+    }
 }
 
 void world_clear(struct world *world)
@@ -64,6 +68,8 @@ void world_clear(struct world *world)
     frozen_clear(&world->frozen);
     names_clear(&world->names);
     ledger_clear(&world->marks);
+    silences_clear(&world->silences);
+    inhibition_clear(&world->inhibition);
     oncall_clear(&world->overrides);
     heartbeats_clear(&world->heartbeats);
     free(world->sources);
@@ -203,6 +209,8 @@ struct incident *world_add_incident(struct world *world, uint64_t number,
     incident->source = names_keep(&world->names, source);
     incident->owner = "";
     incident->cause = "";
+    incident->mark = "";
+    incident->flap = "";
     set_incident_text(incident, group_key, title);
     incident->state = INCIDENT_RESOLVED;
     incident->priority = 5;
@@ -290,6 +298,8 @@ void world_drop_incident(struct world *world, struct incident *incident)
         count_of(world, alert->source)->alert_count--;
         unlink_alert(world, alert);
         names_drop(&world->names, alert->source);
+        names_drop(&world->names, alert->mark);
+        ASSERT(alert->pairings == NULL); /* it left them when its incident ended */
     }
     struct notification *n = incident->notifications;
     while (n != NULL) {
@@ -309,6 +319,7 @@ void world_drop_incident(struct world *world, struct incident *incident)
     }
     names_drop(&world->names, incident->source);
     names_drop(&world->names, incident->owner);
+    names_drop(&world->names, incident->mark);
     frozen_drop(&world->frozen, incident->policy);
     pool_give(&world->incident_pool, incident);
 }
@@ -339,6 +350,11 @@ void world_set_owner(struct world *world, struct incident *incident, const char 
 void world_set_cause(struct incident *incident, const char *cause)
 {
     incident->cause = cause[0] == '\0' ? "" : heap_strdup(cause);
+}
+
+void world_set_flap(struct incident *incident, const char *flap)
+{
+    incident->flap = flap[0] == '\0' ? "" : heap_strdup(flap);
 }
 
 void world_set_promises(struct incident *incident, const struct promises *promises_or_null)
@@ -414,6 +430,7 @@ struct alert *world_add_alert(struct world *world, uint64_t id, struct incident 
     alert->incident = incident;
     alert->source = text_equal(source, incident->source) ? names_share(incident->source)
                                                          : names_keep(&world->names, source);
+    alert->mark = "";
     set_alert_text(alert, key, summary, labels);
     if (twin != NULL) {
         table_remove(&world->alerts, hash, twin);

@@ -13,8 +13,10 @@
 #define ESCALATED_ENGINE_WORLD_H
 
 #include "gateway/engine/frozen.h"
+#include "gateway/engine/inhibition.h"
 #include "gateway/engine/names.h"
 #include "gateway/engine/pool.h"
+#include "gateway/engine/silences.h"
 #include "gateway/engine/table.h"
 #include "policies/heartbeat.h"
 #include "policies/incident.h"
@@ -51,6 +53,8 @@ struct world {
     struct table notifications; /* by id */
     struct table digests;       /* by contact and channel: those that have not ended */
     struct ledger marks;
+    struct silences silences;
+    struct inhibition inhibition;
     struct overrides overrides; /* of the marks, read */
     struct heartbeats heartbeats;
     struct source_count *sources;
@@ -89,6 +93,7 @@ void world_set_source(struct world *world, struct incident *incident, const char
 void world_set_owner(struct world *world, struct incident *incident, const char *owner);
 void world_set_fields(struct incident *incident, const struct fields *fields_or_null);
 void world_set_cause(struct incident *incident, const char *cause);
+void world_set_flap(struct incident *incident, const char *flap);
 void world_set_promises(struct incident *incident, const struct promises *promises_or_null);
 void world_free_talks(struct incident *incident);
 void world_add_replier(struct world *world, struct incident *incident, const char *contact);

@@ -63,6 +63,7 @@ static const struct keyword keywords[] = {
     {.words = "k", .verb = VERB_KNOWN},
     {.words = "eta", .verb = VERB_ETA},
     {.words = "snooze", .verb = VERB_SNOOZE},
+    {.words = "silence", .verb = VERB_SILENCE},
     {.words = "cause", .verb = VERB_CAUSE, .takes_text = true},
     {.words = "loss", .verb = VERB_LOSS, .takes_text = true},
     {.words = "restored", .verb = VERB_RESTORED, .takes_text = true},
@@ -339,10 +340,15 @@ static size_t take_keyword(struct parser *p, const struct line *line, size_t at)
         size_t next = at + used;
         if (keywords[i].takes_text)
             command->text = take_text(p, line, next, &next);
-        if (verb != VERB_ETA && verb != VERB_SNOOZE)
+        if (verb != VERB_ETA && verb != VERB_SNOOZE && verb != VERB_SILENCE)
             return next;
         size_t time_words = take_time(line, next, verb == VERB_ETA, command);
-        return time_words > 0 ? next + time_words : at;
+        if (time_words == 0)
+            return at;
+        next += time_words;
+        if (verb == VERB_SILENCE) /* what is left says why */
+            command->text = take_text(p, line, next, &next);
+        return next;
     }
     return at;
 }

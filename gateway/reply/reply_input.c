@@ -39,7 +39,8 @@ size_t reply_input_bytes(const struct reply *reply, const char *actor, const cha
                    bytes_or_none(reply->message_id_or_null) + bytes_or_none(reply->code_or_null) +
                    bytes_or_none(reply->report_or_null);
     for (size_t i = 0; i < reply->command_count; i++)
-        bytes += strlen(reply->commands[i].text) + 1;
+        bytes +=
+            strlen(reply->commands[i].text) + 1 + bytes_or_none(reply->commands[i].match_or_null);
     return bytes;
 }
 
@@ -59,6 +60,9 @@ void reply_input_fill(struct input *out_input, enum input_kind kind, const struc
     out_input->u.reply.message_id_or_null = place_or_null(&texts, reply->message_id_or_null);
     out_input->u.reply.code_or_null = place_or_null(&texts, reply->code_or_null);
     out_input->u.reply.report_or_null = place_or_null(&texts, reply->report_or_null);
-    for (size_t i = 0; i < reply->command_count; i++)
-        out_input->u.reply.commands[i].text = place(&texts, reply->commands[i].text);
+    for (size_t i = 0; i < reply->command_count; i++) {
+        struct reply_command *command = &out_input->u.reply.commands[i];
+        command->text = place(&texts, reply->commands[i].text);
+        command->match_or_null = place_or_null(&texts, reply->commands[i].match_or_null);
+    }
 }

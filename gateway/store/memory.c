@@ -286,6 +286,9 @@ static int put_effect(struct memory_store *memory, const struct effect *effect, 
     case EFFECT_MARK:
         marks_put(&memory->marks, effect->u.mark);
         return 0;
+    case EFFECT_SILENCE:
+        memory_put_silence(memory, effect->u.silence);
+        return 0;
     case EFFECT_HEARTBEAT:
         (void)heartbeats_put(&memory->heartbeats, effect->u.heartbeat); /* NULL: it has left */
         return 0;
@@ -461,6 +464,7 @@ static void memory_idle(void *self, int64_t keep_before_ms)
         }
     }
     memory_sweep_marks(memory);
+    memory_sweep_silences(memory, keep_before_ms);
     if (deleted) {
         memory_table_compact(&memory->incidents);
         memory_table_compact(&memory->alerts);
@@ -499,6 +503,7 @@ static void memory_close(void *self)
     memory_keys_clear(&memory->unfinished);
     memory_keys_clear(&memory->over);
     ledger_clear(&memory->marks);
+    memory_clear_silences(memory);
     heartbeats_clear(&memory->heartbeats);
     free(memory);
 }

@@ -40,6 +40,7 @@ struct memory_store {
     struct memory_keys unfinished;     /* keys of notifications still to be sent: each once */
     struct memory_keys over; /* source and key of alerts -> newest incident no longer live */
     struct ledger marks;
+    struct memory_table silences; /* struct silence_row */
     struct heartbeats heartbeats;
     uint64_t inbox_last; /* highest sequence given */
     bool broken;
@@ -78,6 +79,10 @@ int memory_find_provider_id(void *self, const char *channel, const char *provide
 int memory_find_mark(void *self, enum mark_kind kind, const char *name, struct arena *arena,
                      struct mark_row *out_row, struct err *err);
 void memory_load_marks(const struct memory_store *memory, const struct store_sink *sink);
+void memory_put_silence(struct memory_store *memory, const struct silence_row *row);
+void memory_load_silences(const struct memory_store *memory, const struct store_sink *sink);
+void memory_sweep_silences(struct memory_store *memory, int64_t keep_before_ms);
+void memory_clear_silences(struct memory_store *memory);
 void memory_sweep_marks(struct memory_store *memory);
 void memory_load_heartbeats(const struct memory_store *memory, const struct store_sink *sink);
 

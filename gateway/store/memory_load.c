@@ -61,6 +61,7 @@ int memory_load(void *self, const struct store_sink *sink, struct err *err)
     }
     load_notifications(memory, sink);
     memory_load_marks(memory, sink);
+    memory_load_silences(memory, sink);
     memory_load_heartbeats(memory, sink);
     return 0;
 }

@@ -35,6 +35,7 @@ extern const char schema_0007_postgres[];
 extern const char schema_0008_postgres[];
 extern const char schema_0009_postgres[];
 extern const char schema_0010_postgres[];
+extern const char schema_0011_postgres[];
 extern const char schema_0012_postgres[];
 
 enum { SWEEP_EVENTS, SWEEP_TIMELINE, SWEEP_NOTIFICATIONS, SWEEP_QUARANTINE, SWEEP_COUNT };
@@ -109,6 +110,7 @@ int postgres_find_provider_id(void *self, const char *channel, const char *provi
                               uint64_t *out_notification, struct err *err);
 
 void postgres_inbox_drop(const struct commit *commit, struct pipe *pipe);
+int postgres_give_silence(void *self, PGresult *result, struct err *err);
 int postgres_give_heartbeat(void *self, PGresult *result, struct err *err);
 void postgres_add_heartbeat(struct columns *c, const struct heartbeat_row *row);
 int postgres_give_mark(void *self, PGresult *result, struct err *err);

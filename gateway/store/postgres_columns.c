@@ -24,7 +24,7 @@
 #define CUT_TEXT TEXT_OF(DELIVERY_ROWS_MAX)
 
 #define INCIDENT_ALL INCIDENT_COLUMNS INCIDENT_OPEN ", group_hash"
-#define INCIDENT_TYPES "itttttttiiiiiitiiiiitiiiittttit"
+#define INCIDENT_TYPES "itttttttiiiiiitiiiiitiiiittttttit"
 #define INCIDENT_UPDATE                                                                            \
     "UPDATE incidents AS o SET policy_hash = n.policy_hash, title = n.title, state = n.state, "    \
     "severity = n.severity, priority = n.priority, priority_set = n.priority_set, live = n.live, " \
@@ -33,7 +33,8 @@
     "eta_at_ms = n.eta_at_ms, slip_count = n.slip_count, known = n.known, cleared = n.cleared, "   \
     "cause = n.cause, linked = n.linked, firing_count = n.firing_count, "                          \
     "next_due_at_ms = n.next_due_at_ms, updated_at_ms = n.updated_at_ms, ladder = n.ladder, "      \
-    "repliers = n.repliers, fields = n.fields, talks = n.talks, "                                  \
+    "repliers = n.repliers, fields = n.fields, talks = n.talks, suppressed = n.suppressed, flap "  \
+    "= n.flap, "                                                                                   \
     "open = n.open FROM "
 #define ALERT_STATE_SET                                                                            \
     "UPDATE alerts AS o SET incident = n.incident, state = n.state, severity = n.severity, "       \
@@ -216,6 +217,12 @@ static const struct group_sql group_sql[GROUP_COUNT] = {
                          .head = "DELETE FROM marks AS o USING ",
                          .types = "tt",
                          .tail = " AS n (kind, name) WHERE o.kind = n.kind AND o.name = n.name"},
+    [GROUP_SILENCE] = {.what = "silence",
+                       .head = "INSERT INTO silences (" SILENCE_COLUMNS ") SELECT * FROM ",
+                       .types = "itttiiit",
+                       .tail = " ON CONFLICT (id) DO UPDATE SET "
+                               "ended_at_ms = excluded.ended_at_ms, ended_by = excluded.ended_by",
+                       .every_row = true},
     [GROUP_HEARTBEAT] =
         {.what = "heartbeat",
          .head = "INSERT INTO heartbeats (" HEARTBEAT_COLUMNS ") SELECT * FROM ",

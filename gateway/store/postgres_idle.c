@@ -149,6 +149,14 @@ static int retain(struct postgres_store *store, int64_t keep_before_ms, int64_t 
                  &heard, NULL, err) != 0) {
         return -1;
     }
+    struct params silences = {.count = 0};
+    params_number(&silences, keep_before_ms);
+    if (link_ask(&store->link,
+                 "DELETE FROM silences WHERE ended_at_ms <> 0 AND ended_at_ms < $1::bigint AND "
+                 "id < (SELECT max(id) FROM silences)", /* the last one keeps its number taken */
+                 &silences, NULL, err) != 0) {
+        return -1;
+    }
     for (int i = 0; i < SWEEP_COUNT; i++) {
         if (sweep_table(store, i, keep_before_ms, &last[i], err) != 0) {
             return -1;

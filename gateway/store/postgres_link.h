@@ -32,8 +32,8 @@
 #define LINK_READER_MS 2000
 #define LINK_LONG_MS 60000 /* a migration, a load */
 #define LINK_RETRY_MS 250  /* after a failed connect: not sooner */
-#define LINK_STATEMENTS_MAX 32
-#define LINK_COLUMNS_MAX 32 /* of one statement */
+#define LINK_STATEMENTS_MAX 48
+#define LINK_COLUMNS_MAX 48 /* of one statement */
 
 struct link {
     PGconn *conn; /* NULL: none */

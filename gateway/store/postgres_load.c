@@ -78,6 +78,10 @@ static const struct load_part {
      .give = give_notification},
     {.sql = "SELECT kind, name, value, at_ms FROM marks WHERE kind <> 'heard' ORDER BY kind, name",
      .give = postgres_give_mark},
+    /* The last one too, whose number is not given again. */
+    {.sql = "SELECT " SILENCE_COLUMNS " FROM silences WHERE ended_at_ms = 0 OR "
+            "id = (SELECT max(id) FROM silences) ORDER BY id",
+     .give = postgres_give_silence},
     {.sql = "SELECT " HEARTBEAT_COLUMNS " FROM heartbeats ORDER BY source, key",
      .give = postgres_give_heartbeat},
 };

@@ -53,8 +53,8 @@ void pipe_send_prepared(struct pipe *pipe, int number, const char *sql,
                         const struct pipe_params *params, struct pipe_step step)
 {
     static const int binary[LINK_COLUMNS_MAX] = {
-        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
     };
     char name[STATEMENT_NAME_BYTES];
     struct link *link = pipe->link;

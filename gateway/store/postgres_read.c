@@ -60,6 +60,11 @@ static int decode_attempt(struct cells *c, void *out_row, struct err *err)
     return cells_attempt(c, out_row, err);
 }
 
+static int decode_silence(struct cells *c, void *out_row, struct err *err)
+{
+    return cells_silence(c, out_row, err);
+}
+
 static int decode_quarantine(struct cells *c, void *out_row, struct err *err)
 {
     return cells_quarantine(c, out_row, err);
@@ -271,6 +276,28 @@ static int read_marks(struct store_reader *reader, enum mark_kind kind, struct a
     return 0;
 }
 
+static int read_silences(struct store_reader *reader, bool held_only, uint64_t before, size_t limit,
+                         struct arena *arena, struct silence_row **out_rows, size_t *out_count,
+                         struct err *err)
+{
+    const struct question question = {
+        .reader = reader, .arena = arena, .shape = &silence_shape, .decode = decode_silence};
+    struct params params = {.count = 0};
+    void *rows = NULL;
+    params_number(&params, before == 0 ? INT64_MAX : number_bound(before));
+    params_number(&params, (int64_t)reader_limit(limit));
+    int result = ask(&question,
+                     held_only ? "SELECT " SILENCE_COLUMNS " FROM silences WHERE id < $1 AND "
+                                 "ended_at_ms = 0 ORDER BY id DESC LIMIT $2"
+                               : "SELECT " SILENCE_COLUMNS
+                                 " FROM silences WHERE id < $1 ORDER BY id DESC LIMIT $2",
+                     &params, &rows, out_count, err);
+    if (result == 0) {
+        *out_rows = rows;
+    }
+    return result;
+}
+
 static int decode_heartbeat(struct cells *c, void *out_row, struct err *err)
 {
     return cells_heartbeat(c, out_row, err);
@@ -294,6 +321,26 @@ static int read_heartbeats(struct store_reader *reader, const struct heartbeat_f
         *out_rows = rows;
     }
     return result;
+}
+
+static int read_policy(struct store_reader *reader, const char *hash, struct arena *arena,
+                       struct policy_row *out_row, struct err *err)
+{
+    struct params params = {.count = 0};
+    PGresult *result = NULL;
+    params_text(&params, hash);
+    if (link_ask(&postgres_of(reader)->link, "SELECT name, text FROM policies WHERE hash = $1",
+                 &params, &result, err) != 0) {
+        return -1;
+    }
+    bool found = PQntuples(result) == 1;
+    if (found) {
+        *out_row = (struct policy_row){.hash = arena_strdup(arena, hash),
+                                       .name = arena_strdup(arena, PQgetvalue(result, 0, 0)),
+                                       .text = arena_strdup(arena, PQgetvalue(result, 0, 1))};
+    }
+    PQclear(result);
+    return found ? 0 : err_set(err, ERR_NOT_FOUND, "policy version %.12s is not stored", hash);
 }
 
 /* Sessions of brokers. */
@@ -407,6 +454,8 @@ static const struct store_reader_ops reader_ops = {
     .notification = read_notification,
     .attempts = read_attempts,
     .quarantine = read_quarantine,
+    .silences = read_silences,
+    .policy = read_policy,
     .heartbeats = read_heartbeats,
     .session = read_session,
     .marks = read_marks,

@@ -5,7 +5,7 @@
 static const char *const migrations[] = {
     schema_0001_postgres, schema_0002_postgres, schema_0003_postgres, schema_0004_postgres,
     schema_0005_postgres, schema_0006_postgres, schema_0007_postgres, schema_0008_postgres,
-    schema_0009_postgres, schema_0010_postgres, schema_0012_postgres,
+    schema_0009_postgres, schema_0010_postgres, schema_0011_postgres, schema_0012_postgres,
 };
 #define NEWEST ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
 

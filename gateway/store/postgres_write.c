@@ -148,6 +148,9 @@ static struct marks marks_of(const struct effect *effect)
         marks.row =
             hash_of((char)effect->u.mark->kind, effect->u.mark->name, strlen(effect->u.mark->name));
         break;
+    case EFFECT_SILENCE:
+        marks.row = hash_of('q', &effect->u.silence->id, sizeof(uint64_t));
+        break;
     case EFFECT_HEARTBEAT: {
         const struct heartbeat_row *row = effect->u.heartbeat;
         marks.row = hash_of('b', row->key, strlen(row->key)) ^
@@ -254,6 +257,8 @@ static void add_incident(struct writer *writer, const struct incident_row *row, 
     column_text(c, row->repliers);
     column_text(c, row->fields);
     column_text(c, row->talks);
+    column_text(c, row->mark);
+    column_text(c, row->flap);
     column_i64(c, is_open);
     column_text(c, insert ? digest_sha256_hex(key, strlen(key), hash) : "");
     if (!insert && row->moved) {
@@ -385,6 +390,19 @@ static void add_mark(struct writer *writer, const struct mark_row *row)
     }
 }
 
+static void add_silence(struct writer *writer, const struct silence_row *row)
+{
+    struct columns *c = columns_row(&writer->groups[GROUP_SILENCE]);
+    column_u64(c, row->id);
+    column_text(c, row->match);
+    column_text(c, row->author);
+    column_text(c, row->reason);
+    column_i64(c, row->from_ms);
+    column_i64(c, row->until_ms);
+    column_i64(c, row->ended_at_ms);
+    column_text(c, row->ended_by);
+}
+
 static void add_quarantine(struct writer *writer, const struct quarantine_row *row)
 {
     struct columns *c = columns_row(&writer->groups[GROUP_QUARANTINE]);
@@ -453,6 +471,9 @@ static void add_effect(struct writer *writer, const struct effect *effect)
         return;
     case EFFECT_MARK:
         add_mark(writer, effect->u.mark);
+        return;
+    case EFFECT_SILENCE:
+        add_silence(writer, effect->u.silence);
         return;
     case EFFECT_HEARTBEAT:
         postgres_add_heartbeat(&writer->groups[effect->u.heartbeat->forgotten ? GROUP_HEARTBEAT_GONE

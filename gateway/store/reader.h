@@ -31,6 +31,11 @@ struct store_reader_ops {
     int (*quarantine)(struct store_reader *reader, uint64_t before, size_t limit,
                       struct arena *arena, struct quarantine_row **out_rows, size_t *out_count,
                       struct err *err);
+    int (*silences)(struct store_reader *reader, bool held_only, uint64_t before, size_t limit,
+                    struct arena *arena, struct silence_row **out_rows, size_t *out_count,
+                    struct err *err);
+    int (*policy)(struct store_reader *reader, const char *hash, struct arena *arena,
+                  struct policy_row *out_row, struct err *err);
     int (*heartbeats)(struct store_reader *reader, const struct heartbeat_filter *filter,
                       struct arena *arena, struct heartbeat_row **out_rows, size_t *out_count,
                       struct err *err);

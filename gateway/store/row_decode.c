@@ -71,6 +71,8 @@ int cells_incident(struct cells *c, struct incident_row *out_row, struct err *er
     row.repliers = next_text(c);
     row.fields = next_text(c);
     row.talks = next_text(c);
+    row.mark = next_text(c);
+    row.flap = next_text(c);
     *out_row = row;
     return 0;
 }
@@ -170,6 +172,21 @@ int cells_attempt(struct cells *c, struct attempt_row *out_row, struct err *err)
     row.outcome = next_text(c);
     row.reason = next_text(c);
     row.detail = next_text(c);
+    *out_row = row;
+    return 0;
+}
+
+int cells_silence(struct cells *c, struct silence_row *out_row, struct err *err)
+{
+    (void)err; /* nothing here can fail */
+    struct silence_row row = {.id = next_u64(c)};
+    row.match = next_text(c);
+    row.author = next_text(c);
+    row.reason = next_text(c);
+    row.from_ms = next_i64(c);
+    row.until_ms = next_i64(c);
+    row.ended_at_ms = next_i64(c);
+    row.ended_by = next_text(c);
     *out_row = row;
     return 0;
 }

@@ -19,7 +19,7 @@
     "number, uuid, policy, policy_hash, group_key, title, state, severity, priority, "             \
     "priority_set, live, opened_at_ms, acked_at_ms, resolved_at_ms, owner, ack_until_ms, "         \
     "eta_at_ms, slip_count, known, cleared, cause, linked, firing_count, next_due_at_ms, "         \
-    "updated_at_ms, ladder, repliers, fields, talks"
+    "updated_at_ms, ladder, repliers, fields, talks, suppressed, flap"
 #define INCIDENT_OPEN ", open" /* written only: a reader has the state */
 
 /* Followed by ALERT_LONG or ALERT_SHORT. */
@@ -48,6 +48,8 @@
 #define QUARANTINE_COLUMNS "uuid, at_ms, source, origin, reason, bytes, size"
 #define QUARANTINE_ID ", id" /* given by the store, read only */
 
+#define SILENCE_COLUMNS                                                                            \
+    "id, matchers, author, reason, from_at_ms, until_at_ms, ended_at_ms, ended_by"
 #define HEARTBEAT_COLUMNS                                                                          \
     "source, key, state, first_at_ms, seen_at_ms, success_at_ms, started_at_ms, failed_at_ms, "    \
     "missed_at_ms, duration_ms, waits_from_ms, gone_at_ms, missed_count, exit_status, running, "   \
@@ -72,6 +74,7 @@ int cells_alert(struct cells *c, struct alert_row *out_row, struct err *err);
 int cells_notification(struct cells *c, struct notification_row *out_row, struct err *err);
 int cells_timeline(struct cells *c, struct timeline_row *out_row, struct err *err);
 int cells_attempt(struct cells *c, struct attempt_row *out_row, struct err *err);
+int cells_silence(struct cells *c, struct silence_row *out_row, struct err *err);
 int cells_quarantine(struct cells *c, struct quarantine_row *out_row, struct err *err);
 int cells_heartbeat(struct cells *c, struct heartbeat_row *out_row, struct err *err);
 

@@ -12,6 +12,7 @@ static const size_t incident_texts[] = {
     offsetof(struct incident_row, owner),     offsetof(struct incident_row, cause),
     offsetof(struct incident_row, ladder),    offsetof(struct incident_row, repliers),
     offsetof(struct incident_row, fields),    offsetof(struct incident_row, talks),
+    offsetof(struct incident_row, mark),      offsetof(struct incident_row, flap),
 };
 
 static const size_t alert_texts[] = {
@@ -47,6 +48,13 @@ static const size_t policy_texts[] = {
     offsetof(struct policy_row, text),
 };
 
+static const size_t silence_texts[] = {
+    offsetof(struct silence_row, match),
+    offsetof(struct silence_row, author),
+    offsetof(struct silence_row, reason),
+    offsetof(struct silence_row, ended_by),
+};
+
 static const size_t quarantine_texts[] = {
     offsetof(struct quarantine_row, source),
     offsetof(struct quarantine_row, origin),
@@ -69,6 +77,7 @@ const struct row_shape notification_shape = SHAPE(notification_row, notification
 const struct row_shape timeline_shape = SHAPE(timeline_row, timeline_texts);
 const struct row_shape attempt_shape = SHAPE(attempt_row, attempt_texts);
 const struct row_shape policy_shape = SHAPE(policy_row, policy_texts);
+const struct row_shape silence_shape = SHAPE(silence_row, silence_texts);
 const struct row_shape heartbeat_shape = SHAPE(heartbeat_row, heartbeat_texts);
 const struct row_shape quarantine_shape = {
     .size = sizeof(struct quarantine_row),

@@ -30,6 +30,7 @@ extern const struct row_shape notification_shape;
 extern const struct row_shape timeline_shape;
 extern const struct row_shape attempt_shape;
 extern const struct row_shape policy_shape;
+extern const struct row_shape silence_shape;
 extern const struct row_shape quarantine_shape;
 extern const struct row_shape heartbeat_shape;
 

@@ -46,6 +46,7 @@ extern const char schema_0007_sqlite[];
 extern const char schema_0008_sqlite[];
 extern const char schema_0009_sqlite[];
 extern const char schema_0010_sqlite[];
+extern const char schema_0011_sqlite[];
 extern const char schema_0012_sqlite[];
 
 struct sqlite_store {
@@ -104,6 +105,8 @@ int sqlite_closed(void *self, uint64_t number, struct arena *arena, struct incid
 int sqlite_last_told(void *self, const char *contact, struct store_told *out_told, struct err *err);
 
 int write_mark(struct sqlite_store *store, const struct mark_row *row);
+int write_silence(struct sqlite_store *store, const struct silence_row *row);
+int sqlite_give_silence(sqlite3_stmt *statement, const struct store_sink *sink, struct err *err);
 int write_heartbeat(struct sqlite_store *store, const struct heartbeat_row *row);
 int sqlite_give_heartbeat(sqlite3_stmt *statement, const struct store_sink *sink, struct err *err);
 int sqlite_give_mark(sqlite3_stmt *statement, const struct store_sink *sink, struct err *err);

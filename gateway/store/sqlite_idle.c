@@ -169,13 +169,15 @@ static int find_old_rows(struct sqlite_store *store, const char *sql, int64_t ke
 #define OLD_HEARD                                                                                  \
     "kind = 'heard' AND at_ms < (SELECT max(at_ms) FROM marks WHERE kind = 'heard') - ?1"
 
-static int find_old_heard(struct sqlite_store *store, bool *out_any)
+/* Silences that ended long ago; the last one keeps its number taken. */
+#define OLD_SILENCE "ended_at_ms <> 0 AND ended_at_ms < ?1 AND id < (SELECT max(id) FROM silences)"
+
+static int find_any(struct sqlite_store *store, const char *sql, int64_t number, bool *out_any)
 {
     sqlite3_stmt *statement = NULL;
-    int rc = sqlite3_prepare_v2(store->db, "SELECT 1 FROM marks WHERE " OLD_HEARD " LIMIT 1", -1,
-                                &statement, NULL);
+    int rc = sqlite3_prepare_v2(store->db, sql, -1, &statement, NULL);
     if (rc == SQLITE_OK) {
-        rc = sqlite3_bind_int64(statement, 1, STORE_HEARD_KEEP_MS);
+        rc = sqlite3_bind_int64(statement, 1, number);
     }
     if (rc == SQLITE_OK) {
         rc = sqlite3_step(statement);
@@ -189,6 +191,7 @@ struct old_rows {
     struct old_incidents incidents;
     int64_t last[SQLITE_STORE_SWEEPS];
     bool heard;
+    bool silences;
     bool any;
 };
 
@@ -202,13 +205,20 @@ static int find_old(struct sqlite_store *store, int64_t keep_before_ms, struct o
         out_old->any = out_old->any || out_old->last[i] != store->swept[i];
     }
     if (rc == SQLITE_OK) {
-        rc = find_old_heard(store, &out_old->heard);
+        rc = find_any(store, "SELECT 1 FROM marks WHERE " OLD_HEARD " LIMIT 1", STORE_HEARD_KEEP_MS,
+                      &out_old->heard);
         out_old->any = out_old->any || out_old->heard;
+    }
+    if (rc == SQLITE_OK) {
+        rc = find_any(store, "SELECT 1 FROM silences WHERE " OLD_SILENCE " LIMIT 1", keep_before_ms,
+                      &out_old->silences);
+        out_old->any = out_old->any || out_old->silences;
     }
     return rc;
 }
 
-static int delete_old(struct sqlite_store *store, const struct old_rows *old)
+static int delete_old(struct sqlite_store *store, const struct old_rows *old,
+                      int64_t keep_before_ms)
 {
     int rc = query_run(store, QUERY_BEGIN);
     if (rc == SQLITE_OK) {
@@ -216,6 +226,9 @@ static int delete_old(struct sqlite_store *store, const struct old_rows *old)
     }
     if (rc == SQLITE_OK && old->heard) {
         rc = run_range(store->db, "DELETE FROM marks WHERE " OLD_HEARD, STORE_HEARD_KEEP_MS, 0);
+    }
+    if (rc == SQLITE_OK && old->silences) {
+        rc = run_range(store->db, "DELETE FROM silences WHERE " OLD_SILENCE, keep_before_ms, 0);
     }
     for (int i = 0; i < SQLITE_STORE_SWEEPS && rc == SQLITE_OK; i++) {
         if (old->last[i] != store->swept[i]) {
@@ -234,7 +247,7 @@ static void retain(struct sqlite_store *store, int64_t keep_before_ms)
     struct old_rows old;
     int rc = find_old(store, keep_before_ms, &old);
     if (rc == SQLITE_OK && old.any) {
-        rc = delete_old(store, &old);
+        rc = delete_old(store, &old, keep_before_ms);
     }
     if (rc != SQLITE_OK) {
         note_failure(store, rc, SQLITE_FCNTL_JOURNAL_POINTER);

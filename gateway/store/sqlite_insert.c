@@ -30,7 +30,7 @@ static const struct {
     [INSERT_INCIDENT] = {.sql = "INSERT OR FAIL INTO ",
                          .table = "incidents",
                          .columns = INCIDENT_COLUMNS INCIDENT_OPEN,
-                         .column_count = 30},
+                         .column_count = 32},
     [INSERT_NOTIFICATION] = {.sql = "INSERT OR FAIL INTO ",
                              .table = "notifications",
                              .columns = NOTIFICATION_COLUMNS NOTIFICATION_LONG,

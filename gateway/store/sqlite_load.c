@@ -72,6 +72,10 @@ struct load_part {
 #define SELECT_MARKS                                                                               \
     "SELECT kind, name, value, at_ms FROM marks WHERE kind <> 'heard' ORDER BY kind, name"
 
+/* The last one too, whose number is not given again. */
+#define SELECT_SILENCES                                                                            \
+    "SELECT " SILENCE_COLUMNS " FROM silences WHERE ended_at_ms = 0 OR "                           \
+    "id = (SELECT max(id) FROM silences) ORDER BY id"
 #define SELECT_HEARTBEATS "SELECT " HEARTBEAT_COLUMNS " FROM heartbeats ORDER BY source, key"
 
 static const struct load_part load_parts[] = {
@@ -101,6 +105,10 @@ static const struct load_part load_parts[] = {
      .sql_few = SELECT_MARKS,
      .sql_many = SELECT_MARKS,
      .give = sqlite_give_mark},
+    {.what = "load silences",
+     .sql_few = SELECT_SILENCES,
+     .sql_many = SELECT_SILENCES,
+     .give = sqlite_give_silence},
     {.what = "load heartbeats",
      .sql_few = SELECT_HEARTBEATS,
      .sql_many = SELECT_HEARTBEATS,

@@ -7,13 +7,8 @@
 #include "gateway/base/text.h"
 #include "gateway/store/row_shape.h"
 #include "gateway/store/sqlite.h"
+#include "gateway/store/sqlite_question.h"
 #include "gateway/store/sqlite_row.h"
-
-struct sqlite_reader {
-    struct store_reader reader; /* first: one is the other */
-    sqlite3 *db;
-    char *path;
-};
 
 static struct sqlite_reader *sqlite_of(struct store_reader *reader)
 {
@@ -67,18 +62,7 @@ static void reader_close(struct store_reader *base)
     free(reader);
 }
 
-/* One question: SQL with parameters, rows of one shape, cut at a limit. */
-
-struct question {
-    struct sqlite_reader *reader;
-    struct arena *arena;
-    const char *what;
-    const struct row_shape *shape;
-    int (*decode)(sqlite3_stmt *statement, void *out_row, struct err *err);
-    size_t limit;
-    uint64_t *ids; /* NULL: not wanted; else the column `id_column` of each row, `limit` of them */
-    int id_column;
-};
+/* Rows. */
 
 static int decode_incident(sqlite3_stmt *statement, void *out_row, struct err *err)
 {
@@ -105,81 +89,14 @@ static int decode_attempt(sqlite3_stmt *statement, void *out_row, struct err *er
     return row_decode_attempt(statement, out_row, err);
 }
 
+static int decode_silence(sqlite3_stmt *statement, void *out_row, struct err *err)
+{
+    return row_decode_silence(statement, out_row, err);
+}
+
 static int decode_quarantine(sqlite3_stmt *statement, void *out_row, struct err *err)
 {
     return row_decode_quarantine(statement, out_row, err);
-}
-
-static int prepare(const struct question *question, const char *sql, sqlite3_stmt **out_statement,
-                   struct err *err)
-{
-    int rc = sqlite3_prepare_v2(question->reader->db, sql, -1, out_statement, NULL);
-    if (rc != SQLITE_OK) {
-        return sqlite_fail(question->reader->db, question->reader->path, rc, question->what, err);
-    }
-    return 0;
-}
-
-static char *rows_grow(const struct question *question, char *rows, size_t count, size_t *capacity)
-{
-    if (count < *capacity) {
-        return rows;
-    }
-    *capacity = *capacity == 0 ? 16 : *capacity * 2;
-    char *grown = arena_alloc_array(question->arena, *capacity, question->shape->size);
-    if (count > 0) {
-        memcpy(grown, rows, count * question->shape->size);
-    }
-    return grown;
-}
-
-/* Steps the bound statement to its end and finalizes it. */
-static int collect(const struct question *question, sqlite3_stmt *statement, void **out_rows,
-                   size_t *out_count, struct err *err)
-{
-    char *rows = NULL;
-    size_t count = 0;
-    size_t capacity = 0;
-    int result = 0;
-    int rc = SQLITE_ROW;
-    while (result == 0 && count < question->limit && (rc = sqlite3_step(statement)) == SQLITE_ROW) {
-        rows = rows_grow(question, rows, count, &capacity);
-        void *row = rows + count * question->shape->size;
-        result = question->decode(statement, row, err);
-        if (result == 0) {
-            row_keep(question->shape, row, question->arena);
-            if (question->ids != NULL) {
-                question->ids[count] =
-                    (uint64_t)sqlite3_column_int64(statement, question->id_column);
-            }
-            count++;
-        }
-    }
-    if (result == 0 && rc != SQLITE_ROW && rc != SQLITE_DONE) {
-        result = sqlite_fail(question->reader->db, question->reader->path, rc, question->what, err);
-    }
-    (void)sqlite3_finalize(statement); /* repeats the step's code */
-    if (result == 0) {
-        *out_rows = rows;
-        *out_count = count;
-    }
-    return result;
-}
-
-/* The usual question: up to three numbers as parameters. */
-static int ask(const struct question *question, const char *sql, const uint64_t numbers[3],
-               void **out_rows, size_t *out_count, struct err *err)
-{
-    sqlite3_stmt *statement = NULL;
-    if (prepare(question, sql, &statement, err) != 0) {
-        return -1;
-    }
-    for (int i = 0; i < sqlite3_bind_parameter_count(statement); i++) {
-        uint64_t number = numbers[i] <= INT64_MAX ? numbers[i] : INT64_MAX;
-        (void)sqlite3_bind_int64(statement, i + 1,
-                                 (sqlite3_int64)number); /* in range: cannot fail */
-    }
-    return collect(question, statement, out_rows, out_count, err);
 }
 
 /* Incidents. */
@@ -213,7 +130,7 @@ static int ask_incidents(const struct question *question, const struct incident_
 {
     bool from_newest = filter->before == 0 || filter->before > INT64_MAX;
     sqlite3_stmt *statement = NULL;
-    if (prepare(question, sql, &statement, err) != 0) {
+    if (sqlite_question_prepare(question, sql, &statement, err) != 0) {
         return -1;
     }
     int rc = sqlite3_bind_int64(statement, 1, from_newest ? INT64_MAX : (int64_t)filter->before);
@@ -228,7 +145,7 @@ static int ask_incidents(const struct question *question, const struct incident_
         (void)sqlite3_finalize(statement); /* nothing was stepped */
         return sqlite_fail(question->reader->db, question->reader->path, rc, question->what, err);
     }
-    return collect(question, statement, out_rows, out_count, err);
+    return sqlite_question_collect(question, statement, out_rows, out_count, err);
 }
 
 static int read_incidents(struct store_reader *reader, const struct incident_filter *filter,
@@ -267,8 +184,9 @@ static int read_incident(struct store_reader *reader, uint64_t number, struct ar
                                       .limit = 1};
     void *rows = NULL;
     size_t count = 0;
-    if (ask(&question, "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE number = ?1",
-            (const uint64_t[3]){number}, &rows, &count, err) != 0) {
+    if (sqlite_question_ask(&question,
+                            "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE number = ?1",
+                            (const uint64_t[3]){number}, &rows, &count, err) != 0) {
         return -1;
     }
     if (count == 0) {
@@ -290,10 +208,11 @@ static int read_alerts(struct store_reader *reader, uint64_t incident, size_t li
                                       .decode = decode_alert,
                                       .limit = reader_limit(limit)};
     void *rows = NULL;
-    int result = ask(&question,
-                     "SELECT " ALERT_COLUMNS ALERT_LONG " FROM alerts WHERE incident = ?1 "
-                     "ORDER BY id DESC",
-                     (const uint64_t[3]){incident}, &rows, out_count, err);
+    int result =
+        sqlite_question_ask(&question,
+                            "SELECT " ALERT_COLUMNS ALERT_LONG " FROM alerts WHERE incident = ?1 "
+                            "ORDER BY id DESC",
+                            (const uint64_t[3]){incident}, &rows, out_count, err);
     if (result == 0) {
         *out_rows = rows;
     }
@@ -318,9 +237,9 @@ static int read_notifications(struct store_reader *reader, uint64_t incident, ui
                           : "SELECT " NOTIFICATION_COLUMNS NOTIFICATION_SHORT
                             " FROM notifications WHERE id < ?1 AND incident = ?2 ORDER BY id DESC";
     void *rows = NULL;
-    int result =
-        ask(&question, sql, (const uint64_t[3]){before == 0 ? INT64_MAX : before, incident}, &rows,
-            out_count, err);
+    int result = sqlite_question_ask(
+        &question, sql, (const uint64_t[3]){before == 0 ? INT64_MAX : before, incident}, &rows,
+        out_count, err);
     if (result == 0) {
         *out_rows = rows;
     }
@@ -356,10 +275,11 @@ static int read_attempts(struct store_reader *reader, uint64_t notification, str
                                       .decode = decode_attempt,
                                       .limit = STORE_READ_LIMIT_MAX};
     void *rows = NULL;
-    int result = ask(&question,
-                     "SELECT " ATTEMPT_COLUMNS " FROM attempts WHERE notification = ?1 "
-                     "ORDER BY attempt DESC",
-                     (const uint64_t[3]){notification}, &rows, out_count, err);
+    int result =
+        sqlite_question_ask(&question,
+                            "SELECT " ATTEMPT_COLUMNS " FROM attempts WHERE notification = ?1 "
+                            "ORDER BY attempt DESC",
+                            (const uint64_t[3]){notification}, &rows, out_count, err);
     if (result == 0) {
         *out_rows = rows;
     }
@@ -377,10 +297,34 @@ static int read_quarantine(struct store_reader *reader, uint64_t before, size_t 
                                       .decode = decode_quarantine,
                                       .limit = reader_limit(limit)};
     void *rows = NULL;
-    int result = ask(&question,
-                     "SELECT " QUARANTINE_COLUMNS QUARANTINE_ID " FROM quarantine WHERE id < ?1 "
-                     "ORDER BY id DESC",
-                     (const uint64_t[3]){before == 0 ? INT64_MAX : before}, &rows, out_count, err);
+    int result = sqlite_question_ask(
+        &question,
+        "SELECT " QUARANTINE_COLUMNS QUARANTINE_ID " FROM quarantine WHERE id < ?1 "
+        "ORDER BY id DESC",
+        (const uint64_t[3]){before == 0 ? INT64_MAX : before}, &rows, out_count, err);
+    if (result == 0) {
+        *out_rows = rows;
+    }
+    return result;
+}
+
+static int read_silences(struct store_reader *reader, bool held_only, uint64_t before, size_t limit,
+                         struct arena *arena, struct silence_row **out_rows, size_t *out_count,
+                         struct err *err)
+{
+    const struct question question = {.reader = sqlite_of(reader),
+                                      .arena = arena,
+                                      .what = "read silences",
+                                      .shape = &silence_shape,
+                                      .decode = decode_silence,
+                                      .limit = reader_limit(limit)};
+    void *rows = NULL;
+    int result = sqlite_question_ask(
+        &question,
+        held_only ? "SELECT " SILENCE_COLUMNS " FROM silences WHERE id < ?1 AND "
+                    "ended_at_ms = 0 ORDER BY id DESC"
+                  : "SELECT " SILENCE_COLUMNS " FROM silences WHERE id < ?1 ORDER BY id DESC",
+        (const uint64_t[3]){before == 0 ? INT64_MAX : before}, &rows, out_count, err);
     if (result == 0) {
         *out_rows = rows;
     }
@@ -405,7 +349,8 @@ static int read_heartbeats(struct store_reader *reader, const struct heartbeat_f
     const char *const texts[] = {filter->source, filter->after_source, filter->after_key};
     sqlite3_stmt *statement = NULL;
     void *rows = NULL;
-    if (prepare(&question, HEARTBEATS_SQL("?1", "?2", "?3"), &statement, err) != 0) {
+    if (sqlite_question_prepare(&question, HEARTBEATS_SQL("?1", "?2", "?3"), &statement, err) !=
+        0) {
         return -1;
     }
     for (int i = 0; i < 3; i++) {
@@ -415,7 +360,7 @@ static int read_heartbeats(struct store_reader *reader, const struct heartbeat_f
             return sqlite_fail(question.reader->db, question.reader->path, rc, question.what, err);
         }
     }
-    int result = collect(&question, statement, &rows, out_count, err);
+    int result = sqlite_question_collect(&question, statement, &rows, out_count, err);
     if (result == 0) {
         *out_rows = rows;
     }
@@ -431,14 +376,39 @@ static int read_marks(struct store_reader *base, enum mark_kind kind, struct are
 
 /* Sessions of brokers. */
 
-static int ask_broker(struct sqlite_reader *reader, const char *sql, const char *broker,
-                      sqlite3_stmt **out_statement, struct err *err)
+static int ask_text(struct sqlite_reader *reader, const char *sql, const char *broker,
+                    sqlite3_stmt **out_statement, struct err *err)
 {
     int rc = sqlite3_prepare_v2(reader->db, sql, -1, out_statement, NULL);
     if (rc == SQLITE_OK) {
         rc = sqlite3_bind_text(*out_statement, 1, broker, -1, SQLITE_STATIC);
     }
     return rc == SQLITE_OK ? 0 : sqlite_fail(reader->db, reader->path, rc, "read session", err);
+}
+
+static int read_policy(struct store_reader *base, const char *hash, struct arena *arena,
+                       struct policy_row *out_row, struct err *err)
+{
+    struct sqlite_reader *reader = sqlite_of(base);
+    sqlite3_stmt *statement = NULL;
+    int result = -1;
+    if (ask_text(reader, "SELECT name, text FROM policies WHERE hash = ?1", hash, &statement,
+                 err) == 0) {
+        int rc = sqlite3_step(statement);
+        if (rc == SQLITE_ROW) {
+            *out_row = (struct policy_row){
+                .hash = arena_strdup(arena, hash),
+                .name = arena_strdup(arena, (const char *)sqlite3_column_text(statement, 0)),
+                .text = arena_strdup(arena, (const char *)sqlite3_column_text(statement, 1))};
+            result = 0;
+        } else if (rc == SQLITE_DONE) {
+            (void)err_set(err, ERR_NOT_FOUND, "policy version %.12s is not stored", hash);
+        } else {
+            (void)sqlite_fail(reader->db, reader->path, rc, "read policy", err);
+        }
+    }
+    (void)sqlite3_finalize(statement); /* repeats the step's code */
+    return result;
 }
 
 /* Whole marks only: a row that somebody has cut by hand gives what is whole in it. */
@@ -477,7 +447,7 @@ static int read_session(struct store_reader *base, const char *broker, struct ar
     struct sqlite_reader *reader = sqlite_of(base);
     struct known_session session = {.filters = ""};
     sqlite3_stmt *statement = NULL;
-    int result = ask_broker(reader, SESSION_SQL("?1"), broker, &statement, err);
+    int result = ask_text(reader, SESSION_SQL("?1"), broker, &statement, err);
     if (result == 0) {
         result = read_session_rows(reader, statement, arena, &session, err);
     }
@@ -501,10 +471,11 @@ static int read_timeline(struct store_reader *reader, uint64_t incident, size_t 
                                       .decode = decode_timeline,
                                       .limit = reader_limit(limit)};
     void *rows = NULL;
-    int result = ask(&question,
-                     "SELECT " TIMELINE_COLUMNS " FROM timeline WHERE incident = ?1 "
-                     "ORDER BY id DESC",
-                     (const uint64_t[3]){incident}, &rows, out_count, err);
+    int result =
+        sqlite_question_ask(&question,
+                            "SELECT " TIMELINE_COLUMNS " FROM timeline WHERE incident = ?1 "
+                            "ORDER BY id DESC",
+                            (const uint64_t[3]){incident}, &rows, out_count, err);
     if (result == 0) {
         *out_rows = rows;
     }
@@ -526,9 +497,9 @@ static int read_timeline_after(struct store_reader *reader, uint64_t after, size
         .id_column = TIMELINE_ID_COLUMN,
     };
     void *rows = NULL;
-    int result =
-        ask(&question, "SELECT " TIMELINE_COLUMNS " FROM timeline WHERE id > ?1 ORDER BY id",
-            (const uint64_t[3]){after}, &rows, out_count, err);
+    int result = sqlite_question_ask(
+        &question, "SELECT " TIMELINE_COLUMNS " FROM timeline WHERE id > ?1 ORDER BY id",
+        (const uint64_t[3]){after}, &rows, out_count, err);
     if (result == 0) {
         *out_rows = rows;
         *out_ids = question.ids;
@@ -564,6 +535,8 @@ static const struct store_reader_ops reader_ops = {
     .notification = read_notification,
     .attempts = read_attempts,
     .quarantine = read_quarantine,
+    .silences = read_silences,
+    .policy = read_policy,
     .heartbeats = read_heartbeats,
     .session = read_session,
     .marks = read_marks,

@@ -56,6 +56,12 @@ int row_decode_attempt(sqlite3_stmt *statement, struct attempt_row *out_row, str
     return cells_attempt(&cells, out_row, err);
 }
 
+int row_decode_silence(sqlite3_stmt *statement, struct silence_row *out_row, struct err *err)
+{
+    struct cells cells = {.ops = &cells_ops, .self = statement};
+    return cells_silence(&cells, out_row, err);
+}
+
 int row_decode_quarantine(sqlite3_stmt *statement, struct quarantine_row *out_row, struct err *err)
 {
     struct cells cells = {.ops = &cells_ops, .self = statement};

@@ -18,6 +18,7 @@ int row_decode_notification(sqlite3_stmt *statement, struct notification_row *ou
                             struct err *err);
 int row_decode_timeline(sqlite3_stmt *statement, struct timeline_row *out_row, struct err *err);
 int row_decode_attempt(sqlite3_stmt *statement, struct attempt_row *out_row, struct err *err);
+int row_decode_silence(sqlite3_stmt *statement, struct silence_row *out_row, struct err *err);
 int row_decode_quarantine(sqlite3_stmt *statement, struct quarantine_row *out_row, struct err *err);
 int row_decode_heartbeat(sqlite3_stmt *statement, struct heartbeat_row *out_row, struct err *err);
 

@@ -6,7 +6,7 @@
 static const char *const migrations[] = {
     schema_0001_sqlite, schema_0002_sqlite, schema_0003_sqlite, schema_0004_sqlite,
     schema_0005_sqlite, schema_0006_sqlite, schema_0007_sqlite, schema_0008_sqlite,
-    schema_0009_sqlite, schema_0010_sqlite, schema_0012_sqlite,
+    schema_0009_sqlite, schema_0010_sqlite, schema_0011_sqlite, schema_0012_sqlite,
 };
 #define NEWEST ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
 

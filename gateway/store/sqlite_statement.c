@@ -9,7 +9,7 @@
     "opened_at_ms = ?12, acked_at_ms = ?13, resolved_at_ms = ?14, owner = ?15, "                   \
     "ack_until_ms = ?16, eta_at_ms = ?17, slip_count = ?18, known = ?19, cleared = ?20, "          \
     "cause = ?21, linked = ?22, firing_count = ?23, next_due_at_ms = ?24, updated_at_ms = ?25, "   \
-    "ladder = ?26, repliers = ?27, fields = ?28, talks = ?29"
+    "ladder = ?26, repliers = ?27, fields = ?28, talks = ?29, suppressed = ?30, flap = ?31"
 
 /* Parameters are numbered in the order in which sqlite_write.c binds them. */
 static const char *const query_sql[QUERY_COUNT] = {
@@ -36,9 +36,9 @@ static const char *const query_sql[QUERY_COUNT] = {
                          "source = ?1 AND key = ?2 ORDER BY id DESC LIMIT 1",
     /* Nearly always open and live stay as they are, and no index has to be touched. */
     [QUERY_INCIDENT_UPDATE] =
-        "UPDATE incidents SET " INCIDENT_SET " WHERE number = ?1 AND live = ?11 AND open = ?30",
+        "UPDATE incidents SET " INCIDENT_SET " WHERE number = ?1 AND live = ?11 AND open = ?32",
     [QUERY_INCIDENT_TURN] =
-        "UPDATE incidents SET " INCIDENT_SET ", live = ?11, open = ?30 WHERE number = ?1",
+        "UPDATE incidents SET " INCIDENT_SET ", live = ?11, open = ?32 WHERE number = ?1",
     [QUERY_INCIDENT_MOVE] = "UPDATE incidents SET policy = ?2, group_key = ?3 WHERE number = ?1",
     [QUERY_INCIDENT_CLOSED] =
         "SELECT " INCIDENT_COLUMNS " FROM incidents WHERE number = ?1 AND live = 0",
@@ -83,6 +83,10 @@ static const char *const query_sql[QUERY_COUNT] = {
     [QUERY_MARK] =
         "INSERT INTO marks (kind, name, value, at_ms) VALUES (?1, ?2, ?3, ?4) ON CONFLICT "
         "(kind, name) DO UPDATE SET value = excluded.value, at_ms = excluded.at_ms",
+    [QUERY_SILENCE] =
+        "INSERT INTO silences (" SILENCE_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) "
+        "ON CONFLICT (id) DO UPDATE SET ended_at_ms = excluded.ended_at_ms, "
+        "ended_by = excluded.ended_by",
     [QUERY_MARK_GONE] = "DELETE FROM marks WHERE kind = ?1 AND name = ?2",
     [QUERY_MARK_FIND] = "SELECT value, at_ms FROM marks WHERE kind = ?1 AND name = ?2",
     [QUERY_HEARTBEAT] = "INSERT OR REPLACE INTO heartbeats (" HEARTBEAT_COLUMNS ") VALUES "

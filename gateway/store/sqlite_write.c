@@ -89,6 +89,8 @@ void bind_incident(struct binding *b, const struct incident_row *row, char uuid[
     bind_text(b, row->repliers);
     bind_text(b, row->fields);
     bind_text(b, row->talks);
+    bind_text(b, row->mark);
+    bind_text(b, row->flap);
     bind_i64(b, row->state != INCIDENT_RESOLVED);
 }
 
@@ -325,6 +327,8 @@ static int write_effect(struct pending *pending, const struct effect *effect)
         return write_deliveries(pending->rows.store, effect->u.deliveries);
     case EFFECT_MARK:
         return write_mark(pending->rows.store, effect->u.mark);
+    case EFFECT_SILENCE:
+        return write_silence(pending->rows.store, effect->u.silence);
     case EFFECT_HEARTBEAT:
         return write_heartbeat(pending->rows.store, effect->u.heartbeat);
     case EFFECT_KIND_COUNT:

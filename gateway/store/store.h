@@ -69,7 +69,7 @@ struct commit {
 #define STORE_HEARD_KEEP_MS (INT64_C(7) * 86400000)
 
 /* Rows in this order: meta, policies (still referenced), live incidents, their alerts, their notifications, marks,
- * heartbeats. */
+ * silences, heartbeats. */
 struct store_sink {
     void *self;
     void (*meta)(void *self, const struct store_meta *meta);
@@ -80,6 +80,8 @@ struct store_sink {
         const struct alert_row *row); /* of live incidents, by id; details and links are "" */
     /* Of live incidents, by id, plus every one pending or claimed. body, snapshot are NULL/"". */
     void (*notification)(void *self, const struct notification_row *row);
+    void (*silence)(void *self,
+                    const struct silence_row *row); /* that hold, by id, and the last one made */
     void (*mark)(void *self, const struct mark_row *row);           /* all kinds but MARK_HEARD */
     void (*heartbeat)(void *self, const struct heartbeat_row *row); /* by source and key */
 };

@@ -88,6 +88,19 @@ int store_read_quarantine(struct store_reader *reader, uint64_t before, size_t l
     return reader->ops->quarantine(reader, before, limit, arena, out_rows, out_count, err);
 }
 
+int store_read_silences(struct store_reader *reader, bool held_only, uint64_t before, size_t limit,
+                        struct arena *arena, struct silence_row **out_rows, size_t *out_count,
+                        struct err *err)
+{
+    return reader->ops->silences(reader, held_only, before, limit, arena, out_rows, out_count, err);
+}
+
+int store_read_policy(struct store_reader *reader, const char *hash, struct arena *arena,
+                      struct policy_row *out_row, struct err *err)
+{
+    return reader->ops->policy(reader, hash, arena, out_row, err);
+}
+
 int store_read_heartbeats(struct store_reader *reader, const struct heartbeat_filter *filter,
                           struct arena *arena, struct heartbeat_row **out_rows, size_t *out_count,
                           struct err *err)

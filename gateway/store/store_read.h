@@ -57,6 +57,13 @@ int store_read_attempts(struct store_reader *reader, uint64_t notification, stru
 int store_read_quarantine(struct store_reader *reader, uint64_t before, size_t limit,
                           struct arena *arena, struct quarantine_row **out_rows, size_t *out_count,
                           struct err *err);
+/* Newest first; before: as for incidents. */
+int store_read_silences(struct store_reader *reader, bool held_only, uint64_t before, size_t limit,
+                        struct arena *arena, struct silence_row **out_rows, size_t *out_count,
+                        struct err *err);
+/* A version of a policy that some incident runs by; ERR_NOT_FOUND. */
+int store_read_policy(struct store_reader *reader, const char *hash, struct arena *arena,
+                      struct policy_row *out_row, struct err *err);
 /* By source and key, from behind that pair on. */
 struct heartbeat_filter {
     const char *source;                   /* "": of all */

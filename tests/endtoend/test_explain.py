@@ -146,6 +146,16 @@ CASES = {
     "explodes": ("match = team=\"data\"", "match = team=~\"(d+)+x\"", "team=~\"(d+)+x\" gives up on long texts such as \"dddd...\""),
     "nobody's": ("[policy default]", "[contact zoe]\nsms = +15550103\n[policy default]",
                  "[contact zoe] is named by no team, schedule or policy"),
+    "over": ("[policy default]", "[maintenance move]\nmatch = service=\"db\"\n"
+             "during = 2026-03-01T02:00/2026-03-01T04:00\n[policy default]",
+             "[maintenance move] all its windows are over"),
+    "partly over": ("[policy default]", "[maintenance move]\nmatch = service=\"db\"\nduring = sun 02:00-04:00\n"
+                    "during = 2026-03-01T02:00/2026-03-01T04:00\n[policy default]",
+                    "[maintenance move] 1 of its windows is over"),
+    "itself": ("[policy default]", "[inhibit same]\nwhen = a=\"1\", b=\"2\"\nmute = b=\"2\", a=\"1\"\nequal = service\n"
+               "[policy default]", "[inhibit same] mutes itself"),
+    "explodes too": ("[policy default]", "[inhibit bad]\nwhen = a=~\"(d+)+x\"\nmute = b=\"2\"\n[policy default]",
+                     "[inhibit bad] a=~\"(d+)+x\" gives up"),
     "asleep": ("[contact carol]\nsms = +15550102", "[contact carol]\nsms = +15550102\nquiet = 22:00-07:00",
                "[policy default] everybody who is paged when nobody else can be has quiet hours"),
     "never reminded": ("inform = &customers", "inform = &customers\n[step storefront/all]\nask = everyone\nquestion = What?\n"
@@ -169,6 +179,35 @@ def test_findings(tmp_path, case):
     assert got.returncode == 1, got.stdout + got.stderr
     assert any(line.startswith("warning: ") and says in line for line in got.stdout.splitlines()), got.stdout
     assert run(tmp_path, "check", config=config.replace(old, new)).returncode == 0
+
+
+SUPPRESSION = """
+[maintenance backup]
+match = service="storefront"
+during = mon 08:00-10:00
+[inhibit site-down]
+when = alert="SiteDown"
+mute = service=~"storefront|db"
+equal = region
+"""
+
+
+def test_what_would_hold_it_back(tmp_path):
+    config = PEOPLE + POLICIES + SUPPRESSION
+    got = run(tmp_path, "explain", "--at", "2026-03-02T07:56:00Z", *EVENT, config=config)
+    assert got.returncode == 0, got.stderr
+    assert "suppressed by maintenance backup: no steps run" in got.stdout
+    assert 'inhibit site-down holds it back while one of these fires with the same region:\n  alert="SiteDown"' in got.stdout
+    rows = [line.split() for line in got.stdout.split("WHO", 1)[1].strip().splitlines()]
+    assert ["mon", "2026-03-02", "08:56:00", "0s", "suppressed", "maintenance", "backup", "until",
+            "2026-03-02T09:00:00Z"] in rows
+    assert ["mon", "2026-03-02", "10:00:00", "1h4m", "unsuppressed", "maintenance", "backup"] in rows
+    assert [row[2] for row in rows if "lead" in row] == ["10:00:00"]
+    told = json.loads(run(tmp_path, "explain", "--json", "--at", "2026-03-02T07:56:00Z", *EVENT, config=config).stdout)
+    assert told["suppressed_by"] == "maintenance backup" and told["inhibited_while"] == ["site-down"]
+    later = run(tmp_path, "explain", "--json", "--at", "2026-03-02T12:00:00Z", *EVENT, config=config)
+    assert json.loads(later.stdout)["suppressed_by"] == ""
+    assert run(tmp_path, "check", "--strict", config=config).returncode == 0
 
 
 def test_layers_may_be_empty_as_long_as_somebody_is_called(tmp_path):

@@ -314,6 +314,18 @@ static bool only_channels_spoke(const struct checker_batch *batch)
     return true;
 }
 
+/* What has flapped ends by itself when it has been quiet: its source's word was given before. */
+static bool has_calmed_down(const struct checker_batch *batch, uint64_t incident)
+{
+    for (size_t i = 0; i < batch->effects->count; i++) {
+        const struct effect *effect = &batch->effects->items[i];
+        if (effect->kind == EFFECT_TIMELINE && effect->u.timeline->incident == incident &&
+            is(effect->u.timeline, "calm"))
+            return true;
+    }
+    return false;
+}
+
 void checker_commit(struct checker *checker, const struct checker_batch *batch)
 {
     bool only_channels = only_channels_spoke(batch);
@@ -324,8 +336,9 @@ void checker_commit(struct checker *checker, const struct checker_batch *batch)
             check_event(checker, effect->u.event);
             break;
         case EFFECT_TIMELINE:
-            if (only_channels &&
-                (is(effect->u.timeline, "ack") || is(effect->u.timeline, "resolved")))
+            if (only_channels && (is(effect->u.timeline, "ack") ||
+                                  (is(effect->u.timeline, "resolved") &&
+                                   !has_calmed_down(batch, effect->u.timeline->incident))))
                 world_breach(checker->world, "I9", "incident %llu: \"%s\" without anybody's word",
                              (unsigned long long)effect->u.timeline->incident,
                              effect->u.timeline->kind);

@@ -91,7 +91,7 @@ struct o_message *oracle_send(struct oracle *oracle, struct o_incident *incident
     return m;
 }
 
-static struct o_incident *find_incident(struct oracle *oracle, uint64_t number)
+struct o_incident *oracle_incident(struct oracle *oracle, uint64_t number)
 {
     struct o_incident *o = oracle->incidents;
     while (o != NULL && o->number != number)
@@ -99,27 +99,23 @@ static struct o_incident *find_incident(struct oracle *oracle, uint64_t number)
     return number == 0 ? &oracle->nobodys : o;
 }
 
-struct found {
-    struct o_incident *incident;
-    struct o_message *message;
-};
-
-static struct found find_message(const struct oracle *oracle, uint64_t id)
+struct o_found oracle_message(const struct oracle *oracle, uint64_t id)
 {
     for (struct o_incident *o = oracle->incidents; o != NULL; o = o->next) {
         for (struct o_message *m = o->messages; m != NULL; m = m->next) {
             if (m->id == id)
-                return (struct found){o, m};
+                return (struct o_found){o, m};
         }
     }
-    return (struct found){NULL, NULL};
+    return (struct o_found){NULL, NULL};
 }
 
 /* What channels and housekeeping do is taken as it comes. */
 static bool is_given_note(const struct timeline_row *row)
 {
     return text_equal(row->kind, "not-sent") || text_equal(row->kind, "linked") ||
-           text_equal(row->kind, "forgotten");
+           text_equal(row->kind, "forgotten") || text_equal(row->kind, "silence") ||
+           text_equal(row->kind, "silence-ended");
 }
 
 static bool is_decided(const struct outcome_row *row)
@@ -128,6 +124,7 @@ static bool is_decided(const struct outcome_row *row)
                                           "resolved",
                                           "answered",
                                           "passed",
+                                          "suppressed",
                                           "the acknowledgement has ended",
                                           "the update is complete",
                                           "the update goes out",
@@ -154,7 +151,7 @@ static bool is_decided(const struct outcome_row *row)
 static const char *outcome_line(struct oracle *oracle, const struct outcome_row *row,
                                 const struct effects *effects, struct o_incident **out_whose)
 {
-    struct found found = find_message(oracle, row->notification);
+    struct o_found found = oracle_message(oracle, row->notification);
     *out_whose = found.incident;
     const char *contact = "";
     uint64_t id = row->notification;
@@ -162,7 +159,7 @@ static const char *outcome_line(struct oracle *oracle, const struct outcome_row 
         const struct effect *effect = &effects->items[i];
         if (effect->kind != EFFECT_NOTIFICATION || effect->u.notification->id != id)
             continue;
-        *out_whose = find_incident(oracle, effect->u.notification->incident);
+        *out_whose = oracle_incident(oracle, effect->u.notification->incident);
         contact = effect->u.notification->contact;
         id = 0;
         break;
@@ -183,7 +180,7 @@ static size_t count_lines(const struct o_lines *lines, const struct o_incident *
 
 static void observe_sent(struct oracle *oracle, const struct notification_row *row)
 {
-    struct o_incident *whose = find_incident(oracle, row->incident);
+    struct o_incident *whose = oracle_incident(oracle, row->incident);
     const char *to_owner = send_line(oracle, KIND_PAGE, NULL, 0, row->contact, "", "", 0);
     bool follows =
         row->kind == KIND_NOTICE || row->kind == KIND_REMINDER || row->kind == KIND_ANSWER;
@@ -202,7 +199,7 @@ static void observe_sent(struct oracle *oracle, const struct notification_row *r
 static void bind_message(struct oracle *oracle, const struct notification_row *row,
                          const char *line)
 {
-    struct o_incident *o = find_incident(oracle, row->incident);
+    struct o_incident *o = oracle_incident(oracle, row->incident);
     for (struct o_message *m = o != NULL ? o->messages : NULL; m != NULL; m = m->next) {
         if (m->id == 0 && text_equal(m->line, line)) {
             m->id = row->id;
@@ -216,7 +213,7 @@ static void bind_message(struct oracle *oracle, const struct notification_row *r
 
 static void apply_claim(struct oracle *oracle, const struct claim_row *row)
 {
-    struct found found = find_message(oracle, row->notification);
+    struct o_found found = oracle_message(oracle, row->notification);
     if (found.message == NULL)
         return;
     found.message->state = NOTIFICATION_CLAIMED;
@@ -235,9 +232,15 @@ static int64_t ended_at_ms(const struct oracle *oracle, const struct o_message *
     return text_equal(row->reason, "its time was over") ? base_ms + m->horizon_ms : 0;
 }
 
+/* What was claimed by a process that has died: the first thing that a new one settles. */
+static bool is_orphan(const struct outcome_row *row)
+{
+    return row->attempt != 0 && text_equal(row->reason, "restart");
+}
+
 static void apply_given(struct oracle *oracle, const struct outcome_row *row, bool timed)
 {
-    struct found found = find_message(oracle, row->notification);
+    struct o_found found = oracle_message(oracle, row->notification);
     if (found.message == NULL)
         return;
     struct o_message *m = found.message;
@@ -247,10 +250,22 @@ static void apply_given(struct oracle *oracle, const struct outcome_row *row, bo
     m->state = row->state;
     if (!found.incident->live)
         return;
+    /* An orphan that is to be tried again moves no incident: all of them are settled before marks are. */
+    if (!is_orphan(row) || row->state != NOTIFICATION_PENDING)
+        suppression_look(oracle, found.incident);
     if (row->state == NOTIFICATION_ACCEPTED && m->kind == KIND_PAGE)
         ladder_accepted(oracle, found.incident, m);
     else if (row->state == NOTIFICATION_FAILED || row->state == NOTIFICATION_EXPIRED)
         ladder_failed(oracle, found.incident, m);
+}
+
+static void give_orphans(struct oracle *oracle, const struct effects *effects_or_null)
+{
+    for (size_t i = 0; effects_or_null != NULL && i < effects_or_null->count; i++) {
+        const struct effect *effect = &effects_or_null->items[i];
+        if (effect->kind == EFFECT_OUTCOME && is_orphan(effect->u.outcome))
+            apply_given(oracle, effect->u.outcome, false);
+    }
 }
 
 static void run_due(struct oracle *oracle, struct o_incident *o)
@@ -272,6 +287,8 @@ static void observe(struct oracle *oracle, const struct effects *effects, bool t
             apply_claim(oracle, effect->u.claim);
             break;
         case EFFECT_OUTCOME:
+            if (is_orphan(effect->u.outcome))
+                break; /* told before anything else */
             if (!is_decided(effect->u.outcome)) {
                 apply_given(oracle, effect->u.outcome, timed);
                 break;
@@ -282,12 +299,12 @@ static void observe(struct oracle *oracle, const struct effects *effects, bool t
         case EFFECT_TIMELINE:
             if (is_given_note(effect->u.timeline))
                 break;
-            whose = find_incident(oracle, effect->u.timeline->incident);
+            whose = oracle_incident(oracle, effect->u.timeline->incident);
             line = oracle_note_line(oracle, effect->u.timeline);
             add_line(&oracle->observed, whose, line);
             break;
         case EFFECT_NOTIFICATION:
-            whose = find_incident(oracle, effect->u.notification->incident);
+            whose = oracle_incident(oracle, effect->u.notification->incident);
             observe_sent(oracle, effect->u.notification);
             line = oracle->observed.items[oracle->observed.count - 1];
             break;
@@ -342,7 +359,7 @@ static bool compare_incident(struct oracle *oracle, const struct o_incident *o)
 
 static bool compare_row(struct oracle *oracle, const struct incident_row *row)
 {
-    struct o_incident *o = find_incident(oracle, row->number);
+    struct o_incident *o = oracle_incident(oracle, row->number);
     if (o == NULL || !o->watched) {
         if (o == NULL)
             strbuf_printf(&oracle->complaint, "incident %llu: the rules open none",
@@ -406,134 +423,12 @@ static void bind_all(struct oracle *oracle, const struct effects *effects)
     }
 }
 
-static struct o_reply read_reply(struct oracle *oracle, const struct input *input)
-{
-    const struct reply *reply = &input->u.reply;
-    struct o_reply read = {
-        .by = arena_strdup(&oracle->arena, reply->from[0] != '\0' ? reply->from : input->actor)};
-    if (reply->notification != 0)
-        read.answers = find_message(oracle, reply->notification).message;
-    for (size_t i = 0; i < reply->command_count; i++) {
-        const struct reply_command *command = &reply->commands[i];
-        if (command->verb == VERB_KNOWN)
-            read.known = true;
-        if (command->verb == VERB_ETA || command->verb == VERB_SNOOZE)
-            read.eta_ms = command->at_ms != 0 ? command->at_ms - oracle->wall_offset_ms
-                                              : oracle->now_ms + command->duration_ms;
-    }
-    return read;
-}
-
-static void take_command(struct oracle *oracle, struct o_incident *o, const struct o_reply *reply,
-                         const struct reply_command *command)
-{
-    switch ((int)command->verb) {
-    case VERB_ESCALATE:
-        ladder_escalate(oracle, o, reply);
-        return;
-    case VERB_PASS:
-        ladder_pass(oracle, o, reply);
-        return;
-    case VERB_RESOLVE:
-        ladder_resolve(oracle, o, reply->by, true);
-        return;
-    case VERB_REPOLICY:
-        if (o->state == INCIDENT_RESOLVED)
-            oracle_expectf(oracle, o, "note note %s", reply->by);
-        break;
-    case VERB_APPROVE:
-    case VERB_REJECT:
-        talks_decide(oracle, o, reply, command->verb == VERB_APPROVE);
-        return;
-    case VERB_NOTE:
-        oracle_expectf(oracle, o, "note note %s", reply->by);
-        break;
-    case VERB_PRIORITY:
-    case VERB_CAUSE:
-    case VERB_LOSS:
-    case VERB_RESTORED:
-        oracle_expectf(oracle, o, "note %s", verb_name(command->verb));
-        fields_said(oracle, o, command);
-        break;
-    default:
-        return;
-    }
-    ladder_time(oracle, o);
-}
-
-static void take_parts(struct oracle *oracle, struct o_incident *o, const struct o_reply *said,
-                       const struct reply *reply)
-{
-    const char *parts[PART_COUNT] = {NULL, NULL, NULL};
-    bool any = false;
-    for (size_t i = 0; i < reply->command_count; i++) {
-        enum verb verb = reply->commands[i].verb;
-        if (verb != VERB_WHAT && verb != VERB_DOING && verb != VERB_AVOID)
-            continue;
-        parts[verb == VERB_WHAT    ? 0
-              : verb == VERB_DOING ? 1
-                                   : 2] = arena_strdup(&oracle->arena, reply->commands[i].text);
-        any = true;
-    }
-    if (any)
-        talks_say(oracle, o, said->by, parts);
-}
-
-static void take_reply(struct oracle *oracle, const struct input *input)
-{
-    const struct reply *reply = &input->u.reply;
-    if (input->kind == INPUT_REPLY && rulebook_contact(oracle->book, reply->from) == NULL)
-        return;
-    if (reply_has(reply, VERB_OVERRIDE) && input->kind == INPUT_COMMAND) {
-        duty_command(oracle, reply->commands[0].text);
-        return;
-    }
-    struct o_reply said = read_reply(oracle, input);
-    if (oracle_report(oracle, input, &said))
-        return;
-    struct o_incident *o = reply->incident != 0
-                               ? find_incident(oracle, reply->incident)
-                               : find_message(oracle, reply->notification).incident;
-    if (o == NULL || !o->watched)
-        return;
-    if (!o->live) {
-        o->watched = false; /* what is said about one that is closed is only noted */
-        return;
-    }
-    if (rulebook_contact(oracle->book, said.by) != NULL)
-        names_add(oracle, &o->repliers, said.by);
-    if (o->state == INCIDENT_ACKNOWLEDGED && text_equal(o->owner, said.by))
-        o->answer_until_ms = 0; /* rule 11: any reply of the owner counts */
-    bool may_answer = input->kind == INPUT_REPLY;
-    bool bound = said.answers != NULL && said.answers->talk > 0 &&
-                 o->asks[said.answers->talk - 1].has_run &&
-                 (said.answers->kind == KIND_ASK || said.answers->kind == KIND_REMINDER);
-    if (may_answer && (bound || reply->command_count == 0) &&
-        talks_answer(oracle, o, &said, reply->command_count == 0))
-        return;
-    bool acks = reply_has(reply, VERB_ACK) || reply_has(reply, VERB_KNOWN) ||
-                reply_has(reply, VERB_ETA) || reply_has(reply, VERB_SNOOZE);
-    if (reply_has(reply, VERB_TAKE) && (!acks || o->state == INCIDENT_ACKNOWLEDGED)) {
-        if (o->state == INCIDENT_RESOLVED)
-            oracle_expectf(oracle, o, "note note %s", said.by);
-        else
-            ladder_take(oracle, o, &(struct o_reply){.by = said.by});
-    }
-    if (acks)
-        ladder_ack(oracle, o, &said);
-    take_parts(oracle, o, &said, reply);
-    for (size_t i = 0; i < reply->command_count; i++)
-        take_command(oracle, o, &said, &reply->commands[i]);
-    if (reply->command_count == 0)
-        oracle_expectf(oracle, o, "note note %s", said.by);
-}
-
 static void take_input(struct oracle *oracle, const struct input *input)
 {
     if (input->kind == INPUT_EVENT)
         oracle_event(oracle, &input->u.event);
     else if (input->kind == INPUT_REPLY || input->kind == INPUT_COMMAND)
-        take_reply(oracle, input);
+        oracle_reply(oracle, input);
     else if (input->kind == INPUT_CLOCK)
         oracle->wall_offset_ms = input->u.wall_offset_ms;
     else if (input->kind == INPUT_CONFIG)
@@ -567,13 +462,18 @@ const char *oracle_judge(struct oracle *oracle, const struct oracle_step *step)
         return NULL;
     oracle->expected.count = oracle->observed.count = 0;
     strbuf_reset(&oracle->complaint);
+    suppression_time(oracle);
     if (is_first) {
         oracle_heartbeats_away(oracle, away_from_ms);
         oracle_heartbeats_expected(oracle);
     }
     oracle_heartbeats_time(oracle);
-    for (size_t i = 0; i < step->count; i++)
+    give_orphans(oracle, step->effects_or_null);
+    suppression_look_at_all(oracle);
+    for (size_t i = 0; i < step->count; i++) {
         take_input(oracle, step->inputs[i]);
+        suppression_look_at_all(oracle);
+    }
     if (step->effects_or_null != NULL)
         observe(oracle, step->effects_or_null, timed);
     for (struct o_incident *o = oracle->incidents; timed && o != NULL; o = o->next)

@@ -86,10 +86,12 @@ static bool is_about(const struct o_alert *alert, const struct event *event, con
            text_equal(alert->key, key);
 }
 
-static void fire(struct o_alert *alert, const struct event *event)
+static void fire(struct oracle *oracle, struct o_alert *alert, const struct event *event)
 {
     alert->firing = true;
     alert->severity = event->severity;
+    alert->service = arena_strdup(&oracle->arena, value_of(event, "", "service"));
+    alert->region = arena_strdup(&oracle->arena, value_of(event, "", "region"));
     alert->count++;
 }
 
@@ -102,7 +104,7 @@ static struct o_alert *add_alert(struct oracle *oracle, struct o_incident *o,
                               .key = key,
                               .incident = o};
     oracle->alerts = alert;
-    fire(alert, event);
+    fire(oracle, alert, event);
     return alert;
 }
 
@@ -120,6 +122,7 @@ static struct o_incident *add_incident(struct oracle *oracle, const struct polic
                              .watched = true,
                              .live = true,
                              .owner = "",
+                             .mark = "",
                              .last_message = NULL};
     o->last_message = &o->messages;
     oracle->incidents = o;
@@ -167,6 +170,26 @@ static bool is_recent(const struct oracle *oracle, const struct o_incident *o)
     return oracle->now_ms - o->resolved_at_ms <= o->policy->reopen_within_ms;
 }
 
+static void add_to_ladder(struct oracle *oracle, struct o_incident *o)
+{
+    bool again = o->state != INCIDENT_HELD && flapping_is_first(oracle, o);
+    if (!again || !flapping_change(oracle, o))
+        oracle_expect(oracle, o, "note alert");
+    if (o->state == INCIDENT_TRIGGERED && o->exhausted && o->mark[0] == '\0')
+        ladder_new_climb(oracle, o, 0);
+    ladder_time(oracle, o);
+}
+
+static void get_worse(struct oracle *oracle, struct o_incident *o)
+{
+    if (o->state == INCIDENT_RESOLVED)
+        return;
+    oracle_expect(oracle, o, "note severity");
+    if (o->state == INCIDENT_ACKNOWLEDGED)
+        ladder_page_owner(oracle, o);
+    ladder_time(oracle, o);
+}
+
 /* Already firing, or still under a person's resolve: only counted, unless it gets worse. */
 static bool count_known(struct oracle *oracle, const struct event *event, const char *key)
 {
@@ -179,9 +202,11 @@ static bool count_known(struct oracle *oracle, const struct event *event, const 
         if (!(open && a->firing) && !(!open && o->by_person && is_recent(oracle, o)))
             continue;
         found = true;
-        fire(a, event);
-        if (find_severity(oracle, o))
-            ladder_worse(oracle, o);
+        fire(oracle, a, event);
+        if (find_severity(oracle, o)) {
+            suppression_look(oracle, o);
+            get_worse(oracle, o);
+        }
     }
     return found;
 }
@@ -193,7 +218,7 @@ static bool reopen_known(struct oracle *oracle, const struct event *event, const
         if (!is_about(a, event, key) || o->state != INCIDENT_RESOLVED || o->by_person ||
             !is_recent(oracle, o) || open_in_group(oracle, o->policy->name, o->group) != NULL)
             continue;
-        fire(a, event);
+        fire(oracle, a, event);
         (void)find_severity(oracle, o);
         ladder_begin(oracle, o, true);
         return true;
@@ -211,10 +236,11 @@ static void join(struct oracle *oracle, struct o_incident *o, const struct event
         o->source = arena_strdup(&oracle->arena, event->source);
     if (alert == NULL)
         alert = add_alert(oracle, o, event, key);
-    fire(alert, event);
-    ladder_alert(oracle, o);
+    fire(oracle, alert, event);
+    suppression_look(oracle, o);
+    add_to_ladder(oracle, o);
     if (find_severity(oracle, o))
-        ladder_worse(oracle, o);
+        get_worse(oracle, o);
 }
 
 /* The first hundred are named on the timeline. */
@@ -261,6 +287,8 @@ static void clear(struct oracle *oracle, const struct event *event, const char *
         for (const struct o_alert *other = oracle->alerts; other != NULL; other = other->next)
             fires = fires || (other->incident == o && other->firing);
         (void)find_severity(oracle, o);
+        if (!fires)
+            suppression_look(oracle, o);
         if (!fires && o->state != INCIDENT_RESOLVED)
             ladder_quiet(oracle, o, arena_printf(&oracle->arena, "source %s", event->source));
     }

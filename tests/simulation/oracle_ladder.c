@@ -70,6 +70,7 @@ static void drop_first(struct o_incident *o)
 void ladder_prepare(struct o_incident *o, int64_t anchor_ms)
 {
     o->state = INCIDENT_HELD;
+    o->mark = "";
     o->owner = "";
     o->acked_at_ms = o->resolved_at_ms = o->ack_until_ms = o->eta_ms = o->slips = 0;
     o->by_person = o->left_held = o->reminded = o->exhausted = false;
@@ -95,9 +96,23 @@ void ladder_prepare(struct o_incident *o, int64_t anchor_ms)
 void ladder_begin(struct oracle *oracle, struct o_incident *o, bool again)
 {
     talks_reopen(oracle, o);
-    ladder_prepare(o, oracle->now_ms + o->policy->hold_ms);
+    bool flaps = again && flapping_change(oracle, o);
+    ladder_prepare(o, oracle->now_ms + (flaps ? 0 : o->policy->hold_ms));
     oracle_expect(oracle, o, again ? "note reopened" : "note opened");
+    suppression_look(oracle, o);
     ladder_time(oracle, o);
+}
+
+void ladder_start_now(struct oracle *oracle, struct o_incident *o)
+{
+    int64_t at_ms = oracle->now_ms;
+    write_plan(o, at_ms, o->policy->repeat + 1);
+    for (size_t i = 0; i < o->policy->step_count; i++) {
+        o->told_at_ms[i] = at_ms;
+        at_ms += o->policy->steps[i].wait_ms;
+    }
+    o->state = INCIDENT_TRIGGERED;
+    o->left_held = true;
 }
 
 static void start_paging(struct oracle *oracle, struct o_incident *o, const struct o_people *people,
@@ -174,6 +189,8 @@ static void start_climb(struct oracle *oracle, struct o_incident *o)
 /* Rules 8 to 10: the next page step now, in this climb or the next; else exhaustion. */
 void ladder_advance(struct oracle *oracle, struct o_incident *o)
 {
+    if (o->mark[0] != '\0')
+        return;
     if (o->plan_count == 0 || o->plan[0].step == OPEN_END) {
         exhaust(oracle, o);
         return;
@@ -187,6 +204,8 @@ void ladder_advance(struct oracle *oracle, struct o_incident *o)
 static void run_unreached(struct oracle *oracle, struct o_incident *o)
 {
     o->reach_until_ms = 0;
+    if (o->mark[0] != '\0')
+        return;
     if (o->latest_level >= 0) {
         page_fallback(oracle, o, o->latest_level + 1);
         return;
@@ -280,6 +299,7 @@ enum thing {
     LAPSE,
     REMINDER,
     MISSING,
+    CALM,
     TALK
 };
 
@@ -298,7 +318,7 @@ static void consider(struct next *next, enum thing thing, int64_t at_ms, size_t 
 static int64_t told_ms(const struct o_incident *o, size_t i)
 {
     bool resolved = o->state == INCIDENT_RESOLVED;
-    if (o->told[i] || o->state == INCIDENT_HELD)
+    if (o->told[i] || o->state == INCIDENT_HELD || o->mark[0] != '\0')
         return NEVER_MS;
     switch (o->policy->steps[i].when) {
     case WHEN_UNACKED:
@@ -319,10 +339,13 @@ static int64_t told_ms(const struct o_incident *o, size_t i)
 static struct next find_next(const struct o_incident *o)
 {
     struct next next = {NOTHING, NEVER_MS, 0};
-    bool triggered = o->state == INCIDENT_TRIGGERED;
+    bool triggered = o->state == INCIDENT_TRIGGERED && o->mark[0] == '\0';
     bool acked = o->state == INCIDENT_ACKNOWLEDGED;
     if (o->state == INCIDENT_HELD)
         consider(&next, HOLD_OVER, o->hold_until_ms, 0);
+    bool is_running = o->state == INCIDENT_TRIGGERED || acked;
+    if (is_running && o->calm_at_ms != 0)
+        consider(&next, CALM, o->calm_at_ms, 0);
     if (acked && o->answer_until_ms != 0)
         consider(&next, ANSWER, o->answer_until_ms, 0);
     if (acked)
@@ -440,6 +463,9 @@ static void run_one(struct oracle *oracle, struct o_incident *o, struct next nex
     case REMINDER:
         remind(oracle, o);
         break;
+    case CALM:
+        flapping_calm(oracle, o);
+        break;
     case TALK:
         talks_time(oracle, o);
         break;
@@ -465,36 +491,28 @@ void ladder_time(struct oracle *oracle, struct o_incident *o)
     ASSERT(o == NULL); /* the rules go in circles */
 }
 
-void ladder_alert(struct oracle *oracle, struct o_incident *o)
+void ladder_new_climb(struct oracle *oracle, struct o_incident *o, int64_t left)
 {
-    oracle_expect(oracle, o, "note alert");
-    if (o->state == INCIDENT_TRIGGERED && o->exhausted) {
-        o->exhausted = false;
-        o->fallback_at_ms = 0;
-        o->climb++;
-        int64_t first_ms = 0;
-        for (size_t i = 0; o->policy->steps[i].kind != STEP_PAGE; i++)
-            first_ms += o->policy->steps[i].wait_ms;
-        write_plan(o, oracle->now_ms - first_ms, 1);
-        oracle_expectf(oracle, o, "note climb %d", o->climb);
-    }
-    ladder_time(oracle, o);
+    int64_t first_ms = 0;
+    for (size_t i = 0; o->policy->steps[i].kind != STEP_PAGE; i++)
+        first_ms += o->policy->steps[i].wait_ms;
+    o->exhausted = false;
+    o->fallback_at_ms = 0;
+    o->climb++;
+    write_plan(o, oracle->now_ms - first_ms, left + 1);
+    oracle_expectf(oracle, o, "note climb %d", o->climb);
 }
 
-void ladder_worse(struct oracle *oracle, struct o_incident *o)
+void ladder_page_owner(struct oracle *oracle, struct o_incident *o)
 {
-    if (o->state == INCIDENT_RESOLVED)
+    if ((int)o->severity <= o->acked_severity || o->mark[0] != '\0')
         return;
-    oracle_expect(oracle, o, "note severity");
-    if (o->state == INCIDENT_ACKNOWLEDGED && o->severity > o->acked_severity) {
-        size_t first = 0;
-        while (o->policy->steps[first].kind != STEP_PAGE)
-            first++;
-        o->acked_severity = o->severity;
-        o->answer_until_ms = oracle->now_ms + o->policy->steps[first].wait_ms;
-        ladder_tell(oracle, o, KIND_PAGE, o->owner);
-    }
-    ladder_time(oracle, o);
+    size_t first = 0;
+    while (o->policy->steps[first].kind != STEP_PAGE)
+        first++;
+    o->acked_severity = (int)o->severity;
+    o->answer_until_ms = oracle->now_ms + o->policy->steps[first].wait_ms;
+    ladder_tell(oracle, o, KIND_PAGE, o->owner);
 }
 
 void ladder_failed(struct oracle *oracle, struct o_incident *o, struct o_message *failed)

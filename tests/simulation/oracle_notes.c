@@ -29,9 +29,9 @@ const char *oracle_note_line(struct oracle *oracle, const struct timeline_row *r
 {
     static const char *const with_step[] = {"step", "nobody", "unreached"};
     static const char *const with_climb[] = {"climb", "exhausted", "fallback"};
-    static const char *const with_by[] = {"ack-timeout", "ack-again", "second-ack", "known",
-                                          "note",        "escalate",  "pass",       "ack-ended",
-                                          "no-answer",   "reminder",  "resolved"};
+    static const char *const with_by[] = {
+        "ack-timeout", "ack-again", "second-ack", "known",    "note",       "escalate",    "pass",
+        "ack-ended",   "no-answer", "reminder",   "resolved", "suppressed", "unsuppressed"};
     struct arena *arena = &oracle->arena;
     for (size_t i = 0; i < sizeof(with_step) / sizeof(with_step[0]); i++) {
         if (text_equal(row->kind, with_step[i]) && row->data[0] != '\0')

@@ -14,6 +14,10 @@ void ladder_resolve(struct oracle *oracle, struct o_incident *o, const char *by,
         oracle_expectf(oracle, o, "note note %s", by);
         return;
     }
+    if (by_person) {
+        o->changes = NULL;
+        o->calm_at_ms = 0;
+    }
     if (o->state == INCIDENT_HELD && !by_person)
         oracle_expect(oracle, o, "note cleared-in-hold");
     o->state = INCIDENT_RESOLVED;
@@ -26,10 +30,25 @@ void ladder_resolve(struct oracle *oracle, struct o_incident *o, const char *by,
     oracle_expectf(oracle, o, "note resolved %s", by);
     talks_resolve(oracle, o);
     ladder_tell_all(oracle, o, true, by_person ? by : "");
+    suppression_resolved(o);
     ladder_time(oracle, o);
 }
 
 void ladder_quiet(struct oracle *oracle, struct o_incident *o, const char *by)
+{
+    bool was_held = o->state == INCIDENT_HELD;
+    if (!flapping_change(oracle, o)) {
+        ladder_clear(oracle, o, by);
+        return;
+    }
+    if (was_held) {
+        ladder_start_now(oracle, o);
+        oracle_expect(oracle, o, "note triggered");
+    }
+    ladder_time(oracle, o);
+}
+
+void ladder_clear(struct oracle *oracle, struct o_incident *o, const char *by)
 {
     if (o->state != INCIDENT_HELD && o->policy->resolve == RESOLVE_MANUAL) {
         oracle_expect(oracle, o, "note cleared");
@@ -45,7 +64,7 @@ static void promise(struct oracle *oracle, struct o_incident *o, int64_t eta_ms)
     o->eta_ms = eta_ms;
     o->reminded = false;
     o->answer_until_ms = 0;
-    o->acked_severity = o->severity;
+    o->acked_severity = (int)o->severity;
     if (eta_ms != 0) {
         o->ack_until_ms = eta_ms + o->policy->eta_grace_ms;
         o->reminder_at_ms = eta_ms;
@@ -74,7 +93,7 @@ static void renew(struct oracle *oracle, struct o_incident *o, const struct o_re
 {
     int64_t eta_ms = bounded_eta(oracle, o, reply->eta_ms);
     o->answer_until_ms = 0;
-    o->acked_severity = o->severity;
+    o->acked_severity = (int)o->severity;
     if (eta_ms == 0 && !o->reminded) {
         oracle_expectf(oracle, o, "note ack-again %s", reply->by);
         return;
@@ -197,4 +216,130 @@ void ladder_pass(struct oracle *oracle, struct o_incident *o, const struct o_rep
             escalate_now(oracle, o, reply->by);
     }
     ladder_time(oracle, o);
+}
+
+static struct o_reply read_reply(struct oracle *oracle, const struct input *input)
+{
+    const struct reply *reply = &input->u.reply;
+    struct o_reply read = {
+        .by = arena_strdup(&oracle->arena, reply->from[0] != '\0' ? reply->from : input->actor)};
+    if (reply->notification != 0)
+        read.answers = oracle_message(oracle, reply->notification).message;
+    for (size_t i = 0; i < reply->command_count; i++) {
+        const struct reply_command *command = &reply->commands[i];
+        if (command->verb == VERB_KNOWN)
+            read.known = true;
+        if (command->verb == VERB_ETA || command->verb == VERB_SNOOZE)
+            read.eta_ms = command->at_ms != 0 ? command->at_ms - oracle->wall_offset_ms
+                                              : oracle->now_ms + command->duration_ms;
+    }
+    return read;
+}
+
+static void take_command(struct oracle *oracle, struct o_incident *o, const struct o_reply *reply,
+                         const struct reply_command *command)
+{
+    switch ((int)command->verb) {
+    case VERB_ESCALATE:
+        ladder_escalate(oracle, o, reply);
+        return;
+    case VERB_PASS:
+        ladder_pass(oracle, o, reply);
+        return;
+    case VERB_RESOLVE:
+        ladder_resolve(oracle, o, reply->by, true);
+        return;
+    case VERB_REPOLICY:
+        if (o->state == INCIDENT_RESOLVED)
+            oracle_expectf(oracle, o, "note note %s", reply->by);
+        break;
+    case VERB_APPROVE:
+    case VERB_REJECT:
+        talks_decide(oracle, o, reply, command->verb == VERB_APPROVE);
+        return;
+    case VERB_NOTE:
+        oracle_expectf(oracle, o, "note note %s", reply->by);
+        break;
+    case VERB_PRIORITY:
+    case VERB_CAUSE:
+    case VERB_LOSS:
+    case VERB_RESTORED:
+        oracle_expectf(oracle, o, "note %s", verb_name(command->verb));
+        fields_said(oracle, o, command);
+        break;
+    default:
+        return;
+    }
+    ladder_time(oracle, o);
+}
+
+static void take_parts(struct oracle *oracle, struct o_incident *o, const struct o_reply *said,
+                       const struct reply *reply)
+{
+    const char *parts[PART_COUNT] = {NULL, NULL, NULL};
+    bool any = false;
+    for (size_t i = 0; i < reply->command_count; i++) {
+        enum verb verb = reply->commands[i].verb;
+        if (verb != VERB_WHAT && verb != VERB_DOING && verb != VERB_AVOID)
+            continue;
+        parts[verb == VERB_WHAT    ? 0
+              : verb == VERB_DOING ? 1
+                                   : 2] = arena_strdup(&oracle->arena, reply->commands[i].text);
+        any = true;
+    }
+    if (any)
+        talks_say(oracle, o, said->by, parts);
+}
+
+void oracle_reply(struct oracle *oracle, const struct input *input)
+{
+    const struct reply *reply = &input->u.reply;
+    if (input->kind == INPUT_REPLY && rulebook_contact(oracle->book, reply->from) == NULL)
+        return;
+    if (reply->command_count == 1 && reply->commands[0].match_or_null != NULL) {
+        suppression_command(oracle, &reply->commands[0]);
+        return;
+    }
+    if (reply_has(reply, VERB_OVERRIDE) && input->kind == INPUT_COMMAND) {
+        duty_command(oracle, reply->commands[0].text);
+        return;
+    }
+    struct o_reply said = read_reply(oracle, input);
+    if (oracle_report(oracle, input, &said))
+        return;
+    struct o_incident *o = reply->incident != 0
+                               ? oracle_incident(oracle, reply->incident)
+                               : oracle_message(oracle, reply->notification).incident;
+    if (o == NULL || !o->watched)
+        return;
+    if (!o->live) {
+        o->watched = false; /* what is said about one that is closed is only noted */
+        return;
+    }
+    if (rulebook_contact(oracle->book, said.by) != NULL)
+        names_add(oracle, &o->repliers, said.by);
+    if (o->state == INCIDENT_ACKNOWLEDGED && text_equal(o->owner, said.by))
+        o->answer_until_ms = 0; /* rule 11: any reply of the owner counts */
+    bool may_answer = input->kind == INPUT_REPLY;
+    bool bound = said.answers != NULL && said.answers->talk > 0 &&
+                 o->asks[said.answers->talk - 1].has_run &&
+                 (said.answers->kind == KIND_ASK || said.answers->kind == KIND_REMINDER);
+    if (may_answer && (bound || reply->command_count == 0) &&
+        talks_answer(oracle, o, &said, reply->command_count == 0))
+        return;
+    bool acks = reply_has(reply, VERB_ACK) || reply_has(reply, VERB_KNOWN) ||
+                reply_has(reply, VERB_ETA) || reply_has(reply, VERB_SNOOZE);
+    if (reply_has(reply, VERB_TAKE) && (!acks || o->state == INCIDENT_ACKNOWLEDGED)) {
+        if (o->state == INCIDENT_RESOLVED)
+            oracle_expectf(oracle, o, "note note %s", said.by);
+        else
+            ladder_take(oracle, o, &(struct o_reply){.by = said.by});
+    }
+    if (acks)
+        ladder_ack(oracle, o, &said);
+    take_parts(oracle, o, &said, reply);
+    for (size_t i = 0; i < reply->command_count; i++)
+        take_command(oracle, o, &said, &reply->commands[i]);
+    if (reply->command_count == 0)
+        oracle_expectf(oracle, o, "note note %s", said.by);
 }

@@ -46,6 +46,19 @@ struct o_planned {
     int32_t climb;
 };
 
+struct o_silence {
+    struct o_silence *next; /* by id */
+    uint64_t id;
+    const char *label, *value;
+    int64_t until_ms;
+    bool ended;
+};
+
+struct o_change {
+    struct o_change *next; /* older */
+    int64_t at_ms;
+};
+
 struct o_name {
     struct o_name *next;
     const char *name;
@@ -72,8 +85,9 @@ struct o_incident {
     const char *group, *source;
     bool watched, live;
     enum incident_state state;
-    enum severity severity, acked_severity;
-    const char *owner; /* "" nobody */
+    enum severity severity;
+    int acked_severity; /* below every severity: whatever it is now is news */
+    const char *owner;  /* "" nobody */
     int64_t acked_at_ms, resolved_at_ms, ack_until_ms, eta_ms;
     int64_t slips;
     bool by_person, left_held, reminded, exhausted;
@@ -89,8 +103,11 @@ struct o_incident {
     int latest_step;
     int latest_level; /* -1: a step's; else of the fallback chain */
     struct o_message *messages, **last_message;
-    struct o_name *passed;   /* of the latest paging */
-    struct o_name *repliers; /* since ever */
+    const char *mark;         /* "" nothing holds it back */
+    struct o_change *changes; /* between firing and resolved, newest first */
+    int64_t calm_at_ms;       /* 0: it does not flap */
+    struct o_name *passed;    /* of the latest paging */
+    struct o_name *repliers;  /* since ever */
     const char *parts[PART_COUNT];
     const char *author;
     struct o_update updates[STEPS_MAX];
@@ -102,6 +119,7 @@ struct o_incident {
 struct o_alert {
     struct o_alert *next;
     const char *source, *key;
+    const char *service, *region;
     struct o_incident *incident;
     bool firing;
     enum severity severity;
@@ -144,7 +162,8 @@ struct oracle {
     int64_t wall_offset_ms;
     struct o_incident *incidents; /* newest first */
     struct o_alert *alerts;       /* newest first */
-    struct o_beat *beats;         /* by source and key */
+    struct o_silence *silences;
+    struct o_beat *beats; /* by source and key */
     int64_t committed_at_ms;
     uint64_t next_number;
     int64_t pagings, rounds, batches;
@@ -164,6 +183,14 @@ void oracle_expectf(struct oracle *oracle, const struct o_incident *incident, co
                     ...) __attribute__((format(printf, 3, 4)));
 struct o_message *oracle_send(struct oracle *oracle, struct o_incident *incident,
                               const struct o_message *message);
+
+struct o_found {
+    struct o_incident *incident;
+    struct o_message *message;
+};
+struct o_incident *oracle_incident(struct oracle *oracle, uint64_t number);
+struct o_found oracle_message(const struct oracle *oracle, uint64_t id);
+void oracle_reply(struct oracle *oracle, const struct input *input); /* oracle_replies.c */
 
 /* oracle_notes.c */
 const char *oracle_note_line(struct oracle *oracle, const struct timeline_row *row);
@@ -227,6 +254,27 @@ void ladder_stop_pages(struct oracle *oracle, struct o_incident *incident);
 void ladder_tell_all(struct oracle *oracle, struct o_incident *incident, bool informed,
                      const char *but_not);
 
+/* A new climb from now on, and `left` more after it. */
+void ladder_new_climb(struct oracle *oracle, struct o_incident *incident, int64_t left);
+/* Rule 11, where the severity is above what was acknowledged. */
+void ladder_page_owner(struct oracle *oracle, struct o_incident *incident);
+/* The hold is over, although its time is not. */
+void ladder_start_now(struct oracle *oracle, struct o_incident *incident);
+/* All its alerts have resolved, and that counts. */
+void ladder_clear(struct oracle *oracle, struct o_incident *incident, const char *by);
+
+/* oracle_suppression.c: the mark of one incident, or of all, as it is now; a resolved one; what commands say. */
+void suppression_look(struct oracle *oracle, struct o_incident *incident);
+void suppression_look_at_all(struct oracle *oracle);
+void suppression_time(struct oracle *oracle);
+void suppression_resolved(struct o_incident *incident);
+void suppression_command(struct oracle *oracle, const struct reply_command *command);
+/* Between firing and resolved. True: it flaps. */
+bool flapping_change(struct oracle *oracle, struct o_incident *incident);
+void flapping_calm(struct oracle *oracle, struct o_incident *incident);
+/* Does one alert fire, and no other? */
+bool flapping_is_first(const struct oracle *oracle, const struct o_incident *incident);
+
 struct o_reply {
     const char *by;
     bool known;
@@ -238,8 +286,6 @@ void ladder_prepare(struct o_incident *incident, int64_t anchor_ms);
 void ladder_begin(struct oracle *oracle, struct o_incident *incident, bool again);
 void ladder_time(struct oracle *oracle, struct o_incident *incident); /* what is due by now */
 int64_t ladder_next_ms(const struct o_incident *incident);
-void ladder_alert(struct oracle *oracle, struct o_incident *incident);
-void ladder_worse(struct oracle *oracle, struct o_incident *incident);
 void ladder_quiet(struct oracle *oracle, struct o_incident *incident, const char *by);
 void ladder_resolve(struct oracle *oracle, struct o_incident *incident, const char *by,
                     bool by_person);

@@ -10,21 +10,21 @@
 enum { DEEDS_MIN = 10, DEEDS_MORE = 50 };
 
 static const char *const profile_names[PROFILE_COUNT] = {
-    [PROFILE_CALM] = "calm",       [PROFILE_CHANNELS] = "channels",
-    [PROFILE_OUTAGES] = "outages", [PROFILE_COMMITS] = "commits",
-    [PROFILE_CONFIGS] = "configs", [PROFILE_ALL] = "all",
-    [PROFILE_DISK] = "disk",       [PROFILE_HEARTBEATS] = "heartbeats",
-    [PROFILE_DUTY] = "duty",       [PROFILE_FIELDS] = "fields",
-    [PROFILE_TALKS] = "talks",
+    [PROFILE_CALM] = "calm",         [PROFILE_CHANNELS] = "channels",
+    [PROFILE_OUTAGES] = "outages",   [PROFILE_COMMITS] = "commits",
+    [PROFILE_CONFIGS] = "configs",   [PROFILE_ALL] = "all",
+    [PROFILE_DISK] = "disk",         [PROFILE_HEARTBEATS] = "heartbeats",
+    [PROFILE_DUTY] = "duty",         [PROFILE_FIELDS] = "fields",
+    [PROFILE_SUPPRESS] = "suppress", [PROFILE_TALKS] = "talks",
 };
 
 static const char *const deed_names[DEED_KIND_COUNT] = {
-    [DEED_EVENTS] = "events",     [DEED_REPLY] = "reply",   [DEED_STRANGER] = "stranger",
-    [DEED_RECEIPT] = "receipt",   [DEED_MOOD] = "mood",     [DEED_OUTAGE] = "outage",
-    [DEED_STALL] = "stall",       [DEED_CRASH] = "crash",   [DEED_REFUSE] = "refuse",
-    [DEED_DISK] = "disk",         [DEED_CONFIG] = "config", [DEED_REPOLICY] = "repolicy",
-    [DEED_CLOCK] = "clock",       [DEED_PINGS] = "pings",   [DEED_KNOWN] = "known",
-    [DEED_OVERRIDE] = "override",
+    [DEED_EVENTS] = "events",     [DEED_REPLY] = "reply",     [DEED_STRANGER] = "stranger",
+    [DEED_RECEIPT] = "receipt",   [DEED_MOOD] = "mood",       [DEED_OUTAGE] = "outage",
+    [DEED_STALL] = "stall",       [DEED_CRASH] = "crash",     [DEED_REFUSE] = "refuse",
+    [DEED_DISK] = "disk",         [DEED_CONFIG] = "config",   [DEED_REPOLICY] = "repolicy",
+    [DEED_CLOCK] = "clock",       [DEED_PINGS] = "pings",     [DEED_KNOWN] = "known",
+    [DEED_OVERRIDE] = "override", [DEED_SILENCE] = "silence",
 };
 
 /* Out of so many, how often each kind is drawn. */
@@ -73,6 +73,14 @@ static const unsigned weights[PROFILE_COUNT][DEED_KIND_COUNT] = {
                       [DEED_OUTAGE] = 6,
                       [DEED_CRASH] = 8,
                       [DEED_DISK] = 16},
+    [PROFILE_SUPPRESS] = {[DEED_EVENTS] = 46,
+                          [DEED_REPLY] = 18,
+                          [DEED_SILENCE] = 16,
+                          [DEED_RECEIPT] = 2,
+                          [DEED_MOOD] = 5,
+                          [DEED_OUTAGE] = 4,
+                          [DEED_CRASH] = 3,
+                          [DEED_REFUSE] = 3},
     [PROFILE_DUTY] = {[DEED_EVENTS] = 30,
                       [DEED_REPLY] = 15,
                       [DEED_MOOD] = 5,

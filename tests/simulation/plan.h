@@ -21,6 +21,7 @@ enum profile {
     PROFILE_ALL,        /* all of these at once */
     PROFILE_DISK,       /* the same over SQLite on a file layer that fails and tears writes */
     PROFILE_HEARTBEATS, /* jobs that report, fall silent and fail, with outages and refused commits */
+    PROFILE_SUPPRESS,   /* silences, maintenance, inhibition, alerts that flap */
     PROFILE_DUTY,       /* people stand in on schedules, and hand-overs are told */
     PROFILE_FIELDS, /* acks that are asked for more, people who know first, and some of all the faults */
     PROFILE_TALKS, /* updates to approve and questions to answer, among outages and bad channels */
@@ -47,6 +48,7 @@ enum deed_kind {
     DEED_PINGS,    /* heartbeats, one batch of them */
     DEED_OVERRIDE, /* somebody stands in, or does not any more */
     DEED_KNOWN,    /* somebody reports what no monitor has said */
+    DEED_SILENCE,
     DEED_KIND_COUNT,
 };
 

@@ -160,8 +160,8 @@ static void add_talks(struct strbuf *out, struct rng *rng, const char *policy)
     }
 }
 
-static void add_policy(struct strbuf *out, struct rng *rng, struct rng *asking, const char *name,
-                       const char *match)
+static void add_policy(struct strbuf *out, struct rng *rng, struct rng *asking, const char *flap,
+                       const char *name, const char *match)
 {
     static const char *const counts[] = {"1", "2", "3"};
     static const char *const groups[] = {"service", "service, region", "region"};
@@ -177,6 +177,7 @@ static void add_policy(struct strbuf *out, struct rng *rng, struct rng *asking, 
     maybe(out, rng, "fallback_every", ONE_OF(rng, long_times));
     maybe(out, rng, "group_by", ONE_OF(rng, groups));
     maybe(out, rng, "fallback", ONE_OF(rng, fallbacks));
+    strbuf_printf(out, "flap = %s\n", flap);
     if (rng_chance(rng, 20))
         strbuf_add(out, "resolve = manual\n");
     add_needs(out, asking);
@@ -198,30 +199,54 @@ static void add_jobs(struct strbuf *out, struct rng *rng)
     strbuf_printf(out, "severity = %s\nkeys_max = 3\n", ONE_OF(rng, severities));
     maybe(out, rng, "expect", ONE_OF(rng, expected));
     if (rng_chance(rng, 70))
-        add_policy(out, rng, NULL, "jobs", "match = source=\"jobs\"\n");
+        add_policy(out, rng, NULL, "off", "jobs", "match = source=\"jobs\"\n");
+}
+
+/* What holds incidents back, drawn from a stream of its own: without it a scene is what it was. */
+static void add_rules(struct strbuf *out, struct rng *rng)
+{
+    static const char *const whats[] = {"service=\"shop\"", "region=\"east\"", "key=\"a\"",
+                                        "severity=\"warning\""};
+    static const char *const spans[] = {"02:00-02:30", "03:10-05:00", "01:00-01:59", "06:00-22:00"};
+    static const char *const equals[] = {"", "equal = service\n", "equal = service, region\n"};
+    if (rng_chance(rng, 60))
+        strbuf_printf(out, "[maintenance work]\nmatch = %s\nduring = %s UTC\nduring = %s UTC\n",
+                      ONE_OF(rng, whats), ONE_OF(rng, spans), ONE_OF(rng, spans));
+    if (rng_chance(rng, 70))
+        strbuf_printf(out, "[inhibit worse]\nwhen = severity=\"critical\"\nmute = %s\n%s",
+                      ONE_OF(rng, whats), ONE_OF(rng, equals));
+    if (rng_chance(rng, 30))
+        strbuf_printf(out, "[inhibit other]\nwhen = %s\nmute = %s\n%s", ONE_OF(rng, whats),
+                      ONE_OF(rng, whats), ONE_OF(rng, equals));
 }
 
 static void write_text(struct strbuf *out, uint64_t seed, size_t version, enum profile profile)
 {
+    static const char *const flaps[] = {"off", "1 in 30m", "2 in 10m", "3 in 1h", "5 in 10m"};
     static const char *const defaults[] = {"olga", "olga", "crew", "ann, olga"};
     struct rng people = rng_stream(seed, "people");
     struct rng policies = rng_stream(seed + version * UINT64_C(1000003), "policies");
     struct rng needs = rng_stream(seed + version * UINT64_C(1000003), "needs");
     struct rng *asking = profile == PROFILE_FIELDS ? &needs : NULL;
+    struct rng rules = rng_stream(seed, "rules");
+    const char *flap = profile == PROFILE_SUPPRESS ? ONE_OF(&rules, flaps) : "off";
     add_people(out, &people, version == 0, profile == PROFILE_DUTY);
-    add_policy(out, &policies, asking, "shop", "match = service=\"shop\"\n");
+    add_policy(out, &policies, asking, flap, "shop", "match = service=\"shop\"\n");
     if (profile == PROFILE_TALKS)
         add_talks(out, &policies, "shop");
     if (rng_chance(&policies, 70))
-        add_policy(out, &policies, asking, "grave",
+        add_policy(out, &policies, asking, flap, "grave",
                    "match = service=\"blog\", severity=\"critical\"\nmatch = service=\"bank\"\n");
     if (profile == PROFILE_HEARTBEATS && version == 0) {
         struct rng jobs = rng_stream(seed, "jobs");
         add_jobs(out, &jobs);
     }
-    strbuf_printf(out, "[policy default]\npage = %s\n", ONE_OF(&policies, defaults));
+    strbuf_printf(out, "[policy default]\npage = %s\nflap = %s\n", ONE_OF(&policies, defaults),
+                  flap);
     if (rng_chance(&policies, 30))
         strbuf_add(out, "fallback = @office\n");
+    if (profile == PROFILE_SUPPRESS)
+        add_rules(out, &rules);
 }
 
 static struct config *load(const char *text)

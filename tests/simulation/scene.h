@@ -2,7 +2,7 @@
  * scene - the configuration of one run: people, channels and policies drawn from the seed as INI text, and loaded by the
  * product's own reader.
  *
- * Shape:   scene_make(seed) -> two configurations, the second with other waits and without one person; for the profile of
+ * Shape:   scene_make(seed, profile) -> two configurations, the second with other waits and without one person; for the profile of
  *          heartbeats the first watches jobs, for that of duty schedules tell their hand-overs.
  * Owns:    scene_clear releases both. One folder serves all scenes of the process; scene_folder_remove at its end.
  * Fails:   a text that is refused is a bug of the simulator: the process ends with the problems.

@@ -330,8 +330,31 @@ static void do_clock(struct world *world, struct rng *dice)
     if (!world_step(world, &input, 1))
         return;
     world->wall_offset_ms = input.u.wall_offset_ms;
+    if (world->book->maintenance_count > 0)
+        return; /* windows do go by the wall clock */
     if (engine_next_due_ms(world->engine) != before_ms)
         world_breach(world, "I30", "a step of the wall clock moved what is due");
+}
+
+static void do_silence(struct world *world, struct rng *dice)
+{
+    static const char *const matches[] = {"service=\"shop\"", "region=\"west\"", "key=\"a\"",
+                                          "severity=\"critical\""};
+    static const char *const numbers[] = {"1", "2", "3", "4", "5"};
+    struct input input = {.kind = INPUT_COMMAND};
+    bool ends = rng_chance(dice, 25);
+    input.u.reply = (struct reply){.from = "", .via = "cli", .raw = "", .command_count = 1};
+    input.u.reply.commands[0] = (struct reply_command){
+        .verb = ends ? VERB_UNSILENCE : VERB_SILENCE,
+        .text = "",
+        .duration_ms = ends ? 0 : (1 + (int64_t)rng_below(dice, 40)) * 60000,
+        .match_or_null = ends ? numbers[rng_below(dice, 5)] : matches[rng_below(dice, 4)],
+        .clock_minute = -1};
+    world_number_input(world, &input, "user root");
+    world_tell(world, "  %s %s for %lld min", ends ? "unsilence" : "silence",
+               input.u.reply.commands[0].match_or_null,
+               (long long)input.u.reply.commands[0].duration_ms / 60000);
+    (void)world_step(world, &input, 1);
 }
 
 /* Rule 19: what a person knows before any monitor does. */
@@ -407,6 +430,9 @@ void world_do(struct world *world, const struct deed *deed)
         break;
     case DEED_CLOCK:
         do_clock(world, &dice);
+        break;
+    case DEED_SILENCE:
+        do_silence(world, &dice);
         break;
     case DEED_OVERRIDE:
         do_override(world, &dice);

@@ -84,6 +84,8 @@ struct incident_row sample_incident(uint64_t number)
         .repliers = "carol,dan",
         .fields = "{\"loss\":\"3 orders\"}",
         .talks = "{\"what\":\"payments fail\",\"updates\":[],\"asks\":[]}",
+        .mark = "silence 7",
+        .flap = "0 0 1700000000001",
     };
     static char group_keys[64][24];
     static size_t next;
@@ -292,6 +294,11 @@ void batch_mark(struct batch *batch, struct mark_row row)
     BATCH_ADD(batch, EFFECT_MARK, true, mark, row);
 }
 
+void batch_silence(struct batch *batch, struct silence_row row)
+{
+    BATCH_ADD(batch, EFFECT_SILENCE, row.ended_at_ms == 0, silence, row);
+}
+
 enum store_verdict batch_commit(struct batch *batch, struct store *store)
 {
     struct err err = {0};
@@ -329,9 +336,10 @@ void dump_incident(struct strbuf *out, const struct incident_row *row)
     strbuf_printf(out, " slips=%lld known=%d cleared=%d cause='%s' linked=%llu firing=%lld",
                   (long long)row->slip_count, row->known, row->cleared, row->cause,
                   (unsigned long long)row->linked, (long long)row->firing_count);
-    strbuf_printf(out, " due=%lld ladder=%s updated=%lld repliers=%s fields=%s talks=%s\n",
-                  (long long)row->next_due_at_ms, row->ladder, (long long)row->updated_at_ms,
-                  row->repliers, row->fields, row->talks);
+    strbuf_printf(
+        out, " due=%lld ladder=%s updated=%lld mark=%s flap=%s repliers=%s fields=%s talks=%s\n",
+        (long long)row->next_due_at_ms, row->ladder, (long long)row->updated_at_ms, row->mark,
+        row->flap, row->repliers, row->fields, row->talks);
 }
 
 void dump_alert(struct strbuf *out, const struct alert_row *row)
@@ -403,6 +411,14 @@ static void note_mark(void *self, const struct mark_row *row)
                   (long long)row->at_ms);
 }
 
+static void note_silence(void *self, const struct silence_row *row)
+{
+    strbuf_printf(self, "silence %llu {%s} %s '%s' %lld..%lld ended=%lld by=%s\n",
+                  (unsigned long long)row->id, row->match, row->author, row->reason,
+                  (long long)row->from_ms, (long long)row->until_ms, (long long)row->ended_at_ms,
+                  row->ended_by);
+}
+
 static void note_heartbeat(void *self, const struct heartbeat_row *row)
 {
     const int64_t numbers[] = {
@@ -431,6 +447,7 @@ char *world_text(struct store *store)
         .alert = note_alert,
         .notification = note_notification,
         .mark = note_mark,
+        .silence = note_silence,
         .heartbeat = note_heartbeat,
     };
     int result = store->ops->load(store->self, &sink, &err);

@@ -47,6 +47,7 @@ void batch_quarantine(struct batch *batch, struct quarantine_row row);
 void batch_policy(struct batch *batch, struct policy_row row);
 void batch_heartbeat(struct batch *batch, struct heartbeat_row row);
 void batch_mark(struct batch *batch, struct mark_row row);
+void batch_silence(struct batch *batch, struct silence_row row);
 enum store_verdict batch_commit(struct batch *batch, struct store *store); /* and ends it */
 void batch_end(struct batch *batch);
 

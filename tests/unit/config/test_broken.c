@@ -22,6 +22,7 @@ static const char good[] = "[channel sms]\nplugin = file\n"
                            "[policy default]\npage = ann\n";
 
 /* The shortest policy around one line of it. */
+#define MAINTENANCE(during) "[maintenance m]\nmatch = a=\"b\"\nduring = " during "\n"
 #define POLICY(line) "[policy p]\nmatch = a=\"b\"\npage = ann\n" line
 #define STEP(lines) "[policy p]\nmatch = a=\"b\"\n[step p/s]\n" lines
 #define WANT_TARGET "want CONTACT, TEAM, @SCHEDULE, &AUDIENCE, channel:NAME or everyone\n"
@@ -94,10 +95,27 @@ static const struct broken sections[] = {
      "several clients (want the filter behind the group)\n"},
     {"[mailbox m]\n",
      "a.ini:1: [mailbox m]: this version reads no mailboxes (remove the section)\n"},
-    {"[inhibit i]\n",
-     "a.ini:1: [inhibit i]: this version has no inhibition (remove the section)\n"},
-    {"[maintenance m]\n",
-     "a.ini:1: [maintenance m]: this version has no maintenance windows (remove the section)\n"},
+    {"[silence s]\n",
+     "a.ini:1: [silence s]: silences are made at run time, not configured (remove the section)\n"},
+    {"[inhibit i]\nwhen = a=\"b\"\n",
+     "a.ini:1: [inhibit i]: mute is missing (want mute = ..., or remove the section)\n"},
+    {"[inhibit i]\nwhen = a\nmute = a=~\"(\"\nequal = a b\n",
+     "a.ini:2: [inhibit i] when: got '', want = != =~ or !~ after the label\n"
+     "a.ini:3: [inhibit i] mute: got '(', want a regular expression: missing closing parenthesis "
+     "at offset 1\n"
+     "a.ini:4: [inhibit i] equal: got 'a b', want a label of a-z, 0-9 and '_'\n"},
+    {"[maintenance m]\nduring = sun 02:00-04:00\n",
+     "a.ini:1: [maintenance m]: match is missing (want match = ..., or remove the section)\n"},
+    {MAINTENANCE("2026-03-01T02:00"),
+     "a.ini:3: [maintenance m] during: got '2026-03-01T02:00', want YYYY-MM-DDTHH:MM/"},
+    {MAINTENANCE("2026-02-30T02:00/2026-03-01T04:00"),
+     "a.ini:3: [maintenance m] during: got '2026-02-30T02:00/2026-03-01T04:00', want YYYY"},
+    {MAINTENANCE("2026-03-01T04:00/2026-03-01T04:00"),
+     "a.ini:3: [maintenance m] during: ends before it begins (want FROM/UNTIL)\n"},
+    {MAINTENANCE("2026-03-01T02:00/2026-03-01T04:00 Mars/City"),
+     "a.ini:3: [maintenance m] during: got 'Mars/City', want a time zone like Europe/Berlin"},
+    {MAINTENANCE("sometimes"),
+     "a.ini:3: [maintenance m] during: got 'sometimes', want [DAYS] HH:MM-HH:MM"},
 };
 
 static const struct broken basics[] = {
@@ -325,8 +343,11 @@ static const struct broken policies[] = {
      "a.ini:4: [policy p] resolve: got 'never', want one of auto, manual\n"},
     {POLICY("reach_withn = 1m\n"),
      "a.ini:4: [policy p] reach_withn: unknown key (did you mean reach_within?)\n"},
-    {POLICY("flap = 5 in 10m\n"),
-     "a.ini:4: [policy p] flap: this version has no flap damping (remove the line)\n"},
+    {POLICY("flap = 5\n"),
+     "a.ini:4: [policy p] flap: got '5', want COUNT in TIME, such as 5 in 10m (1..20, 1s..7d), or "
+     "off\n"},
+    {POLICY("flap = 21 in 10m\n"), "a.ini:4: [policy p] flap: got '21 in 10m', want COUNT in "},
+    {POLICY("flap = 5 in 8d\n"), "a.ini:4: [policy p] flap: got '5 in 8d', want COUNT in "},
     {POLICY("backup = x\n"), "a.ini:4: [policy p] backup: there is no source x\n"},
     {POLICY("ask_for = eta, couse\n"),
      "a.ini:4: [policy p] ask_for: got 'couse', want eta, cause, priority or loss (did you mean "

@@ -24,6 +24,7 @@ static const char policies[] =
     "  digits!~\"\\d+;|x\"\n"
     "continue = yes\ngroup_by = service, region\nhold = 60s\nrepeat = 2\nack_timeout = 1500ms\n"
     "eta_grace = 0\neta_max = 25h1m1s\nreach_within = 30s\nresolve = manual\nreopen_within = 0s\n"
+    "flap = 3  in 90s\n"
     "fallback = @lead, channel:sms, crew\nfallback_every = 90m\nask_for = cause, eta\n"
     "backup = nightly, weekly\n"
     "[step rich/one]\npage = @lead, ann, crew, channel:email, everyone\nwait = 0\n"
@@ -44,7 +45,8 @@ static const char rich_text[] =
     "match = path!=\"C:\\\\x\", quote=\"say \\\"hi\\\"\", lines=\"a\\nb\", digits!~\"\\\\d+;|x\"\n"
     "continue = yes\ngroup_by = service, region\nhold = 1m\nrepeat = 2\nack_timeout = 1500ms\n"
     "eta_grace = 0s\neta_max = 1d1h1m1s\nreach_within = 30s\nresolve = manual\n"
-    "reopen_within = 0s\nfallback = @lead, channel:sms, team:crew\nfallback_every = 1h30m\n"
+    "reopen_within = 0s\nflap = 3 in 1m30s\nfallback = @lead, channel:sms, "
+    "team:crew\nfallback_every = 1h30m\n"
     "ask_for = eta, cause\nbackup = nightly, weekly\n"
     "[step rich/one]\n"
     "page = @lead, contact:ann, team:crew, channel:email, everyone\nwhen = unacked\nwait = 0s\n"
@@ -77,6 +79,8 @@ static void check_same(const struct policy *a, const struct policy *b)
     assert_int_equal(a->reopen_within_ms, b->reopen_within_ms);
     assert_int_equal(a->fallback_every_ms, b->fallback_every_ms);
     assert_int_equal(a->resolve, b->resolve);
+    assert_int_equal(a->flap_count, b->flap_count);
+    assert_int_equal(a->flap_ms, b->flap_ms);
     assert_int_equal(a->fallback_count, b->fallback_count);
     assert_int_equal(a->ask_for, b->ask_for);
     assert_int_equal(a->backup_count, b->backup_count);

@@ -73,6 +73,8 @@ static void place_init(struct place *place)
                                         .source = "monitor",
                                         .owner = "",
                                         .cause = "",
+                                        .mark = "",
+                                        .flap = "",
                                         .state = INCIDENT_HELD,
                                         .priority = 1,
                                         .live = true};

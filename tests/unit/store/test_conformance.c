@@ -160,6 +160,8 @@ static void test_incident_update_keeps_its_identity(void **state)
     want.next_due_at_ms = 0;
     want.ladder = "{}";
     want.repliers = "";
+    want.mark = "";
+    want.flap = "1700000000002 3 1700000000001";
     want.talks = "";
     want.fields = "";
     want.updated_at_ms = 9;

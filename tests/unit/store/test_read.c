@@ -320,6 +320,46 @@ static void test_readers_that_cannot_be(void **state)
     store_reader_close(NULL);
 }
 
+static void test_silences_and_versions(void **state)
+{
+    struct fixture *fixture = *state;
+    struct err err = {0};
+    struct batch batch;
+    struct silence_row *rows = NULL;
+    struct policy_row policy;
+    size_t count = 0;
+    batch_begin(&batch, fixture->store);
+    batch_policy(&batch, (struct policy_row){.hash = "h9", .name = "shop", .text = "[policy]"});
+    for (uint64_t id = 1; id <= 3; id++) {
+        batch_silence(&batch, (struct silence_row){.id = id,
+                                                   .match = "a=\"b\"",
+                                                   .author = "ann",
+                                                   .reason = "r",
+                                                   .from_ms = 5,
+                                                   .until_ms = 6,
+                                                   .ended_at_ms = id == 2 ? 7 : 0,
+                                                   .ended_by = id == 2 ? "bob" : ""});
+    }
+    commit_ok(&batch, fixture->store);
+    assert_int_equal(
+        store_read_silences(fixture->reader, true, 0, 10, &fixture->arena, &rows, &count, &err), 0);
+    assert_int_equal(count, 2);
+    assert_int_equal(rows[0].id, 3);
+    assert_int_equal(rows[1].id, 1);
+    assert_int_equal(
+        store_read_silences(fixture->reader, false, 3, 1, &fixture->arena, &rows, &count, &err), 0);
+    assert_int_equal(count, 1);
+    assert_int_equal(rows[0].id, 2);
+    assert_string_equal(rows[0].ended_by, "bob");
+    assert_int_equal(rows[0].ended_at_ms, 7);
+    assert_int_equal(store_read_policy(fixture->reader, "h9", &fixture->arena, &policy, &err), 0);
+    assert_string_equal(policy.name, "shop");
+    assert_string_equal(policy.text, "[policy]");
+    assert_int_equal(store_read_policy(fixture->reader, "none", &fixture->arena, &policy, &err),
+                     -1);
+    assert_int_equal(err.code, ERR_NOT_FOUND);
+}
+
 static void test_marks(void **state)
 {
     struct fixture *fixture = *state;
@@ -659,6 +699,7 @@ static const struct {
     CASE(test_following_the_timeline),
     CASE(test_limits_are_cut),
     CASE(test_quarantine),
+    CASE(test_silences_and_versions),
     CASE(test_marks),
     CASE(test_sessions_of_brokers),
     CASE(test_old_deliveries_leave),
