@@ -44,6 +44,7 @@ static const char *one_of(struct rng *rng, const char *const *items, size_t coun
 {
     return items[rng_below(rng, count)];
 }
+/* At most one draw in an expression: compilers evaluate arguments in orders of their own. */
 #define ONE_OF(rng, items) one_of(rng, items, sizeof(items) / sizeof((items)[0]))
 
 static const char *const short_times[] = {"0s", "30s", "1m", "2m", "5m", "10m"};
@@ -194,8 +195,9 @@ static void add_jobs(struct strbuf *out, struct rng *rng)
     static const char *const grace[] = {"0s", "1m", "10m", "1h"};
     static const char *const severities[] = {"critical", "error", "warning", "info"};
     static const char *const expected[] = {"hb1", "hb2", "hb1, hb3"};
+    const char *spare = ONE_OF(rng, grace);
     strbuf_printf(out, "[source jobs]\nformat = heartbeat\nexpect_every = %s\ngrace = %s\n",
-                  ONE_OF(rng, every), ONE_OF(rng, grace));
+                  ONE_OF(rng, every), spare);
     strbuf_printf(out, "severity = %s\nkeys_max = 3\n", ONE_OF(rng, severities));
     maybe(out, rng, "expect", ONE_OF(rng, expected));
     if (rng_chance(rng, 70))
@@ -209,15 +211,23 @@ static void add_rules(struct strbuf *out, struct rng *rng)
                                         "severity=\"warning\""};
     static const char *const spans[] = {"02:00-02:30", "03:10-05:00", "01:00-01:59", "06:00-22:00"};
     static const char *const equals[] = {"", "equal = service\n", "equal = service, region\n"};
-    if (rng_chance(rng, 60))
+    if (rng_chance(rng, 60)) {
+        const char *second = ONE_OF(rng, spans);
+        const char *first = ONE_OF(rng, spans);
         strbuf_printf(out, "[maintenance work]\nmatch = %s\nduring = %s UTC\nduring = %s UTC\n",
-                      ONE_OF(rng, whats), ONE_OF(rng, spans), ONE_OF(rng, spans));
-    if (rng_chance(rng, 70))
+                      ONE_OF(rng, whats), first, second);
+    }
+    if (rng_chance(rng, 70)) {
+        const char *equal = ONE_OF(rng, equals);
         strbuf_printf(out, "[inhibit worse]\nwhen = severity=\"critical\"\nmute = %s\n%s",
-                      ONE_OF(rng, whats), ONE_OF(rng, equals));
-    if (rng_chance(rng, 30))
-        strbuf_printf(out, "[inhibit other]\nwhen = %s\nmute = %s\n%s", ONE_OF(rng, whats),
-                      ONE_OF(rng, whats), ONE_OF(rng, equals));
+                      ONE_OF(rng, whats), equal);
+    }
+    if (rng_chance(rng, 30)) {
+        const char *equal = ONE_OF(rng, equals);
+        const char *mute = ONE_OF(rng, whats);
+        strbuf_printf(out, "[inhibit other]\nwhen = %s\nmute = %s\n%s", ONE_OF(rng, whats), mute,
+                      equal);
+    }
 }
 
 static void write_text(struct strbuf *out, uint64_t seed, size_t version, enum profile profile)

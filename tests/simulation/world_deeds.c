@@ -303,13 +303,15 @@ static void do_override(struct world *world, struct rng *dice)
 {
     struct input input = {.kind = INPUT_COMMAND};
     const char *text = NULL;
-    if (rng_chance(dice, 25))
+    if (rng_chance(dice, 25)) {
         text = arena_printf(&world->arena, "{\"remove\":%u}", 1 + (unsigned)rng_below(dice, 8));
-    else if (rng_chance(dice, 20))
+    } else if (rng_chance(dice, 20)) {
+        const char *second = an_override(world, dice);
         text = arena_printf(&world->arena, "{\"overrides\":[%s,%s]}", an_override(world, dice),
-                            an_override(world, dice));
-    else
+                            second);
+    } else {
         text = an_override(world, dice);
+    }
     input.u.reply = (struct reply){.from = "", .via = "cli", .raw = "", .command_count = 1};
     input.u.reply.commands[0] =
         (struct reply_command){.verb = VERB_OVERRIDE, .text = text, .clock_minute = -1};
@@ -343,11 +345,12 @@ static void do_silence(struct world *world, struct rng *dice)
     static const char *const numbers[] = {"1", "2", "3", "4", "5"};
     struct input input = {.kind = INPUT_COMMAND};
     bool ends = rng_chance(dice, 25);
+    int64_t minutes = ends ? 0 : 1 + (int64_t)rng_below(dice, 40);
     input.u.reply = (struct reply){.from = "", .via = "cli", .raw = "", .command_count = 1};
     input.u.reply.commands[0] = (struct reply_command){
         .verb = ends ? VERB_UNSILENCE : VERB_SILENCE,
         .text = "",
-        .duration_ms = ends ? 0 : (1 + (int64_t)rng_below(dice, 40)) * 60000,
+        .duration_ms = minutes * 60000,
         .match_or_null = ends ? numbers[rng_below(dice, 5)] : matches[rng_below(dice, 4)],
         .clock_minute = -1};
     world_number_input(world, &input, "user root");
@@ -370,10 +373,13 @@ static void do_known(struct world *world, struct rng *dice)
     struct input input = {.kind = INPUT_COMMAND};
     struct reply *reply = &input.u.reply;
     *reply = (struct reply){.from = is_contact ? by : "", .via = "cli", .raw = ""};
+    const char *alert = alerts[rng_below(dice, 3)];
+    const char *severity = severities[rng_below(dice, 3)];
+    const char *service = services[rng_below(dice, 4)];
     reply->report_or_null = arena_printf(
         &world->arena,
-        "{\"summary\":\"down\",\"labels\":{\"service\":\"%s\",\"region\":\"east\"}%s%s}",
-        services[rng_below(dice, 4)], severities[rng_below(dice, 3)], alerts[rng_below(dice, 3)]);
+        "{\"summary\":\"down\",\"labels\":{\"service\":\"%s\",\"region\":\"east\"}%s%s}", service,
+        severity, alert);
     reply->commands[reply->command_count++] =
         (struct reply_command){.verb = VERB_KNOWN, .text = "", .clock_minute = -1};
     if (rng_chance(dice, 50))
