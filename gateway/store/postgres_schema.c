@@ -82,10 +82,15 @@ static bool is_race(const struct link *link)
 
 int postgres_migrate(struct link *link, struct err *err)
 {
+    int64_t last = -1;
     for (int races = 0; races < RACES_MAX; races++) {
         int64_t version = 0;
         if (read_version(link, &version, err) != 0) {
             return -1;
+        }
+        if (version != last) { /* one step on, by whomever */
+            races = 0;
+            last = version;
         }
         if (version < 0) {
             return err_set(err, ERR_INVALID,
@@ -104,9 +109,7 @@ int postgres_migrate(struct link *link, struct err *err)
             return 0;
         }
         struct err failure;
-        if (migrate_one(link, version + 1, &failure) == 0) {
-            races = -1; /* one step on */
-        } else if (!is_race(link)) {
+        if (migrate_one(link, version + 1, &failure) != 0 && !is_race(link)) {
             return err_set(err, failure.code, "%s", failure.text);
         }
     }
