@@ -394,14 +394,6 @@ static const struct later channel_later[] = {
     {.word = NULL},
 };
 
-static const struct later contact_later[] = {
-    {.word = NULL},
-};
-
-static const struct later schedule_later[] = {
-    {.word = NULL},
-};
-
 static const struct later source_later[] = {
     {.word = "map", .what = "this version has no mapping programs; it reads the native format"},
     {.word = NULL},
@@ -410,10 +402,6 @@ static const struct later source_later[] = {
 static const struct later policy_later[] = {
     {.word = "inform", .what = "an inform step needs a [step POLICY/NAME] of its own"},
     {.word = "wait", .what = "a step with a wait needs a [step POLICY/NAME] of its own"},
-    {.word = NULL},
-};
-
-static const struct later step_later[] = {
     {.word = NULL},
 };
 
@@ -436,13 +424,13 @@ const struct section_type section_types[SECTION_KIND_COUNT] = {
                          .later = channel_later, .free_keys = "the options of the plugin",
                          .help = "A way out. A contact's key of the same name is the address."},
     [SECTION_CONTACT] = {.word = "contact", .name_shape = "NAME", .options = contact_options,
-                         .later = contact_later,
+                         .later = no_later,
                          .free_keys = "CHANNEL = ADDRESS, one line for each way to reach the person",
                          .help = "A person."},
     [SECTION_TEAM] = {.word = "team", .name_shape = "NAME", .options = team_options,
                       .later = no_later, .free_keys = "", .help = "Several contacts at once."},
     [SECTION_SCHEDULE] = {.word = "schedule", .name_shape = "NAME", .options = schedule_options,
-                          .later = schedule_later, .free_keys = "",
+                          .later = no_later, .free_keys = "",
                           .help = "Who of a list is on call; @NAME in a step."},
     [SECTION_AUDIENCE] = {.word = "audience", .name_shape = "NAME", .options = audience_options,
                           .later = no_later, .free_keys = "",
@@ -458,7 +446,7 @@ const struct section_type section_types[SECTION_KIND_COUNT] = {
                         .later = policy_later, .free_keys = "",
                         .help = "Which alerts, and their ladder. [policy default] is required."},
     [SECTION_STEP] = {.word = "step", .name_shape = "POLICY/NAME", .options = step_options,
-                      .later = step_later, .free_keys = "",
+                      .later = no_later, .free_keys = "",
                       .help = "One rung of a ladder, in the order they stand."},
     [SECTION_MAINTENANCE] = {.word = "maintenance", .name_shape = "NAME",
                              .options = maintenance_options, .later = no_later, .free_keys = "",

@@ -74,7 +74,7 @@ bool link_read(struct link *link); /* true: it brought a message, and there may 
 size_t link_unsettled(const struct link *link); /* messages read whose commit is not known */
 void link_settled(struct link *link);
 void link_flush(struct link *link);
-/* From now on no message is a repetition; until this is said is_dup is told. Costs a tenth less a message. */
+/* From now on no message is a repetition, and is_dup is told no more: the library need not write its log for us. */
 void link_forget_dup(struct link *link);
 void link_tick(struct link *link); /* keepalive; at least once a second */
 /* Queued: link_flush sends it. No event follows. */
