@@ -81,9 +81,8 @@ void asks_begin(struct incident *incident, const struct step *step,
 void asks_hear_sooner(struct incident *incident, const struct notification *notification,
                       int64_t at_ms)
 {
-    struct ask *ask = notification->kind == KIND_ASK
-                          ? talks_ask(incident->talks, notification->step)
-                          : NULL;
+    struct ask *ask =
+        notification->kind == KIND_ASK ? talks_ask(incident->talks, notification->step) : NULL;
     const struct step *step = ask != NULL ? step_of(incident, ask) : NULL;
     if (step == NULL || ask->closed_at_ms != 0)
         return;
@@ -190,7 +189,8 @@ static void send_list(struct incident *incident, const struct ask *ask, struct m
                      ask->line_count, ask->question,
                      silent > 0 ? arena_printf(moment->arena, ", %zu did not answer", silent) : "",
                      list_text(incident, ask, moment));
-    (void)send_question(incident, ask, KIND_NOTICE, ++incident->ladder.serial, &receivers, text, moment);
+    (void)send_question(incident, ask, KIND_NOTICE, ++incident->ladder.serial, &receivers, text,
+                        moment);
 }
 
 static void close_ask(struct incident *incident, struct ask *ask, const char *why,
@@ -224,7 +224,7 @@ static void remind_silent(struct incident *incident, struct ask *ask, struct mom
     moment_notef(moment, "ask-reminder", &(struct facts){.step = ask->step},
                  "step %s reminds %zu who have not answered", ask->step, receivers.count);
     (void)send_question(incident, ask, KIND_REMINDER, ++incident->ladder.serial, &receivers,
-                  arena_printf(moment->arena, "Still open: %s", ask->question), moment);
+                        arena_printf(moment->arena, "Still open: %s", ask->question), moment);
 }
 
 void asks_run_due(struct incident *incident, struct moment *moment)

@@ -164,8 +164,7 @@ static void send_for_approval(struct incident *incident, struct update *update,
         update->round = serial;
     update->state = UPDATE_HELD;
     struct sent sent = reach_send(receivers, &message, moment);
-    update->due_at_ms =
-        (sent.all_deferred ? sent.first_due_ms : moment->now_ms) + step->within_ms;
+    update->due_at_ms = (sent.all_deferred ? sent.first_due_ms : moment->now_ms) + step->within_ms;
 }
 
 void updates_hear_sooner(struct incident *incident, const struct notification *notification,

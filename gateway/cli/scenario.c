@@ -154,11 +154,11 @@ static int read_signal(struct reader *reader, const struct json *object, struct 
 static int read_event(struct reader *reader, const struct json *root, struct scenario_line *line,
                       struct err *err)
 {
-    static const struct key keys[KEYS_MAX] = {
-        {"source", JSON_STRING},   {"action", JSON_STRING},  {"key", JSON_STRING},
-        {"summary", JSON_STRING},  {"severity", JSON_STRING}, {"labels", JSON_OBJECT},
-        {"details", JSON_ABSENT}, {"links", JSON_ABSENT},   {"signal", JSON_STRING},
-        {"run", JSON_STRING}};
+    static const struct key keys[KEYS_MAX] = {{"source", JSON_STRING},   {"action", JSON_STRING},
+                                              {"key", JSON_STRING},      {"summary", JSON_STRING},
+                                              {"severity", JSON_STRING}, {"labels", JSON_OBJECT},
+                                              {"details", JSON_ABSENT},  {"links", JSON_ABSENT},
+                                              {"signal", JSON_STRING},   {"run", JSON_STRING}};
     const struct json *object = json_get(root, "event");
     struct event *event = &line->event;
     if (check_keys(object, "event", keys, err) != 0)
@@ -173,7 +173,8 @@ static int read_event(struct reader *reader, const struct json *root, struct sce
                        action);
     if (severity[0] != '\0' && severity_parse(severity, &event->severity) != 0)
         return err_set(err, ERR_INVALID,
-                       "event.severity: got '%.80s', want critical, error, warning or info", severity);
+                       "event.severity: got '%.80s', want critical, error, warning or info",
+                       severity);
     if (copy_bounded(reader, object, "source", EVENT_KEY_BYTES_MAX, &event->source, err) != 0 ||
         copy_bounded(reader, object, "key", EVENT_KEY_BYTES_MAX, &event->key, err) != 0 ||
         copy_bounded(reader, object, "summary", EVENT_SUMMARY_BYTES_MAX, &event->summary, err) != 0)
@@ -251,7 +252,8 @@ static int read_silence(struct reader *reader, const struct json *root, struct s
     line->match_or_null = copy(reader, json_get(root, "match"));
     line->text = copy(reader, json_get(root, "reason"));
     if (line->match_or_null[0] == '\0' || (until == NULL) == (duration[0] == '\0'))
-        return err_set(err, ERR_INVALID, "silence: want \"match\" and one of \"for\" and \"until\"");
+        return err_set(err, ERR_INVALID,
+                       "silence: want \"match\" and one of \"for\" and \"until\"");
     if (until != NULL)
         return read_instant(until, line->at_ms, &line->until_ms, err) != 0 ? err_wrap(err, "until")
                                                                            : 0;
@@ -493,9 +495,9 @@ static int read_object(struct reader *reader, const struct json *root, struct sc
         return err_wrap(err, "at");
     if (line->at_ms < reader->last_at_ms) {
         char before[TEXT_RFC3339_BYTES];
-        return err_set(err, ERR_INVALID, "at: got '%s', want no time before that of the line above, %s",
-                       json_string(json_get(root, "at")),
-                       text_rfc3339(reader->last_at_ms, before));
+        return err_set(err, ERR_INVALID,
+                       "at: got '%s', want no time before that of the line above, %s",
+                       json_string(json_get(root, "at")), text_rfc3339(reader->last_at_ms, before));
     }
     reader->last_at_ms = line->at_ms;
     line->kind = form->kind;
@@ -552,9 +554,10 @@ int scenario_read(const char *text, size_t count, struct arena *arena,
         at += length + 1;
     }
     if (reader.count == 0)
-        return err_set(err, ERR_INVALID,
-                       "stdin: the scenario is empty, want lines like {\"at\":\"2026-03-01T02:00:00Z\","
-                       "\"event\":{…}}");
+        return err_set(
+            err, ERR_INVALID,
+            "stdin: the scenario is empty, want lines like {\"at\":\"2026-03-01T02:00:00Z\","
+            "\"event\":{…}}");
     *out_scenario = (struct scenario){.lines = reader.lines, .count = reader.count};
     return 0;
 }
