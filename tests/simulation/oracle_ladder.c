@@ -492,8 +492,11 @@ void ladder_look_back(struct oracle *oracle, struct o_incident *o)
         return;
     o->looked_at_ms = now_ms;
     if ((o->state == INCIDENT_TRIGGERED || o->state == INCIDENT_ACKNOWLEDGED) &&
-        o->calm_at_ms != 0 && o->calm_at_ms <= now_ms)
+        o->calm_at_ms != 0 && o->calm_at_ms <= now_ms) {
+        o->looks_back = true; /* nothing is due before it is known how late it all is */
         flapping_calm(oracle, o);
+        o->looks_back = false;
+    }
     int64_t late_ms = now_ms - first_overdue_ms(o);
     if (late_ms <= LATE_MS)
         return;
@@ -513,6 +516,8 @@ int64_t ladder_next_ms(const struct o_incident *o)
 
 void ladder_time(struct oracle *oracle, struct o_incident *o)
 {
+    if (o->looks_back)
+        return;
     ladder_look_back(oracle, o);
     for (int i = 0; i < 1000; i++) {
         struct next next = find_next(o);

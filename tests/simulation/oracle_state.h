@@ -99,6 +99,7 @@ struct o_incident {
     bool told[STEPS_MAX];
     int64_t hold_until_ms;
     int64_t looked_at_ms; /* at what time it was last looked back at an outage */
+    bool looks_back;
     int32_t climb, first_climb;
     int64_t paging; /* the latest; 0: none since the opening */
     int latest_step;
