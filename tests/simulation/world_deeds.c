@@ -6,7 +6,8 @@
 #include "tests/simulation/world_state.h"
 #include "tests/support/faulty_vfs.h"
 
-enum { EVENTS_MAX = 4, COMMANDS_MAX = 3, REST_HOURS = 72 };
+/* The longest that anything stays after its end: an update that nobody completes, 8h after the resolution and `reopen_within`. */
+enum { EVENTS_MAX = 4, COMMANDS_MAX = 3, REST_HOURS = 9 };
 
 #define HOUR_MS INT64_C(3600000)
 
