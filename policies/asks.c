@@ -9,6 +9,7 @@
 #include "policies/backup.h"
 #include "policies/climb.h"
 #include "policies/question.h"
+#include "policies/quiet.h"
 #include "policies/saying.h"
 
 static unsigned long long number_of(const struct incident *incident)
@@ -35,10 +36,11 @@ static size_t silent_count(const struct ask *ask, const struct moment *moment)
     return count;
 }
 
-static void send_question(struct incident *incident, const struct ask *ask,
-                          enum notification_kind kind, int32_t repetition,
-                          const struct receivers *receivers, const char *text,
-                          struct moment *moment)
+/* When its first message goes out. */
+static int64_t send_question(struct incident *incident, const struct ask *ask,
+                             enum notification_kind kind, int32_t repetition,
+                             const struct receivers *receivers, const char *text,
+                             struct moment *moment)
 {
     struct message message = {.kind = kind,
                               .step = arena_strdup(moment->arena, ask->step),
@@ -46,7 +48,8 @@ static void send_question(struct incident *incident, const struct ask *ask,
                               .urgent = incident_is_urgent(incident),
                               .repetition = repetition,
                               .text = text};
-    (void)reach_send(receivers, &message, moment);
+    struct sent sent = reach_send(receivers, &message, moment);
+    return sent.all_deferred ? sent.first_due_ms : moment->now_ms;
 }
 
 void asks_begin(struct incident *incident, const struct step *step,
@@ -68,11 +71,25 @@ void asks_begin(struct incident *incident, const struct step *step,
     talks_set_text(talks, &ask->question, question_write(step->question, incident, moment));
     ask->asked_at_ms = moment->now_ms;
     ask->closed_at_ms = 0;
-    ask->deadline_at_ms = moment->now_ms + step->deadline_ms;
-    ask->remind_at_ms = step->remind_ms > 0 ? moment->now_ms + step->remind_ms : 0;
     moment_notef(moment, "step", &facts, "step %s asks", step->name);
-    send_question(incident, ask, KIND_ASK, 0, receivers, arena_strdup(moment->arena, ask->question),
-                  moment);
+    int64_t from_ms = send_question(incident, ask, KIND_ASK, 0, receivers,
+                                    arena_strdup(moment->arena, ask->question), moment);
+    ask->deadline_at_ms = from_ms + step->deadline_ms;
+    ask->remind_at_ms = step->remind_ms > 0 ? from_ms + step->remind_ms : 0;
+}
+
+void asks_hear_sooner(struct incident *incident, const struct notification *notification,
+                      int64_t at_ms)
+{
+    struct ask *ask =
+        notification->kind == KIND_ASK ? talks_ask(incident->talks, notification->step) : NULL;
+    const struct step *step = ask != NULL ? step_of(incident, ask) : NULL;
+    if (step == NULL || ask->closed_at_ms != 0)
+        return;
+    if (at_ms + step->deadline_ms < ask->deadline_at_ms)
+        ask->deadline_at_ms = at_ms + step->deadline_ms;
+    if (step->remind_ms > 0 && at_ms + step->remind_ms < ask->remind_at_ms)
+        ask->remind_at_ms = at_ms + step->remind_ms;
 }
 
 static void cancel_pending(struct incident *incident, const struct ask *ask, const char *by_or_null,
@@ -172,7 +189,8 @@ static void send_list(struct incident *incident, const struct ask *ask, struct m
                      ask->line_count, ask->question,
                      silent > 0 ? arena_printf(moment->arena, ", %zu did not answer", silent) : "",
                      list_text(incident, ask, moment));
-    send_question(incident, ask, KIND_NOTICE, ++incident->ladder.serial, &receivers, text, moment);
+    (void)send_question(incident, ask, KIND_NOTICE, ++incident->ladder.serial, &receivers, text,
+                        moment);
 }
 
 static void close_ask(struct incident *incident, struct ask *ask, const char *why,
@@ -195,15 +213,18 @@ static void remind_silent(struct incident *incident, struct ask *ask, struct mom
         return;
     for (const struct asked *person = ask->asked; person != NULL; person = person->next) {
         const struct target target = {.kind = TARGET_CONTACT, .name = person->name};
-        if (!person->answered)
+        /* Who sleeps has not been asked yet, or is reminded once, in the morning. */
+        bool waits = quiet_is_put_off(incident, KIND_ASK, ask->step, person->name) ||
+                     quiet_is_put_off(incident, KIND_REMINDER, ask->step, person->name);
+        if (!person->answered && !waits)
             reach_resolve(incident, &target, 1, moment, &receivers);
     }
     if (!reach_is_possible(&receivers, KIND_REMINDER, moment))
         return;
     moment_notef(moment, "ask-reminder", &(struct facts){.step = ask->step},
                  "step %s reminds %zu who have not answered", ask->step, receivers.count);
-    send_question(incident, ask, KIND_REMINDER, ++incident->ladder.serial, &receivers,
-                  arena_printf(moment->arena, "Still open: %s", ask->question), moment);
+    (void)send_question(incident, ask, KIND_REMINDER, ++incident->ladder.serial, &receivers,
+                        arena_printf(moment->arena, "Still open: %s", ask->question), moment);
 }
 
 void asks_run_due(struct incident *incident, struct moment *moment)

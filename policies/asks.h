@@ -28,6 +28,10 @@ void asks_run_due(struct incident *incident, struct moment *moment);
 void asks_close_all(struct incident *incident, struct moment *moment);
 void asks_take_answer(struct incident *incident, const struct move *move, struct moment *moment);
 
+/* A question that quiet hours had put off goes out then: its deadline and reminder count from there. */
+void asks_hear_sooner(struct incident *incident, const struct notification *notification,
+                      int64_t at_ms);
+
 /* The ask that a reply of `by` to this message would answer, or NULL. */
 struct ask *asks_answered_by(const struct incident *incident, const struct notification *answers);
 /* The latest open ask in which `by` was asked, or NULL. */

@@ -152,8 +152,13 @@ void fields_expect_no_more(struct incident *incident, struct moment *moment)
 
 void fields_expect_less(struct incident *incident, struct moment *moment)
 {
-    if (fields_ask_again_ms(incident) != INT64_MAX && fields_missing(incident, moment) == 0)
+    if (fields_missing(incident, moment) != 0)
+        return;
+    if (fields_ask_again_ms(incident) != INT64_MAX)
         fields_expect_no_more(incident, moment);
+    /* The reminder of a promise asks for more than this. */
+    if (!incident->ladder.reminded)
+        quiet_withdraw(incident, moment, KIND_REMINDER, "nothing is missing any more");
 }
 
 static void record_priority(struct incident *incident, const struct move *move,
@@ -246,6 +251,7 @@ const char *fields_remind(struct incident *incident, struct moment *moment)
         fields_expect_no_more(incident, moment);
     if (missing == 0)
         return "";
+    quiet_withdraw(incident, moment, KIND_REMINDER, "the reminder asks for it as well");
     return arena_printf(moment->arena, " %s", fields_sentence(missing, moment->arena));
 }
 

@@ -251,6 +251,7 @@ static void take(struct incident *incident, const struct move *move, struct mome
     if (!text_equal(incident->owner, move->by)) {
         incident->owner = move->by;
         incident->ladder.answer_until_ms = 0;
+        quiet_withdraw(incident, moment, KIND_REMINDER, "somebody else has it");
         fields_expect(incident, moment);
         note_ack(incident, "take", moment);
     }

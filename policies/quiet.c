@@ -2,8 +2,10 @@
 
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
+#include "policies/asks.h"
 #include "policies/hours.h"
 #include "policies/reach.h"
+#include "policies/updates.h"
 
 /* Spans that touch each other are one night. The configuration refuses hours that never end; of others there are at most
  * two changes a span and day. */
@@ -29,6 +31,26 @@ bool quiet_waits(const struct notification *notification, int64_t now_ms)
 {
     return notification->deferred && notification->state == NOTIFICATION_PENDING &&
            notification->next_at_ms > now_ms;
+}
+
+void quiet_withdraw(struct incident *incident, struct moment *moment, enum notification_kind kind,
+                    const char *reason)
+{
+    for (struct notification *n = incident->notifications; n != NULL; n = n->next) {
+        if (n->kind == kind && quiet_waits(n, moment->now_ms) && !talks_own(incident->talks, n))
+            moment_cancel(moment, n, reason);
+    }
+}
+
+bool quiet_is_put_off(const struct incident *incident, enum notification_kind kind,
+                      const char *step, const char *contact)
+{
+    const struct notification *n = incident->notifications;
+    while (n != NULL &&
+           (n->kind != kind || !n->deferred || n->state != NOTIFICATION_PENDING ||
+            n->attempt_count > 0 || !text_equal(n->step, step) || !text_equal(n->contact, contact)))
+        n = n->next;
+    return n != NULL;
 }
 
 void quiet_shift(struct incident *incident, struct moment *moment, size_t step,
@@ -97,6 +119,8 @@ void quiet_release(struct incident *incident, struct moment *moment)
             continue;
         int64_t at_ms = n->next_at_ms - (first_ms - out_ms);
         moment_hasten(moment, n, at_ms, urgent ? "has become urgent" : "quiet hours have changed");
+        updates_hear_sooner(incident, n, at_ms);
+        asks_hear_sooner(incident, n, at_ms);
         if (reach_is_latest(incident, n) && at_ms < first_paged_ms)
             first_paged_ms = at_ms;
         if (n->kind == KIND_PAGE && text_equal(n->contact, incident->owner))

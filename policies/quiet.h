@@ -35,6 +35,15 @@ int64_t quiet_due_ms(const struct moment *moment);
 void quiet_shift(struct incident *incident, struct moment *moment, size_t step,
                  int64_t first_due_ms);
 
+/* Ends messages of a kind that quiet hours have put off: what they would say has come about or passed to somebody else. Those
+ * of updates and asks see to it themselves. */
+void quiet_withdraw(struct incident *incident, struct moment *moment, enum notification_kind kind,
+                    const char *reason);
+
+/* Put off, and not handed over yet: of the same step and kind nothing more is wanted of this person meanwhile. */
+bool quiet_is_put_off(const struct incident *incident, enum notification_kind kind,
+                      const char *step, const char *contact);
+
 /* Still before the end of the quiet hours for which it waits? */
 bool quiet_waits(const struct notification *notification, int64_t now_ms);
 

@@ -2,6 +2,7 @@
 #include "gateway/base/text.h"
 #include "policies/climb.h"
 #include "policies/follow.h"
+#include "policies/quiet.h"
 #include "policies/reach.h"
 #include "policies/updates_internal.h"
 
@@ -44,6 +45,14 @@ void update_ask_writer(struct incident *incident, const struct update *update, c
                        const char *text, struct moment *moment)
 {
     struct facts facts = {.step = update->step, .by = whom};
+    /* Who sleeps is asked once, in the morning; what waits for somebody who is no longer meant is not sent. */
+    for (struct notification *n = incident->notifications; n != NULL; n = n->next) {
+        if (n->kind == KIND_REMINDER && quiet_waits(n, moment->now_ms) &&
+            text_equal(n->step, update->step) && !text_equal(n->contact, whom))
+            moment_cancel(moment, n, "somebody else is asked");
+    }
+    if (quiet_is_put_off(incident, KIND_REMINDER, update->step, whom))
+        return;
     if (whom[0] == '\0' ||
         !follow_send_about(incident, moment, KIND_REMINDER, update->step, whom, text)) {
         moment_note(moment, "nobody", &(struct facts){.step = update->step},
@@ -154,8 +163,21 @@ static void send_for_approval(struct incident *incident, struct update *update,
     if (update->round == 0)
         update->round = serial;
     update->state = UPDATE_HELD;
-    update->due_at_ms = moment->now_ms + step->within_ms;
-    (void)reach_send(receivers, &message, moment);
+    struct sent sent = reach_send(receivers, &message, moment);
+    update->due_at_ms = (sent.all_deferred ? sent.first_due_ms : moment->now_ms) + step->within_ms;
+}
+
+void updates_hear_sooner(struct incident *incident, const struct notification *notification,
+                         int64_t at_ms)
+{
+    struct update *update = notification->kind == KIND_APPROVE
+                                ? talks_update(incident->talks, notification->step)
+                                : NULL;
+    const struct step *step = update != NULL ? update_step(incident, update) : NULL;
+    if (step == NULL || update->state != UPDATE_HELD || !talks_want(incident->talks, notification))
+        return;
+    if (at_ms + step->within_ms < update->due_at_ms)
+        update->due_at_ms = at_ms + step->within_ms;
 }
 
 /* Nobody has approved or rejected it in time, or can be asked to. */

@@ -251,6 +251,17 @@ void updates_hear_failed(struct incident *incident, const struct notification *f
         quiet_hasten(incident, moment, next, "the method before failed");
 }
 
+/* A request that waits for the morning names parts that are there now: the next one names what is missing then. */
+static void withdraw_waiting(struct incident *incident, const struct update *update,
+                             struct moment *moment)
+{
+    for (struct notification *n = incident->notifications; n != NULL; n = n->next) {
+        if (n->kind == KIND_REMINDER && quiet_waits(n, moment->now_ms) &&
+            text_equal(n->step, update->step))
+            moment_cancel(moment, n, "a part of it has come");
+    }
+}
+
 /* What is done with an update when the statement changes. */
 static void hear_change(struct incident *incident, struct update *update, struct moment *moment)
 {
@@ -260,6 +271,8 @@ static void hear_change(struct incident *incident, struct update *update, struct
     if (update->state == UPDATE_INCOMPLETE) {
         if (missing(incident->talks, step) == 0)
             update_pass_gates(incident, update, step, moment);
+        else
+            withdraw_waiting(incident, update, moment);
         return;
     }
     update_cancel(incident, update, KIND_APPROVE, "the update was changed", moment);

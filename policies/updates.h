@@ -33,6 +33,10 @@ void updates_repolicy(struct incident *incident, struct moment *moment);
 void updates_hear_failed(struct incident *incident, const struct notification *failed,
                          struct moment *moment);
 
+/* One that quiet hours had put off goes out then: the time to approve counts from there. */
+void updates_hear_sooner(struct incident *incident, const struct notification *notification,
+                         int64_t at_ms);
+
 void updates_write_parts(struct incident *incident, const struct move *move, struct moment *moment);
 void updates_approve(struct incident *incident, const struct move *move, struct moment *moment);
 void updates_reject(struct incident *incident, const struct move *move, struct moment *moment);

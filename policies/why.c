@@ -7,6 +7,7 @@
 #include "policies/due.h"
 #include "policies/flap.h"
 #include "policies/quiet.h"
+#include "policies/updates_internal.h"
 
 static const char *const kind_names[DECISION_KIND_COUNT] = {
     [DECISION_HELD] = "held",
@@ -25,6 +26,12 @@ static const char *const kind_names[DECISION_KIND_COUNT] = {
     [DECISION_SENDING] = "sending",
     [DECISION_DEFERRED_QUIET] = "deferred-quiet-hours",
     [DECISION_DEFERRED_RATE] = "deferred-rate-limit",
+    [DECISION_UPDATE_INCOMPLETE] = "update-incomplete",
+    [DECISION_UPDATE_CHANGED] = "update-changed",
+    [DECISION_UPDATE_HELD] = "update-held",
+    [DECISION_UPDATE_RETURNED] = "update-returned",
+    [DECISION_UPDATE_PROMISED] = "update-promised",
+    [DECISION_ASK_OPEN] = "ask-open",
     [DECISION_NEXT] = "next",
 };
 
@@ -262,6 +269,135 @@ static void add_sendings(struct why *why)
             arena_printf(why->moment->arena, "and %zu more messages", count - WHY_SENDINGS_MAX);
 }
 
+/* --- updates and questions --- */
+
+static const char *joined(const struct why *why, const char *list, const char *name)
+{
+    return arena_printf(why->moment->arena, "%s%s%s", list, list[0] != '\0' ? ", " : "", name);
+}
+
+static const char *missing_parts(const struct why *why, const struct step *step)
+{
+    const char *list = "";
+    for (int i = 0; i < PART_COUNT; i++) {
+        if ((step->require >> i & 1) != 0 && why->incident->talks->parts[i][0] == '\0')
+            list = joined(why, list, part_name((enum part)i));
+    }
+    return list;
+}
+
+/* Whoever was asked to approve in this round, each once. */
+static const char *approvers(const struct why *why, const struct update *update)
+{
+    const char *list = "";
+    for (const struct notification *n = why->incident->notifications; n != NULL; n = n->next) {
+        bool asks = n->kind == KIND_APPROVE && n->repetition >= update->round &&
+                    text_equal(n->step, update->step);
+        bool known = false;
+        for (const struct notification *before = why->incident->notifications; asks && before != n;
+             before = before->next)
+            known = known ||
+                    (before->kind == KIND_APPROVE && before->repetition >= update->round &&
+                     text_equal(before->step, n->step) && text_equal(before->contact, n->contact));
+        if (asks && !known)
+            list = joined(why, list, n->contact);
+    }
+    return list;
+}
+
+static const char *then_text(const struct update *update, const struct step *step)
+{
+    if (step->then == APPROVE_SEND && !update->escalated)
+        return "it is sent";
+    return step->then == APPROVE_DROP || update->escalated ? "it is dropped"
+                                                           : "the fallback is asked";
+}
+
+static void add_update(struct why *why, const struct update *update)
+{
+    static const enum decision_kind kinds[UPDATE_STATE_COUNT] = {
+        [UPDATE_INCOMPLETE] = DECISION_UPDATE_INCOMPLETE,
+        [UPDATE_CHANGED] = DECISION_UPDATE_CHANGED,
+        [UPDATE_HELD] = DECISION_UPDATE_HELD,
+        [UPDATE_RETURNED] = DECISION_UPDATE_RETURNED,
+        [UPDATE_SENT] = DECISION_UPDATE_PROMISED,
+    };
+    const struct step *step = update_step(why->incident, update);
+    struct arena *arena = why->moment->arena;
+    if (step == NULL || update->state == UPDATE_DROPPED ||
+        (update->state == UPDATE_SENT && update->promised_at_ms == 0))
+        return;
+    struct decision *d = add(why, kinds[update->state]);
+    d->step = step->name;
+    d->at_ms = update->state == UPDATE_SENT ? update->promised_at_ms : update->due_at_ms;
+    const char *at = clock_text(why, d->at_ms);
+    if (update->state == UPDATE_SENT) {
+        d->text = arena_printf(arena, "update %s: the next one is promised for %s", step->name, at);
+    } else if (update->state == UPDATE_CHANGED) {
+        d->text = arena_printf(arena, "update %s was changed: it goes on at %s", step->name, at);
+    } else if (update->state == UPDATE_HELD) {
+        d->by = approvers(why, update);
+        d->until_ms = update->due_at_ms;
+        d->text = arena_printf(arena, "update %s waits for approval by %s until %s, then %s",
+                               step->name, d->by, at, then_text(update, step));
+    } else {
+        d->by = update_writer(why->incident, update->state == UPDATE_RETURNED, why->moment);
+        const char *whom = d->by[0] != '\0' ? d->by : "nobody yet";
+        d->text = update->state == UPDATE_RETURNED
+                      ? arena_printf(arena, "update %s was returned to %s, asked again at %s",
+                                     step->name, whom, at)
+                      : arena_printf(arena, "update %s waits for %s from %s, asked again at %s",
+                                     step->name, missing_parts(why, step), whom, at);
+    }
+}
+
+static void add_ask(struct why *why, const struct ask *ask)
+{
+    const char *silent = "";
+    if (ask->closed_at_ms != 0)
+        return;
+    for (const struct asked *person = ask->asked; person != NULL; person = person->next) {
+        if (!person->answered && rulebook_contact(why->moment->book, person->name) != NULL)
+            silent = joined(why, silent, person->name);
+    }
+    struct decision *d = add(why, DECISION_ASK_OPEN);
+    d->step = arena_strdup(why->moment->arena, ask->step);
+    d->by = silent;
+    d->until_ms = ask->deadline_at_ms;
+    d->text =
+        arena_printf(why->moment->arena, "question %s is open until %s, silent: %s%s", ask->step,
+                     clock_text(why, ask->deadline_at_ms), silent,
+                     ask->remind_at_ms != 0 ? arena_printf(why->moment->arena, ", reminded at %s",
+                                                           clock_text(why, ask->remind_at_ms))
+                                            : "");
+}
+
+static void add_talks(struct why *why)
+{
+    const struct talks *talks = why->incident->talks;
+    if (talks == NULL)
+        return;
+    for (const struct update *update = talks->updates; update != NULL; update = update->next)
+        add_update(why, update);
+    for (const struct ask *ask = talks->asks; ask != NULL; ask = ask->next)
+        add_ask(why, ask);
+}
+
+/* "update affected", "question roll-call": which of them is due first. */
+static const char *talk_due(const struct why *why, int64_t at_ms)
+{
+    const struct talks *talks = why->incident->talks;
+    for (const struct update *u = talks->updates; u != NULL; u = u->next) {
+        if (u->due_at_ms == at_ms || u->remind_at_ms == at_ms || u->promised_at_ms == at_ms)
+            return arena_printf(why->moment->arena, "update %s", u->step);
+    }
+    for (const struct ask *a = talks->asks; a != NULL; a = a->next) {
+        if (a->closed_at_ms == 0 && (a->deadline_at_ms == at_ms || a->remind_at_ms == at_ms))
+            return arena_printf(why->moment->arena, "question %s", a->step);
+    }
+    return "an update or a question"; /* of a row that nobody of this version has written */
+}
+
 static const char *next_text(const struct why *why, const struct due *due)
 {
     const struct incident *incident = why->incident;
@@ -288,7 +424,7 @@ static const char *next_text(const struct why *why, const struct due *due)
         return arena_printf(arena, "next: %s is asked for what is missing at %s", incident->owner,
                             at);
     case DUE_TALK:
-        return arena_printf(arena, "next: something of an update or a question at %s", at);
+        return arena_printf(arena, "next: %s at %s", talk_due(why, due->at_ms), at);
     case DUE_LAPSE:
         return arena_printf(arena, "next: the acknowledgement ends at %s", at);
     case DUE_ANSWER:
@@ -315,6 +451,7 @@ void why_incident(const struct incident *incident, const struct suppression *now
     for (size_t i = 0; i < ladder_step_count(incident->policy); i++)
         add_step(&why, i);
     add_sendings(&why);
+    add_talks(&why);
     const struct due due = climb_due(incident);
     struct decision *d = add(&why, DECISION_NEXT);
     d->step = due.kind == DUE_STEP ? incident->policy->steps[due.step].name : "";

@@ -1,8 +1,8 @@
 /*
  * why - what holds an incident, each of its steps and its messages back, or what comes next: as values, and as sentences.
  *
- * Shape:   an incident at an instant -> decisions: of the incident, of each step in order, of each message that waits, and
- *          at last what comes next. They are those that the engine acts by: due_step, climb_due and the incident's mark.
+ * Shape:   an incident at an instant -> decisions: of the incident, of each step in order, of each message that waits, of
+ *          each update and question that is open, and at last what comes next. They are those that the engine acts by: due_step, climb_due and the incident's mark.
  * Units:   *_at_ms engine time, 0: none. Sentences tell the site's clock.
  * Owns:    decisions and texts lie in the moment's arena.
  * Limits:  WHY_SENDINGS_MAX messages; of further ones only how many there are.
@@ -39,6 +39,13 @@ enum decision_kind {
     DECISION_SENDING,
     DECISION_DEFERRED_QUIET,
     DECISION_DEFERRED_RATE,
+    /* Of an update, as its gates stand, and of a question. */
+    DECISION_UPDATE_INCOMPLETE,
+    DECISION_UPDATE_CHANGED,
+    DECISION_UPDATE_HELD,
+    DECISION_UPDATE_RETURNED,
+    DECISION_UPDATE_PROMISED,
+    DECISION_ASK_OPEN,
     DECISION_NEXT,
     DECISION_KIND_COUNT,
 };

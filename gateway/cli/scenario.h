@@ -2,7 +2,8 @@
  * scenario - the lines of a simulation, read and checked.
  *
  * Owns:    lines and texts lie in the arena.
- * Fails:   -1: "line 3: reply.from: …".
+ * Limits:  SCENARIO_LINES_MAX lines of at most SCENARIO_LINE_BYTES_MAX. A key that a line does not know is an error.
+ * Fails:   -1: "stdin:3: reply.from: …".
  */
 #ifndef ESCALATED_CLI_SCENARIO_H
 #define ESCALATED_CLI_SCENARIO_H
@@ -15,6 +16,7 @@
 #include "policies/input.h"
 
 #define SCENARIO_LINES_MAX 100000
+#define SCENARIO_LINE_BYTES_MAX (1024 * 1024)
 
 enum scenario_kind {
     SCENARIO_EVENT,
@@ -25,11 +27,13 @@ enum scenario_kind {
     SCENARIO_OVERRIDE, /* somebody stands in on a schedule: the text of the command */
     SCENARIO_CONFIG,   /* another configuration from here on, as a reload */
     SCENARIO_RESTART,  /* the daemon is away for a while */
+    SCENARIO_CLOCK,    /* the wall clock is set, forward or back: for_ms */
     SCENARIO_END,
 };
 
 struct scenario_line {
     enum scenario_kind kind;
+    size_t number; /* in its file */
     int64_t at_ms;
     struct event event;
     const char *from;   /* reply; command: by whom */

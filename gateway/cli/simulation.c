@@ -41,6 +41,7 @@ struct simulation {
     struct scenario scenario;
     size_t at_line;
     int64_t now_ms;
+    int64_t wall_offset_ms; /* the wall clock minus now_ms, as clock lines set it */
     struct input **waiting; /* of this instant, in order */
     size_t waiting_count, waiting_capacity;
     struct sent *sent;
@@ -414,11 +415,43 @@ static int add_config(struct simulation *s, const struct scenario_line *line, st
     return 0;
 }
 
+static void add_clock(struct simulation *s, const struct scenario_line *line)
+{
+    s->wall_offset_ms += line->for_ms;
+    add_input(s, INPUT_CLOCK, "engine")->u.wall_offset_ms = s->wall_offset_ms;
+}
+
+/* A name that nobody has would play another scenario than the one that is meant. */
+static int check_names(const struct simulation *s, const struct scenario_line *line,
+                       struct err *err)
+{
+    const struct rulebook *book = s->rulebook;
+    const char *to = line->kind == SCENARIO_DELIVERY ? line->to : NULL;
+    if (line->kind == SCENARIO_EVENT && rulebook_source(book, line->event.source) == NULL)
+        return err_set(err, ERR_INVALID, "event.source: there is no [source %.80s]",
+                       line->event.source);
+    if (to == NULL)
+        return 0;
+    bool found = to[0] == '&' ? rulebook_audience(book, to + 1) != NULL
+                 : text_starts_with(to, "channel:")
+                     ? rulebook_has_channel(book, to + strlen("channel:"))
+                     : rulebook_contact(book, to) != NULL;
+    if (!found)
+        return err_set(err, ERR_INVALID,
+                       "delivery.to: got '%.80s', want a contact, &audience or channel:NAME of the "
+                       "configuration",
+                       to);
+    if (line->via[0] != '\0' && !rulebook_has_channel(book, line->via))
+        return err_set(err, ERR_INVALID, "delivery.via: there is no [channel %.80s]", line->via);
+    return 0;
+}
+
 static int start_engine(struct simulation *s, struct err *err)
 {
     const struct engine_options engine = {.store = s->store,
                                           .rulebook = s->rulebook,
                                           .boot_id = "simulation",
+                                          .wall_offset_ms = s->wall_offset_ms,
                                           .parse_policy = s->options->parse_policy,
                                           .clear_policy = s->options->clear_policy};
     return engine_create(&engine, s->now_ms, &s->engine, err);
@@ -437,6 +470,8 @@ static int restart(struct simulation *s, const struct scenario_line *line, struc
 
 static int apply_line(struct simulation *s, const struct scenario_line *line, struct err *err)
 {
+    if (check_names(s, line, err) != 0)
+        return -1;
     switch (line->kind) {
     case SCENARIO_EVENT:
         add_input(s, INPUT_EVENT, arena_printf(&s->arena, "source %s", line->event.source))
@@ -461,6 +496,9 @@ static int apply_line(struct simulation *s, const struct scenario_line *line, st
         return add_config(s, line, err);
     case SCENARIO_RESTART:
         return restart(s, line, err);
+    case SCENARIO_CLOCK:
+        add_clock(s, line);
+        break;
     case SCENARIO_END:
         break;
     }
@@ -480,7 +518,7 @@ static int run(struct simulation *s, struct err *err)
             if (settle(s, err) != 0)
                 return -1;
             if (apply_line(s, line, err) != 0)
-                return -1;
+                return err_wrap(err, "stdin:%zu", line->number);
             s->at_line++;
         }
         if (settle(s, err) != 0)

@@ -119,6 +119,10 @@ static void build_ask(struct build *build, const struct ini_section *section,
     }
     step->question = values->question;
     step->remind_ms = values->remind_ms;
+    /* Nobody who gives a deadline alone means that the silent are never reminded. */
+    int64_t quarter_ms = values->deadline_ms / 4 / 1000 * 1000;
+    if (section_entry(section, "remind") == NULL && quarter_ms < step->remind_ms)
+        step->remind_ms = quarter_ms;
     step->deadline_ms = values->deadline_ms;
     step->answers = values->answers;
 }

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "gateway/base/text.h"
@@ -250,12 +251,85 @@ static void before_and_after(void **state)
     place_clear(&place);
 }
 
+static const struct step talk_steps[] = {
+    {.name = "affected",
+     .kind = STEP_INFORM,
+     .when = WHEN_UNRESOLVED,
+     .require = 1 << PART_WHAT | 1 << PART_AVOID,
+     .then = APPROVE_ESCALATE},
+    {.name = "roll-call", .kind = STEP_ASK, .when = WHEN_UNRESOLVED},
+};
+static const struct policy talk_policy = {
+    .name = "p", .steps = talk_steps, .step_count = 2, .reopen_within_ms = 5 * MINUTE};
+
+/* Each gate of an update and an open question say whom they wait for, and until when. */
+static void updates_and_questions(void **state)
+{
+    (void)state;
+    static const struct contact contacts[] = {{.name = "ann"}, {.name = "bob"}, {.name = "carol"}};
+    struct place place;
+    place_init(&place);
+    struct notification approve = place.page;
+    place.book.contacts = contacts;
+    place.book.contact_count = 3;
+    place.incident.policy = &talk_policy;
+    place.incident.owner = "ann";
+    place.incident.state = INCIDENT_ACKNOWLEDGED;
+    place.incident.ack_until_ms = NOW + 40 * MINUTE;
+    place.incident.ladder.ran = 3;
+    struct talks *talks = talks_of(&place.incident);
+    struct update *update = talks_add_update(talks, "affected");
+    update->due_at_ms = NOW + 10 * MINUTE;
+    talks_set_text(talks, &talks->parts[PART_AVOID], "more disks");
+#define SO_FAR                                                                                     \
+    "acknowledged: acknowledged by ann until 02:45:00\n"                                           \
+    "step-ran: step affected has had its turn\n"                                                   \
+    "step-ran: step roll-call has had its turn\n"
+    expect(&place, SO_FAR
+           "update-incomplete: update affected waits for what from ann, asked again at 02:15:00\n"
+           "next: next: update affected at 02:15:00\n");
+    update->state = UPDATE_CHANGED;
+    expect(&place, SO_FAR "update-changed: update affected was changed: it goes on at 02:15:00\n"
+                          "next: next: update affected at 02:15:00\n");
+    update->state = UPDATE_RETURNED;
+    expect(&place,
+           SO_FAR "update-returned: update affected was returned to ann, asked again at 02:15:00\n"
+                  "next: next: update affected at 02:15:00\n");
+    approve.kind = KIND_APPROVE;
+    approve.contact = "carol";
+    approve.step = "affected";
+    approve.repetition = 2;
+    place.incident.notifications = &approve;
+    update->state = UPDATE_HELD;
+    update->round = 2;
+    expect(&place, SO_FAR "update-held: update affected waits for approval by carol until "
+                          "02:15:00, then the fallback is asked\n"
+                          "next: next: update affected at 02:15:00\n");
+    update->state = UPDATE_SENT;
+    update->due_at_ms = 0;
+    update->promised_at_ms = NOW + 20 * MINUTE;
+    struct ask *ask = talks_add_ask(talks, "roll-call");
+    ask->deadline_at_ms = NOW + 30 * MINUTE;
+    ask->remind_at_ms = NOW + 9 * MINUTE;
+    ask_add_person(talks, ask, "ann")->answered = true;
+    (void)ask_add_person(talks, ask, "bob");
+    (void)ask_add_person(talks, ask, "carol");
+    expect(&place,
+           SO_FAR "update-promised: update affected: the next one is promised for 02:25:00\n"
+                  "ask-open: question roll-call is open until 02:35:00, silent: bob, carol, "
+                  "reminded at 02:14:00\n"
+                  "next: next: question roll-call at 02:14:00\n");
+    talks_clear(talks);
+    free(talks);
+    place_clear(&place);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_running_ladder),    cmocka_unit_test(held_back_by_a_silence),
         cmocka_unit_test(parked_by_an_answer), cmocka_unit_test(deferred_messages),
-        cmocka_unit_test(before_and_after),
+        cmocka_unit_test(before_and_after),    cmocka_unit_test(updates_and_questions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
