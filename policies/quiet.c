@@ -28,6 +28,7 @@ bool incident_is_urgent(const struct incident *incident)
 bool quiet_waits(const struct notification *notification, int64_t now_ms)
 {
     return notification->deferred && notification->state == NOTIFICATION_PENDING &&
+           notification->attempt_count == 0 && notification->digest == 0 &&
            notification->next_at_ms > now_ms;
 }
 
@@ -46,7 +47,7 @@ void quiet_hasten(struct incident *incident, struct moment *moment,
 {
     int64_t at_ms = quiet_out_ms(rulebook_contact(moment->book, notification->contact), moment,
                                  incident_is_urgent(incident), moment->now_ms);
-    if (at_ms < notification->next_at_ms)
+    if (at_ms < notification->next_at_ms && notification->digest == 0)
         moment_hasten(moment, notification, at_ms, reason);
 }
 

@@ -35,7 +35,7 @@ int64_t quiet_due_ms(const struct moment *moment);
 void quiet_shift(struct incident *incident, struct moment *moment, size_t step,
                  int64_t first_due_ms);
 
-/* Still before the end of the quiet hours for which it waits? */
+/* Still before the end of the quiet hours for which it waits? Another attempt and a digest have times of their own. */
 bool quiet_waits(const struct notification *notification, int64_t now_ms);
 
 #endif

@@ -36,6 +36,8 @@ void checker_rest(struct checker *checker);
 
 /* For people and channels that want to speak about something: the newest of each. */
 uint64_t checker_last_incident(const struct checker *checker);
+/* Of those whose first attempt has started, the newest or one before it; 0: there is none. */
+uint64_t checker_last_digest(const struct checker *checker, uint64_t back);
 /* False: a notice of no incident. */
 bool checker_is_about_some(struct checker *checker, uint64_t notification);
 uint64_t checker_last_notification(const struct checker *checker);
