@@ -221,7 +221,8 @@ static void check_sent(struct checker *checker, const struct notification_row *r
                           .key = arena_strdup(&world->arena, row->key),
                           .contact = arena_strdup(&world->arena, row->contact),
                           .channel = arena_strdup(&world->arena, row->channel),
-                          .key_hash = hash};
+                          .key_hash = hash,
+                          .made_in = world->report->commit_count};
     checker->in_state[NOTIFICATION_PENDING]++;
     if (s->due_at_ms < world->now_ms)
         world_breach(world, "I6", "notification %llu is due before it was made", id);

@@ -20,7 +20,8 @@ struct sending { /* one notification */
     uint64_t key_hash;
     uint64_t digest; /* in which it goes out */
     bool admitted;
-    bool is_joined, urgent; /* a digest: it has a place of what is urgent */
+    bool urgent;      /* a digest: it has a place of what is urgent */
+    uint64_t made_in; /* which commit */
 };
 
 struct incident_case {

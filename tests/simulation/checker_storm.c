@@ -60,8 +60,11 @@ static void check_rate(struct checker *checker, const struct lettings *l, bool u
     }
 }
 
+/* Whoever is no longer configured has no bucket. */
 static void let(struct checker *checker, const struct sending *s, int64_t at_ms, bool urgent)
 {
+    if (rulebook_contact(checker->world->book, s->contact) == NULL)
+        return;
     struct lettings *l = lettings_of(checker, s);
     if (l->count == l->capacity) {
         size_t capacity = l->capacity == 0 ? 16 : l->capacity * 2;
@@ -90,7 +93,8 @@ static bool has_limit(struct checker *checker, const struct sending *s)
            !text_starts_with(s->contact, "channel:");
 }
 
-/* Whoever joins is not let out by itself. A digest has an urgent place when it begins with what is urgent. */
+/* Whoever joins is not let out by itself. A digest has an urgent place when it begins with what is urgent,
+ * which is let out first. */
 void checker_gate(struct checker *checker, uint64_t id, uint64_t digest, bool admitted)
 {
     struct sending *s = checker_sending(checker, id);
@@ -98,8 +102,7 @@ void checker_gate(struct checker *checker, uint64_t id, uint64_t digest, bool ad
         bool urgent = is_urgent(checker, s);
         s->digest = digest;
         s = checker_sending(checker, digest); /* may move them all */
-        s->urgent = s->urgent || (urgent && !s->is_joined);
-        s->is_joined = true;
+        s->urgent = s->urgent || (urgent && s->made_in == checker->world->report->commit_count);
         if (!s->known || s->kind != KIND_DIGEST || s->attempts > 0)
             world_breach(checker->world, "I22", "message %llu joins %llu, which is none or is out",
                          (unsigned long long)id, (unsigned long long)digest);

@@ -138,8 +138,10 @@ static void settle(struct oracle *oracle, struct o_beat *beat)
         drop_beat(oracle, beat);
         return;
     }
-    if (beat->is_gone != (rule == NULL))
+    if (beat->is_gone != (rule == NULL)) {
         beat->counts_from_ms = oracle->now_ms;
+        beat->is_running = false;
+    }
     beat->is_gone = rule == NULL;
 }
 

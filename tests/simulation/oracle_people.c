@@ -152,6 +152,7 @@ int64_t ladder_send_all(struct oracle *oracle, struct o_incident *o, const struc
             m.address = contact->methods[rule->method].address;
             int64_t after_ms = page ? rule->after_ms : 0;
             m.due_ms = sleep_out_ms(oracle, contact->name, urgent, out_ms + after_ms);
+            m.after_ms = after_ms;
             m.deferred = m.due_ms > oracle->now_ms + after_ms;
             oracle->all_wait = oracle->all_wait && m.deferred;
             first_ms = m.due_ms < first_ms ? m.due_ms : first_ms;
@@ -164,6 +165,7 @@ int64_t ladder_send_all(struct oracle *oracle, struct o_incident *o, const struc
         oracle->all_wait && people->audience_count == 0 && people->channel_count == 0;
     m.due_ms = oracle->now_ms;
     m.deferred = false;
+    m.after_ms = 0;
     m.line = step;
     m.step = step;
     for (size_t i = 0; i < people->audience_count; i++) {

@@ -67,16 +67,23 @@ void sleep_shift(struct oracle *oracle, struct o_incident *o, const struct o_pla
                    (long long)first_ms);
 }
 
-/* By how much what waits for this person comes sooner; 0: not at all. */
+/* By how much what waits for this person comes sooner; 0: not at all. What is not urgent keeps the distance of its way. */
 static int64_t gain_of(const struct oracle *oracle, const struct o_incident *o, const char *contact)
 {
-    int64_t first_ms = INT64_MAX;
+    const struct o_message *first = NULL;
+    bool urgent = sleep_is_urgent(o);
     for (const struct o_message *m = o->messages; m != NULL; m = m->next) {
-        if (waits(oracle, m) && text_equal(m->contact, contact) && m->next_ms < first_ms)
-            first_ms = m->next_ms;
+        if (waits(oracle, m) && text_equal(m->contact, contact) &&
+            (first == NULL || m->next_ms < first->next_ms))
+            first = m;
     }
-    int64_t out_ms = sleep_out_ms(oracle, contact, sleep_is_urgent(o), oracle->now_ms);
-    return first_ms == INT64_MAX || out_ms >= first_ms ? 0 : first_ms - out_ms;
+    if (first == NULL)
+        return 0;
+    int64_t out_ms = sleep_out_ms(oracle, contact, urgent, oracle->now_ms);
+    bool is_earlier = first->step != NULL && text_equal(first->step, "fallback") &&
+                      (first->paging != o->paging || first->climb != o->climb);
+    out_ms += urgent || is_earlier ? 0 : first->after_ms;
+    return out_ms < first->next_ms ? first->next_ms - out_ms : 0;
 }
 
 void sleep_release(struct oracle *oracle, struct o_incident *o)

@@ -29,7 +29,8 @@ struct o_message {
     const char *contact, *channel, *address;
     int64_t due_ms, horizon_ms, claimed_at_ms;
     int64_t next_ms; /* of the first attempt: moves when it is brought forward or waits for a digest */
-    int64_t gain_ms; /* by how much it is being brought forward */
+    int64_t after_ms; /* its distance from the run of its step */
+    int64_t gain_ms;  /* by how much it is being brought forward */
     enum notification_state state;
     enum severity severity; /* when it was made */
     int attempts;

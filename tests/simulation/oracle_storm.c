@@ -428,10 +428,9 @@ bool storm_settle(struct oracle *oracle, const struct effects *effects_or_null)
 
 uint64_t storm_bound(const struct oracle *oracle, uint64_t notification)
 {
-    const struct o_message *m =
-        notification != 0 ? oracle_message(oracle, notification).message : NULL;
-    if (m != NULL)
-        return m->digest;
+    struct o_found found = oracle_message(oracle, notification);
+    if (found.message != NULL) /* whose incident is closed is forgotten with it */
+        return found.incident->live ? found.message->digest : 0;
     return notification != 0 && storm_digest(oracle, notification) != NULL ? notification : 0;
 }
 
