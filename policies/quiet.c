@@ -63,8 +63,9 @@ static int64_t after_of(const struct incident *incident, const struct rulebook *
                         const struct notification *n)
 {
     const struct contact *contact = rulebook_contact(book, n->contact);
-    bool is_by_rules = n->kind == KIND_APPROVE ||
-                       (n->kind == KIND_PAGE && (n->repetition == 0 || reach_is_latest(incident, n)));
+    bool is_by_rules =
+        n->kind == KIND_APPROVE ||
+        (n->kind == KIND_PAGE && (n->repetition == 0 || reach_is_latest(incident, n)));
     if (contact == NULL || !is_by_rules)
         return 0;
     for (size_t i = 0; i < contact->page_count; i++) {

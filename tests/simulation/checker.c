@@ -300,8 +300,8 @@ static bool may_follow(enum notification_state from, enum notification_state to)
 static void check_outcome(struct checker *checker, const struct outcome_row *row)
 {
     struct sending *s = checker_sending(checker, row->notification);
-    bool goes_in_digest = s->digest != 0 && s->state == NOTIFICATION_PENDING &&
-                          row->state == NOTIFICATION_CLAIMED;
+    bool goes_in_digest =
+        s->digest != 0 && s->state == NOTIFICATION_PENDING && row->state == NOTIFICATION_CLAIMED;
     if (goes_in_digest)
         checker_goes_in_digest(checker, row->notification);
     if (!s->known || (!goes_in_digest && !may_follow(s->state, row->state)))

@@ -166,7 +166,8 @@ void checker_rest_digest(struct checker *checker, uint64_t id)
     bool taken = s->state == NOTIFICATION_ACCEPTED || s->state == NOTIFICATION_DELIVERED;
     if (taken && channels_sent_count(checker->world->channels, s->digest) == 0 &&
         !channels_was_vouched(checker->world->channels, s->digest))
-        world_breach(checker->world, "I22", "message %llu is %s, its digest %llu (%s) never went out",
+        world_breach(checker->world, "I22",
+                     "message %llu is %s, its digest %llu (%s) never went out",
                      (unsigned long long)id, notification_state_name(s->state),
                      (unsigned long long)s->digest, notification_state_name(digest->state));
 }

@@ -192,7 +192,8 @@ static size_t count_lines(const struct o_lines *lines, const struct o_incident *
 static void observe_sent(struct oracle *oracle, const struct notification_row *row)
 {
     struct o_incident *whose = oracle_incident(oracle, row->incident);
-    const char *to_owner = send_line(oracle, KIND_PAGE, NULL, 0, row->contact, "", "", row->due_at_ms);
+    const char *to_owner =
+        send_line(oracle, KIND_PAGE, NULL, 0, row->contact, "", "", row->due_at_ms);
     bool follows =
         row->kind == KIND_NOTICE || row->kind == KIND_REMINDER || row->kind == KIND_ANSWER;
     /* A page to an owner whom the fallback had reached carries its name as well. */
@@ -279,8 +280,7 @@ static void apply_given(struct oracle *oracle, const struct outcome_row *row, bo
 static bool follows_lost(const struct oracle *oracle, const struct outcome_row *row)
 {
     const struct o_message *m = oracle_message(oracle, row->notification).message;
-    const struct o_digest *d =
-        m != NULL && m->digest != 0 ? storm_digest(oracle, m->digest) : NULL;
+    const struct o_digest *d = m != NULL && m->digest != 0 ? storm_digest(oracle, m->digest) : NULL;
     return d != NULL && d->is_lost && row->attempt == 0 && m->state == NOTIFICATION_CLAIMED;
 }
 
@@ -407,11 +407,10 @@ static bool compare_row(struct oracle *oracle, const struct incident_row *row)
     }
     int priority = o->priority != 0 ? o->priority : (int)SEVERITY_CRITICAL - (int)o->severity + 1;
     bool same = o->state == row->state && o->severity == row->severity &&
-                priority == row->priority &&
-                text_equal(o->owner, row->owner) && o->acked_at_ms == row->acked_at_ms &&
-                o->resolved_at_ms == row->resolved_at_ms && o->eta_ms == row->eta_at_ms &&
-                o->slips == row->slip_count && o->ack_until_ms == row->ack_until_ms &&
-                text_equal(o->policy->name, row->policy);
+                priority == row->priority && text_equal(o->owner, row->owner) &&
+                o->acked_at_ms == row->acked_at_ms && o->resolved_at_ms == row->resolved_at_ms &&
+                o->eta_ms == row->eta_at_ms && o->slips == row->slip_count &&
+                o->ack_until_ms == row->ack_until_ms && text_equal(o->policy->name, row->policy);
     if (!same)
         strbuf_printf(
             &oracle->complaint,

@@ -182,8 +182,7 @@ static void exhaust(struct oracle *oracle, struct o_incident *o)
     o->plan_count = 0;
     o->exhausted = true;
     oracle_expectf(oracle, o, "note exhausted %d", o->climb);
-    o->fallback_at_ms =
-        page_fallback(oracle, o, 0) + at_least(o->policy->fallback_every_ms, 1000);
+    o->fallback_at_ms = page_fallback(oracle, o, 0) + at_least(o->policy->fallback_every_ms, 1000);
 }
 
 static void start_climb(struct oracle *oracle, struct o_incident *o)
@@ -518,9 +517,8 @@ void ladder_page_owner(struct oracle *oracle, struct o_incident *o)
     while (o->policy->steps[first].kind != STEP_PAGE)
         first++;
     o->acked_severity = (int)o->severity;
-    o->answer_until_ms =
-        sleep_out_ms(oracle, o->owner, sleep_is_urgent(o), oracle->now_ms) +
-        o->policy->steps[first].wait_ms;
+    o->answer_until_ms = sleep_out_ms(oracle, o->owner, sleep_is_urgent(o), oracle->now_ms) +
+                         o->policy->steps[first].wait_ms;
     ladder_tell(oracle, o, KIND_PAGE, o->owner);
 }
 

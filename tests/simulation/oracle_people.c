@@ -199,11 +199,8 @@ void ladder_send_to(struct oracle *oracle, struct o_incident *o, struct o_messag
 void ladder_tell(struct oracle *oracle, struct o_incident *o, enum notification_kind kind,
                  const char *receiver)
 {
-    struct o_message m = {.kind = kind,
-                          .climb = o->climb,
-                          .contact = receiver,
-                          .channel = "",
-                          .address = ""};
+    struct o_message m = {
+        .kind = kind, .climb = o->climb, .contact = receiver, .channel = "", .address = ""};
     const struct audience *audience =
         receiver[0] == '&' ? rulebook_audience(oracle->book, receiver + 1) : NULL;
     if (audience != NULL) {

@@ -28,7 +28,8 @@ struct o_message {
     int64_t paging; /* which paging it belongs to; 0: none */
     const char *contact, *channel, *address;
     int64_t due_ms, horizon_ms, claimed_at_ms;
-    int64_t next_ms; /* of the first attempt: moves when it is brought forward or waits for a digest */
+    int64_t
+        next_ms; /* of the first attempt: moves when it is brought forward or waits for a digest */
     int64_t after_ms; /* its distance from the run of its step */
     int64_t gain_ms;  /* by how much it is being brought forward */
     enum notification_state state;
@@ -106,8 +107,8 @@ struct o_incident {
     bool by_person, left_held, reminded, exhausted;
     int64_t reach_until_ms, fallback_at_ms, reminder_at_ms, answer_until_ms, ask_at_ms;
     bool has_cause, has_loss, has_priority;
-    int priority;    /* as a person has set it; 0: nobody has */
-    bool was_urgent; /* at any moment of this step */
+    int priority;                    /* as a person has set it; 0: nobody has */
+    bool was_urgent;                 /* at any moment of this step */
     struct o_planned plan[PLAN_MAX]; /* pages to come, the next first */
     size_t plan_count;
     int64_t told_at_ms[STEPS_MAX];
@@ -191,7 +192,7 @@ struct oracle {
     size_t by_id_count;
     bool *was_given; /* of this step's effects; NULL: none */
     struct o_bucket *buckets;
-    struct o_digest *digests; /* newest first */
+    struct o_digest *digests;                     /* newest first */
     struct o_incident nobodys;                    /* number 0: what is done about no incident */
     struct o_override overrides[O_OVERRIDES_MAX]; /* all that were ever made */
     size_t override_count;

@@ -337,8 +337,8 @@ bool storm_outcome(struct oracle *oracle, const struct outcome_row *row)
         d->next_ms = row->next_at_ms;
     if (row->state == NOTIFICATION_CANCELLED &&
         (has_anybody(oracle, d) || d->next_ms > oracle->now_ms))
-        strbuf_printf(&oracle->complaint, "digest %llu is cancelled: %s",
-                      (unsigned long long)d->id, row->reason);
+        strbuf_printf(&oracle->complaint, "digest %llu is cancelled: %s", (unsigned long long)d->id,
+                      row->reason);
     return true;
 }
 
@@ -360,8 +360,7 @@ static void see_all(struct oracle *oracle, const struct effects *effects)
             (effect->u.notification->digest != 0 || effect->u.notification->admitted))
             see(oracle, effect->u.notification->id, effect->u.notification->digest,
                 effect->u.notification->admitted);
-        else if (effect->kind == EFFECT_OUTCOME &&
-                 effect->u.outcome->state == NOTIFICATION_PENDING)
+        else if (effect->kind == EFFECT_OUTCOME && effect->u.outcome->state == NOTIFICATION_PENDING)
             see(oracle, effect->u.outcome->notification, effect->u.outcome->digest,
                 effect->u.outcome->admitted);
     }

@@ -11,7 +11,8 @@
 
 #include "tests/simulation/oracle_state.h"
 
-struct o_bucket { /* levels in milliseconds of refilling; below 0: tokens that are given away before they come */
+struct
+    o_bucket { /* levels in milliseconds of refilling; below 0: tokens that are given away before they come */
     struct o_bucket *next;
     const char *contact, *channel;
     int64_t at_ms, calm_ms, urgent_ms;
@@ -36,8 +37,8 @@ void sleep_release_all(struct oracle *oracle);
 /* The next method of somebody whose last one has failed. */
 void sleep_hasten(struct oracle *oracle, struct o_incident *incident, struct o_message *message);
 /* A page step of which every message waits. */
-void sleep_shift(struct oracle *oracle, struct o_incident *incident, const struct o_planned *planned,
-                 int64_t first_ms);
+void sleep_shift(struct oracle *oracle, struct o_incident *incident,
+                 const struct o_planned *planned, int64_t first_ms);
 
 struct o_digest *storm_digest(const struct oracle *oracle, uint64_t id);
 /* False: it is no digest. */

@@ -37,8 +37,7 @@ static const char *const deed_names[DEED_KIND_COUNT] = {
     [DEED_STALL] = "stall",       [DEED_CRASH] = "crash",     [DEED_REFUSE] = "refuse",
     [DEED_DISK] = "disk",         [DEED_CONFIG] = "config",   [DEED_REPOLICY] = "repolicy",
     [DEED_CLOCK] = "clock",       [DEED_PINGS] = "pings",     [DEED_KNOWN] = "known",
-    [DEED_OVERRIDE] = "override", [DEED_SILENCE] = "silence",
-    [DEED_ALL_ACK] = "all-ack",
+    [DEED_OVERRIDE] = "override", [DEED_SILENCE] = "silence", [DEED_ALL_ACK] = "all-ack",
 };
 
 /* Out of so many, how often each kind is drawn. */

@@ -144,8 +144,7 @@ static void judge(struct world *world, const struct effects *effects_or_null)
                                                           .process = world->life,
                                                           .load = world->life + world->refused,
                                                           .book = world->engine_book,
-                                                          .wall_offset_ms =
-                                                              world->engine_offset_ms,
+                                                          .wall_offset_ms = world->engine_offset_ms,
                                                           .inputs = world->list,
                                                           .count = world->list_count,
                                                           .effects_or_null = effects_or_null});
