@@ -5,6 +5,7 @@
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
 #include "policies/asks.h"
+#include "policies/due.h"
 #include "policies/ending.h"
 #include "policies/fields.h"
 #include "policies/follow.h"
@@ -372,18 +373,8 @@ static void remind(struct incident *incident, struct moment *moment)
     (void)follow_send(incident, moment, KIND_REMINDER, whom, text);
 }
 
-/* After an outage the overdue step runs once and everything below it keeps its distance. */
-static void shift_if_late(struct incident *incident, const struct due *due,
-                          const struct moment *moment)
-{
-    int64_t late_ms = moment->now_ms - due->at_ms;
-    if (late_ms > LADDER_LATE_MS)
-        ladder_shift(&incident->ladder, late_ms);
-}
-
 static void run_step(struct incident *incident, struct moment *moment, const struct due *due)
 {
-    shift_if_late(incident, due, moment);
     if (incident->policy->steps[due->step].kind == STEP_PAGE)
         run_pages(incident, moment, (int32_t)due->step, "");
     else
@@ -397,10 +388,8 @@ static void run_climb(struct incident *incident, struct moment *moment, const st
         exhaust(incident, moment, "");
         return;
     }
-    bool late = moment->now_ms - due->at_ms > LADDER_LATE_MS;
-    shift_if_late(incident, due, moment);
     ladder->climbs_left--;
-    ladder_climb(ladder, incident->policy, late ? moment->now_ms : due->at_ms);
+    ladder_climb(ladder, incident->policy, due->at_ms);
     moment_notef(moment, "climb", &(struct facts){.climb = ladder->climb}, "climb %d starts",
                  ladder->climb);
     run_pages(incident, moment, ladder->page_from, "");
@@ -416,26 +405,12 @@ static void run_fallback(struct incident *incident, struct moment *moment, const
     ladder->fallback_at_ms = (waits || late ? out_ms : due->at_ms) + every_ms;
 }
 
-/* When we were down while a paging waited to be sent, nobody has been tried yet: it gets its full
- * time now, and what is below it keeps its distance. */
-static void run_unreached(struct incident *incident, struct moment *moment, const struct due *due)
-{
-    bool was_down = moment->now_ms - due->at_ms > LADDER_LATE_MS;
-    if (was_down && reach_judge(incident) == REACH_OPEN) {
-        shift_if_late(incident, due, moment);
-        incident->ladder.reach_until_ms = moment->now_ms + incident->policy->reach_within_ms;
-        return;
-    }
-    climb_unreached(incident, moment);
-}
-
 static void run_one(struct incident *incident, struct moment *moment, const struct due *due)
 {
     switch (due->kind) {
     case DUE_NOTHING:
         break;
     case DUE_TRIGGER:
-        shift_if_late(incident, due, moment);
         climb_trigger(incident, moment);
         break;
     case DUE_STEP:
@@ -445,7 +420,7 @@ static void run_one(struct incident *incident, struct moment *moment, const stru
         run_climb(incident, moment, due);
         break;
     case DUE_UNREACHED:
-        run_unreached(incident, moment, due);
+        climb_unreached(incident, moment);
         break;
     case DUE_FALLBACK:
         run_fallback(incident, moment, due);
@@ -473,6 +448,29 @@ static void run_one(struct incident *incident, struct moment *moment, const stru
         incident->live = false;
         break;
     }
+}
+
+/* When we were down while a paging waited to be sent, nobody has been tried yet. */
+static bool is_untried(const struct incident *incident, const struct moment *moment)
+{
+    int64_t until_ms = incident->ladder.reach_until_ms;
+    return until_ms != 0 && moment->now_ms - until_ms > LADDER_LATE_MS &&
+           reach_judge(incident) == REACH_OPEN;
+}
+
+void climb_catch_up(struct incident *incident, struct moment *moment)
+{
+    struct ladder *ladder = &incident->ladder;
+    if (due_calm_ms(incident) <= moment->now_ms)
+        ending_calm(incident, moment);
+    int64_t first_ms = due_on_ladder_ms(incident);
+    bool untried = is_untried(incident, moment);
+    if (untried && ladder->reach_until_ms < first_ms)
+        first_ms = ladder->reach_until_ms;
+    if (moment->now_ms - first_ms > LADDER_LATE_MS)
+        ladder_shift(ladder, moment->now_ms - first_ms);
+    if (untried)
+        ladder->reach_until_ms = moment->now_ms + incident->policy->reach_within_ms;
 }
 
 void climb_run_due(struct incident *incident, struct moment *moment)

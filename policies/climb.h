@@ -46,6 +46,10 @@ struct due {
 };
 
 struct due climb_due(const struct incident *incident);
+
+/* Before anything else that is done at this moment: what has ended is over, and where we were down the ladder moves, once,
+ * by what its first overdue thing is late. What it was late for is run by climb_run_due. */
+void climb_catch_up(struct incident *incident, struct moment *moment);
 void climb_run_due(struct incident *incident, struct moment *moment);
 
 /* The next page step of this climb runs now; without one the next climb starts; without that it is

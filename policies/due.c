@@ -11,6 +11,11 @@ static int64_t later_of(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+static int64_t earlier_of(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 static void consider(struct due *best, enum due_kind kind, int64_t at_ms, size_t step)
 {
     if (at_ms < best->at_ms)
@@ -137,11 +142,26 @@ static int64_t forget_ms(const struct incident *incident)
     return stays ? INT64_MAX : forget_ms;
 }
 
-static void consider_calm(const struct incident *incident, struct due *best)
+int64_t due_calm_ms(const struct incident *incident)
 {
-    int64_t calm_ms = flap_calm_ms(incident);
-    if (calm_ms != 0)
-        consider(best, DUE_CALM, calm_ms, 0);
+    bool is_running =
+        incident->state == INCIDENT_TRIGGERED || incident->state == INCIDENT_ACKNOWLEDGED;
+    int64_t calm_ms = is_running ? flap_calm_ms(incident) : 0;
+    return calm_ms != 0 ? calm_ms : INT64_MAX;
+}
+
+int64_t due_on_ladder_ms(const struct incident *incident)
+{
+    const struct ladder *ladder = &incident->ladder;
+    struct due first = {.kind = DUE_NOTHING, .at_ms = INT64_MAX};
+    if (incident->state == INCIDENT_HELD)
+        return ladder->anchor_ms;
+    consider_steps(incident, &first);
+    bool climbs = incident->state == INCIDENT_TRIGGERED && !suppression_holds(incident) &&
+                  ladder_next_page(ladder, incident->policy) < 0 && ladder->climbs_left > 0 &&
+                  !ladder->exhausted;
+    return climbs ? earlier_of(first.at_ms, ladder_repeat_ms(ladder, incident->policy))
+                  : first.at_ms;
 }
 
 struct due climb_due(const struct incident *incident)
@@ -152,11 +172,11 @@ struct due climb_due(const struct incident *incident)
         consider(&best, DUE_TRIGGER, incident->ladder.anchor_ms, 0);
         break;
     case INCIDENT_TRIGGERED:
-        consider_calm(incident, &best);
+        consider(&best, DUE_CALM, due_calm_ms(incident), 0);
         consider_triggered(incident, &best);
         break;
     case INCIDENT_ACKNOWLEDGED:
-        consider_calm(incident, &best);
+        consider(&best, DUE_CALM, due_calm_ms(incident), 0);
         consider_acknowledged(incident, &best);
         break;
     case INCIDENT_RESOLVED:

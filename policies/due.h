@@ -32,4 +32,10 @@ struct step_state {
 
 struct step_state due_step(const struct incident *incident, size_t index);
 
+/* When it has flapped and is quiet; INT64_MAX: never. */
+int64_t due_calm_ms(const struct incident *incident);
+/* The first of what an outage is measured by: the end of the hold, a step, the next climb. Exhaustion, the fallback and the
+ * end of an acknowledgement are no steps. INT64_MAX: none is to come. */
+int64_t due_on_ladder_ms(const struct incident *incident);
+
 #endif

@@ -414,8 +414,11 @@ void incident_apply(struct incident *incident, const struct move *move, struct m
     ASSERT(incident->state < INCIDENT_STATE_COUNT && move->kind < MOVE_KIND_COUNT);
     moment->actor = "engine";
     moment->credential = "";
-    if (incident_is_open(incident) && move->kind != MOVE_OPEN && move->kind != MOVE_REPORT)
+    bool opens = move->kind == MOVE_OPEN || move->kind == MOVE_REPORT;
+    if (incident_is_open(incident) && !opens)
         suppression_settle(incident, moment);
+    if (!opens)
+        climb_catch_up(incident, moment);
     moment->actor = move->actor;
     moment->credential = move->credential;
     transitions[incident->state][move->kind](incident, move, moment);

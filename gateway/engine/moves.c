@@ -23,6 +23,12 @@ void engine_set_timer(struct engine *engine, struct incident *incident)
                                                    .kind = TIMER_INCIDENT});
 }
 
+/* A moment may end one message for two reasons, of which the first counts; and what it has ended comes no sooner. */
+static bool has_ended(const struct act *act)
+{
+    return act->u.end.notification->state != NOTIFICATION_PENDING;
+}
+
 static void perform(struct engine *engine, struct incident *incident, const struct act *act)
 {
     switch (act->kind) {
@@ -33,10 +39,13 @@ static void perform(struct engine *engine, struct incident *incident, const stru
         attempts_send(engine, incident, &act->u.message);
         break;
     case ACT_CANCEL:
-        attempts_end(engine, act->u.end.notification, NOTIFICATION_CANCELLED, act->u.end.reason);
+        if (!has_ended(act))
+            attempts_end(engine, act->u.end.notification, NOTIFICATION_CANCELLED,
+                         act->u.end.reason);
         break;
     case ACT_HASTEN:
-        attempts_hasten(engine, act->u.end.notification, act->u.end.at_ms, act->u.end.reason);
+        if (!has_ended(act))
+            attempts_hasten(engine, act->u.end.notification, act->u.end.at_ms, act->u.end.reason);
         break;
     case ACT_KIND_COUNT:
         break;

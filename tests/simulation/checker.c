@@ -70,6 +70,29 @@ static void check_event(struct checker *checker, const struct event_row *row)
         checker->highest_incident = row->incident;
 }
 
+static int64_t ladder_number(const struct incident_row *row, const char *name)
+{
+    const char *at = strstr(row->ladder, name);
+    return at != NULL ? strtoll(at + strlen(name), NULL, 10) : 0;
+}
+
+/* What was due up to its last row has run then: all that is late is late for less than the time since. */
+static void check_anchor(struct checker *checker, struct incident_case *c,
+                         const struct incident_row *row)
+{
+    int64_t anchor_ms = ladder_number(row, "\"anchor\":");
+    int64_t first_climb = ladder_number(row, "\"first_climb\":");
+    int64_t now_ms = checker->world->now_ms;
+    if (c->known && c->first_climb == first_climb &&
+        anchor_ms - c->anchor_ms > now_ms - c->moved_at_ms)
+        world_breach(checker->world, "I18", "incident %llu: its steps move by %lld ms in %lld ms",
+                     (unsigned long long)row->number, (long long)(anchor_ms - c->anchor_ms),
+                     (long long)(now_ms - c->moved_at_ms));
+    c->anchor_ms = anchor_ms;
+    c->first_climb = first_climb;
+    c->moved_at_ms = now_ms;
+}
+
 /* Rows of incidents are as they are at the end of the batch. */
 static void check_incident(struct checker *checker, const struct incident_row *row)
 {
@@ -77,6 +100,7 @@ static void check_incident(struct checker *checker, const struct incident_row *r
     unsigned long long number = row->number;
     if (row->number > checker->highest_incident)
         checker->highest_incident = row->number;
+    check_anchor(checker, c, row);
     if (!c->known || row->moved) {
         c->known = true;
         c->policy = arena_strdup(&checker->world->arena, row->policy);

@@ -174,6 +174,7 @@ static bool is_recent(const struct oracle *oracle, const struct o_incident *o)
 
 static void add_to_ladder(struct oracle *oracle, struct o_incident *o)
 {
+    ladder_look_back(oracle, o);
     bool again = o->state != INCIDENT_HELD && flapping_is_first(oracle, o);
     if (!again || !flapping_change(oracle, o))
         oracle_expect(oracle, o, "note alert");
@@ -186,6 +187,7 @@ static void get_worse(struct oracle *oracle, struct o_incident *o)
 {
     if (o->state == INCIDENT_RESOLVED)
         return;
+    ladder_look_back(oracle, o);
     oracle_expect(oracle, o, "note severity");
     sleep_release(oracle, o);
     if (o->state == INCIDENT_ACKNOWLEDGED)
@@ -292,8 +294,10 @@ static void clear(struct oracle *oracle, const struct event *event, const char *
         (void)find_severity(oracle, o);
         if (!fires)
             suppression_look(oracle, o);
-        if (!fires && o->state != INCIDENT_RESOLVED)
-            ladder_quiet(oracle, o, arena_printf(&oracle->arena, "source %s", event->source));
+        if (fires || o->state == INCIDENT_RESOLVED)
+            continue;
+        ladder_look_back(oracle, o);
+        ladder_quiet(oracle, o, arena_printf(&oracle->arena, "source %s", event->source));
     }
 }
 

@@ -12,6 +12,11 @@ static int64_t at_least(int64_t value, int64_t least)
     return value > least ? value : least;
 }
 
+static int64_t at_most(int64_t value, int64_t most)
+{
+    return value < most ? value : most;
+}
+
 static bool is_under_way(const struct o_message *m)
 {
     return m->state == NOTIFICATION_PENDING || m->state == NOTIFICATION_CLAIMED;
@@ -185,9 +190,17 @@ static void exhaust(struct oracle *oracle, struct o_incident *o)
     o->fallback_at_ms = page_fallback(oracle, o, 0) + at_least(o->policy->fallback_every_ms, 1000);
 }
 
+/* Nobody of a new climb has been paged yet. */
+static void forget_paging(struct o_incident *o)
+{
+    o->paging = 0;
+    o->passed = NULL;
+}
+
 static void start_climb(struct oracle *oracle, struct o_incident *o)
 {
     o->climb = o->plan[0].climb;
+    forget_paging(o);
     oracle_expectf(oracle, o, "note climb %d", o->climb);
 }
 
@@ -373,24 +386,12 @@ static struct next find_next(const struct o_incident *o)
     return next;
 }
 
-/* Rule 4: only downtime shifts everything. */
-static void shift_all(struct oracle *oracle, struct o_incident *o, int64_t due_ms)
-{
-    int64_t late_ms = oracle->now_ms - due_ms;
-    if (late_ms <= LATE_MS)
-        return;
-    ladder_move_plan(o, late_ms);
-    for (size_t i = 0; i < o->policy->step_count; i++)
-        o->told_at_ms[i] += late_ms;
-}
-
-static void run_planned(struct oracle *oracle, struct o_incident *o, int64_t due_ms)
+static void run_planned(struct oracle *oracle, struct o_incident *o)
 {
     if (o->plan[0].step == OPEN_END) {
         exhaust(oracle, o);
         return;
     }
-    shift_all(oracle, o, due_ms);
     if (!next_is_in_climb(o))
         start_climb(oracle, o);
     run_page(oracle, o);
@@ -432,25 +433,18 @@ static void run_one(struct oracle *oracle, struct o_incident *o, struct next nex
     case NOTHING:
         break;
     case HOLD_OVER:
-        shift_all(oracle, o, next.at_ms);
         o->state = INCIDENT_TRIGGERED;
         o->left_held = true;
         oracle_expect(oracle, o, "note triggered");
         break;
     case PAGE:
-        run_planned(oracle, o, next.at_ms);
+        run_planned(oracle, o);
         break;
     case TOLD:
-        shift_all(oracle, o, next.at_ms);
         run_told(oracle, o, next.step);
         break;
     case UNREACHED:
-        if (late && paging_is_open(o)) {
-            shift_all(oracle, o, next.at_ms);
-            o->reach_until_ms = oracle->now_ms + o->policy->reach_within_ms;
-        } else {
-            run_unreached(oracle, o);
-        }
+        run_unreached(oracle, o);
         break;
     case FALLBACK: {
         int64_t out_ms = page_fallback(oracle, o, 0);
@@ -481,6 +475,46 @@ static void run_one(struct oracle *oracle, struct o_incident *o, struct next nex
     }
 }
 
+/* "The first says how late it is": a hold, a step, the next climb, a paging still to be sent. */
+static int64_t first_overdue_ms(const struct o_incident *o)
+{
+    int64_t first_ms = o->state == INCIDENT_HELD ? o->hold_until_ms : NEVER_MS;
+    for (size_t i = 0; i < o->policy->step_count; i++)
+        first_ms = at_most(first_ms, told_ms(o, i));
+    if (o->state != INCIDENT_TRIGGERED || o->mark[0] != '\0')
+        return first_ms;
+    if (o->plan_count > 0 && o->plan[0].step != OPEN_END)
+        first_ms = at_most(first_ms, o->plan[0].at_ms);
+    if (o->reach_until_ms != 0 && paging_is_open(o))
+        first_ms = at_most(first_ms, o->reach_until_ms);
+    return first_ms;
+}
+
+/* After an outage, once: what has ended is over, and the plan moves by what its first overdue thing is late. */
+void ladder_look_back(struct oracle *oracle, struct o_incident *o)
+{
+    int64_t now_ms = oracle->now_ms;
+    if (o->looked_at_ms == now_ms)
+        return;
+    o->looked_at_ms = now_ms;
+    if ((o->state == INCIDENT_TRIGGERED || o->state == INCIDENT_ACKNOWLEDGED) &&
+        o->calm_at_ms != 0 && o->calm_at_ms <= now_ms) {
+        o->looks_back = true; /* nothing is due before it is known how late it all is */
+        flapping_calm(oracle, o);
+        o->looks_back = false;
+    }
+    int64_t late_ms = now_ms - first_overdue_ms(o);
+    if (late_ms <= LATE_MS)
+        return;
+    ladder_move_plan(o, late_ms);
+    for (size_t i = 0; i < o->policy->step_count; i++)
+        o->told_at_ms[i] += late_ms;
+    if (o->state == INCIDENT_HELD)
+        o->hold_until_ms = now_ms;
+    if (o->reach_until_ms != 0 && now_ms - o->reach_until_ms > LATE_MS && paging_is_open(o))
+        o->reach_until_ms = now_ms + o->policy->reach_within_ms;
+}
+
 int64_t ladder_next_ms(const struct o_incident *o)
 {
     return find_next(o).at_ms;
@@ -488,6 +522,9 @@ int64_t ladder_next_ms(const struct o_incident *o)
 
 void ladder_time(struct oracle *oracle, struct o_incident *o)
 {
+    if (o->looks_back)
+        return;
+    ladder_look_back(oracle, o);
     for (int i = 0; i < 1000; i++) {
         struct next next = find_next(o);
         if (next.at_ms > oracle->now_ms)
@@ -505,6 +542,7 @@ void ladder_new_climb(struct oracle *oracle, struct o_incident *o, int64_t left)
     o->exhausted = false;
     o->fallback_at_ms = 0;
     o->climb++;
+    forget_paging(o);
     write_plan(o, oracle->now_ms - first_ms, left + 1);
     oracle_expectf(oracle, o, "note climb %d", o->climb);
 }
@@ -524,6 +562,7 @@ void ladder_page_owner(struct oracle *oracle, struct o_incident *o)
 
 void ladder_failed(struct oracle *oracle, struct o_incident *o, struct o_message *failed)
 {
+    ladder_look_back(oracle, o);
     talks_failed(oracle, o, failed);
     if (failed->kind != KIND_PAGE || o->state != INCIDENT_TRIGGERED) {
         ladder_time(oracle, o);
@@ -552,6 +591,7 @@ void ladder_failed(struct oracle *oracle, struct o_incident *o, struct o_message
 
 void ladder_accepted(struct oracle *oracle, struct o_incident *o, const struct o_message *m)
 {
+    ladder_look_back(oracle, o);
     if (o->state == INCIDENT_TRIGGERED && m->paging != 0 && m->paging == o->paging)
         o->reach_until_ms = 0;
     ladder_time(oracle, o);

@@ -114,6 +114,8 @@ struct o_incident {
     int64_t told_at_ms[STEPS_MAX];
     bool told[STEPS_MAX];
     int64_t hold_until_ms;
+    int64_t looked_at_ms; /* at what time it was last looked back at an outage */
+    bool looks_back;
     int32_t climb, first_climb;
     int64_t paging; /* the latest; 0: none since the opening */
     int latest_step;
@@ -307,6 +309,8 @@ struct o_reply {
 /* Everything as at an opening, the steps at their times from the anchor. */
 void ladder_prepare(struct o_incident *incident, int64_t anchor_ms);
 void ladder_begin(struct oracle *oracle, struct o_incident *incident, bool again);
+/* After an outage, before anything else. */
+void ladder_look_back(struct oracle *oracle, struct o_incident *incident);
 void ladder_time(struct oracle *oracle, struct o_incident *incident); /* what is due by now */
 int64_t ladder_next_ms(const struct o_incident *incident);
 void ladder_quiet(struct oracle *oracle, struct o_incident *incident, const char *by);

@@ -13,6 +13,7 @@ import pwd
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
@@ -47,11 +48,18 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def temporary(account):
+    """Where its files go: the usual folder, unless the server runs as somebody who may not enter it (below /root, say)."""
+    usual = pathlib.Path(tempfile.gettempdir()).resolve()
+    closed = account and not all(folder.stat().st_mode & stat.S_IXOTH for folder in (usual, *usual.parents))
+    return "/tmp" if closed else usual
+
+
 class Postgres:
     def __init__(self, settings=()):
         self.bin = bin_folder()
         self.account = account()
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="escalated-postgres-"))
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="escalated-postgres-", dir=temporary(self.account)))
         self.data = self.folder / "data"
         self.port = free_port()
         self.process = None

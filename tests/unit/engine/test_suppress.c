@@ -294,6 +294,47 @@ static void what_ended_while_we_were_down_ends_at_the_start(void **state)
     rig_clear(&rig);
 }
 
+/* A page step, the next climb and the calm all came due: what is over pages nobody, not even in passing. */
+static void an_outage_pages_nobody_about_what_is_over(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_init(&rig);
+    use_rules(&rig);
+    for (int i = 0; i < 3; i++) {
+        rig_event(&rig, EVENT_TRIGGER, "k", SEVERITY_CRITICAL, "shop");
+        rig_run(&rig, 61);
+        rig_event(&rig, EVENT_RESOLVE, "k", SEVERITY_CRITICAL, "shop");
+    }
+    assert_non_null(strstr(rig_log(&rig), "122 flapping\n"));
+    rig.now_ms += 3600 * SECOND;
+    rig_restart(&rig);
+    rig_settle(&rig);
+    expect(&rig, "3783 calm\n3783 cancelled 8\n3783 resolved\n3783 notice lead ann sms\n");
+    rig_clear(&rig);
+}
+
+/* Maintenance has begun and it has calmed down: both end the call that waits, the first counts. */
+static void a_moment_may_end_a_message_twice(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_init(&rig);
+    use_rules(&rig);
+    for (int i = 0; i < 3; i++) {
+        rig_event(&rig, EVENT_TRIGGER, "k", SEVERITY_ERROR, "shop");
+        rig_run(&rig, 61);
+        rig_event(&rig, EVENT_RESOLVE, "k", SEVERITY_ERROR, "shop");
+    }
+    assert_non_null(strstr(rig_log(&rig), "122 flapping\n"));
+    rig.now_ms = RIG_START_MS + 110 * MINUTES;
+    rig_restart(&rig);
+    rig_settle(&rig);
+    expect(&rig, "6600 suppressed\n6600 cancelled 8\n6600 calm\n6600 resolved\n"
+                 "6600 notice lead ann sms\n");
+    rig_clear(&rig);
+}
+
 static void there_are_only_so_many(void **state)
 {
     (void)state;
@@ -343,6 +384,8 @@ int main(void)
         cmocka_unit_test(a_refused_silence_holds_nothing),
         cmocka_unit_test(an_end_that_was_refused_comes_again),
         cmocka_unit_test(what_ended_while_we_were_down_ends_at_the_start),
+        cmocka_unit_test(an_outage_pages_nobody_about_what_is_over),
+        cmocka_unit_test(a_moment_may_end_a_message_twice),
         cmocka_unit_test(there_are_only_so_many),
         cmocka_unit_test(windows_go_by_the_wall_clock),
     };
