@@ -92,22 +92,33 @@ static bool wants_answer(const struct digest_entry *lines, size_t count)
     return false;
 }
 
-static const struct incident *worst_of(const struct digest_entry *lines, size_t count)
+/* Behind the incidents: what is about none of them. */
+static void write_notices(const struct digest_entry *entries, size_t count, struct strbuf *out)
 {
-    const struct incident *worst = lines[0].incident;
-    for (size_t i = 1; i < count; i++) {
-        if (lines[i].incident->severity > worst->severity)
-            worst = lines[i].incident;
+    for (size_t i = 0; i < count; i++) {
+        if (i == 0 || !text_equal(entries[i].text, entries[i - 1].text))
+            strbuf_printf(out, "%s%s", out->length > 0 ? "\n" : "", entries[i].text);
     }
-    return worst;
 }
 
-static int64_t first_priority(const struct digest_entry *lines, size_t count)
+/* How bad it is at most, and the first of the priorities. */
+struct rank {
+    enum severity severity;
+    int64_t priority;
+};
+
+static struct rank rank_of(const struct digest_entry *lines, size_t count)
 {
-    int64_t first = lines[0].incident->priority;
-    for (size_t i = 1; i < count; i++)
-        first = lines[i].incident->priority < first ? lines[i].incident->priority : first;
-    return first;
+    struct rank rank = {.severity = SEVERITY_INFO,
+                        .priority = incident_default_priority(SEVERITY_INFO)};
+    for (size_t i = 0; i < count; i++) {
+        const struct incident *incident = lines[i].incident;
+        if (i == 0 || incident->severity > (int)rank.severity)
+            rank.severity = (enum severity)incident->severity;
+        if (i == 0 || incident->priority < rank.priority)
+            rank.priority = incident->priority;
+    }
+    return rank;
 }
 
 static const char *numbers_text(const struct digest_entry *lines, size_t count, struct strbuf *text,
@@ -129,21 +140,26 @@ void digest_write(const struct digest_entry *entries, size_t count, const char *
     struct json_out json;
     struct strbuf text;
     const struct contact *person = rulebook_contact(moment->book, contact);
+    size_t notice_count = 0;
+    while (notice_count < count && entries[notice_count].incident == NULL)
+        notice_count++;
     ASSERT(count > 0);
-    size_t line_count = pick_lines(entries, count, lines);
+    size_t line_count = pick_lines(entries + notice_count, count - notice_count, lines);
+    struct rank rank = rank_of(lines, line_count);
     strbuf_init(&text, TEXT_BYTES_MAX);
     const char *numbers = numbers_text(lines, line_count, &text, moment->arena);
     strbuf_reset(&text);
     write_text(lines, line_count, moment->arena, &text);
+    write_notices(entries, notice_count, &text);
     strbuf_reset(out);
     json_out_begin(&json, out);
     json_add_object_begin(&json, NULL);
     json_add_string(&json, "title",
-                    arena_printf(moment->arena, "%zu incident%s, %s", line_count,
-                                 line_count == 1 ? "" : "s", numbers));
-    json_add_string(&json, "severity",
-                    severity_name((enum severity)worst_of(lines, line_count)->severity));
-    json_add_integer(&json, "priority", first_priority(lines, line_count));
+                    line_count == 0 ? entries[0].text
+                                    : arena_printf(moment->arena, "%zu incident%s, %s", line_count,
+                                                   line_count == 1 ? "" : "s", numbers));
+    json_add_string(&json, "severity", severity_name(rank.severity));
+    json_add_integer(&json, "priority", rank.priority);
     json_add_string(&json, "kind", notification_kind_name(KIND_DIGEST));
     json_add_string(&json, "contact", contact);
     json_add_string(&json, "contact_name", person != NULL ? person->full_name : contact);

@@ -3,8 +3,8 @@
  *
  * Shape:   entries in the order of incidents -> one flat JSON object, the keys of a snapshot (policies/message.h) as far as
  *          they make sense, title and text for people ("Disk full" a line each), and `numbers` ("#12-14, #18") and
- *          incidents [{incident title severity priority state kind}] with every one of them; tells_only where none of them
- *          wants an answer.
+ *          incidents [{incident title severity priority state kind}] with every one of them; what is about no incident (a
+ *          hand-over) is a line of the text behind them; tells_only where none of them wants an answer.
  * Units:   times are RFC 3339.
  * Limits:  DIGEST_INCIDENTS_MAX incidents, so that their numbers fit a short message whole.
  * Source:  DESIGN section 4, rule 15.
@@ -21,11 +21,13 @@
 
 /* One message that goes out in it. */
 struct digest_entry {
-    const struct incident *incident;
+    const struct incident *incident; /* NULL: of none; such entries come first */
     enum notification_kind kind;
+    const char *text; /* the line of what is about no incident */
 };
 
-/* `out` is emptied first. Several entries of one incident are one line. */
+/* `out` is emptied first. Several entries of one incident are one line; so are several with one text that follow each
+ * other. */
 void digest_write(const struct digest_entry *entries, size_t count, const char *contact,
                   const char *channel, const struct moment *moment, struct strbuf *out);
 

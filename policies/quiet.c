@@ -30,6 +30,7 @@ bool incident_is_urgent(const struct incident *incident)
 bool quiet_waits(const struct notification *notification, int64_t now_ms)
 {
     return notification->deferred && notification->state == NOTIFICATION_PENDING &&
+           notification->attempt_count == 0 && notification->digest == 0 &&
            notification->next_at_ms > now_ms;
 }
 
@@ -68,7 +69,7 @@ void quiet_hasten(struct incident *incident, struct moment *moment,
 {
     int64_t at_ms = quiet_out_ms(rulebook_contact(moment->book, notification->contact), moment,
                                  incident_is_urgent(incident), moment->now_ms);
-    if (at_ms < notification->next_at_ms)
+    if (at_ms < notification->next_at_ms && notification->digest == 0)
         moment_hasten(moment, notification, at_ms, reason);
 }
 
@@ -78,16 +79,41 @@ int64_t quiet_due_ms(const struct moment *moment)
     return moment->acts[moment->act_count - 1].u.message.due_at_ms;
 }
 
-/* The first of this person's that waits; they keep their distances from it. */
-static int64_t first_waiting_ms(const struct incident *incident, const char *contact,
-                                int64_t now_ms)
+/* How long after the run of its step: the distance that is kept when the morning comes sooner. A page that follows an owner has
+ * none, and an earlier one to the fallback cannot be told from it. */
+static int64_t after_of(const struct incident *incident, const struct rulebook *book,
+                        const struct notification *n)
 {
-    int64_t first_ms = INT64_MAX;
-    for (const struct notification *n = incident->notifications; n != NULL; n = n->next) {
-        if (quiet_waits(n, now_ms) && text_equal(n->contact, contact) && n->next_at_ms < first_ms)
-            first_ms = n->next_at_ms;
+    const struct contact *contact = rulebook_contact(book, n->contact);
+    bool is_by_rules =
+        n->kind == KIND_APPROVE ||
+        (n->kind == KIND_PAGE && (n->repetition == 0 || reach_is_latest(incident, n)));
+    if (contact == NULL || !is_by_rules)
+        return 0;
+    for (size_t i = 0; i < contact->page_count; i++) {
+        if (text_equal(contact->methods[contact->page[i].method].channel, n->channel))
+            return contact->page[i].after_ms;
     }
-    return first_ms;
+    return 0;
+}
+
+/* By how much what waits for this person may come sooner: they keep their distances from the first, and that its own
+ * unless it is urgent. */
+static int64_t gain_of(const struct incident *incident, const struct moment *moment,
+                       const char *contact)
+{
+    bool urgent = incident_is_urgent(incident);
+    const struct notification *first = NULL;
+    for (const struct notification *n = incident->notifications; n != NULL; n = n->next) {
+        if (quiet_waits(n, moment->now_ms) && text_equal(n->contact, contact) &&
+            (first == NULL || n->next_at_ms < first->next_at_ms))
+            first = n;
+    }
+    ASSERT(first != NULL);
+    int64_t out_ms =
+        quiet_out_ms(rulebook_contact(moment->book, contact), moment, urgent, moment->now_ms);
+    out_ms += urgent ? 0 : after_of(incident, moment->book, first);
+    return out_ms < first->next_at_ms ? first->next_at_ms - out_ms : 0;
 }
 
 /* The latest paging now goes out from `first_ms` on: what was counted from a later time comes forward. */
@@ -112,19 +138,17 @@ void quiet_release(struct incident *incident, struct moment *moment)
     for (struct notification *n = incident->notifications; n != NULL; n = n->next) {
         if (!quiet_waits(n, moment->now_ms))
             continue;
-        int64_t first_ms = first_waiting_ms(incident, n->contact, moment->now_ms);
-        int64_t out_ms = quiet_out_ms(rulebook_contact(moment->book, n->contact), moment, urgent,
-                                      moment->now_ms);
-        if (out_ms >= first_ms)
+        int64_t gain_ms = gain_of(incident, moment, n->contact);
+        if (gain_ms == 0)
             continue;
-        int64_t at_ms = n->next_at_ms - (first_ms - out_ms);
+        int64_t at_ms = n->next_at_ms - gain_ms;
         moment_hasten(moment, n, at_ms, urgent ? "has become urgent" : "quiet hours have changed");
         updates_hear_sooner(incident, n, at_ms);
         asks_hear_sooner(incident, n, at_ms);
         if (reach_is_latest(incident, n) && at_ms < first_paged_ms)
             first_paged_ms = at_ms;
         if (n->kind == KIND_PAGE && text_equal(n->contact, incident->owner))
-            answer_gain_ms = first_ms - out_ms;
+            answer_gain_ms = gain_ms;
     }
     if (ladder->answer_until_ms != 0)
         ladder->answer_until_ms -= answer_gain_ms;

@@ -44,7 +44,7 @@ void quiet_withdraw(struct incident *incident, struct moment *moment, enum notif
 bool quiet_is_put_off(const struct incident *incident, enum notification_kind kind,
                       const char *step, const char *contact);
 
-/* Still before the end of the quiet hours for which it waits? */
+/* Still before the end of the quiet hours for which it waits? Another attempt and a digest have times of their own. */
 bool quiet_waits(const struct notification *notification, int64_t now_ms);
 
 #endif

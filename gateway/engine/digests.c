@@ -6,6 +6,7 @@
 
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
+#include "gateway/engine/oncall.h"
 #include "policies/digest.h"
 #include "policies/marks.h"
 #include "policies/reach.h"
@@ -258,24 +259,17 @@ static void bundle(struct engine *engine, struct digest *digest, struct notifica
     wait_for_it(engine, n);
 }
 
-static bool is_urgent_digest(const struct engine *engine, const struct digest *digest)
-{
-    for (size_t i = 0; i < digest->member_count; i++) {
-        const struct notification *n = world_notification(&engine->world, digest->members[i]);
-        if (n != NULL && n->state == NOTIFICATION_PENDING && is_urgent(n))
-            return true;
-    }
-    return false;
-}
-
 /* What is urgent does not wait for the token of what is not. */
 static void hurry(struct engine *engine, const struct digest *digest, struct storm_bucket *bucket,
                   const struct channel_rule *rule)
 {
     struct notification *self = world_notification(&engine->world, digest->id);
-    int64_t at_ms = storm_reserve(bucket, rule, true, engine->now_ms);
-    if (at_ms < self->next_at_ms)
-        attempts_hasten(engine, self, at_ms, "something urgent goes out in it");
+    struct storm_bucket after = *bucket;
+    int64_t at_ms = storm_reserve(&after, rule, true, engine->now_ms);
+    if (at_ms >= self->next_at_ms)
+        return;
+    *bucket = after;
+    attempts_hasten(engine, self, at_ms, "something urgent goes out in it");
 }
 
 static void admit(struct engine *engine, struct notification *n)
@@ -296,7 +290,7 @@ static void admit(struct engine *engine, struct notification *n)
         n->admitted = true;
         keep_row(engine, n, n->next_at_ms, "");
     } else if (digest != NULL) {
-        if (urgent && !is_urgent_digest(engine, digest))
+        if (urgent)
             hurry(engine, digest, &bucket, &rule);
         bundle(engine, digest, n);
     } else {
@@ -447,9 +441,12 @@ const char *digests_snapshot(struct engine *engine, const struct notification *d
     struct digest_entry *entries =
         arena_alloc_array(&engine->arena, count + 1, sizeof(struct digest_entry));
     for (size_t i = 0; i < count; i++) {
-        if (members[i]->state == NOTIFICATION_PENDING && members[i]->incident != NULL)
-            entries[entry_count++] = (struct digest_entry){
-                .incident = members[i]->incident, .kind = (enum notification_kind)members[i]->kind};
+        const struct notification *n = members[i];
+        if (n->state == NOTIFICATION_PENDING)
+            entries[entry_count++] =
+                (struct digest_entry){.incident = n->incident,
+                                      .kind = (enum notification_kind)n->kind,
+                                      .text = n->incident == NULL ? handover_line(engine, n) : ""};
     }
     if (entry_count == 0 || open == NULL)
         return "{}";

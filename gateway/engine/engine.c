@@ -54,6 +54,7 @@ int engine_create(const struct engine_options *options, int64_t now_ms, struct e
         return -1;
     }
     engine->lost_from_ms = engine->meta.engine_time_ms;
+    engine->wakes = engine_has_waiting(engine);
     *out_engine = engine;
     return 0;
 }
@@ -260,6 +261,8 @@ static void apply(struct engine *engine, struct input *const *inputs, size_t cou
     heartbeats_run(engine);
     attempts_orphans(engine);
     suppress_settle(engine);
+    if (engine->wakes)
+        engine_wake_all(engine);
     run_timers(engine);
     for (size_t i = 0; i < count; i++) {
         struct answer answer = take_input(engine, inputs[i]);
@@ -301,6 +304,7 @@ enum store_verdict engine_step(struct engine *engine, struct input *const *input
         return verdict;
     }
     engine->lost_from_ms = INT64_MAX;
+    engine->wakes = false;
     offers_settle(engine);
     offers_make(engine);
     sweep(engine);
@@ -336,7 +340,7 @@ int64_t engine_next_due_ms(const struct engine *engine)
 {
     bool resumes = engine->lost_from_ms != INT64_MAX &&
                    (engine->book->expects_heartbeats || engine->world.heartbeats.rows.count > 0);
-    if (!engine->is_loaded || engine->orphan_count > 0 || resumes)
+    if (!engine->is_loaded || engine->orphan_count > 0 || resumes || engine->wakes)
         return engine->now_ms;
     int64_t next_ms = offers_next_ms(engine);
     int64_t suppress_ms = suppress_next_ms(engine);

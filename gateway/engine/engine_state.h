@@ -120,10 +120,11 @@ struct engine {
     int64_t suppress_due_ms; /* when that, or a silence, changes next */
     uint64_t *unsettled;     /* incidents whose mark has changed */
     size_t unsettled_count, unsettled_capacity;
-    uint32_t oncall_mark;      /* generation of its timer */
-    bool oncall_is_due;        /* duty is looked at when this step ends */
-    int64_t lost_from_ms;      /* since then nothing can have been taken in; INT64_MAX: it is */
-    uint32_t heartbeat_marks;  /* generations of their timers */
+    uint32_t oncall_mark;     /* generation of its timer */
+    bool oncall_is_due;       /* duty is looked at when this step ends */
+    bool wakes;               /* its first step: quiet hours and clock may have changed meanwhile */
+    int64_t lost_from_ms;     /* since then nothing can have been taken in; INT64_MAX: it is */
+    uint32_t heartbeat_marks; /* generations of their timers */
     int64_t store_retry_at_ms; /* offers wait until then: the store did not answer */
     struct lanes lanes;
     struct table offers; /* by notification */
@@ -163,6 +164,7 @@ void engine_move(struct engine *engine, struct incident *incident, const struct 
 void engine_set_timer(struct engine *engine, struct incident *incident);
 /* Clock or configuration have changed: what waits for the end of quiet hours may come sooner. */
 void engine_wake_all(struct engine *engine);
+bool engine_has_waiting(const struct engine *engine);
 void engine_pass_time(struct engine *engine, struct incident *incident);
 /* Let go of the oldest resolved incidents where there are more than the limit of open ones. */
 void engine_evict(struct engine *engine);

@@ -314,3 +314,16 @@ void handover_tell(struct engine *engine)
             look_at(engine, schedule);
     }
 }
+
+const char *handover_line(struct engine *engine, const struct notification *notice)
+{
+    const char *name = notice->step[0] == '@' ? notice->step + 1 : notice->step;
+    const struct schedule *schedule = rulebook_schedule(engine->book, name);
+    const struct roster roster = moment_roster(&engine->moment);
+    struct duty duty = {.count = 0};
+    if (schedule != NULL)
+        duty = schedule_duty(schedule, &roster, engine->now_ms + engine->wall_offset_ms);
+    return arena_printf(&engine->arena, "Hand-over of %s: %s.", name,
+                        duty_has(&duty, notice->contact) ? "you have duty now"
+                                                         : "your duty is over");
+}

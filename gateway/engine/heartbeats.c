@@ -260,6 +260,8 @@ static void settle_group(struct engine *engine, struct pair_group *group)
         if ((rule == NULL) != (row->gone_at_ms != 0)) {
             row->gone_at_ms = rule == NULL ? engine->now_ms : 0;
             row->waits_from_ms = engine->now_ms;
+            row->is_running = false; /* nobody heard how that run went on */
+            row->run[0] = '\0';
             batch_touch_heartbeat(engine, heartbeat);
         }
         watch(engine, row, rule);

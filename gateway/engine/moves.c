@@ -150,6 +150,17 @@ void engine_wake_all(struct engine *engine)
     }
 }
 
+bool engine_has_waiting(const struct engine *engine)
+{
+    size_t slot = 0;
+    for (const struct notification *n = table_each(&engine->world.notifications, &slot); n != NULL;
+         n = table_each(&engine->world.notifications, &slot)) {
+        if (n->incident != NULL && quiet_waits(n, engine->now_ms))
+            return true;
+    }
+    return false;
+}
+
 static bool is_stale(const struct engine *engine, const struct heap_entry *entry)
 {
     const struct incident *incident = world_incident(&engine->world, entry->id);

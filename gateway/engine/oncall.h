@@ -27,6 +27,8 @@ void overrides_end(struct engine *engine);
 
 /* Who has come and who has gone since it was told last is told, once for each schedule. */
 void handover_tell(struct engine *engine);
+/* One of these notices in a digest: how it stands when that goes out. */
+const char *handover_line(struct engine *engine, const struct notification *notice);
 
 /* A mark changes: the world's copy of it does, too. -1: it cannot be read. */
 int oncall_mark(struct world *world, const struct mark_row *row, struct err *err);

@@ -24,6 +24,7 @@ struct held { /* what delivery holds for one notification */
     char body[BODY_BYTES];
     char key[NOTIFICATION_KEY_BYTES];
     int sent;
+    const char *snapshot; /* of a digest, as it was offered last */
 };
 
 struct saying {
@@ -141,6 +142,8 @@ static void take_offer(struct channels *channels, const struct order *order)
     (void)snprintf(held->key, sizeof(held->key), "%s", order->key);
     (void)snprintf(held->body, sizeof(held->body), "body of %.40s", order->key);
     held->offered = true;
+    if (order->notification_kind == KIND_DIGEST && !order->rendered)
+        held->snapshot = arena_strdup(&world->arena, order->snapshot);
     bool refuses = mood == MOOD_REFUSES && rng_chance(&dice, 70);
     bool fails = mood == MOOD_FAILS && rng_chance(&dice, 10); /* cannot be rendered */
     int64_t wait_ms = mood == MOOD_SLOW ? (int64_t)rng_below(&dice, 5000) : 0;
@@ -321,6 +324,16 @@ void channels_die(struct channels *channels)
 int channels_sent_count(const struct channels *channels, uint64_t notification)
 {
     return notification < channels->held_count ? channels->held[notification].sent : 0;
+}
+
+bool channels_has_named(const struct channels *channels, uint64_t digest, uint64_t incident)
+{
+    char mark[64];
+    const char *snapshot = digest < channels->held_count ? channels->held[digest].snapshot : NULL;
+    (void)snprintf(mark, sizeof(mark), "{\"incident\":%llu,", (unsigned long long)incident);
+    if (incident == 0)
+        (void)snprintf(mark, sizeof(mark), "Hand-over of ");
+    return snapshot != NULL && strstr(snapshot, mark) != NULL;
 }
 
 void channels_vouch(struct channels *channels, uint64_t notification)

@@ -51,6 +51,8 @@ void channels_die(struct channels *channels);
 
 /* How often the message really went out. */
 int channels_sent_count(const struct channels *channels, uint64_t notification);
+/* Did delivery get to read of this incident in what it last prepared of a digest? 0: of a hand-over. */
+bool channels_has_named(const struct channels *channels, uint64_t digest, uint64_t incident);
 /* A receipt said that it was delivered, whether it was sent or not. */
 void channels_vouch(struct channels *channels, uint64_t notification);
 bool channels_was_vouched(const struct channels *channels, uint64_t notification);

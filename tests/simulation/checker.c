@@ -116,6 +116,9 @@ static void check_incident(struct checker *checker, const struct incident_row *r
         world_breach(checker->world, "I10", "incident %llu: state and time of resolution differ",
                      number);
     c->state = row->state;
+    c->severity = row->severity;
+    c->priority = row->priority;
+    c->was_urgent = c->was_urgent || row->severity == SEVERITY_CRITICAL || row->priority == 1;
     c->live = row->live;
     if (row->state == INCIDENT_RESOLVED)
         return;
@@ -191,6 +194,8 @@ static void check_note(struct checker *checker, const struct timeline_row *row)
         if (checker->in_time && world->now_ms > c->ack_until_ms + 1000)
             world_breach(world, "I11", "incident %llu lapses %lld ms late", number,
                          (long long)(world->now_ms - c->ack_until_ms));
+    } else if (is(row, "priority")) {
+        c->was_urgent = c->was_urgent || text_equal(row->text, "p1");
     } else if (is(row, "climb")) {
         c->page_rank = 0;
     } else if (is(row, "repolicy")) {
@@ -222,6 +227,7 @@ static void check_sent(struct checker *checker, const struct notification_row *r
         if (other->known && other->key_hash == hash && text_equal(other->key, row->key))
             world_breach(world, "I14", "notifications %zu and %llu share key %s", i, id, row->key);
     }
+    c->was_urgent = c->was_urgent || row->severity == SEVERITY_CRITICAL;
     struct sending *s = checker_sending(checker, row->id);
     if (s->known)
         world_breach(world, "I14", "notification %llu is made twice", id);
@@ -237,7 +243,10 @@ static void check_sent(struct checker *checker, const struct notification_row *r
                           .next_at_ms = row->next_at_ms,
                           .horizon_ms = row->expires_at_ms - row->due_at_ms,
                           .key = arena_strdup(&world->arena, row->key),
-                          .key_hash = hash};
+                          .contact = arena_strdup(&world->arena, row->contact),
+                          .channel = arena_strdup(&world->arena, row->channel),
+                          .key_hash = hash,
+                          .made_in = world->report->commit_count};
     checker->in_state[NOTIFICATION_PENDING]++;
     if (s->due_at_ms < world->now_ms)
         world_breach(world, "I6", "notification %llu is due before it was made", id);
@@ -285,6 +294,8 @@ static void check_claim(struct checker *checker, const struct claim_row *row)
             world_breach(world, "I23", "page %llu of an upper step starts after a lower one", id);
         c->claimed_rank = rank;
     }
+    if (row->attempt == 1)
+        checker_first_start(checker, row->notification);
     set_state(checker, s, NOTIFICATION_CLAIMED);
     s->attempts = row->attempt;
 }
@@ -313,7 +324,11 @@ static bool may_follow(enum notification_state from, enum notification_state to)
 static void check_outcome(struct checker *checker, const struct outcome_row *row)
 {
     struct sending *s = checker_sending(checker, row->notification);
-    if (!s->known || !may_follow(s->state, row->state))
+    bool goes_in_digest =
+        s->digest != 0 && s->state == NOTIFICATION_PENDING && row->state == NOTIFICATION_CLAIMED;
+    if (goes_in_digest)
+        checker_goes_in_digest(checker, row->notification);
+    if (!s->known || (!goes_in_digest && !may_follow(s->state, row->state)))
         world_breach(checker->world, "I20", "notification %llu goes from %s to %s",
                      (unsigned long long)row->notification, notification_state_name(s->state),
                      notification_state_name(row->state));
@@ -323,6 +338,9 @@ static void check_outcome(struct checker *checker, const struct outcome_row *row
         world_breach(checker->world, "I13", "notification %llu is %s without a reason",
                      (unsigned long long)row->notification, notification_state_name(row->state));
     s->unknown_count += row->attempt != 0 && row->outcome == OUTCOME_UNKNOWN ? 1 : 0;
+    /* A digest is brought forward by what is urgent only, to a place of its own. */
+    if (s->kind == KIND_DIGEST && row->attempt == 0 && row->next_at_ms < s->next_at_ms)
+        s->urgent = true;
     set_state(checker, s, row->state);
     s->next_at_ms = row->next_at_ms;
 }
@@ -348,6 +366,22 @@ static bool has_calmed_down(const struct checker_batch *batch, uint64_t incident
             return true;
     }
     return false;
+}
+
+/* With the incidents as they are after the commit. */
+static void check_gate(struct checker *checker, const struct effect *effect)
+{
+    if (effect->kind == EFFECT_NOTIFICATION) {
+        checker_gate(checker, effect->u.notification->id, effect->u.notification->digest,
+                     effect->u.notification->admitted);
+    } else if (effect->kind == EFFECT_OUTCOME) {
+        const struct outcome_row *row = effect->u.outcome;
+        bool waits = row->state == NOTIFICATION_PENDING || row->state == NOTIFICATION_CLAIMED;
+        if (waits)
+            checker_gate(checker, row->notification, row->digest, row->admitted);
+        else if (checker_sending(checker, row->notification)->kind == KIND_DIGEST)
+            checker_digest_ends(checker, row->notification);
+    }
 }
 
 void checker_commit(struct checker *checker, const struct checker_batch *batch)
@@ -385,6 +419,8 @@ void checker_commit(struct checker *checker, const struct checker_batch *batch)
         if (batch->effects->items[i].kind == EFFECT_INCIDENT)
             check_incident(checker, batch->effects->items[i].u.incident);
     }
+    for (size_t i = 0; i < batch->effects->count; i++)
+        check_gate(checker, &batch->effects->items[i]);
     if (checker->doubted)
         check_groups(checker);
 }
@@ -446,7 +482,9 @@ void checker_rest(struct checker *checker)
                          "notification %zu went out %d times, %d attempts had an unknown end", i,
                          sent, s->unknown_count);
         bool taken = s->state == NOTIFICATION_ACCEPTED || s->state == NOTIFICATION_DELIVERED;
-        if (taken && sent == 0 && !channels_was_vouched(world->channels, i))
+        if (s->digest != 0)
+            checker_rest_digest(checker, i);
+        else if (taken && sent == 0 && !channels_was_vouched(world->channels, i))
             world_breach(world, "P2", "notification %zu is %s and never went out", i,
                          notification_state_name(s->state));
     }
@@ -463,7 +501,22 @@ uint64_t checker_last_incident(const struct checker *checker)
 
 bool checker_is_about_some(struct checker *checker, uint64_t notification)
 {
-    return checker_sending(checker, notification)->incident != 0;
+    const struct sending *s = checker_sending(checker, notification);
+    return s->incident != 0 || s->kind == KIND_DIGEST;
+}
+
+uint64_t checker_last_digest(const struct checker *checker, uint64_t back)
+{
+    uint64_t last = 0;
+    for (size_t i = 1; i < checker->sending_count; i++) {
+        const struct sending *s = &checker->sendings[checker->sending_count - i];
+        if (!s->known || s->kind != KIND_DIGEST || s->attempts == 0)
+            continue;
+        last = checker->sending_count - i;
+        if (back-- == 0)
+            break;
+    }
+    return last;
 }
 
 uint64_t checker_last_notification(const struct checker *checker)

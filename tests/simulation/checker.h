@@ -3,7 +3,7 @@
  *
  * Shape:   checker_commit for each applied batch, checker_answer for each answer given to a producer, checker_rest once the
  *          faults have stopped and everything must be over. A breach is told to the world.
- * Limits:  I2 I3 I6 I7 I8 I9 I10 I11 I13 I14 I15 I16 I17 I20 I23 I32 I35 (timers) here; I12 I24 I30 I33 I34 in world.c; I1 I5 I18 I19
+ * Limits:  I2 I3 I6 I7 I8 I9 I10 I11 I13 I14 I15 I16 I17 I20 I22 I23 I32 I35 (timers) here; I12 I24 I30 I33 I34 in world.c; I1 I5 I18 I19
  *          by the oracle and the sums here; I36 by the trace's hash.
  */
 #ifndef ESCALATED_SIMULATION_CHECKER_H
@@ -36,6 +36,8 @@ void checker_rest(struct checker *checker);
 
 /* For people and channels that want to speak about something: the newest of each. */
 uint64_t checker_last_incident(const struct checker *checker);
+/* Of those whose first attempt has started, the newest or one before it; 0: there is none. */
+uint64_t checker_last_digest(const struct checker *checker, uint64_t back);
 /* False: a notice of no incident. */
 bool checker_is_about_some(struct checker *checker, uint64_t notification);
 uint64_t checker_last_notification(const struct checker *checker);

@@ -19,7 +19,7 @@ struct arguments {
     int64_t seed;
     int64_t count;
     int64_t seconds; /* 0: no limit */
-    int profile;     /* -1: all in turn */
+    int profile;     /* -1: all but the last in turn */
     bool tells;
     bool finds;         /* a breach is what is wanted */
     const char *hashes; /* a file of "PROFILE SEED HASH" lines to hold the runs to */
@@ -126,7 +126,7 @@ static bool run_many(const struct arguments *arguments, struct totals *totals)
     int64_t begin_s = now_s();
     for (int64_t i = 0; i < arguments->count; i++) {
         uint64_t hash = 0;
-        int profile = arguments->profile >= 0 ? arguments->profile : (int)(i % PROFILE_COUNT);
+        int profile = arguments->profile >= 0 ? arguments->profile : (int)(i % PROFILES_IN_TURN);
         if (!run_one(arguments, (uint64_t)(arguments->seed + i), (enum profile)profile, totals,
                      &hash))
             return false;

@@ -7,7 +7,7 @@
 
 #include "gateway/base/assert.h"
 #include "tests/simulation/oracle_events.h"
-#include "tests/simulation/oracle_state.h"
+#include "tests/simulation/oracle_storm.h"
 
 enum { LINE_BYTES = 600, COMPLAINT_BYTES = 1 << 14 };
 
@@ -26,6 +26,7 @@ void oracle_destroy(struct oracle *oracle)
 {
     if (oracle == NULL)
         return;
+    free(oracle->by_id);
     free(oracle->expected.items);
     free(oracle->expected.whose);
     free(oracle->observed.items);
@@ -71,7 +72,8 @@ static const char *send_line(struct oracle *oracle, enum notification_kind kind,
 {
     const char *name = notification_kind_name(kind);
     if (step == NULL)
-        return arena_printf(&oracle->arena, "send %s %s", name, contact);
+        return arena_printf(&oracle->arena, "send %s %s +%lld", name, contact,
+                            (long long)(due_ms - oracle->now_ms));
     return arena_printf(&oracle->arena, "send %s %s %lld %s %s %s +%lld", name, step,
                         (long long)climb, contact, channel, address,
                         (long long)(due_ms - oracle->now_ms));
@@ -83,6 +85,8 @@ struct o_message *oracle_send(struct oracle *oracle, struct o_incident *incident
 {
     struct o_message *m = arena_alloc(&oracle->arena, sizeof(*m));
     *m = *message;
+    m->next_ms = m->due_ms;
+    m->severity = incident->severity;
     m->line = send_line(oracle, m->kind, message->line, m->climb, m->contact, m->channel,
                         m->address, m->due_ms);
     *incident->last_message = m;
@@ -101,13 +105,19 @@ struct o_incident *oracle_incident(struct oracle *oracle, uint64_t number)
 
 struct o_found oracle_message(const struct oracle *oracle, uint64_t id)
 {
-    for (struct o_incident *o = oracle->incidents; o != NULL; o = o->next) {
-        for (struct o_message *m = o->messages; m != NULL; m = m->next) {
-            if (m->id == id)
-                return (struct o_found){o, m};
-        }
+    return id < oracle->by_id_count ? oracle->by_id[id] : (struct o_found){NULL, NULL};
+}
+
+static void keep_by_id(struct oracle *oracle, uint64_t id, struct o_found found)
+{
+    if (id >= oracle->by_id_count) {
+        size_t count = (size_t)(id + 1) * 2;
+        oracle->by_id = heap_realloc(oracle->by_id, count * sizeof(*oracle->by_id));
+        memset(oracle->by_id + oracle->by_id_count, 0,
+               (count - oracle->by_id_count) * sizeof(*oracle->by_id));
+        oracle->by_id_count = count;
     }
-    return (struct o_found){NULL, NULL};
+    oracle->by_id[id] = found;
 }
 
 /* What channels and housekeeping do is taken as it comes. */
@@ -137,7 +147,7 @@ static bool is_decided(const struct outcome_row *row)
                                           "it was incomplete at the resolution",
                                           "it was with its author at the resolution",
                                           "nobody has completed it since the resolution"};
-    if (row->attempt != 0)
+    if (row->attempt != 0 || storm_is_gate(row))
         return false;
     if (row->state == NOTIFICATION_PENDING)
         return true;
@@ -165,7 +175,8 @@ static const char *outcome_line(struct oracle *oracle, const struct outcome_row 
         break;
     }
     if (row->state == NOTIFICATION_PENDING)
-        return arena_printf(&oracle->arena, "hasten %llu", (unsigned long long)id);
+        return arena_printf(&oracle->arena, "hasten %llu +%lld", (unsigned long long)id,
+                            (long long)(row->next_at_ms - oracle->now_ms));
     return arena_printf(&oracle->arena, "cancel %llu %s", (unsigned long long)id, contact);
 }
 
@@ -181,7 +192,8 @@ static size_t count_lines(const struct o_lines *lines, const struct o_incident *
 static void observe_sent(struct oracle *oracle, const struct notification_row *row)
 {
     struct o_incident *whose = oracle_incident(oracle, row->incident);
-    const char *to_owner = send_line(oracle, KIND_PAGE, NULL, 0, row->contact, "", "", 0);
+    const char *to_owner =
+        send_line(oracle, KIND_PAGE, NULL, 0, row->contact, "", "", row->due_at_ms);
     bool follows =
         row->kind == KIND_NOTICE || row->kind == KIND_REMINDER || row->kind == KIND_ANSWER;
     /* A page to an owner whom the fallback had reached carries its name as well. */
@@ -203,7 +215,9 @@ static void bind_message(struct oracle *oracle, const struct notification_row *r
     for (struct o_message *m = o != NULL ? o->messages : NULL; m != NULL; m = m->next) {
         if (m->id == 0 && text_equal(m->line, line)) {
             m->id = row->id;
+            keep_by_id(oracle, row->id, (struct o_found){o, m});
             m->channel = arena_strdup(&oracle->arena, row->channel);
+            m->severity = row->severity;
             m->horizon_ms = row->expires_at_ms - row->due_at_ms;
             m->step = arena_strdup(&oracle->arena, row->step);
             return;
@@ -214,7 +228,7 @@ static void bind_message(struct oracle *oracle, const struct notification_row *r
 static void apply_claim(struct oracle *oracle, const struct claim_row *row)
 {
     struct o_found found = oracle_message(oracle, row->notification);
-    if (found.message == NULL)
+    if (storm_claim(oracle, row) || found.message == NULL)
         return;
     found.message->state = NOTIFICATION_CLAIMED;
     found.message->attempts = (int)row->attempt;
@@ -241,17 +255,20 @@ static bool is_orphan(const struct outcome_row *row)
 static void apply_given(struct oracle *oracle, const struct outcome_row *row, bool timed)
 {
     struct o_found found = oracle_message(oracle, row->notification);
-    if (found.message == NULL)
+    if (storm_outcome(oracle, row) || found.message == NULL)
         return;
     struct o_message *m = found.message;
+    if (storm_is_gate(row) && m->state == NOTIFICATION_PENDING)
+        return;
     if (timed && found.incident->live &&
         ladder_next_ms(found.incident) < ended_at_ms(oracle, m, row))
         ladder_time(oracle, found.incident);
     m->state = row->state;
     if (!found.incident->live)
         return;
-    /* An orphan that is to be tried again moves no incident: all of them are settled before marks are. */
-    if (!is_orphan(row) || row->state != NOTIFICATION_PENDING)
+    /* What goes back to where it waited moves no incident: orphans are settled before marks are. */
+    bool goes_back = is_orphan(row) || storm_is_gate(row);
+    if (!goes_back || row->state != NOTIFICATION_PENDING)
         suppression_look(oracle, found.incident);
     if (row->state == NOTIFICATION_ACCEPTED && m->kind == KIND_PAGE)
         ladder_accepted(oracle, found.incident, m);
@@ -259,12 +276,30 @@ static void apply_given(struct oracle *oracle, const struct outcome_row *row, bo
         ladder_failed(oracle, found.incident, m);
 }
 
+/* What went out in a digest that is lost is lost with it. */
+static bool follows_lost(const struct oracle *oracle, const struct outcome_row *row)
+{
+    const struct o_message *m = oracle_message(oracle, row->notification).message;
+    const struct o_digest *d = m != NULL && m->digest != 0 ? storm_digest(oracle, m->digest) : NULL;
+    return d != NULL && d->is_lost && row->attempt == 0 && m->state == NOTIFICATION_CLAIMED;
+}
+
 static void give_orphans(struct oracle *oracle, const struct effects *effects_or_null)
 {
+    oracle->was_given = NULL;
     for (size_t i = 0; effects_or_null != NULL && i < effects_or_null->count; i++) {
         const struct effect *effect = &effects_or_null->items[i];
-        if (effect->kind == EFFECT_OUTCOME && is_orphan(effect->u.outcome))
-            apply_given(oracle, effect->u.outcome, false);
+        if (effect->kind != EFFECT_OUTCOME ||
+            (!is_orphan(effect->u.outcome) && !follows_lost(oracle, effect->u.outcome)))
+            continue;
+        if (oracle->was_given == NULL)
+            oracle->was_given =
+                arena_alloc_array(&oracle->arena, effects_or_null->count, sizeof(bool));
+        oracle->was_given[i] = true;
+        apply_given(oracle, effect->u.outcome, false);
+        struct o_digest *d = storm_digest(oracle, effect->u.outcome->notification);
+        if (d != NULL)
+            d->is_lost = true;
     }
 }
 
@@ -287,8 +322,8 @@ static void observe(struct oracle *oracle, const struct effects *effects, bool t
             apply_claim(oracle, effect->u.claim);
             break;
         case EFFECT_OUTCOME:
-            if (is_orphan(effect->u.outcome))
-                break; /* told before anything else */
+            if (oracle->was_given != NULL && oracle->was_given[i])
+                break; /* before anything else */
             if (!is_decided(effect->u.outcome)) {
                 apply_given(oracle, effect->u.outcome, timed);
                 break;
@@ -304,6 +339,8 @@ static void observe(struct oracle *oracle, const struct effects *effects, bool t
             add_line(&oracle->observed, whose, line);
             break;
         case EFFECT_NOTIFICATION:
+            if (effect->u.notification->kind == KIND_DIGEST)
+                break;
             whose = oracle_incident(oracle, effect->u.notification->incident);
             observe_sent(oracle, effect->u.notification);
             line = oracle->observed.items[oracle->observed.count - 1];
@@ -368,11 +405,12 @@ static bool compare_row(struct oracle *oracle, const struct incident_row *row)
             o->live = false;
         return o != NULL;
     }
+    int priority = o->priority != 0 ? o->priority : (int)SEVERITY_CRITICAL - (int)o->severity + 1;
     bool same = o->state == row->state && o->severity == row->severity &&
-                text_equal(o->owner, row->owner) && o->acked_at_ms == row->acked_at_ms &&
-                o->resolved_at_ms == row->resolved_at_ms && o->eta_ms == row->eta_at_ms &&
-                o->slips == row->slip_count && o->ack_until_ms == row->ack_until_ms &&
-                text_equal(o->policy->name, row->policy);
+                priority == row->priority && text_equal(o->owner, row->owner) &&
+                o->acked_at_ms == row->acked_at_ms && o->resolved_at_ms == row->resolved_at_ms &&
+                o->eta_ms == row->eta_at_ms && o->slips == row->slip_count &&
+                o->ack_until_ms == row->ack_until_ms && text_equal(o->policy->name, row->policy);
     if (!same)
         strbuf_printf(
             &oracle->complaint,
@@ -415,7 +453,8 @@ static void bind_all(struct oracle *oracle, const struct effects *effects)
 {
     size_t line = 0;
     for (size_t i = 0; i < effects->count; i++) {
-        if (effects->items[i].kind != EFFECT_NOTIFICATION)
+        if (effects->items[i].kind != EFFECT_NOTIFICATION ||
+            effects->items[i].u.notification->kind == KIND_DIGEST)
             continue;
         while (!text_starts_with(oracle->observed.items[line], "send "))
             line++;
@@ -433,6 +472,10 @@ static void take_input(struct oracle *oracle, const struct input *input)
         oracle->wall_offset_ms = input->u.wall_offset_ms;
     else if (input->kind == INPUT_CONFIG)
         oracle->book = input->u.rulebook;
+    if (input->kind != INPUT_CONFIG && input->kind != INPUT_CLOCK)
+        return;
+    suppression_look_at_all(oracle);
+    sleep_release_all(oracle);
     if (input->kind == INPUT_CONFIG)
         oracle_heartbeats_expected(oracle);
 }
@@ -451,10 +494,17 @@ static bool has_repolicy(const struct effects *effects_or_null)
 const char *oracle_judge(struct oracle *oracle, const struct oracle_step *step)
 {
     bool timed = step->count == 0;
-    bool is_first = oracle->started_at_ms != step->started_at_ms; /* of this process */
+    bool is_first = oracle->process != step->process + 1; /* of this process */
     int64_t away_from_ms = oracle->committed_at_ms;
     oracle->now_ms = step->now_ms;
     oracle->started_at_ms = step->started_at_ms;
+    oracle->process = step->process + 1;
+    if (is_first || oracle->load != step->load) {
+        oracle->book = step->book;
+        oracle->wall_offset_ms = step->wall_offset_ms;
+        storm_forget_passed(oracle);
+    }
+    oracle->load = step->load;
     if (step->effects_or_null != NULL)
         oracle->committed_at_ms = step->now_ms;
     oracle->is_off = oracle->is_off || has_repolicy(step->effects_or_null);
@@ -462,6 +512,7 @@ const char *oracle_judge(struct oracle *oracle, const struct oracle_step *step)
         return NULL;
     oracle->expected.count = oracle->observed.count = 0;
     strbuf_reset(&oracle->complaint);
+    storm_begin(oracle);
     suppression_time(oracle);
     if (is_first) {
         oracle_heartbeats_away(oracle, away_from_ms);
@@ -470,6 +521,8 @@ const char *oracle_judge(struct oracle *oracle, const struct oracle_step *step)
     oracle_heartbeats_time(oracle);
     give_orphans(oracle, step->effects_or_null);
     suppression_look_at_all(oracle);
+    if (is_first)
+        sleep_release_all(oracle);
     for (size_t i = 0; i < step->count; i++) {
         take_input(oracle, step->inputs[i]);
         suppression_look_at_all(oracle);
@@ -479,9 +532,10 @@ const char *oracle_judge(struct oracle *oracle, const struct oracle_step *step)
     for (struct o_incident *o = oracle->incidents; timed && o != NULL; o = o->next)
         run_due(oracle, o);
     duty_settle(oracle);
-    if (!compare(oracle, step->effects_or_null))
-        return strbuf_text(&oracle->complaint);
     if (step->effects_or_null != NULL)
         bind_all(oracle, step->effects_or_null);
+    bool agrees = storm_settle(oracle, step->effects_or_null);
+    if (!compare(oracle, step->effects_or_null) || !agrees)
+        return strbuf_text(&oracle->complaint);
     return NULL;
 }

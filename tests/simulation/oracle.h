@@ -23,6 +23,10 @@ void oracle_destroy(struct oracle *oracle);
 struct oracle_step {
     int64_t now_ms;
     int64_t started_at_ms;       /* of this process: no message expires before it had its time */
+    uint64_t process;            /* which one this is */
+    uint64_t load;               /* how often the store was read, by this process or another */
+    const struct rulebook *book; /* with which it began that, and the clock it saw */
+    int64_t wall_offset_ms;
     struct input *const *inputs; /* none: what was due ran */
     size_t count;
     const struct effects *effects_or_null; /* NULL: nothing changed */

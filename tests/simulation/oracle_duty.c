@@ -6,7 +6,7 @@
 #include "gateway/base/json.h"
 #include "gateway/base/parse.h"
 #include "policies/schedule.h"
-#include "tests/simulation/oracle_state.h"
+#include "tests/simulation/oracle_storm.h"
 
 enum { MINUTE_MS = 60000 };
 
@@ -144,8 +144,10 @@ void duty_command(struct oracle *oracle, const char *text)
 static void tell(struct oracle *oracle, const char *name)
 {
     const struct contact *contact = rulebook_contact(oracle->book, name);
-    for (size_t i = 0; contact != NULL && i < contact->inform_count; i++)
-        oracle_expectf(oracle, &oracle->nobodys, "send notice %s", name);
+    for (size_t i = 0; contact != NULL && i < contact->inform_count; i++) {
+        struct o_message m = {.kind = KIND_NOTICE, .contact = name, .channel = "", .address = ""};
+        ladder_send_to(oracle, &oracle->nobodys, &m);
+    }
 }
 
 static void compare_duty(struct oracle *oracle, const struct o_duty *before,

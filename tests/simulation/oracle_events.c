@@ -1,7 +1,7 @@
 #include "tests/simulation/oracle_events.h"
 
 #include "gateway/base/assert.h"
-#include "tests/simulation/oracle_state.h"
+#include "tests/simulation/oracle_storm.h"
 
 static const char *value_of(const struct event *event, const char *key, const char *name)
 {
@@ -77,6 +77,7 @@ static bool find_severity(const struct oracle *oracle, struct o_incident *o)
         }
     }
     o->severity = fires ? worst : before;
+    o->was_urgent = o->was_urgent || sleep_is_urgent(o);
     return o->severity > before;
 }
 
@@ -127,6 +128,7 @@ static struct o_incident *add_incident(struct oracle *oracle, const struct polic
     o->last_message = &o->messages;
     oracle->incidents = o;
     o->severity = event->severity;
+    o->was_urgent = sleep_is_urgent(o);
     return o;
 }
 
@@ -187,6 +189,7 @@ static void get_worse(struct oracle *oracle, struct o_incident *o)
         return;
     ladder_look_back(oracle, o);
     oracle_expect(oracle, o, "note severity");
+    sleep_release(oracle, o);
     if (o->state == INCIDENT_ACKNOWLEDGED)
         ladder_page_owner(oracle, o);
     ladder_time(oracle, o);

@@ -1,5 +1,5 @@
 /* Rule 19, as it is written in policies/README.md. */
-#include "tests/simulation/oracle_state.h"
+#include "tests/simulation/oracle_storm.h"
 
 #define AGAIN_MS INT64_C(300000)
 
@@ -81,8 +81,12 @@ void fields_end(struct o_incident *o)
 
 void fields_said(struct oracle *oracle, struct o_incident *o, const struct reply_command *command)
 {
-    (void)oracle; /* what was to be asked is looked at when its time comes */
-    o->has_priority = o->has_priority || command->verb == VERB_PRIORITY;
+    if (command->verb == VERB_PRIORITY) {
+        o->has_priority = true;
+        o->priority = command->priority;
+        o->was_urgent = o->was_urgent || sleep_is_urgent(o);
+        sleep_release(oracle, o);
+    }
     if (command->verb == VERB_CAUSE)
         o->has_cause = command->text[0] != '\0';
     if (command->verb == VERB_LOSS)

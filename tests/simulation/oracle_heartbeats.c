@@ -62,7 +62,7 @@ static bool is_named(const struct source_rule *rule, const char *key)
 static int64_t missed_at_ms(const struct oracle *oracle, const struct o_beat *beat)
 {
     const struct source_rule *rule = rule_of(oracle, beat->source);
-    if (rule == NULL)
+    if (rule == NULL || beat->is_gone)
         return INT64_MAX;
     int64_t silent_ms = beat->counts_from_ms + rule->expect_every_ms + rule->grace_ms;
     int64_t late_ms = beat->started_at_ms + rule->grace_ms;
@@ -130,8 +130,25 @@ void oracle_heartbeat(struct oracle *oracle, const struct event *event)
         hear(oracle, beat, event);
 }
 
+/* A source that is gone, or is back: it has a full interval then. What nobody has heard of goes with its name. */
+static void settle(struct oracle *oracle, struct o_beat *beat)
+{
+    const struct source_rule *rule = rule_of(oracle, beat->source);
+    if (rule != NULL && !beat->was_heard && !is_named(rule, beat->key)) {
+        drop_beat(oracle, beat);
+        return;
+    }
+    if (beat->is_gone != (rule == NULL)) {
+        beat->counts_from_ms = oracle->now_ms;
+        beat->is_running = false;
+    }
+    beat->is_gone = rule == NULL;
+}
+
 void oracle_heartbeats_expected(struct oracle *oracle)
 {
+    for (struct o_beat *beat = oracle->beats; beat != NULL; beat = beat->next)
+        settle(oracle, beat);
     for (size_t i = 0; i < oracle->book->source_count; i++) {
         const struct source_rule *rule = &oracle->book->sources[i];
         for (size_t j = 0; j < rule->expect_count; j++) {

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "gateway/base/assert.h"
-#include "tests/simulation/oracle_state.h"
+#include "tests/simulation/oracle_storm.h"
 
 #define LATE_MS 30000
 #define NEVER_MS INT64_MAX
@@ -59,8 +59,9 @@ static void write_plan(struct o_incident *o, int64_t anchor_ms, int64_t climbs)
     o->plan[o->plan_count++] = (struct o_planned){start_ms, OPEN_END, 0};
 }
 
-static void move_plan(struct o_incident *o, int64_t by_ms)
+void ladder_move_plan(struct o_incident *o, int64_t by_ms)
 {
+    o->latest_at_ms += by_ms;
     for (size_t i = 0; i < o->plan_count; i++)
         o->plan[i].at_ms += by_ms;
 }
@@ -130,7 +131,8 @@ static void start_paging(struct oracle *oracle, struct o_incident *o, const stru
     o->reach_until_ms = first_ms + o->policy->reach_within_ms;
 }
 
-static void page_fallback(struct oracle *oracle, struct o_incident *o, int from)
+/* Answers when it goes out: now, or in the morning where all of them sleep. */
+static int64_t page_fallback(struct oracle *oracle, struct o_incident *o, int from)
 {
     o->reach_until_ms = 0;
     for (int level = from; level < 3; level++) {
@@ -139,9 +141,10 @@ static void page_fallback(struct oracle *oracle, struct o_incident *o, int from)
             continue;
         oracle_expectf(oracle, o, "note fallback %d", o->climb);
         start_paging(oracle, o, &people, "fallback", level);
-        return;
+        return oracle->all_wait ? o->reach_until_ms - o->policy->reach_within_ms : oracle->now_ms;
     }
     oracle_expect(oracle, o, "note fallback-unreachable");
+    return oracle->now_ms;
 }
 
 static bool next_is_in_climb(const struct o_incident *o)
@@ -163,16 +166,19 @@ static void run_page(struct oracle *oracle, struct o_incident *o)
         if (!people_is_empty(&people)) {
             oracle_expectf(oracle, o, "note step %s %d", step->name, o->climb);
             o->latest_step = planned.step;
+            o->latest_at_ms = planned.at_ms;
             start_paging(oracle, o, &people, step->name, -1);
+            if (oracle->all_wait)
+                sleep_shift(oracle, o, &planned, o->reach_until_ms - o->policy->reach_within_ms);
             return;
         }
         oracle_expectf(oracle, o, "note nobody %s %d", step->name, o->climb);
         if (!fallback_knows)
-            page_fallback(oracle, o, 0);
+            (void)page_fallback(oracle, o, 0);
         fallback_knows = true;
         if (!next_is_in_climb(o))
             return;
-        move_plan(o, oracle->now_ms - o->plan[0].at_ms);
+        ladder_move_plan(o, oracle->now_ms - o->plan[0].at_ms);
     }
 }
 
@@ -180,9 +186,8 @@ static void exhaust(struct oracle *oracle, struct o_incident *o)
 {
     o->plan_count = 0;
     o->exhausted = true;
-    o->fallback_at_ms = oracle->now_ms + at_least(o->policy->fallback_every_ms, 1000);
     oracle_expectf(oracle, o, "note exhausted %d", o->climb);
-    page_fallback(oracle, o, 0);
+    o->fallback_at_ms = page_fallback(oracle, o, 0) + at_least(o->policy->fallback_every_ms, 1000);
 }
 
 /* Nobody of a new climb has been paged yet. */
@@ -210,7 +215,7 @@ void ladder_advance(struct oracle *oracle, struct o_incident *o)
     }
     if (!next_is_in_climb(o))
         start_climb(oracle, o);
-    move_plan(o, oracle->now_ms - o->plan[0].at_ms);
+    ladder_move_plan(o, oracle->now_ms - o->plan[0].at_ms);
     run_page(oracle, o);
 }
 
@@ -220,16 +225,16 @@ static void run_unreached(struct oracle *oracle, struct o_incident *o)
     if (o->mark[0] != '\0')
         return;
     if (o->latest_level >= 0) {
-        page_fallback(oracle, o, o->latest_level + 1);
+        (void)page_fallback(oracle, o, o->latest_level + 1);
         return;
     }
     oracle_expectf(oracle, o, "note unreached %s %d", o->policy->steps[o->latest_step].name,
                    o->climb);
     if (!next_is_in_climb(o)) {
-        page_fallback(oracle, o, 0);
+        (void)page_fallback(oracle, o, 0);
         return;
     }
-    move_plan(o, oracle->now_ms - o->plan[0].at_ms);
+    ladder_move_plan(o, oracle->now_ms - o->plan[0].at_ms);
     run_page(oracle, o);
 }
 
@@ -441,11 +446,12 @@ static void run_one(struct oracle *oracle, struct o_incident *o, struct next nex
     case UNREACHED:
         run_unreached(oracle, o);
         break;
-    case FALLBACK:
-        o->fallback_at_ms =
-            (late ? oracle->now_ms : next.at_ms) + at_least(o->policy->fallback_every_ms, 1000);
-        page_fallback(oracle, o, 0);
+    case FALLBACK: {
+        int64_t out_ms = page_fallback(oracle, o, 0);
+        o->fallback_at_ms = (late || oracle->all_wait ? out_ms : next.at_ms) +
+                            at_least(o->policy->fallback_every_ms, 1000);
         break;
+    }
     case ANSWER:
         oracle_expectf(oracle, o, "note no-answer %s", o->owner);
         ladder_end_ack(oracle, o);
@@ -500,7 +506,7 @@ void ladder_look_back(struct oracle *oracle, struct o_incident *o)
     int64_t late_ms = now_ms - first_overdue_ms(o);
     if (late_ms <= LATE_MS)
         return;
-    move_plan(o, late_ms);
+    ladder_move_plan(o, late_ms);
     for (size_t i = 0; i < o->policy->step_count; i++)
         o->told_at_ms[i] += late_ms;
     if (o->state == INCIDENT_HELD)
@@ -549,7 +555,8 @@ void ladder_page_owner(struct oracle *oracle, struct o_incident *o)
     while (o->policy->steps[first].kind != STEP_PAGE)
         first++;
     o->acked_severity = (int)o->severity;
-    o->answer_until_ms = oracle->now_ms + o->policy->steps[first].wait_ms;
+    o->answer_until_ms = sleep_out_ms(oracle, o->owner, sleep_is_urgent(o), oracle->now_ms) +
+                         o->policy->steps[first].wait_ms;
     ladder_tell(oracle, o, KIND_PAGE, o->owner);
 }
 
@@ -571,10 +578,8 @@ void ladder_failed(struct oracle *oracle, struct o_incident *o, struct o_message
             m->attempts == 0 && (next == NULL || m->due_ms < next->due_ms))
             next = m;
     }
-    if (next != NULL && !next->hastened && next->due_ms > oracle->now_ms) {
-        next->hastened = true;
-        oracle_expectf(oracle, o, "hasten %llu", (unsigned long long)next->id);
-    }
+    if (next != NULL)
+        sleep_hasten(oracle, o, next);
     if (failed->paging == o->paging && o->paging != 0 && !taken) {
         if (!paging_is_open(o))
             run_unreached(oracle, o);

@@ -50,6 +50,9 @@ const char *oracle_note_line(struct oracle *oracle, const struct timeline_row *r
     if (text_equal(row->kind, "eta-missed") || text_equal(row->kind, "eta-slipped"))
         return arena_printf(arena, "note %s %s %s", row->kind, fact(oracle, row->data, "by"),
                             fact(oracle, row->data, "slips"));
+    if (text_equal(row->kind, "deferred"))
+        return arena_printf(arena, "note deferred %s %lld", fact(oracle, row->data, "step"),
+                            (long long)instant(fact(oracle, row->data, "until")));
     if (text_equal(row->kind, "missing"))
         return fields_note_line(oracle, fact(oracle, row->data, "by"),
                                 fact(oracle, row->data, "missing"));

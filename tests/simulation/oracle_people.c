@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "gateway/base/assert.h"
-#include "tests/simulation/oracle_state.h"
+#include "tests/simulation/oracle_storm.h"
 
 bool names_have(const struct o_name *names, const char *name)
 {
@@ -138,23 +138,34 @@ int64_t ladder_send_all(struct oracle *oracle, struct o_incident *o, const struc
                           .paging = kind == KIND_PAGE ? o->paging : 0,
                           .is_new = true,
                           .batch = ++oracle->batches};
+    oracle->all_wait = true;
     for (size_t i = 0; i < people->contact_count; i++) {
         const struct contact *contact = people->contacts[i];
         bool page = kind == KIND_PAGE || kind == KIND_APPROVE;
         size_t count = page ? contact->page_count : contact->inform_count;
+        bool urgent = sleep_is_urgent(o);
+        int64_t out_ms = sleep_out_ms(oracle, contact->name, urgent, oracle->now_ms);
         for (size_t r = 0; r < count; r++) {
             const struct reach_rule *rule = page ? &contact->page[r] : &contact->inform[r];
             m.contact = contact->name;
             m.channel = contact->methods[rule->method].channel;
             m.address = contact->methods[rule->method].address;
-            m.due_ms = oracle->now_ms + (page ? rule->after_ms : 0);
+            int64_t after_ms = page ? rule->after_ms : 0;
+            m.due_ms = sleep_out_ms(oracle, contact->name, urgent, out_ms + after_ms);
+            m.after_ms = after_ms;
+            m.deferred = m.due_ms > oracle->now_ms + after_ms;
+            oracle->all_wait = oracle->all_wait && m.deferred;
             first_ms = m.due_ms < first_ms ? m.due_ms : first_ms;
             m.step = step;
             m.line = step;
             (void)oracle_send(oracle, o, &m);
         }
     }
+    oracle->all_wait =
+        oracle->all_wait && people->audience_count == 0 && people->channel_count == 0;
     m.due_ms = oracle->now_ms;
+    m.deferred = false;
+    m.after_ms = 0;
     m.line = step;
     m.step = step;
     for (size_t i = 0; i < people->audience_count; i++) {
@@ -176,24 +187,28 @@ int64_t ladder_send_all(struct oracle *oracle, struct o_incident *o, const struc
     return first_ms;
 }
 
+/* One message, in the morning where its receiver sleeps. */
+void ladder_send_to(struct oracle *oracle, struct o_incident *o, struct o_message *m)
+{
+    m->due_ms = sleep_out_ms(oracle, m->contact, sleep_is_urgent(o), oracle->now_ms);
+    m->deferred = m->due_ms > oracle->now_ms;
+    (void)oracle_send(oracle, o, m);
+}
+
 /* A message of its own to one receiver, by whatever way that receiver was reached. */
 void ladder_tell(struct oracle *oracle, struct o_incident *o, enum notification_kind kind,
                  const char *receiver)
 {
-    struct o_message m = {.kind = kind,
-                          .climb = o->climb,
-                          .contact = receiver,
-                          .channel = "",
-                          .address = "",
-                          .due_ms = oracle->now_ms};
+    struct o_message m = {
+        .kind = kind, .climb = o->climb, .contact = receiver, .channel = "", .address = ""};
     const struct audience *audience =
         receiver[0] == '&' ? rulebook_audience(oracle->book, receiver + 1) : NULL;
     if (audience != NULL) {
         for (size_t a = 0; a < audience->address_count; a++)
-            (void)oracle_send(oracle, o, &m);
+            ladder_send_to(oracle, o, &m);
     } else if (text_starts_with(receiver, "channel:") ||
                rulebook_contact(oracle->book, receiver) != NULL) {
-        (void)oracle_send(oracle, o, &m);
+        ladder_send_to(oracle, o, &m);
     }
 }
 

@@ -1,5 +1,5 @@
 /* Rules 7 to 9 and the end of rule 12, as they are written in policies/README.md. */
-#include "tests/simulation/oracle_state.h"
+#include "tests/simulation/oracle_storm.h"
 
 #define REMIND_BEFORE_MS INT64_C(300000)
 
@@ -291,6 +291,70 @@ static void take_parts(struct oracle *oracle, struct o_incident *o, const struct
         talks_say(oracle, o, said->by, parts);
 }
 
+static void take_reply(struct oracle *oracle, struct o_incident *o, const struct input *input,
+                       const struct o_reply *said)
+{
+    const struct reply *reply = &input->u.reply;
+    if (rulebook_contact(oracle->book, said->by) != NULL)
+        names_add(oracle, &o->repliers, said->by);
+    if (o->state == INCIDENT_ACKNOWLEDGED && text_equal(o->owner, said->by))
+        o->answer_until_ms = 0; /* rule 11: any reply of the owner counts */
+    bool may_answer = input->kind == INPUT_REPLY;
+    bool bound = said->answers != NULL && said->answers->talk > 0 &&
+                 o->asks[said->answers->talk - 1].has_run &&
+                 (said->answers->kind == KIND_ASK || said->answers->kind == KIND_REMINDER);
+    if (may_answer && (bound || reply->command_count == 0) &&
+        talks_answer(oracle, o, said, reply->command_count == 0))
+        return;
+    bool acks = reply_has(reply, VERB_ACK) || reply_has(reply, VERB_KNOWN) ||
+                reply_has(reply, VERB_ETA) || reply_has(reply, VERB_SNOOZE) ||
+                reply_has(reply, VERB_ALL_ACK);
+    if (reply_has(reply, VERB_TAKE) && (!acks || o->state == INCIDENT_ACKNOWLEDGED)) {
+        if (o->state == INCIDENT_RESOLVED)
+            oracle_expectf(oracle, o, "note note %s", said->by);
+        else
+            ladder_take(oracle, o, &(struct o_reply){.by = said->by});
+    }
+    if (acks)
+        ladder_ack(oracle, o, said);
+    take_parts(oracle, o, said, reply);
+    for (size_t i = 0; i < reply->command_count; i++)
+        take_command(oracle, o, said, &reply->commands[i]);
+    if (reply->command_count == 0)
+        oracle_expectf(oracle, o, "note note %s", said->by);
+}
+
+/* Exactly those that the digest listed. */
+static void take_all(struct oracle *oracle, const struct input *input, struct o_reply *said,
+                     uint64_t digest)
+{
+    enum { LISTED_MAX = 200 };
+    struct o_incident *listed[LISTED_MAX];
+    size_t count = storm_listed(oracle, digest, false, listed, LISTED_MAX);
+    for (size_t i = 0; i < count; i++) {
+        if (listed[i]->state == INCIDENT_RESOLVED)
+            continue;
+        said->answers = storm_member(listed[i], digest);
+        take_reply(oracle, listed[i], input, said);
+    }
+}
+
+/* Of several that a digest lists nothing is guessed. */
+static struct o_incident *find_meant(struct oracle *oracle, const struct reply *reply,
+                                     uint64_t digest, struct o_reply *said)
+{
+    enum { LISTED_MAX = 200 };
+    struct o_incident *listed[LISTED_MAX];
+    if (reply->incident != 0)
+        return oracle_incident(oracle, reply->incident);
+    if (digest != 0 && storm_listed(oracle, digest, true, listed, LISTED_MAX) == 1) {
+        said->answers = storm_member(listed[0], digest);
+        return listed[0];
+    }
+    struct o_incident *o = oracle_message(oracle, reply->notification).incident;
+    return o != &oracle->nobodys ? o : NULL;
+}
+
 void oracle_reply(struct oracle *oracle, const struct input *input)
 {
     const struct reply *reply = &input->u.reply;
@@ -307,39 +371,17 @@ void oracle_reply(struct oracle *oracle, const struct input *input)
     struct o_reply said = read_reply(oracle, input);
     if (oracle_report(oracle, input, &said))
         return;
-    struct o_incident *o = reply->incident != 0
-                               ? oracle_incident(oracle, reply->incident)
-                               : oracle_message(oracle, reply->notification).incident;
+    uint64_t digest = reply->incident == 0 ? storm_bound(oracle, reply->notification) : 0;
+    if (digest != 0 && reply_has(reply, VERB_ALL_ACK)) {
+        take_all(oracle, input, &said, digest);
+        return;
+    }
+    struct o_incident *o = find_meant(oracle, reply, digest, &said);
     if (o == NULL || !o->watched)
         return;
     if (!o->live) {
         o->watched = false; /* what is said about one that is closed is only noted */
         return;
     }
-    if (rulebook_contact(oracle->book, said.by) != NULL)
-        names_add(oracle, &o->repliers, said.by);
-    if (o->state == INCIDENT_ACKNOWLEDGED && text_equal(o->owner, said.by))
-        o->answer_until_ms = 0; /* rule 11: any reply of the owner counts */
-    bool may_answer = input->kind == INPUT_REPLY;
-    bool bound = said.answers != NULL && said.answers->talk > 0 &&
-                 o->asks[said.answers->talk - 1].has_run &&
-                 (said.answers->kind == KIND_ASK || said.answers->kind == KIND_REMINDER);
-    if (may_answer && (bound || reply->command_count == 0) &&
-        talks_answer(oracle, o, &said, reply->command_count == 0))
-        return;
-    bool acks = reply_has(reply, VERB_ACK) || reply_has(reply, VERB_KNOWN) ||
-                reply_has(reply, VERB_ETA) || reply_has(reply, VERB_SNOOZE);
-    if (reply_has(reply, VERB_TAKE) && (!acks || o->state == INCIDENT_ACKNOWLEDGED)) {
-        if (o->state == INCIDENT_RESOLVED)
-            oracle_expectf(oracle, o, "note note %s", said.by);
-        else
-            ladder_take(oracle, o, &(struct o_reply){.by = said.by});
-    }
-    if (acks)
-        ladder_ack(oracle, o, &said);
-    take_parts(oracle, o, &said, reply);
-    for (size_t i = 0; i < reply->command_count; i++)
-        take_command(oracle, o, &said, &reply->commands[i]);
-    if (reply->command_count == 0)
-        oracle_expectf(oracle, o, "note note %s", said.by);
+    take_reply(oracle, o, input, &said);
 }

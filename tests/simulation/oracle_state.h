@@ -28,9 +28,18 @@ struct o_message {
     int64_t paging; /* which paging it belongs to; 0: none */
     const char *contact, *channel, *address;
     int64_t due_ms, horizon_ms, claimed_at_ms;
+    int64_t
+        next_ms; /* of the first attempt: moves when it is brought forward or waits for a digest */
+    int64_t after_ms; /* its distance from the run of its step */
+    int64_t gain_ms;  /* by how much it is being brought forward */
     enum notification_state state;
+    enum severity severity; /* when it was made */
     int attempts;
-    bool hastened;
+    bool deferred; /* quiet hours have put it off */
+    bool admitted; /* its reader's limit has let it out */
+    bool passed;   /* when it came due there was no limit; it is looked at again after a start */
+    uint64_t digest, seen_digest; /* in which it goes out; as the engine says in this step */
+    bool seen, seen_admitted;
     bool is_new;      /* sent by what is being decided */
     int talk;         /* the step, from 1, whose update or ask it belongs to; 0: none */
     int64_t round;    /* of approval */
@@ -38,6 +47,11 @@ struct o_message {
     const char *line; /* as it is expected among the effects */
     const char
         *step; /* pages: whose; the engine's own for a page to an owner; NULL: not seen yet */
+};
+
+struct o_found {
+    struct o_incident *incident;
+    struct o_message *message;
 };
 
 struct o_planned {
@@ -93,6 +107,8 @@ struct o_incident {
     bool by_person, left_held, reminded, exhausted;
     int64_t reach_until_ms, fallback_at_ms, reminder_at_ms, answer_until_ms, ask_at_ms;
     bool has_cause, has_loss, has_priority;
+    int priority;                    /* as a person has set it; 0: nobody has */
+    bool was_urgent;                 /* at any moment of this step */
     struct o_planned plan[PLAN_MAX]; /* pages to come, the next first */
     size_t plan_count;
     int64_t told_at_ms[STEPS_MAX];
@@ -103,7 +119,8 @@ struct o_incident {
     int32_t climb, first_climb;
     int64_t paging; /* the latest; 0: none since the opening */
     int latest_step;
-    int latest_level; /* -1: a step's; else of the fallback chain */
+    int64_t latest_at_ms; /* its time, moved with those of the steps below */
+    int latest_level;     /* -1: a step's; else of the fallback chain */
     struct o_message *messages, **last_message;
     const char *mark;         /* "" nothing holds it back */
     struct o_change *changes; /* between firing and resolved, newest first */
@@ -134,6 +151,7 @@ struct o_beat { /* rule 16 */
     int64_t counts_from_ms; /* its silence */
     int64_t started_at_ms;
     bool is_running, is_troubled, was_heard;
+    bool is_gone; /* its source is no longer configured */
 };
 
 struct o_lines {
@@ -161,6 +179,7 @@ struct oracle {
     struct arena arena;
     const struct rulebook *book;
     int64_t now_ms, started_at_ms;
+    uint64_t process, load; /* process: one more, 0 is none */
     int64_t wall_offset_ms;
     struct o_incident *incidents; /* newest first */
     struct o_alert *alerts;       /* newest first */
@@ -169,7 +188,13 @@ struct oracle {
     int64_t committed_at_ms;
     uint64_t next_number;
     int64_t pagings, rounds, batches;
+    bool all_wait; /* for the morning: what was sent last */
     bool is_off;
+    struct o_found *by_id; /* messages by their numbers */
+    size_t by_id_count;
+    bool *was_given; /* of this step's effects; NULL: none */
+    struct o_bucket *buckets;
+    struct o_digest *digests;                     /* newest first */
     struct o_incident nobodys;                    /* number 0: what is done about no incident */
     struct o_override overrides[O_OVERRIDES_MAX]; /* all that were ever made */
     size_t override_count;
@@ -186,10 +211,6 @@ void oracle_expectf(struct oracle *oracle, const struct o_incident *incident, co
 struct o_message *oracle_send(struct oracle *oracle, struct o_incident *incident,
                               const struct o_message *message);
 
-struct o_found {
-    struct o_incident *incident;
-    struct o_message *message;
-};
 struct o_incident *oracle_incident(struct oracle *oracle, uint64_t number);
 struct o_found oracle_message(const struct oracle *oracle, uint64_t id);
 void oracle_reply(struct oracle *oracle, const struct input *input); /* oracle_replies.c */
@@ -256,6 +277,8 @@ void ladder_stop_pages(struct oracle *oracle, struct o_incident *incident);
 void ladder_tell_all(struct oracle *oracle, struct o_incident *incident, bool informed,
                      const char *but_not);
 
+/* The page steps to come, and the time of the latest. */
+void ladder_move_plan(struct o_incident *incident, int64_t by_ms);
 /* A new climb from now on, and `left` more after it. */
 void ladder_new_climb(struct oracle *oracle, struct o_incident *incident, int64_t left);
 /* Rule 11, where the severity is above what was acknowledged. */
@@ -316,6 +339,7 @@ void ladder_report(struct oracle *oracle, struct o_incident *incident, const str
                    bool any_severity);
 void ladder_tell(struct oracle *oracle, struct o_incident *incident, enum notification_kind kind,
                  const char *receiver);
+void ladder_send_to(struct oracle *oracle, struct o_incident *incident, struct o_message *message);
 struct o_incident *events_report(struct oracle *oracle, const struct report *report,
                                  bool *out_is_new);
 

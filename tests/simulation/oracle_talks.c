@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "gateway/base/assert.h"
-#include "tests/simulation/oracle_state.h"
+#include "tests/simulation/oracle_storm.h"
 
 #define MINUTE_MS INT64_C(60000)
 #define LATE_MS 30000
@@ -69,9 +69,8 @@ static void ask_writer(struct oracle *oracle, struct o_incident *o, size_t i, co
                           .talk = (int)i + 1,
                           .contact = whom,
                           .channel = "",
-                          .address = "",
-                          .due_ms = oracle->now_ms};
-    (void)oracle_send(oracle, o, &m);
+                          .address = ""};
+    ladder_send_to(oracle, o, &m);
 }
 
 static bool asks_the_same(const struct o_incident *o, size_t i)
@@ -552,8 +551,6 @@ void talks_failed(struct oracle *oracle, struct o_incident *o, const struct o_me
             m->attempts == 0 && (next == NULL || m->due_ms < next->due_ms))
             next = m;
     }
-    if (next != NULL && !next->hastened && next->due_ms > oracle->now_ms) {
-        next->hastened = true;
-        oracle_expectf(oracle, o, "hasten %llu", (unsigned long long)next->id);
-    }
+    if (next != NULL)
+        sleep_hasten(oracle, o, next);
 }

@@ -1,6 +1,5 @@
 #include "tests/simulation/plan.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 
 #include "gateway/base/arena.h"
@@ -16,6 +15,20 @@ static const char *const profile_names[PROFILE_COUNT] = {
     [PROFILE_DISK] = "disk",         [PROFILE_HEARTBEATS] = "heartbeats",
     [PROFILE_DUTY] = "duty",         [PROFILE_FIELDS] = "fields",
     [PROFILE_SUPPRESS] = "suppress", [PROFILE_TALKS] = "talks",
+    [PROFILE_QUIET] = "quiet",       [PROFILE_STORM] = "storm",
+    [PROFILE_MIXED] = "mixed",
+};
+
+static const unsigned traits[PROFILE_COUNT] = {
+    [PROFILE_HEARTBEATS] = TRAIT_JOBS,
+    [PROFILE_SUPPRESS] = TRAIT_FLAP | TRAIT_RULES,
+    [PROFILE_DUTY] = TRAIT_DUTY,
+    [PROFILE_FIELDS] = TRAIT_NEEDS,
+    [PROFILE_TALKS] = TRAIT_TALKS,
+    [PROFILE_QUIET] = TRAIT_QUIET,
+    [PROFILE_STORM] = TRAIT_STORM,
+    [PROFILE_MIXED] = TRAIT_FLAP | TRAIT_RULES | TRAIT_NEEDS | TRAIT_TALKS | TRAIT_JOBS |
+                      TRAIT_DUTY | TRAIT_QUIET | TRAIT_STORM,
 };
 
 static const char *const deed_names[DEED_KIND_COUNT] = {
@@ -24,7 +37,7 @@ static const char *const deed_names[DEED_KIND_COUNT] = {
     [DEED_STALL] = "stall",       [DEED_CRASH] = "crash",     [DEED_REFUSE] = "refuse",
     [DEED_DISK] = "disk",         [DEED_CONFIG] = "config",   [DEED_REPOLICY] = "repolicy",
     [DEED_CLOCK] = "clock",       [DEED_PINGS] = "pings",     [DEED_KNOWN] = "known",
-    [DEED_OVERRIDE] = "override", [DEED_SILENCE] = "silence",
+    [DEED_OVERRIDE] = "override", [DEED_SILENCE] = "silence", [DEED_ALL_ACK] = "all-ack",
 };
 
 /* Out of so many, how often each kind is drawn. */
@@ -105,11 +118,52 @@ static const unsigned weights[PROFILE_COUNT][DEED_KIND_COUNT] = {
                        [DEED_STALL] = 2,
                        [DEED_REFUSE] = 3,
                        [DEED_CONFIG] = 2},
+    [PROFILE_QUIET] = {[DEED_EVENTS] = 40,
+                       [DEED_REPLY] = 28,
+                       [DEED_RECEIPT] = 3,
+                       [DEED_MOOD] = 8,
+                       [DEED_OUTAGE] = 5,
+                       [DEED_STALL] = 2,
+                       [DEED_CRASH] = 3,
+                       [DEED_REFUSE] = 3,
+                       [DEED_CONFIG] = 5,
+                       [DEED_CLOCK] = 3},
+    [PROFILE_STORM] = {[DEED_EVENTS] = 48,
+                       [DEED_REPLY] = 18,
+                       [DEED_ALL_ACK] = 8,
+                       [DEED_RECEIPT] = 4,
+                       [DEED_MOOD] = 8,
+                       [DEED_OUTAGE] = 4,
+                       [DEED_STALL] = 2,
+                       [DEED_CRASH] = 4,
+                       [DEED_REFUSE] = 3,
+                       [DEED_CONFIG] = 1},
+    [PROFILE_MIXED] = {[DEED_EVENTS] = 32,
+                       [DEED_REPLY] = 24,
+                       [DEED_ALL_ACK] = 4,
+                       [DEED_STRANGER] = 1,
+                       [DEED_RECEIPT] = 3,
+                       [DEED_MOOD] = 5,
+                       [DEED_OUTAGE] = 4,
+                       [DEED_STALL] = 2,
+                       [DEED_CRASH] = 3,
+                       [DEED_REFUSE] = 3,
+                       [DEED_CONFIG] = 3,
+                       [DEED_CLOCK] = 1,
+                       [DEED_PINGS] = 6,
+                       [DEED_OVERRIDE] = 4,
+                       [DEED_KNOWN] = 4,
+                       [DEED_SILENCE] = 5},
 };
 
 const char *profile_name(enum profile profile)
 {
     return profile_names[profile];
+}
+
+bool profile_has(enum profile profile, enum trait trait)
+{
+    return (traits[profile] & (unsigned)trait) != 0;
 }
 
 int profile_parse(const char *name, enum profile *out_profile)

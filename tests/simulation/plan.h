@@ -9,6 +9,7 @@
 #ifndef ESCALATED_SIMULATION_PLAN_H
 #define ESCALATED_SIMULATION_PLAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,8 +26,25 @@ enum profile {
     PROFILE_DUTY,       /* people stand in on schedules, and hand-overs are told */
     PROFILE_FIELDS, /* acks that are asked for more, people who know first, and some of all the faults */
     PROFILE_TALKS, /* updates to approve and questions to answer, among outages and bad channels */
+    PROFILE_QUIET, /* people who sleep, at different hours in each configuration */
+    PROFILE_STORM, /* few messages a minute, digests, and answers to all that one lists */
+    PROFILE_MIXED, /* every rule and most faults at once: only by its name (README.md) */
     PROFILE_COUNT,
+    PROFILES_IN_TURN = PROFILE_MIXED,
 };
+
+/* What a life has besides people and ladders. */
+enum trait {
+    TRAIT_FLAP = 1 << 0,
+    TRAIT_RULES = 1 << 1, /* maintenance and inhibition */
+    TRAIT_NEEDS = 1 << 2, /* ask_for */
+    TRAIT_TALKS = 1 << 3, /* updates and asks */
+    TRAIT_JOBS = 1 << 4,
+    TRAIT_DUTY = 1 << 5, /* hand-overs are told */
+    TRAIT_QUIET = 1 << 6,
+    TRAIT_STORM = 1 << 7,
+};
+bool profile_has(enum profile profile, enum trait trait);
 
 const char *profile_name(enum profile profile);
 int profile_parse(const char *name, enum profile *out_profile);
@@ -49,6 +67,7 @@ enum deed_kind {
     DEED_OVERRIDE, /* somebody stands in, or does not any more */
     DEED_KNOWN,    /* somebody reports what no monitor has said */
     DEED_SILENCE,
+    DEED_ALL_ACK, /* somebody answers a digest */
     DEED_KIND_COUNT,
 };
 

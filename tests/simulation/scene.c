@@ -51,28 +51,65 @@ static const char *const short_times[] = {"0s", "30s", "1m", "2m", "5m", "10m"};
 static const char *const some_times[] = {"1m", "5m", "10m", "30m", "1h"};
 static const char *const long_times[] = {"10m", "30m", "1h", "2h"};
 
-static void add_people(struct strbuf *out, struct rng *rng, bool all, bool tells_handover)
+/* Hours that cover some of a life, and end while it goes on. */
+static void add_nights(struct strbuf *out, struct rng *nights_or_null)
+{
+    static const char *const nights[] = {"02:30-04:00",
+                                         "03:00-03:20",
+                                         "22:00-07:00",
+                                         "02:00-02:40, 03:10-03:30",
+                                         "mon-fri 01:00-05:30",
+                                         "sat,sun 00:00-24:00",
+                                         "23:00-02:10, 02:10-02:50"};
+    if (nights_or_null != NULL && rng_chance(nights_or_null, 60))
+        strbuf_printf(out, "quiet = %s\n", ONE_OF(nights_or_null, nights));
+}
+
+/* How many messages a minute; 0: any number. */
+static void add_channels(struct strbuf *out, struct rng *storms_or_null)
+{
+    static const char *const names[] = {"sms", "voice", "email"};
+    static const int limits[] = {1, 1, 2, 2, 3, 6, 0};
+    static const int more[] = {1, 2, 0};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        int limit = storms_or_null != NULL ? limits[rng_below(storms_or_null, 7)] : 0;
+        strbuf_printf(out, "[channel %s]\nplugin = file\nper_contact = %d\n", names[i], limit);
+        if (limit > 0)
+            strbuf_printf(out, "per_contact_critical = %d\n",
+                          limit * more[rng_below(storms_or_null, 3)]);
+    }
+}
+
+struct draws { /* streams of what is in a life only by its profile; NULL: it is not */
+    struct rng *nights, *storms;
+    bool tells_handover;
+};
+
+static void add_people(struct strbuf *out, struct rng *rng, bool all, const struct draws *draws)
 {
     static const char *const ann_ways[] = {"sms, voice after 3m", "voice, email after 1m",
                                            "sms, voice, email", "email after 2m, sms after 5m",
                                            "sms"};
-    strbuf_add(out, "[channel sms]\nplugin = file\nper_contact = 0\n"
-                    "[channel voice]\nplugin = file\nper_contact = 0\n"
-                    "[channel email]\nplugin = file\nper_contact = 0\n"
-                    "[channel room]\nplugin = file\n[source monitor]\n[source other]\n"
+    add_channels(out, draws->storms);
+    strbuf_add(out, "[channel room]\nplugin = file\n[source monitor]\n[source other]\n"
                     "incidents_max = 6\n");
     strbuf_printf(out,
                   "[contact ann]\nsms = +15550100\nvoice = +15550100\nemail = ann@example.com\n"
                   "page = %s\n",
                   ONE_OF(rng, ann_ways));
+    add_nights(out, draws->nights);
     strbuf_add(out, "[contact bob]\nsms = +15550101\n");
-    if (all)
+    add_nights(out, draws->nights);
+    if (all) {
         strbuf_add(out, "[contact carol]\nsms = +15550102\nemail = carol@example.com\n");
+        add_nights(out, draws->nights);
+    }
     strbuf_add(out, "[contact dave]\nvoice = +15550103\nemail = dave@example.com\npage = voice "
-                    "after 30s, email\n"
-                    "[contact olga]\nsms = +15550104\n");
+                    "after 30s, email\n");
+    add_nights(out, draws->nights);
+    strbuf_add(out, "[contact olga]\nsms = +15550104\n");
     strbuf_printf(out, "[team crew]\nmembers = ann, bob%s\n", all ? ", carol" : "");
-    const char *handover = tells_handover ? "handover = yes\n" : "";
+    const char *handover = draws->tells_handover ? "handover = yes\n" : "";
     strbuf_printf(out,
                   "[schedule duty]\nmembers = bob, dave\nrotate = daily 03:00 UTC\n%s"
                   "[schedule office]\nmembers = dave\nduring = mon-fri 09:00-17:00 UTC\n%s"
@@ -237,17 +274,24 @@ static void write_text(struct strbuf *out, uint64_t seed, size_t version, enum p
     struct rng people = rng_stream(seed, "people");
     struct rng policies = rng_stream(seed + version * UINT64_C(1000003), "policies");
     struct rng needs = rng_stream(seed + version * UINT64_C(1000003), "needs");
-    struct rng *asking = profile == PROFILE_FIELDS ? &needs : NULL;
+    struct rng *asking = profile_has(profile, TRAIT_NEEDS) ? &needs : NULL;
     struct rng rules = rng_stream(seed, "rules");
-    const char *flap = profile == PROFILE_SUPPRESS ? ONE_OF(&rules, flaps) : "off";
-    add_people(out, &people, version == 0, profile == PROFILE_DUTY);
+    struct rng nights = rng_stream(seed + version, "nights");
+    struct rng storms = rng_stream(seed, "storms");
+    const struct draws draws = {.nights = profile_has(profile, TRAIT_QUIET) ? &nights : NULL,
+                                .storms = profile_has(profile, TRAIT_STORM) ? &storms : NULL,
+                                .tells_handover = profile_has(profile, TRAIT_DUTY)};
+    const char *flap = profile_has(profile, TRAIT_FLAP) ? ONE_OF(&rules, flaps) : "off";
+    if (draws.nights != NULL)
+        strbuf_add(out, "[gateway]\ntime_zone = UTC\n");
+    add_people(out, &people, version == 0, &draws);
     add_policy(out, &policies, asking, flap, "shop", "match = service=\"shop\"\n");
-    if (profile == PROFILE_TALKS)
+    if (profile_has(profile, TRAIT_TALKS))
         add_talks(out, &policies, "shop");
     if (rng_chance(&policies, 70))
         add_policy(out, &policies, asking, flap, "grave",
                    "match = service=\"blog\", severity=\"critical\"\nmatch = service=\"bank\"\n");
-    if (profile == PROFILE_HEARTBEATS && version == 0) {
+    if (profile_has(profile, TRAIT_JOBS) && version == 0) {
         struct rng jobs = rng_stream(seed, "jobs");
         add_jobs(out, &jobs);
     }
@@ -255,7 +299,7 @@ static void write_text(struct strbuf *out, uint64_t seed, size_t version, enum p
                   flap);
     if (rng_chance(&policies, 30))
         strbuf_add(out, "fallback = @office\n");
-    if (profile == PROFILE_SUPPRESS)
+    if (profile_has(profile, TRAIT_RULES))
         add_rules(out, &rules);
 }
 

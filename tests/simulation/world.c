@@ -66,6 +66,8 @@ static void start_engine(struct world *world)
     if (engine_create(&options, world->now_ms, &world->engine, &err) != 0)
         world_breach(world, "I34", "the engine does not start: %s", err.text);
     world->started_at_ms = world->now_ms;
+    world->engine_book = world->book;
+    world->engine_offset_ms = world->wall_offset_ms;
     checker_started(world->checker, world->now_ms);
 }
 
@@ -139,6 +141,10 @@ static void judge(struct world *world, const struct effects *effects_or_null)
     const char *complaint =
         oracle_judge(world->oracle, &(struct oracle_step){.now_ms = world->now_ms,
                                                           .started_at_ms = world->started_at_ms,
+                                                          .process = world->life,
+                                                          .load = world->life + world->refused,
+                                                          .book = world->engine_book,
+                                                          .wall_offset_ms = world->engine_offset_ms,
                                                           .inputs = world->list,
                                                           .count = world->list_count,
                                                           .effects_or_null = effects_or_null});
@@ -231,9 +237,16 @@ bool world_step(struct world *world, struct input *inputs, size_t count)
     if (verdict != STORE_COMMITTED) {
         world_tell(world, "  the commit answers %s", store_verdict_name(verdict));
         checker_excuse(world->checker);
+        world->refused++;
         if (out.order_count > 0)
             world_breach(world, "orders", "there are orders without a commit");
         return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (inputs[i].kind == INPUT_CONFIG)
+            world->engine_book = inputs[i].u.rulebook;
+        else if (inputs[i].kind == INPUT_CLOCK)
+            world->engine_offset_ms = inputs[i].u.wall_offset_ms;
     }
     after_commit(world, &out);
     return true;

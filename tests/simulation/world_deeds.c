@@ -7,7 +7,7 @@
 #include "tests/support/faulty_vfs.h"
 
 /* The longest that anything stays after its end: an update that nobody completes, 8h after the resolution and `reopen_within`. */
-enum { EVENTS_MAX = 4, COMMANDS_MAX = 3, REST_HOURS = 9 };
+enum { EVENTS_MAX = 4, COMMANDS_MAX = 3, REST_HOURS = 9, NIGHT_HOURS = 72 };
 
 #define HOUR_MS INT64_C(3600000)
 
@@ -83,7 +83,7 @@ static struct input make_reply(struct world *world, struct rng *dice, const char
     uint64_t incidents = checker_last_incident(world->checker);
     uint64_t messages = checker_last_notification(world->checker);
     bool command = rng_chance(dice, 10);
-    bool talks = world->plan->profile == PROFILE_TALKS;
+    bool talks = profile_has(world->plan->profile, TRAIT_TALKS);
     struct input input = {.kind = command ? INPUT_COMMAND : INPUT_REPLY};
     struct reply reply = {.from = command ? "" : from, .via = "sms", .raw = "free text"};
     uint64_t most = 1 + rng_below(dice, 6);
@@ -207,6 +207,11 @@ static void do_outage(struct world *world, struct rng *dice)
     uint64_t most = (uint64_t)most_ms[rng_below(dice, 5)];
     int64_t down_ms = (int64_t)rng_below(dice, most);
     world_tell(world, "  the process dies and is down for %lld s", (long long)down_ms / 1000);
+    if (profile_has(world->plan->profile, TRAIT_QUIET) && rng_chance(dice, 30)) {
+        bool second = world->book == &world->scene.configs[0]->rulebook;
+        world_tell(world, "  meanwhile the configuration changes");
+        world->book = &world->scene.configs[second ? 1 : 0]->rulebook;
+    }
     world_restart(world, down_ms);
 }
 
@@ -248,7 +253,31 @@ static void do_disk(struct world *world, struct rng *dice)
     faulty_vfs_arm(nth, fault, false);
 }
 
-/* I12: a new configuration changes nothing of what runs. */
+/* Only `all ack`: to one of the last digests that went out, or to what went out in it. */
+static void do_all_ack(struct world *world, struct rng *dice)
+{
+    struct input input = {.kind = INPUT_REPLY};
+    uint64_t back = rng_below(dice, 3);
+    uint64_t digest = checker_last_digest(world->checker, back);
+    const char *from = people[rng_below(dice, 5)];
+    if (digest == 0)
+        return;
+    input.u.reply = (struct reply){
+        .from = from, .via = "sms", .notification = digest, .raw = "all ack", .command_count = 1};
+    input.u.reply.commands[0] =
+        (struct reply_command){.verb = VERB_ALL_ACK, .text = "", .clock_minute = -1};
+    if (rng_chance(dice, 30))
+        input.u.reply.commands[input.u.reply.command_count++] =
+            (struct reply_command){.verb = VERB_ETA,
+                                   .text = "",
+                                   .duration_ms = 60000 * (int64_t)(1 + rng_below(dice, 40)),
+                                   .clock_minute = -1};
+    world_number_input(world, &input, from);
+    world_tell(world, "  %s answers digest %llu: all ack", from, (unsigned long long)digest);
+    (void)world_step(world, &input, 1);
+}
+
+/* I12: a new configuration changes nothing of what runs; but people may sleep at other hours, and jobs be expected. */
 static void do_config(struct world *world)
 {
     unsigned char before[32], after[32];
@@ -258,9 +287,16 @@ static void do_config(struct world *world)
     world_number_input(world, &input, "engine");
     world_tell(world, "  the %s configuration", second ? "second" : "first");
     engine_hash(world->engine, before);
-    if (!world_step(world, &input, 1))
+    const struct rulebook *book = world->book;
+    uint64_t life = world->life;
+    world->book = input.u.rulebook; /* whoever starts now reads it, too */
+    if (!world_step(world, &input, 1) && life == world->life)
+        world->book = book;
+    if (life != world->life || world->book == book)
         return;
-    world->book = input.u.rulebook;
+    if (profile_has(world->plan->profile, TRAIT_QUIET) ||
+        profile_has(world->plan->profile, TRAIT_JOBS))
+        return;
     engine_hash(world->engine, after);
     if (memcmp(before, after, sizeof(before)) != 0)
         world_breach(world, "I12", "a reload changed running incidents");
@@ -330,11 +366,17 @@ static void do_clock(struct world *world, struct rng *dice)
     world_number_input(world, &input, "engine");
     world_tell(world, "  the wall clock is off by %lld s",
                (long long)input.u.wall_offset_ms / 1000);
-    if (!world_step(world, &input, 1))
-        return;
+    int64_t offset_ms = world->wall_offset_ms;
+    uint64_t life = world->life;
     world->wall_offset_ms = input.u.wall_offset_ms;
-    if (world->book->maintenance_count > 0)
-        return; /* windows do go by the wall clock */
+    bool is_told = world_step(world, &input, 1);
+    if (!is_told && life == world->life)
+        world->wall_offset_ms = offset_ms;
+    if (!is_told || life != world->life)
+        return;
+    if (world->book->maintenance_count > 0 || profile_has(world->plan->profile, TRAIT_QUIET) ||
+        profile_has(world->plan->profile, TRAIT_DUTY))
+        return; /* windows, nights and turns do go by the wall clock */
     if (engine_next_due_ms(world->engine) != before_ms)
         world_breach(world, "I30", "a step of the wall clock moved what is due");
 }
@@ -441,6 +483,9 @@ void world_do(struct world *world, const struct deed *deed)
     case DEED_SILENCE:
         do_silence(world, &dice);
         break;
+    case DEED_ALL_ACK:
+        do_all_ack(world, &dice);
+        break;
     case DEED_OVERRIDE:
         do_override(world, &dice);
         break;
@@ -478,8 +523,8 @@ static void expect_nothing(struct world *world)
     struct input input = {.kind = INPUT_CONFIG};
     input.u.rulebook = &world->scene.configs[1]->rulebook;
     world_number_input(world, &input, "engine");
-    if (world_step(world, &input, 1))
-        world->book = input.u.rulebook;
+    world->book = input.u.rulebook;
+    (void)world_step(world, &input, 1); /* nothing fails any more */
     world_settle(world);
 }
 
@@ -492,13 +537,22 @@ void world_end_well(struct world *world)
     (void)faulty_vfs_disarm();
     channels_work_again(world->channels);
     world_settle(world);
-    if (world->plan->profile == PROFILE_HEARTBEATS)
+    if (profile_has(world->plan->profile, TRAIT_JOBS))
         expect_nothing(world);
     resolve_all(world);
     world_pass_time(world, world->now_ms + REST_HOURS * HOUR_MS);
+    engine_counts(world->engine, &counts);
+    /* What is told at the end may wait for a morning; duty goes on turning. */
+    for (int i = 0; i < NIGHT_HOURS && counts.live_incidents + counts.pending_notifications > 0;
+         i++) {
+        if (world_is_broken(world) || (!profile_has(world->plan->profile, TRAIT_DUTY) &&
+                                       !profile_has(world->plan->profile, TRAIT_QUIET)))
+            break;
+        world_pass_time(world, world->now_ms + HOUR_MS);
+        engine_counts(world->engine, &counts);
+    }
     if (world_is_broken(world))
         return;
-    engine_counts(world->engine, &counts);
     if (counts.open_incidents + counts.live_incidents + counts.pending_notifications +
             counts.claimed_notifications !=
         0)

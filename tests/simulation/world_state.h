@@ -31,7 +31,9 @@ struct world {
     struct engine *engine;
     int64_t now_ms;
     int64_t wall_offset_ms;
-    int64_t started_at_ms; /* of this process */
+    int64_t started_at_ms;              /* of this process */
+    const struct rulebook *engine_book; /* what the engine goes by */
+    int64_t engine_offset_ms;
     uint64_t next_id;
     struct channels *channels;
     struct checker *checker;
@@ -39,7 +41,8 @@ struct world {
     struct rng dice;           /* batching, reload checks */
     struct input *const *list; /* of the step under way */
     size_t list_count;
-    uint64_t life; /* how many processes there have been */
+    uint64_t refused; /* how many commits, so that the engine has read the store anew */
+    uint64_t life;    /* how many processes there have been */
 };
 
 bool world_is_broken(const struct world *world);

@@ -100,6 +100,35 @@ static void it_lists_each_incident_once(void **state)
     json_free(json);
 }
 
+static void what_is_about_no_incident_is_a_line(void **state)
+{
+    (void)state;
+    static char disk[] = "g\0Disk full";
+    const struct digest_entry notice = {.kind = KIND_NOTICE, .text = "Hand-over of lead: duty."};
+    add(2, 1, disk, SEVERITY_ERROR, INCIDENT_TRIGGERED, KIND_PAGE);
+    fixture.entries[0] = fixture.entries[1] = notice;
+    struct json *json = write(3);
+    assert_string_equal(json_string(json_get(json, "title")), "1 incident, #1");
+    assert_string_equal(json_string(json_get(json, "text")),
+                        "#1 error: Disk full\nHand-over of lead: duty.");
+    assert_int_equal(json_count(json_get(json, "incidents")), 1);
+    json_free(json);
+}
+
+static void there_may_be_no_incident_in_it(void **state)
+{
+    (void)state;
+    fixture.entries[0] =
+        (struct digest_entry){.kind = KIND_NOTICE, .text = "Hand-over of lead: duty."};
+    struct json *json = write(1);
+    assert_string_equal(json_string(json_get(json, "title")), "Hand-over of lead: duty.");
+    assert_string_equal(json_string(json_get(json, "text")), "Hand-over of lead: duty.");
+    assert_string_equal(json_string(json_get(json, "numbers")), "");
+    assert_string_equal(json_string(json_get(json, "severity")), "info");
+    assert_true(json_bool(json_get(json, "tells_only")));
+    json_free(json);
+}
+
 static void notices_alone_want_no_answer(void **state)
 {
     (void)state;
@@ -141,6 +170,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(it_lists_each_incident_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(notices_alone_want_no_answer, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_about_no_incident_is_a_line, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(there_may_be_no_incident_in_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_longest_fits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(numbers_in_a_row_are_a_range, set_up, tear_down),
     };
