@@ -146,7 +146,10 @@ static bool is_decided(const struct outcome_row *row)
                                           "nobody has approved it, and no fallback can be asked",
                                           "it was incomplete at the resolution",
                                           "it was with its author at the resolution",
-                                          "nobody has completed it since the resolution"};
+                                          "nobody has completed it since the resolution",
+                                          "somebody else has it",
+                                          "nothing is missing any more",
+                                          "the reminder asks for it as well"};
     if (row->attempt != 0 || storm_is_gate(row))
         return false;
     if (row->state == NOTIFICATION_PENDING)

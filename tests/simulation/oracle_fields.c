@@ -74,6 +74,12 @@ void fields_begin(struct oracle *oracle, struct o_incident *o)
     o->ask_at_ms = missing(oracle, o)[0] != '\0' ? oracle->now_ms + AGAIN_MS : 0;
 }
 
+void fields_promised(struct oracle *oracle, struct o_incident *o)
+{
+    if (missing(oracle, o)[0] != '\0')
+        sleep_withdraw(oracle, o);
+}
+
 void fields_end(struct o_incident *o)
 {
     o->ask_at_ms = 0;
@@ -91,6 +97,8 @@ void fields_said(struct oracle *oracle, struct o_incident *o, const struct reply
         o->has_cause = command->text[0] != '\0';
     if (command->verb == VERB_LOSS)
         o->has_loss = command->text[0] != '\0';
+    if (missing(oracle, o)[0] == '\0' && !o->reminded)
+        sleep_withdraw(oracle, o);
 }
 
 void fields_ask(struct oracle *oracle, struct o_incident *o)

@@ -281,6 +281,7 @@ static void remind(struct oracle *oracle, struct o_incident *o)
         (o->answer_until_ms != 0 && o->answer_until_ms <= oracle->now_ms))
         return;
     o->reminded = true;
+    fields_promised(oracle, o);
     if (rulebook_contact(oracle->book, whom) == NULL) {
         whom = "";
         for (const struct o_message *m = o->messages; m != NULL; m = m->next)

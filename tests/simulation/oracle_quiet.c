@@ -45,6 +45,17 @@ static bool waits(const struct oracle *oracle, const struct o_message *m)
            m->next_ms > oracle->now_ms;
 }
 
+void sleep_withdraw(struct oracle *oracle, struct o_incident *o)
+{
+    for (struct o_message *m = o->messages; m != NULL; m = m->next) {
+        if (m->kind != KIND_REMINDER || m->talk != 0 || !waits(oracle, m))
+            continue;
+        m->state = NOTIFICATION_CANCELLED;
+        oracle_expectf(oracle, o, "cancel %llu %s", (unsigned long long)m->id,
+                       m->id == 0 ? m->contact : "");
+    }
+}
+
 static void hasten(struct oracle *oracle, struct o_incident *o, struct o_message *m, int64_t at_ms)
 {
     m->next_ms = at_ms;

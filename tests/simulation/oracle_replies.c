@@ -151,6 +151,7 @@ void ladder_take(struct oracle *oracle, struct o_incident *o, const struct o_rep
     if (!text_equal(o->owner, reply->by)) {
         o->owner = reply->by;
         o->answer_until_ms = 0;
+        sleep_withdraw(oracle, o);
         fields_begin(oracle, o);
         expect_owner(oracle, o, "take");
     }
@@ -259,6 +260,7 @@ static void take_command(struct oracle *oracle, struct o_incident *o, const stru
         return;
     case VERB_NOTE:
         oracle_expectf(oracle, o, "note note %s", reply->by);
+        fields_said(oracle, o, command);
         break;
     case VERB_PRIORITY:
     case VERB_CAUSE:

@@ -329,6 +329,8 @@ void ladder_accepted(struct oracle *oracle, struct o_incident *incident,
 void fields_begin(struct oracle *oracle,
                   struct o_incident *incident); /* somebody has it from now on */
 void fields_end(struct o_incident *incident);   /* nobody has it any more */
+void fields_promised(struct oracle *oracle,
+                     struct o_incident *incident); /* its owner is reminded of the promise */
 void fields_said(struct oracle *oracle, struct o_incident *incident,
                  const struct reply_command *command);
 const char *fields_note_line(struct oracle *oracle, const char *by, const char *what);

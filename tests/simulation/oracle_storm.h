@@ -34,6 +34,8 @@ int64_t sleep_out_ms(const struct oracle *oracle, const char *contact, bool urge
 /* What waits for the morning comes forward as far as it may, the ladder below with it. */
 void sleep_release(struct oracle *oracle, struct o_incident *incident);
 void sleep_release_all(struct oracle *oracle);
+/* What its owner was to be asked in the morning is no longer asked. */
+void sleep_withdraw(struct oracle *oracle, struct o_incident *incident);
 /* The next method of somebody whose last one has failed. */
 void sleep_hasten(struct oracle *oracle, struct o_incident *incident, struct o_message *message);
 /* A page step of which every message waits. */
