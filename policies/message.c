@@ -7,6 +7,7 @@
 #include "gateway/base/json.h"
 #include "policies/backup.h"
 #include "policies/fields.h"
+#include "policies/ladder.h"
 
 static const char *person_name(const struct rulebook *book, const char *name)
 {
@@ -115,16 +116,27 @@ static void add_missing(struct json_out *json, uint8_t needs)
     json_add_array_end(json);
 }
 
-/* What an answer to a page is asked to say, or what the owner has not said. */
+/* Reminders of an update or a question carry the name of its step; those about the answer that of a page step. */
+static bool is_about_answer(const struct incident *incident, const struct message *message)
+{
+    int32_t index = ladder_find_step(incident->policy, message->step);
+    return index < 0 || incident->policy->steps[index].kind == STEP_PAGE;
+}
+
+/* What an answer to a page is asked to say, or whoever answered has not said: nobody else is asked. */
 static uint8_t needs_of(const struct incident *incident, const struct message *message,
                         const struct moment *moment)
 {
-    if (is_outside(message))
+    bool is_acked = incident->state == INCIDENT_ACKNOWLEDGED;
+    if (is_outside(message) || incident->state == INCIDENT_RESOLVED)
         return 0;
-    if (incident->state == INCIDENT_ACKNOWLEDGED)
-        return fields_missing(incident, moment);
-    bool asks = message->kind == KIND_PAGE && incident->state != INCIDENT_RESOLVED;
-    return asks ? fields_missing_of(incident, message->step) : 0;
+    if (message->kind == KIND_PAGE)
+        return is_acked ? fields_missing(incident, moment)
+                        : fields_missing_of(incident, message->step);
+    bool is_asked = message->kind == KIND_REMINDER && is_acked &&
+                    is_about_answer(incident, message) &&
+                    text_equal(message->contact, fields_whom(incident, moment));
+    return is_asked ? fields_missing(incident, moment) : 0;
 }
 
 static void add_backup(struct json_out *json, const struct incident *incident,
