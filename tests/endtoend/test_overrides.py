@@ -294,6 +294,32 @@ def test_duty_as_a_calendar(daemon):
     assert only["DTSTART"].dt < utc() < only["DTEND"].dt
 
 
+def test_a_calendar_that_has_not_changed_is_not_sent_again(daemon):
+    d = daemon(CONFIG).start()
+    path = feed(d, "--feed", "lead")
+
+    def ask(tags=None, method="GET"):
+        return d.request(method, path, headers={} if tags is None else {"If-None-Match": tags})
+
+    first = ask()
+    tag = first.headers["ETag"]
+    assert first.status == 200 and tag.startswith('W/"') and first.headers["Cache-Control"] == "private, max-age=300"
+    wait_for(lambda: ask().body != first.body, "another DTSTAMP")  # which is no change
+    for tags in (tag, tag.removeprefix("W/"), f'"other", {tag}', "*"):
+        same = ask(tags)
+        assert (same.status, same.body, same.headers["ETag"]) == (304, b"", tag), (tags, same)
+        assert same.headers["Cache-Control"] == "private, max-age=300"
+    assert ask('"other"').status == 200
+    assert d.request("GET", path[:-1], headers={"If-None-Match": "*"}).status == 404
+    # It outlives a restart, and ends with the first change.
+    d.kill()
+    d.start()
+    assert ask(tag).status == 304
+    assert post(d, {"schedule": "lead", "who": "bob", "from": "+1d", "for": "1h"}).status == 200
+    changed = ask(tag)
+    assert changed.status == 200 and changed.headers["ETag"] != tag and b"Bob" in changed.body
+
+
 def test_a_calendars_address_is_a_secret(daemon):
     d = daemon(CONFIG).start()
     path = feed(d, "--feed", "weekly")
