@@ -1,5 +1,6 @@
 #include "policies/backup.h"
 
+#include "gateway/base/json.h"
 #include "gateway/base/text.h"
 #include "policies/heartbeat.h"
 
@@ -58,6 +59,40 @@ static const char *job_name(const struct backup *backup, struct arena *arena)
     if (backup->key[0] == '\0' || text_equal(backup->key, backup->source))
         return backup->source;
     return arena_printf(arena, "%s %s", backup->source, backup->key);
+}
+
+static void add_time(struct json_out *json, const char *key, int64_t at_ms)
+{
+    if (at_ms == 0)
+        json_add_null(json, key);
+    else
+        json_add_time(json, key, at_ms);
+}
+
+void backup_add(struct json_out *json, const struct incident *incident, const struct moment *moment,
+                const struct zone *zone)
+{
+    struct backup backup = backup_find(incident->policy, moment);
+    if (!backup.is_expected) {
+        json_add_null(json, "backup");
+        return;
+    }
+    json_add_object_begin(json, "backup");
+    json_add_string(json, "source", backup.source);
+    json_add_string(json, "key", backup.key);
+    add_time(json, "at", backup.at_ms);
+    json_add_bool(json, "stale", backup.is_stale);
+    json_add_string(json, "silent", backup.silent);
+    json_add_string(json, "text", backup_text(incident, moment, zone));
+    json_add_object_end(json);
+}
+
+struct incident backup_incident(const struct incident_row *row, const struct rulebook *book)
+{
+    static const struct policy gone = {.name = ""};
+    const struct policy *policy = rulebook_policy(book, row->policy);
+    return (struct incident){.policy = policy != NULL ? policy : &gone,
+                             .opened_at_ms = row->opened_at_ms};
 }
 
 const char *backup_text(const struct incident *incident, const struct moment *moment,

@@ -12,6 +12,8 @@
 #include "policies/act.h"
 #include "policies/incident.h"
 
+struct json_out; /* gateway/base/json.h */
+
 struct backup {
     bool is_expected;   /* there are backup jobs at all; else nothing is said of backups */
     int64_t at_ms;      /* the oldest of the last successes of all jobs; 0: none is known */
@@ -29,5 +31,12 @@ struct backup backup_find(const struct policy *policy, const struct moment *mome
  * expected. */
 const char *backup_text(const struct incident *incident, const struct moment *moment,
                         const struct zone *zone);
+/* The same as a member "backup" of the object that is being written: source key at stale silent text; null where backups are
+ * not expected. */
+void backup_add(struct json_out *json, const struct incident *incident, const struct moment *moment,
+                const struct zone *zone);
+
+/* Of a row out of the store, as much of the incident as these functions look at, by the policy as it is configured now. */
+struct incident backup_incident(const struct incident_row *row, const struct rulebook *book);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
+#include "policies/event.h"
 
 struct heartbeat_row heartbeat_expected(const char *source, const char *key, int64_t now_ms)
 {
@@ -99,6 +100,60 @@ bool heartbeat_excuse(struct heartbeat_row *row, const struct source_rule *rule,
     row->is_running = false;
     row->run[0] = '\0';
     return true;
+}
+
+/* The fact that begins at `text`, or NULL. */
+static const char *find_fact(const char *text, const struct heartbeat_facts *facts,
+                             size_t *out_length)
+{
+    const struct {
+        const char *name;
+        const char *value;
+    } all[] = {{"{source}", facts->source},
+               {"{key}", facts->key},
+               {"{what}", facts->what},
+               {"{last}", facts->last}};
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        if (text_starts_with(text, all[i].name)) {
+            *out_length = strlen(all[i].name);
+            return all[i].value;
+        }
+    }
+    return NULL;
+}
+
+int heartbeat_summary_check(const char *pattern, struct err *err)
+{
+    const struct heartbeat_facts none = {.source = "", .key = "", .what = "", .last = ""};
+    size_t length = 0;
+    for (const char *at = pattern; (at = strpbrk(at, "{}")) != NULL; at += length) {
+        char got[TEXT_EXCERPT_BYTES];
+        if (find_fact(at, &none, &length) == NULL)
+            return err_set(err, ERR_INVALID, "got '%s', want {source}, {key}, {what} or {last}",
+                           text_excerpt(at, got));
+    }
+    return 0;
+}
+
+const char *heartbeat_summary(const char *pattern_or_null, const struct heartbeat_facts *facts,
+                              struct arena *arena)
+{
+    struct strbuf text;
+    strbuf_init(&text, EVENT_SUMMARY_BYTES_MAX);
+    const char *at = pattern_or_null != NULL ? pattern_or_null : HEARTBEAT_SUMMARY_DEFAULT;
+    while (*at != '\0' && !text.overflowed) {
+        size_t length = 1;
+        const char *value = find_fact(at, facts, &length);
+        if (value != NULL)
+            strbuf_add(&text, value);
+        else
+            strbuf_add_char(&text, *at);
+        at += length;
+    }
+    /* Past what a summary may have, only what happened is said. */
+    const char *summary = arena_strdup(arena, text.overflowed ? facts->what : strbuf_text(&text));
+    strbuf_clear(&text);
+    return summary;
 }
 
 void heartbeats_clear(struct heartbeats *all)

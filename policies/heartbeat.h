@@ -13,6 +13,8 @@
 #ifndef ESCALATED_POLICIES_HEARTBEAT_H
 #define ESCALATED_POLICIES_HEARTBEAT_H
 
+#include "gateway/base/arena.h"
+#include "gateway/base/err.h"
 #include "gateway/base/pairs.h"
 #include "policies/row.h"
 #include "policies/rulebook.h"
@@ -21,6 +23,21 @@ struct heartbeat {
     struct heartbeat_row row;
     bool is_dirty; /* changed in this batch */
 };
+
+/* What the incident of a heartbeat is called: text in which {source}, {key}, {what} ("no success from db in 26h") and {last}
+ * ("last success Sun …") stand for what they say. */
+#define HEARTBEAT_SUMMARY_DEFAULT "{source}: {what}; {last}"
+struct heartbeat_facts {
+    const char *source;
+    const char *key;
+    const char *what;
+    const char *last;
+};
+/* -1: a brace that begins none of them. */
+int heartbeat_summary_check(const char *pattern, struct err *err);
+/* In the arena; NULL: the default. A pattern that was not checked is taken as it stands. */
+const char *heartbeat_summary(const char *pattern_or_null, const struct heartbeat_facts *facts,
+                              struct arena *arena);
 
 /* A new one: expected from now on. */
 struct heartbeat_row heartbeat_expected(const char *source, const char *key, int64_t now_ms);

@@ -7,6 +7,7 @@
 #include "gateway/base/json.h"
 #include "policies/backup.h"
 #include "policies/fields.h"
+#include "policies/ladder.h"
 
 static const char *person_name(const struct rulebook *book, const char *name)
 {
@@ -28,29 +29,12 @@ static void add_local(struct json_out *json, const char *key, const struct momen
     json_add_string(json, key, at_ms == 0 ? "" : moment_local_time(moment, zone, at_ms));
 }
 
-enum { UUID_BYTES = 37 };
-
-static const char *uuid_text(const unsigned char bytes[16], char out[UUID_BYTES])
-{
-    static const char digits[] = "0123456789abcdef";
-    char *place = out;
-    for (int i = 0; i < 16; i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10)
-            *place++ = '-';
-        *place++ = digits[bytes[i] >> 4];
-        *place++ = digits[bytes[i] & 15];
-    }
-    *place = '\0';
-    ASSERT(place - out == UUID_BYTES - 1);
-    return out;
-}
-
 static void add_what(struct json_out *json, const struct incident *incident, bool with_labels)
 {
     const struct alert *alert = incident->alerts;
     json_add_integer(json, "incident", (int64_t)incident->number);
-    char uuid[UUID_BYTES];
-    json_add_string(json, "uuid", uuid_text(incident->uuid, uuid));
+    char uuid[TEXT_UUID_BYTES];
+    json_add_string(json, "uuid", text_uuid(incident->uuid, uuid));
     json_add_string(json, "title", incident_title(incident));
     json_add_string(json, "summary",
                     alert != NULL ? alert_summary(alert) : incident_title(incident));
@@ -115,35 +99,27 @@ static void add_missing(struct json_out *json, uint8_t needs)
     json_add_array_end(json);
 }
 
-/* What an answer to a page is asked to say, or what the owner has not said. */
+/* Reminders of an update or a question carry the name of its step; those about the answer that of a page step. */
+static bool is_about_answer(const struct incident *incident, const struct message *message)
+{
+    int32_t index = ladder_find_step(incident->policy, message->step);
+    return index < 0 || incident->policy->steps[index].kind == STEP_PAGE;
+}
+
+/* What an answer to a page is asked to say, or whoever answered has not said: nobody else is asked. */
 static uint8_t needs_of(const struct incident *incident, const struct message *message,
                         const struct moment *moment)
 {
-    if (is_outside(message))
+    bool is_acked = incident->state == INCIDENT_ACKNOWLEDGED;
+    if (is_outside(message) || incident->state == INCIDENT_RESOLVED)
         return 0;
-    if (incident->state == INCIDENT_ACKNOWLEDGED)
-        return fields_missing(incident, moment);
-    bool asks = message->kind == KIND_PAGE && incident->state != INCIDENT_RESOLVED;
-    return asks ? fields_missing_of(incident, message->step) : 0;
-}
-
-static void add_backup(struct json_out *json, const struct incident *incident,
-                       const struct message *message, const struct moment *moment,
-                       const struct zone *zone)
-{
-    struct backup backup = backup_find(incident->policy, moment);
-    if (!backup.is_expected || is_outside(message)) {
-        json_add_null(json, "backup");
-        return;
-    }
-    json_add_object_begin(json, "backup");
-    json_add_string(json, "source", backup.source);
-    json_add_string(json, "key", backup.key);
-    add_time(json, "at", backup.at_ms);
-    json_add_bool(json, "stale", backup.is_stale);
-    json_add_string(json, "silent", backup.silent);
-    json_add_string(json, "text", backup_text(incident, moment, zone));
-    json_add_object_end(json);
+    if (message->kind == KIND_PAGE)
+        return is_acked ? fields_missing(incident, moment)
+                        : fields_missing_of(incident, message->step);
+    bool is_asked = message->kind == KIND_REMINDER && is_acked &&
+                    is_about_answer(incident, message) &&
+                    text_equal(message->contact, fields_whom(incident, moment));
+    return is_asked ? fields_missing(incident, moment) : 0;
 }
 
 /* Counting walks the alerts, so a huge group counts the first ones only and says so by the firing
@@ -176,7 +152,10 @@ static void write_snapshot(const struct incident *incident, const struct message
     add_message(&json, message, moment, zone);
     add_answer(&json, incident, message, moment);
     add_missing(&json, needs_of(incident, message, moment));
-    add_backup(&json, incident, message, moment, zone);
+    if (is_outside(message))
+        json_add_null(&json, "backup");
+    else
+        backup_add(&json, incident, moment, zone);
     add_counts(&json, incident);
     json_add_string(&json, "site_name", moment->book->site_name);
     json_add_string(&json, "public_url", moment->book->public_url);

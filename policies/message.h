@@ -7,7 +7,8 @@
  *          source key labels{} step kind climb repetition contact contact_name channel time_zone
  *          text owner owner_name known cleared cause loss restored eta_at ack_until opened_at acked_at
  *          resolved_at slips linked missing[] backup{source key at stale silent text} (null where no job is
- *          configured; outsiders get neither this nor loss, restored, missing) firing_count alert_count occurrences site_name public_url
+ *          configured; outsiders get neither this nor loss, restored; missing has what the reader is asked to say:
+ *          in a page, and in a reminder to whoever has it) firing_count alert_count occurrences site_name public_url
  *          local{eta_at ack_until opened_at resolved_at} Units: times are RFC 3339; `local` holds
  *          them as the receiver reads them ("Sun 2026-03-01 14:30 (Europe/Berlin)").
  * Limits:  MESSAGE_BYTES_MAX; labels are left out (an empty object) where they would pass it.

@@ -229,6 +229,7 @@ struct source_rule { /* what the engine needs to know of a [source] */
     const char *const *expect; /* keys expected before they were ever heard */
     size_t expect_count;
     enum severity severity; /* of the alert when one is missed or has failed */
+    const char *summary;    /* and what it says: heartbeat_summary; NULL: the default */
     bool is_pings;          /* format = heartbeat: else each of its events is a sign of life, too */
     bool backup;            /* its heartbeats are those of a backup job */
 };

@@ -10,6 +10,7 @@
 
 #include "gateway/api/api.h"
 #include "gateway/store/store_read.h"
+#include "gateway/system/log.h"
 #include "gateway/system/queue.h"
 
 #define API_READS_WAITING_MAX 256
@@ -27,7 +28,8 @@ struct api {
     struct queue *reads;
     pthread_t reader_thread;
     bool reader_runs;
-    struct store_reader *reader; /* the reader thread's */
+    struct store_reader *reader; /* the reader thread's, as is `unreadable` */
+    struct log_burst unreadable;
     struct feed *feed;
 };
 
@@ -67,8 +69,6 @@ void api_submit(struct api *api, struct http_request *request, enum input_kind k
 void api_answer_command(struct http_request *request, const struct answer *answer);
 
 /* One entry as an object; id 0: without one. */
-/* talks.c: the members `update`, `updates` and `asks` of an incident that has any. */
-void api_write_talks(struct json_out *out, const char *talks, struct arena *arena);
 void api_write_timeline(struct json_out *out, const struct timeline_row *row, uint64_t id_or_zero);
 
 /* backup.c: a member "backup" of the object that is being written; null where no job is configured. */

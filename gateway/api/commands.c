@@ -37,19 +37,9 @@ static struct reply_command *add_command(struct reply *reply, enum verb verb)
 static int set_eta(struct reply_command *command, const char *text, struct err *err)
 {
     if (parse_duration(text, 1000, eta_longest_ms, &command->duration_ms, NULL) == 0 ||
-        parse_rfc3339(text, &command->at_ms, NULL) == 0)
+        parse_rfc3339(text, &command->at_ms, NULL) == 0 ||
+        parse_clock(text, &command->clock_minute))
         return 0;
-    int64_t hour, minute;
-    char hours[3] = {0};
-    const char *colon = strchr(text, ':');
-    if (colon != NULL && colon > text && colon - text <= 2 && strlen(colon + 1) == 2) {
-        memcpy(hours, text, (size_t)(colon - text));
-        if (parse_i64(hours, 0, 23, &hour, NULL) == 0 &&
-            parse_i64(colon + 1, 0, 59, &minute, NULL) == 0) {
-            command->clock_minute = (int)(hour * 60 + minute);
-            return 0;
-        }
-    }
     return err_set(err, ERR_INVALID,
                    "eta: got '%s', want a duration like 45m, a time like 14:30 or RFC 3339", text);
 }

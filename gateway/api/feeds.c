@@ -2,6 +2,7 @@
  * Who has duty as a calendar to subscribe to: /oncall/SCHEDULE.ics and /oncall/person/CONTACT.ics. Calendar programs send no
  * headers of ours, so the address itself is the secret: its token is derived from the token key, one for each feed.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "gateway/api/api_internal.h"
@@ -17,12 +18,16 @@
 #define SUFFIX ".ics"
 #define DAY_MS INT64_C(86400000)
 
+/* A quoted SHA-256 in base32. */
+#define TAG_BYTES 56
+
 enum { EVENTS_MAX = 20000, NAME_BYTES_MAX = 64, GRID_DAYS = 90, BEHIND_DAYS = 14, AHEAD_DAYS = 90 };
 
-/* Which feed an address names. */
+/* Which feed an address names, and which of its states the reader has. */
 struct feed_name {
     bool is_person;
     char name[NAME_BYTES_MAX];
+    const char *has_tags; /* If-None-Match */
 };
 
 static bool read_name(const char *rest, struct feed_name *out)
@@ -126,7 +131,8 @@ static bool add_schedule(struct feed_text *feed, const struct config *config,
     /* The walk begins on a grid that moves each quarter only, so that a duty without a beginning keeps its start. */
     int64_t grid_ms = GRID_DAYS * DAY_MS;
     int64_t from_ms = (feed->since_ms / grid_ms - 1) * grid_ms;
-    int64_t until_ms = feed->now_ms + AHEAD_DAYS * DAY_MS;
+    /* In whole days, so that one without an end changes once a day. */
+    int64_t until_ms = (feed->now_ms / DAY_MS + 1 + AHEAD_DAYS) * DAY_MS;
     if (config->calendars_until_ms != 0 && config->calendars_until_ms < until_ms)
         until_ms = config->calendars_until_ms;
     feed->schedule = schedule;
@@ -173,6 +179,54 @@ static void write_feed(const struct config *config, const struct roster *roster,
     ics_line(out, "END", "VCALENDAR");
 }
 
+/* Of everything but when it was written. */
+static const char *tag_of(const struct strbuf *text, char out[TAG_BYTES])
+{
+    static const char stamp[] = "\r\nDTSTAMP:";
+    struct strbuf said, tag;
+    unsigned char hash[DIGEST_BYTES];
+    strbuf_init(&said, API_ANSWER_BYTES_MAX);
+    strbuf_init(&tag, TAG_BYTES);
+    const char *at = strbuf_text(text);
+    for (const char *next; (next = strstr(at, stamp)) != NULL; at = next) {
+        strbuf_add_bytes(&said, at, (size_t)(next - at));
+        next += sizeof(stamp) - 1;
+        next += strcspn(next, "\r");
+    }
+    strbuf_add(&said, at);
+    digest_sha256(strbuf_text(&said), said.length, hash);
+    digest_base32(hash, sizeof(hash), &tag);
+    (void)snprintf(out, TAG_BYTES, "\"%s\"", strbuf_text(&tag));
+    strbuf_clear(&said);
+    strbuf_clear(&tag);
+    return out;
+}
+
+/* RFC 9110, 13.1.2: weak comparison; a quoted tag holds no quotes. */
+static bool has_tag(const char *tags, const char *tag)
+{
+    return text_equal(tags, "*") || strstr(tags, tag) != NULL;
+}
+
+static void answer_text(struct http_request *request, const struct feed_name *name,
+                        const struct strbuf *text)
+{
+    char tag[TAG_BYTES], weak[TAG_BYTES + 2];
+    tag_of(text, tag);
+    (void)snprintf(weak, sizeof(weak), "W/%s", tag);
+    bool is_known_there = has_tag(name->has_tags, tag);
+    const struct http_field fields[] = {{"ETag", weak},
+                                        {"Cache-Control", "private, max-age=300"},
+                                        {"Referrer-Policy", "no-referrer"}};
+    const struct http_response response = {.status = is_known_there ? 304 : 200,
+                                           .content_type = "text/calendar; charset=utf-8",
+                                           .body = is_known_there ? "" : strbuf_text(text),
+                                           .body_count = is_known_there ? 0 : text->length,
+                                           .fields = fields,
+                                           .field_count = sizeof(fields) / sizeof(fields[0])};
+    http_answer(request, &response);
+}
+
 static void answer_feed(struct api *api, struct store_reader *reader, struct http_request *request)
 {
     struct feed_name *name = http_data(request);
@@ -189,18 +243,10 @@ static void answer_feed(struct api *api, struct store_reader *reader, struct htt
     strbuf_init(&text, API_ANSWER_BYTES_MAX);
     write_feed(config, &roster, name, &text);
     config_release(config);
-    static const struct http_field fields[] = {{"Cache-Control", "private, max-age=300"},
-                                               {"Referrer-Policy", "no-referrer"}};
-    const struct http_response response = {.status = 200,
-                                           .content_type = "text/calendar; charset=utf-8",
-                                           .body = strbuf_text(&text),
-                                           .body_count = text.length,
-                                           .fields = fields,
-                                           .field_count = 2};
     if (text.overflowed)
         http_answer_error(request, 500, "the calendar is too long");
     else
-        http_answer(request, &response);
+        answer_text(request, name, &text);
     strbuf_clear(&text);
 }
 
@@ -230,6 +276,7 @@ static void handle_feed(void *self, struct http_request *request)
                           "`escalate oncall --feed` prints)");
         return;
     }
+    name->has_tags = arena_strdup(http_arena(request), http_header(request, "If-None-Match"));
     http_set_data(request, name);
     api_read_later(api, request, answer_feed);
 }

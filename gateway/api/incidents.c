@@ -5,7 +5,8 @@
 #include "gateway/base/json.h"
 #include "gateway/base/parse.h"
 #include "gateway/system/id.h"
-#include "policies/fields.h"
+#include "gateway/system/log.h"
+#include "policies/incident_json.h"
 
 enum {
     LIST_LIMIT_DEFAULT = 200,
@@ -20,48 +21,28 @@ static void add_time_or_null(struct json_out *out, const char *key, int64_t at_m
         json_add_time(out, key, at_ms);
 }
 
-/* Fields that cannot be read are shown as none: the rest of the incident is what people look for now. */
-static void write_fields(struct json_out *out, const struct incident_row *row, struct arena *arena)
-{
-    struct err ignored;
-    const struct fields *fields = NULL;
-    bool has = fields_read(row->fields, arena, &fields, &ignored) == 0 && fields != NULL;
-    json_add_string(out, "loss", has ? fields->loss : "");
-    json_add_string(out, "restored", has ? fields->restored : "");
-    add_time_or_null(out, "restored_at", has ? fields->restored_at_ms : 0);
-}
+/* Many are held back by the same. */
+struct mark_text {
+    const char *mark;
+    const char *text;
+};
 
-static void write_incident(struct json_out *out, const struct incident_row *row,
-                           struct arena *arena)
+/* What cannot be read of it is missing in the answer and told in the log: the rest is what people look for now. */
+static int write_incident(struct api *api, struct store_reader *reader, struct json_out *out,
+                          const struct incident_row *row, struct mark_text *known,
+                          struct arena *arena, struct err *err)
 {
-    struct id id;
-    char uuid[ID_TEXT_BYTES];
-    memcpy(id.bytes, row->uuid, sizeof(id.bytes));
-    char priority[8] = {'p', (char)('0' + row->priority % 10), '\0'};
-    json_add_integer(out, "number", (int64_t)row->number);
-    json_add_string(out, "uuid", id_text(&id, uuid));
-    json_add_string(out, "state", incident_state_name(row->state));
-    json_add_string(out, "title", row->title);
-    json_add_string(out, "severity", severity_name(row->severity));
-    json_add_string(out, "priority", priority);
-    json_add_string(out, "policy", row->policy);
-    json_add_string(out, "group", row->group_key);
-    json_add_string(out, "owner", row->owner);
-    json_add_bool(out, "known", row->known);
-    json_add_bool(out, "cleared", row->cleared);
-    json_add_string(out, "cause", row->cause);
-    write_fields(out, row, arena);
-    json_add_integer(out, "firing", row->firing_count);
-    json_add_string(out, "suppressed_by", row->mark);
-    json_add_integer(out, "slips", row->slip_count);
-    add_time_or_null(out, "opened_at", row->opened_at_ms);
-    add_time_or_null(out, "acked_at", row->acked_at_ms);
-    add_time_or_null(out, "ack_until", row->ack_until_ms);
-    add_time_or_null(out, "eta_at", row->eta_at_ms);
-    add_time_or_null(out, "resolved_at", row->resolved_at_ms);
-    add_time_or_null(out, "next_due_at", row->next_due_at_ms);
-    if (row->linked != 0)
-        json_add_integer(out, "follows", (int64_t)row->linked);
+    struct err why = {0};
+    if (!text_equal(known->mark, row->mark) &&
+        store_read_mark_text(reader, row->mark, arena, &known->text, err) != 0)
+        return -1;
+    known->mark = row->mark;
+    if (incident_json_add(out, row, known->text, arena, &why) != 0 &&
+        log_burst_due(&api->unreadable, clock_mono_ms()))
+        log_line(LOG_WARNING, "an incident has fields that cannot be read; it is shown without",
+                 "incident", log_i64((int64_t)row->number), "error", why.text, "count",
+                 log_i64((int64_t)api->unreadable.count), NULL);
+    return 0;
 }
 
 static void write_alert(struct json_out *out, const struct alert_row *row)
@@ -164,7 +145,6 @@ bool api_read_page(struct http_request *request, size_t *out_limit, uint64_t *ou
 static void read_incidents(struct api *api, struct store_reader *reader,
                            struct http_request *request)
 {
-    (void)api; /* the store has it all */
     struct err err = {0};
     struct incident_filter filter = {.open_only = !text_equal(http_query(request, "state"), "all"),
                                      .policy_or_null = NULL};
@@ -184,10 +164,17 @@ static void read_incidents(struct api *api, struct store_reader *reader,
     json_out_begin(&out, &text);
     json_add_object_begin(&out, NULL);
     json_add_array_begin(&out, "incidents");
-    for (size_t i = 0; i < count; i++) {
+    struct mark_text known = {.mark = "", .text = ""};
+    int failed = 0;
+    for (size_t i = 0; i < count && failed == 0; i++) {
         json_add_object_begin(&out, NULL);
-        write_incident(&out, &rows[i], http_arena(request));
+        failed = write_incident(api, reader, &out, &rows[i], &known, http_arena(request), &err);
         json_add_object_end(&out);
+    }
+    if (failed != 0) {
+        strbuf_clear(&text);
+        api_error_of(request, &err);
+        return;
     }
     json_add_array_end(&out);
     if (count == filter.limit)
@@ -232,13 +219,15 @@ static void read_incident(struct api *api, struct store_reader *reader,
     strbuf_init(&text, API_ANSWER_BYTES_MAX);
     json_out_begin(&out, &text);
     json_add_object_begin(&out, NULL);
-    write_incident(&out, &detail.incident, http_arena(request));
-    if (api_write_backup(api, reader, &detail.incident, http_arena(request), &out, &err) != 0) {
+    struct mark_text known = {.mark = "", .text = ""};
+    if (write_incident(api, reader, &out, &detail.incident, &known, http_arena(request), &err) !=
+            0 ||
+        api_write_backup(api, reader, &detail.incident, http_arena(request), &out, &err) != 0) {
         strbuf_clear(&text);
         api_error_of(request, &err);
         return;
     }
-    api_write_talks(&out, detail.incident.talks, http_arena(request));
+    incident_json_add_talks(&out, detail.incident.talks, http_arena(request));
     json_add_array_begin(&out, "alerts");
     for (size_t i = 0; i < detail.alert_count; i++)
         write_alert(&out, &detail.alerts[i]);
@@ -272,7 +261,7 @@ static void read_updates(struct api *api, struct store_reader *reader, struct ht
     json_add_object_begin(&out, NULL);
     json_add_integer(&out, "number", (int64_t)row.number);
     json_add_string(&out, "state", incident_state_name(row.state));
-    api_write_talks(&out, row.talks, http_arena(request));
+    incident_json_add_talks(&out, row.talks, http_arena(request));
     json_add_object_end(&out);
     api_answer_json(request, &text);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "gateway/api/api_internal.h"
+#include "gateway/api/backup.h"
 #include "gateway/api/page.h"
 #include "gateway/base/parse.h"
 #include "gateway/reply/binding.h"
@@ -73,6 +74,26 @@ static bool bind_link(struct api *api, struct store_reader *reader, struct http_
     return false;
 }
 
+/* Losses and backups, as messages tell them: not to affected parties. What cannot be read is left out here, because the buttons
+ * matter more. */
+static void tell_inside(struct api *api, struct store_reader *reader, struct arena *arena,
+                        struct page_incident *page)
+{
+    struct api_backup backup;
+    struct err ignored;
+    page->backup = "";
+    if (page->contact[0] == '&')
+        return;
+    (void)fields_read(page->incident.fields, arena, &page->said_or_null, &ignored);
+    if (api_backup_begin(api, reader, &page->incident, arena, &backup, &ignored) != 0)
+        return;
+    const struct backup found = backup_find(backup.incident.policy, &backup.moment);
+    page->backup = backup_text(&backup.incident, &backup.moment,
+                               moment_zone_of(&backup.moment, page->contact));
+    page->backup_is_doubtful = found.is_expected && (found.is_stale || found.silent[0] != '\0');
+    api_backup_end(&backup);
+}
+
 static void show_link(struct api *api, struct store_reader *reader, struct http_request *request)
 {
     struct notification_row row;
@@ -99,9 +120,7 @@ static void show_link(struct api *api, struct store_reader *reader, struct http_
     page.kind = row.kind;
     page.step = row.step;
     page.may_act = binding_is_person(&row);
-    /* Fields that cannot be read are none here: the buttons matter more. Outsiders are not told of losses. */
-    if (page.may_act)
-        (void)fields_read(page.incident.fields, http_arena(request), &page.said_or_null, &err);
+    tell_inside(api, reader, http_arena(request), &page);
     page.nonce = nonce_make(api, http_path_rest(request), clock_engine_ms(api->options.clock),
                             http_arena(request));
     page_answer_incident(request, &page);

@@ -6,6 +6,7 @@
 #include "gateway/base/json.h"
 #include "gateway/base/parse.h"
 #include "gateway/base/text.h"
+#include "gateway/base/when.h"
 #include "gateway/config/config.h"
 #include "gateway/system/clock.h"
 
@@ -75,14 +76,20 @@ static void write_schedule(struct json_out *out, const struct roster *roster,
     }
 }
 
-static bool read_span(struct http_request *request, struct span *out_span)
+/* A time of day is the schedule's where one is named, else the site's. */
+static bool read_span(struct http_request *request, const struct rulebook *book,
+                      struct span *out_span)
 {
+    const struct schedule *schedule = rulebook_schedule(book, http_query(request, "schedule"));
     const char *at = http_query(request, "at");
     const char *ahead = http_query(request, "for");
     struct err err = {0};
     int64_t ahead_ms = 0;
     *out_span = (struct span){.from_ms = clock_wall_ms(), .left = STRETCHES_MAX};
-    if (at[0] != '\0' && parse_rfc3339(at, &out_span->from_ms, &err) != 0) {
+    const struct when when = {.now_ms = out_span->from_ms,
+                              .after_ms = out_span->from_ms,
+                              .zone = schedule != NULL ? schedule->zone : book->zone};
+    if (at[0] != '\0' && when_parse(at, &when, &out_span->from_ms, &err) != 0) {
         http_answer_error(request, 400, "at: %s", err.text);
         return false;
     }
@@ -150,7 +157,7 @@ static void read_oncall(struct api *api, struct store_reader *reader, struct htt
     struct roster roster;
     struct span span;
     struct err err = {0};
-    if (!read_span(request, &span)) {
+    if (!read_span(request, &config->rulebook, &span)) {
         config_release(config);
         return;
     }

@@ -16,7 +16,7 @@ static const char style[] =
     "dt{opacity:.7}dd{margin:0;overflow-wrap:anywhere}"
     ".badge{display:inline-block;border:1px solid var(--line);border-radius:1rem;padding:0 "
     ".7rem;font-size:.85rem}"
-    ".critical,.error{border-color:#b3261e;color:#b3261e}"
+    ".critical,.error,dd.warning{border-color:#b3261e;color:#b3261e}dd.warning{font-weight:600}"
     ".acknowledged,.resolved{border-color:var(--accent);color:var(--accent)}"
     "form{border-top:1px solid "
     "var(--line);margin-top:1rem;padding-top:1rem;display:grid;gap:.75rem}"
@@ -27,7 +27,8 @@ static const char style[] =
     "button.main{background:var(--accent);border-color:var(--accent);color:#fff;font-weight:600;"
     "padding:.9rem}"
     ".row{display:grid;grid-template-columns:1fr 1fr;gap:.75rem}"
-    "@media(prefers-color-scheme:dark){.critical,.error{border-color:#ff8a80;color:#ff8a80}"
+    "@media(prefers-color-scheme:dark){.critical,.error,dd.warning{border-color:#ff8a80;"
+    "color:#ff8a80}"
     ":root{--accent:#4fc59a}button.main{color:#06281c}}";
 
 static void begin(struct strbuf *html, const char *title)
@@ -62,6 +63,13 @@ static void add_fact(struct strbuf *html, const char *name, const char *value)
     strbuf_add(html, "</dd>");
 }
 
+static void add_warning(struct strbuf *html, const char *name, const char *value)
+{
+    strbuf_printf(html, "<dt>%s</dt><dd class=\"warning\">", name);
+    strbuf_add_html(html, value);
+    strbuf_add(html, "</dd>");
+}
+
 static void add_time(struct strbuf *html, const char *name, int64_t at_ms)
 {
     char text[TEXT_RFC3339_BYTES];
@@ -83,6 +91,10 @@ static void add_facts(struct strbuf *html, const struct page_incident *page)
     add_fact(html, "Cause", row->cause);
     add_fact(html, "Lost", page->said_or_null != NULL ? page->said_or_null->loss : "");
     add_fact(html, "Restored", page->said_or_null != NULL ? page->said_or_null->restored : "");
+    if (page->backup_is_doubtful)
+        add_warning(html, "Last good backup", page->backup);
+    else
+        add_fact(html, "Last good backup", page->backup);
     add_fact(html, "Policy", row->policy);
     add_time(html, "Opened", row->opened_at_ms);
     add_time(html, "Resolved", row->resolved_at_ms);

@@ -14,6 +14,8 @@
 struct page_incident {
     struct incident_row incident;
     const struct fields *said_or_null; /* NULL: nothing, or nothing for this reader */
+    const char *backup;                /* the last good one and the window at risk; "" as above */
+    bool backup_is_doubtful;           /* it is stale, or that of some job is not known */
     const char *contact;
     const char *nonce;
     bool may_act;                /* people may; audiences and rooms only read */

@@ -5,6 +5,7 @@
 #include "gateway/base/json.h"
 #include "gateway/base/parse.h"
 #include "gateway/base/text.h"
+#include "gateway/base/when.h"
 #include "policies/suppression.h"
 
 static void write_row(struct json_out *out, const struct silence_row *row)
@@ -62,7 +63,7 @@ static void handle_silences(void *self, struct http_request *request)
 
 /* One member of the body; unknown ones are refused by name. */
 static int read_member(struct api *api, const char *key, const struct json *value,
-                       struct reply *reply, struct err *err)
+                       struct reply *reply, const char **out_until, struct err *err)
 {
     struct reply_command *command = &reply->commands[0];
     if (json_kind(value) != JSON_STRING || json_string_length(value) > SILENCE_TEXT_BYTES_MAX)
@@ -77,8 +78,7 @@ static int read_member(struct api *api, const char *key, const struct json *valu
         if (parse_duration(text, 1000, SILENCE_LONGEST_MS, &command->duration_ms, err) != 0)
             return err_wrap(err, "for");
     } else if (text_equal(key, "until")) {
-        if (parse_rfc3339(text, &command->at_ms, err) != 0)
-            return err_wrap(err, "until");
+        *out_until = text;
     } else if (text_equal(key, "as")) {
         struct config *config = api_config(api);
         bool known = rulebook_contact(&config->rulebook, text) != NULL;
@@ -93,24 +93,39 @@ static int read_member(struct api *api, const char *key, const struct json *valu
     return 0;
 }
 
+/* A time of day is one in the zone of whom the silence is made for, else the site's. */
+static int read_until(struct api *api, const char *until, struct reply *reply, struct err *err)
+{
+    struct config *config = api_config(api);
+    const struct contact *contact = rulebook_contact(&config->rulebook, reply->from);
+    int64_t now_ms = clock_wall_ms();
+    const struct when when = {.now_ms = now_ms,
+                              .after_ms = now_ms,
+                              .zone = contact != NULL ? contact->zone : config->rulebook.zone};
+    int verdict = when_parse(until, &when, &reply->commands[0].at_ms, err);
+    config_release(config);
+    return verdict == 0 ? 0 : err_wrap(err, "until");
+}
+
 static int read_body(struct api *api, const struct json *body, struct reply *reply, struct err *err)
 {
     struct reply_command *command = &reply->commands[0];
     void *position = NULL;
     const char *key;
     const struct json *value;
+    const char *until = "";
     if (json_kind(body) != JSON_OBJECT)
         return err_set(err, ERR_INVALID, "got %s, want a JSON object",
                        json_kind_name(json_kind(body)));
     while (json_next(body, &position, &key, &value)) {
-        if (read_member(api, key, value, reply, err) != 0)
+        if (read_member(api, key, value, reply, &until, err) != 0)
             return -1;
     }
     if (command->match_or_null == NULL || command->match_or_null[0] == '\0')
         return err_set(err, ERR_INVALID, "match is missing (want matchers like service=\"shop\")");
-    if ((command->duration_ms == 0) == (command->at_ms == 0))
-        return err_set(err, ERR_INVALID, "want one of for (2h) and until (RFC 3339)");
-    return 0;
+    if ((command->duration_ms == 0) == (until[0] == '\0'))
+        return err_set(err, ERR_INVALID, "want one of for (2h) and until (+2h, 14:30, RFC 3339)");
+    return until[0] != '\0' ? read_until(api, until, reply, err) : 0;
 }
 
 static void answered(struct http_request *request, const struct answer *answer)

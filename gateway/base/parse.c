@@ -295,6 +295,19 @@ int parse_rfc3339(const char *text, int64_t *out_at_ms, struct err *err)
     return 0;
 }
 
+bool parse_clock(const char *text, int *out_minute)
+{
+    const char *at = text;
+    int hour, minute;
+    int width = is_digit(text[0]) && text[1] == ':' ? 1 : 2;
+    if (!read_field(&at, width, 0, 23, ":", &hour) || !read_field(&at, 2, 0, 59, "", &minute) ||
+        *at != '\0') {
+        return false;
+    }
+    *out_minute = hour * 60 + minute;
+    return true;
+}
+
 bool parse_is_uuid(const char *text)
 {
     size_t i = 0;

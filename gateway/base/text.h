@@ -59,6 +59,10 @@ void strbuf_add_url(struct strbuf *buf, const char *text);
 /* 2026-03-01T02:00:00Z; with milliseconds only when they are not zero. */
 void strbuf_add_rfc3339(struct strbuf *buf, int64_t at_ms);
 
+#define TEXT_UUID_BYTES 37
+/* 16 bytes as RFC 9562 writes them. */
+const char *text_uuid(const unsigned char bytes[16], char out[TEXT_UUID_BYTES]);
+
 #define TEXT_RFC3339_BYTES 32
 /* The same into a fixed buffer; returns out. */
 const char *text_rfc3339(int64_t at_ms, char out[TEXT_RFC3339_BYTES]);

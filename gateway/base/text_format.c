@@ -318,3 +318,18 @@ const char *text_duration(int64_t duration_ms, char out[TEXT_RFC3339_BYTES])
     *at = '\0';
     return out;
 }
+
+const char *text_uuid(const unsigned char bytes[16], char out[TEXT_UUID_BYTES])
+{
+    static const char digits[] = "0123456789abcdef";
+    size_t length = 0;
+    for (size_t i = 0; i < 16; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10) {
+            out[length++] = '-';
+        }
+        out[length++] = digits[bytes[i] >> 4];
+        out[length++] = digits[bytes[i] & 15];
+    }
+    out[length] = '\0';
+    return out;
+}

@@ -43,15 +43,19 @@ static const struct cli_command commands[] = {
      "MATCHER… --for 2h|--until T [--reason TEXT] [--as CONTACT] [--json]\n"
      "              list [--all] [--json]\n"
      "              end N",
-     "alerts that nobody wants to hear of for a while", cli_silence},
+     "alerts that nobody wants to hear of for a while; T is +2h, 14:30 or RFC 3339", cli_silence},
     {"heartbeats", "[SOURCE] [--json] | --forget SOURCE KEY",
      "jobs and devices that report by themselves; forget one that is no more", cli_heartbeats},
     {"oncall", "[SCHEDULE] [--at T] [--for 14d] [--json] | --feed SCHEDULE | --feed-of CONTACT",
-     "who has duty, now or in the days to come; or the address of a calendar of it", cli_oncall},
+     "who has duty, now, at T (+2h, 14:30, RFC 3339) or in the days to come; or the address of a "
+     "calendar of it",
+     cli_oncall},
     {"override",
      "SCHEDULE --who CONTACT [--instead-of CONTACT] [--from T] --until T|--for 8h\n"
      "              [--return-from T --return-until T|--return-for 8h], or --remove NUMBER",
-     "let somebody stand in; with a return it is a swap", cli_override},
+     "let somebody stand in; with a return it is a swap. T is +2h (from now), 14:30 (the next one "
+     "there) or RFC 3339",
+     cli_override},
     {"check", "--config DIR [--strict]",
      "every problem of a configuration, and what is likely to be one", cli_check},
     {"explain",

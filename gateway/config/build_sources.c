@@ -2,6 +2,7 @@
 
 #include "gateway/config/build.h"
 #include "gateway/system/digest.h"
+#include "policies/heartbeat.h"
 
 static struct secret secret_of(const char *text)
 {
@@ -49,11 +50,21 @@ static void check_expected(struct build *build, const struct ini_section *sectio
     }
 }
 
+static const char *summary_of(struct build *build, const struct ini_section *section,
+                              const struct source_values *values)
+{
+    struct err err = {0};
+    if (heartbeat_summary_check(values->summary, &err) != 0)
+        build_problem(build, section, section_entry(section, "summary"), "%s", err.text);
+    return arena_strdup(build->arena, values->summary);
+}
+
 /* What is watched, for the engine. */
 static struct source_rule heartbeat_rule(struct build *build, const struct ini_section *section,
                                          const struct source_values *values)
 {
-    static const char *const keys[] = {"grace", "expect", "severity", "keys_max", "backup"};
+    static const char *const keys[] = {"grace",   "expect",   "severity",
+                                       "summary", "keys_max", "backup"};
     bool is_pings = text_equal(source_formats[values->format], "heartbeat");
     if (values->expect_every_ms > 0) {
         check_expected(build, section, values);
@@ -64,6 +75,7 @@ static struct source_rule heartbeat_rule(struct build *build, const struct ini_s
                                     .expect = values->expect.items,
                                     .expect_count = values->expect.count,
                                     .severity = (enum severity)values->severity,
+                                    .summary = summary_of(build, section, values),
                                     .is_pings = is_pings};
     }
     if (is_pings) {

@@ -1,8 +1,10 @@
 #include <string.h>
 
+#include "gateway/base/parse.h"
 #include "gateway/config/build.h"
 
 #define WORDS_MAX 4
+#define HOUR_MINUTES 60
 
 /* At most WORDS_MAX + 1 are counted, so that one too many is seen. */
 static size_t split_words(struct arena *arena, const char *text, const char *words[WORDS_MAX])
@@ -31,27 +33,6 @@ static int weekday_of(const char *word)
     return -1;
 }
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-static int parse_clock(const char *text, int *out_hour, int *out_minute)
-{
-    if (strlen(text) != 5 || text[2] != ':' || !is_digit(text[0]) || !is_digit(text[1]) ||
-        !is_digit(text[3]) || !is_digit(text[4])) {
-        return -1;
-    }
-    int hour = (text[0] - '0') * 10 + text[1] - '0';
-    int minute = (text[3] - '0') * 10 + text[4] - '0';
-    if (hour > 23 || minute > 59) {
-        return -1;
-    }
-    *out_hour = hour;
-    *out_minute = minute;
-    return 0;
-}
-
 void rotate_build(struct build *build, const struct ini_section *section, const char *text,
                   struct schedule *schedule)
 {
@@ -62,8 +43,9 @@ void rotate_build(struct build *build, const struct ini_section *section, const 
     size_t clock = is_weekly ? 2 : 1;
     const struct ini_entry *entry = section_entry(section, "rotate");
     int weekday = is_weekly ? weekday_of(words[1]) : 0;
+    int minute = 0;
     if ((!is_weekly && !is_daily) || count < clock + 1 || count > clock + 2 || weekday < 0 ||
-        parse_clock(words[clock], &schedule->rotate_hour, &schedule->rotate_minute) != 0) {
+        !parse_clock(words[clock], &minute)) {
         char got[TEXT_EXCERPT_BYTES];
         build_problem(build, section, entry,
                       "got '%s', want daily HH:MM [ZONE], or weekly mon HH:MM [ZONE]",
@@ -72,6 +54,8 @@ void rotate_build(struct build *build, const struct ini_section *section, const 
     }
     schedule->rotate_days = is_weekly ? 7 : 1;
     schedule->rotate_weekday = weekday;
+    schedule->rotate_hour = minute / HOUR_MINUTES;
+    schedule->rotate_minute = minute % HOUR_MINUTES;
     if (count == clock + 2) {
         schedule->zone = build_zone(build, section, entry, words[clock + 1]);
     }

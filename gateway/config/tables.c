@@ -1,5 +1,7 @@
 #include "gateway/config/tables.h"
 
+#include "policies/heartbeat.h"
+
 #define SECOND INT64_C(1000)
 #define MINUTE (60 * SECOND)
 #define HOUR (60 * MINUTE)
@@ -259,6 +261,9 @@ static const struct option source_options[] = {
     {.key = "severity", .type = OPTION_CHOICE, AT(source_values, severity),
      .choices = severity_names, .default_text = "error",
      .help = "Of the alert when a heartbeat is missed or reports a failure: critical, error, warning or info."},
+    {.key = "summary", .type = OPTION_TEXT, AT(source_values, summary), .max = 1000,
+     .default_text = HEARTBEAT_SUMMARY_DEFAULT,
+     .help = "What the incident of a missed or failed heartbeat is called: {source}, {key}, {what} and {last} stand for what they say."},
     {.key = "keys_max", .type = OPTION_INTEGER, AT(source_values, keys_max), .min = 1,
      .max = 10000, .default_text = "1000", .help = "Keys of which heartbeats are expected."},
     {.key = "backup", .type = OPTION_BOOL, AT(source_values, backup), .default_text = "no",

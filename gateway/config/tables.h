@@ -157,6 +157,7 @@ struct source_values {
     int64_t grace_ms;
     struct option_list expect;
     int64_t severity; /* enum severity */
+    const char *summary;
     int64_t keys_max;
     bool backup;
 };

@@ -95,25 +95,35 @@ static const char *said_how(struct engine *engine, const struct heartbeat_row *r
                         moment_local_time(&engine->moment, zone, row->first_at_ms));
 }
 
-static const char *missed_summary(struct engine *engine, const struct heartbeat_row *row,
-                                  const struct source_rule *rule)
+/* As the source's `summary` has it. */
+static const char *summary_of(struct engine *engine, const struct heartbeat_row *row,
+                              const struct source_rule *rule, const char *what)
+{
+    const struct heartbeat_facts facts = {
+        .source = row->source, .key = row->key, .what = what, .last = said_how(engine, row)};
+    return heartbeat_summary(rule->summary, &facts, &engine->arena);
+}
+
+static const char *missed_what(struct engine *engine, const struct heartbeat_row *row,
+                               const struct source_rule *rule)
 {
     char span[TEXT_RFC3339_BYTES];
     if (row->is_running &&
         heartbeat_due_ms(row, rule) < row->waits_from_ms + rule->expect_every_ms + rule->grace_ms)
         return arena_printf(
-            &engine->arena, "%s: %s was started at %s and is not done within %s; %s", row->source,
-            row->key, moment_local_time(&engine->moment, engine->book->zone, row->started_at_ms),
-            text_duration(rule->grace_ms, span), said_how(engine, row));
+            &engine->arena, "%s was started at %s and is not done within %s", row->key,
+            moment_local_time(&engine->moment, engine->book->zone, row->started_at_ms),
+            text_duration(rule->grace_ms, span));
     text_duration(rule->expect_every_ms + rule->grace_ms, span);
-    return arena_printf(&engine->arena, "%s: no success from %s in %s; %s", row->source, row->key,
-                        span, said_how(engine, row));
+    return arena_printf(&engine->arena, "no success from %s in %s", row->key, span);
 }
 
 static void miss(struct engine *engine, struct heartbeat *heartbeat, const struct source_rule *rule)
 {
     struct heartbeat_row *row = &heartbeat->row;
-    struct event event = alert_event(engine, row, EVENT_TRIGGER, missed_summary(engine, row, rule));
+    struct event event =
+        alert_event(engine, row, EVENT_TRIGGER,
+                    summary_of(engine, row, rule, missed_what(engine, row, rule)));
     struct input input = {.kind = INPUT_TIMER,
                           .actor = arena_printf(&engine->arena, "source %s", row->source),
                           .credential = "silence"};
@@ -300,17 +310,19 @@ void heartbeats_resume(struct engine *engine)
     heartbeats_settle(engine);
 }
 
+/* A failure that says something itself is called that. */
 static struct verdict fail(struct engine *engine, const struct input *input,
-                           const struct heartbeat_row *row)
+                           const struct source_rule *rule, const struct heartbeat_row *row)
 {
     const struct event *said = &input->u.event;
     const char *summary = said->summary;
     if (summary[0] == '\0' && said->exit_status > 0)
-        summary = arena_printf(&engine->arena, "%s: %s failed with exit status %d; %s", row->source,
-                               row->key, said->exit_status, said_how(engine, row));
+        summary = summary_of(engine, row, rule,
+                             arena_printf(&engine->arena, "%s failed with exit status %d", row->key,
+                                          said->exit_status));
     else if (summary[0] == '\0')
-        summary = arena_printf(&engine->arena, "%s: %s reports a failure; %s", row->source,
-                               row->key, said_how(engine, row));
+        summary = summary_of(engine, row, rule,
+                             arena_printf(&engine->arena, "%s reports a failure", row->key));
     struct event event = alert_event(engine, row, EVENT_TRIGGER, summary);
     event.details = said->details;
     event.links = said->links;
@@ -329,7 +341,7 @@ static struct verdict hear(struct engine *engine, const struct input *input,
     if (news == HEARTBEAT_IS_WELL)
         return clear(engine, input, &heartbeat->row);
     if (news == HEARTBEAT_IS_NOT_WELL)
-        return fail(engine, input, &heartbeat->row);
+        return fail(engine, input, rule, &heartbeat->row);
     return (struct verdict){.disposition = DISPOSITION_HEARTBEAT};
 }
 

@@ -3,6 +3,7 @@
 
 #include "gateway/base/json.h"
 #include "gateway/base/parse.h"
+#include "gateway/base/when.h"
 #include "gateway/engine/oncall.h"
 
 enum { DUTY_TURNS_MAX = 5000 };
@@ -29,9 +30,15 @@ static int refuse_member(struct err *err, const char *key)
                    "unknown field '%s', want schedule, who, instead_of, from, until or for", key);
 }
 
-/* One member into its field; times that are absent stay 0. */
+/* The times of one, as they were written; "" and 0: not given. */
+struct span_text {
+    const char *from;
+    const char *until;
+    int64_t for_ms;
+};
+
 static int read_member(struct override *item, const char *key, const struct json *value,
-                       int64_t *out_for_ms, struct err *err)
+                       struct span_text *span, struct err *err)
 {
     const char *text = json_string(value);
     if (json_kind(value) != JSON_STRING)
@@ -44,11 +51,11 @@ static int read_member(struct override *item, const char *key, const struct json
     else if (text_equal(key, "instead_of"))
         item->instead_of = text;
     else if (text_equal(key, "from"))
-        return parse_rfc3339(text, &item->from_ms, err) == 0 ? 0 : err_wrap(err, "from");
+        span->from = text;
     else if (text_equal(key, "until"))
-        return parse_rfc3339(text, &item->until_ms, err) == 0 ? 0 : err_wrap(err, "until");
+        span->until = text;
     else if (text_equal(key, "for"))
-        return parse_duration(text, 1000, OVERRIDE_SPAN_MAX_MS, out_for_ms, err) == 0
+        return parse_duration(text, 1000, OVERRIDE_SPAN_MAX_MS, &span->for_ms, err) == 0
                    ? 0
                    : err_wrap(err, "for");
     else
@@ -71,16 +78,36 @@ static int check_names(const struct engine *engine, const struct override *item,
     return 0;
 }
 
-static int check_times(const struct engine *engine, struct override *item, int64_t for_ms,
-                       struct err *err)
+/* As when it was said, also where it waited in the shared inbox. A time of day is the schedule's, and the end's is the first
+ * one after the start. */
+static int read_times(const struct taking *taking, struct override *item,
+                      const struct span_text *span, struct err *err)
 {
+    const struct engine *engine = taking->engine;
     int64_t wall_ms = engine->now_ms + engine->wall_offset_ms;
-    if ((item->until_ms == 0) == (for_ms == 0))
+    int64_t said_ms = taking->input->u.reply.said_at_ms;
+    struct when when = {.zone = rulebook_schedule(engine->book, item->schedule)->zone};
+    when.now_ms = said_ms != 0 && said_ms < wall_ms ? said_ms : wall_ms;
+    when.after_ms = when.now_ms;
+    item->from_ms = when.now_ms;
+    if (span->from[0] != '\0' && when_parse(span->from, &when, &item->from_ms, err) != 0)
+        return err_wrap(err, "from");
+    when.after_ms = item->from_ms;
+    item->until_ms = item->from_ms + span->for_ms;
+    if (span->until[0] != '\0' && when_parse(span->until, &when, &item->until_ms, err) != 0)
+        return err_wrap(err, "until");
+    return 0;
+}
+
+static int check_times(const struct taking *taking, struct override *item,
+                       const struct span_text *span, struct err *err)
+{
+    const struct engine *engine = taking->engine;
+    int64_t wall_ms = engine->now_ms + engine->wall_offset_ms;
+    if ((span->until[0] == '\0') == (span->for_ms == 0))
         return err_set(err, ERR_INVALID, "want one of \"until\" and \"for\"");
-    if (item->from_ms == 0)
-        item->from_ms = wall_ms;
-    if (item->until_ms == 0)
-        item->until_ms = item->from_ms + for_ms;
+    if (read_times(taking, item, span, err) != 0)
+        return -1;
     if (item->until_ms <= item->from_ms)
         return err_set(err, ERR_INVALID, "until: it ends before it begins");
     if (item->until_ms <= wall_ms)
@@ -121,18 +148,18 @@ static int read_item(struct taking *taking, const struct json *object)
     void *position = NULL;
     const char *key = NULL;
     const struct json *value = NULL;
-    int64_t for_ms = 0;
+    struct span_text span = {.from = "", .until = ""};
     struct err *err = &taking->err;
     struct override item = {.schedule = "", .who = "", .instead_of = ""};
     if (json_kind(object) != JSON_OBJECT)
         return err_set(err, ERR_INVALID, "got %s, want an object with schedule, who and until",
                        json_kind_name(json_kind(object)));
     while (json_next(object, &position, &key, &value)) {
-        if (read_member(&item, key, value, &for_ms, err) != 0)
+        if (read_member(&item, key, value, &span, err) != 0)
             return -1;
     }
     if (check_names(taking->engine, &item, err) != 0 ||
-        check_times(taking->engine, &item, for_ms, err) != 0 ||
+        check_times(taking, &item, &span, err) != 0 ||
         check_stead(taking->engine, &item, err) != 0)
         return -1;
     for (size_t i = 0; i < taking->count; i++) {

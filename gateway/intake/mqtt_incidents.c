@@ -6,16 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define uthash_fatal(message) assert_out_of_memory(0)
-#include <uthash.h>
-
 #include "gateway/base/assert.h"
-#include "gateway/base/json.h"
 #include "gateway/base/parse.h"
+#include "gateway/intake/mqtt_board.h"
+#include "gateway/intake/mqtt_told.h"
 #include "gateway/store/store_read.h"
-#include "gateway/system/id.h"
 #include "gateway/system/log.h"
 #include "gateway/system/queue.h"
+#include "policies/heartbeat.h"
 
 enum {
     ARRIVALS_MAX = 8192,
@@ -23,7 +21,8 @@ enum {
     PAGE_ROWS = 1000,
     LOOK_MS = 1000, /* a commit that nobody nudged for, and clearing */
     AGAIN_MS = 100, /* a store or broker that had no room */
-    PAYLOAD_BYTES_MAX = 64 * 1024,
+    STATE_MS = 1000,
+    JOBS_MS = 5000,
     TOPIC_BYTES = 64,
 };
 
@@ -32,28 +31,6 @@ struct news {
     bool is_connection;
     uint64_t number; /* stands there */
     char broker[];
-};
-
-/* One topic. */
-struct standing {
-    uint64_t number;
-    uint64_t hash; /* of what was published last; 0: nothing by this connection */
-    int64_t clear_at_ms;
-    bool is_due;
-    struct standing *next_due;
-    UT_hash_handle hh;
-};
-
-/* One broker that has let us in at least once. */
-struct board {
-    struct board *next;
-    char *broker;
-    bool is_connected;
-    bool must_fill;
-    uint64_t fill_before; /* where the next page of open incidents begins */
-    struct standing *table;
-    struct standing *due_first, *due_last;
-    int64_t clear_at_ms; /* the first of the table's; INT64_MAX: none */
 };
 
 struct mqtt_incidents {
@@ -68,61 +45,21 @@ struct mqtt_incidents {
     struct board *boards;
     uint64_t after; /* of the timeline: up to here it has been looked at */
     bool knows_after;
+    struct config *used;
+    struct heartbeats jobs; /* what is known of backups */
+    uint64_t jobs_hash;
+    int64_t jobs_at_ms; /* when to look again, monotonic */
     struct log_burst failures;
+    struct log_burst unreadable;
 };
-
-/* --- what stands at a broker --- */
-
-static struct standing *board_find(struct board *board, uint64_t number)
-{
-    struct standing *found;
-    HASH_FIND(hh, board->table, &number, sizeof(number), found);
-    return found;
-}
-
-static void board_touch(struct board *board, uint64_t number)
-{
-    struct standing *item = board_find(board, number);
-    if (item == NULL) {
-        item = heap_alloc(sizeof(*item));
-        item->number = number;
-        HASH_ADD(hh, board->table, number, sizeof(item->number), item);
-    }
-    if (item->is_due)
-        return;
-    item->is_due = true;
-    item->next_due = NULL;
-    *(board->due_last != NULL ? &board->due_last->next_due : &board->due_first) = item;
-    board->due_last = item;
-}
-
-static void board_forget(struct board *board, struct standing *item)
-{
-    HASH_DEL(board->table, item);
-    free(item);
-}
-
-static struct standing *board_pop(struct board *board)
-{
-    struct standing *item = board->due_first;
-    board->due_first = item->next_due;
-    board->due_last = board->due_first == NULL ? NULL : board->due_last;
-    item->is_due = false;
-    return item;
-}
 
 static void board_drop(struct mqtt_incidents *incidents, struct board *board)
 {
     struct board **link = &incidents->boards;
     while (*link != board)
         link = &(*link)->next;
-    struct standing *item, *other;
     *link = board->next;
-    HASH_ITER (hh, board->table, item, other) {
-        board_forget(board, item);
-    }
-    free(board->broker);
-    free(board);
+    board_destroy(board);
 }
 
 static struct board *board_of(struct mqtt_incidents *incidents, const char *broker)
@@ -133,42 +70,15 @@ static struct board *board_of(struct mqtt_incidents *incidents, const char *brok
     return board;
 }
 
-static void board_connected(struct mqtt_incidents *incidents, const char *broker)
+static void connect_board(struct mqtt_incidents *incidents, const char *broker)
 {
     struct board *board = board_of(incidents, broker);
     if (board == NULL) {
-        board = heap_alloc(sizeof(*board));
-        board->broker = heap_strdup(broker);
+        board = board_create(broker);
         board->next = incidents->boards;
         incidents->boards = board;
     }
-    /* What we have put there before stands there perhaps, as it was then. */
-    struct standing *item, *other;
-    HASH_ITER (hh, board->table, item, other) {
-        item->hash = 0;
-        board_touch(board, item->number);
-    }
-    board->clear_at_ms = INT64_MAX; /* what is due says it anew */
-    board->is_connected = true;
-    board->must_fill = true;
-    board->fill_before = 0;
-}
-
-/* What becomes due at its time is what has to be cleared. */
-static void board_look_for_old(struct board *board, int64_t now_ms)
-{
-    struct standing *item, *next;
-    if (board->clear_at_ms > now_ms)
-        return;
-    board->clear_at_ms = INT64_MAX;
-    HASH_ITER (hh, board->table, item, next) {
-        if (item->clear_at_ms == 0)
-            continue;
-        if (item->clear_at_ms <= now_ms)
-            board_touch(board, item->number);
-        else if (item->clear_at_ms < board->clear_at_ms)
-            board->clear_at_ms = item->clear_at_ms;
-    }
+    board_connected(board);
 }
 
 /* --- publishing --- */
@@ -183,50 +93,6 @@ static enum mqtt_verdict publish(struct mqtt_incidents *incidents, const struct 
                                                  .qos = 1,
                                                  .retain = true};
     return incidents->options.publish(incidents->options.self, &publication);
-}
-
-static void add_time_or_null(struct json_out *out, const char *key, int64_t at_ms)
-{
-    if (at_ms == 0)
-        json_add_null(out, key);
-    else
-        json_add_time(out, key, at_ms);
-}
-
-/* Returns the hash of what is said but for the time of saying it; never 0. */
-static uint64_t write_row(const struct incident_row *row, struct strbuf *text)
-{
-    struct json_out out;
-    struct id id;
-    char uuid[ID_TEXT_BYTES];
-    const char priority[] = {'p', (char)('0' + row->priority % 10), '\0'};
-    memcpy(id.bytes, row->uuid, sizeof(id.bytes));
-    json_out_begin(&out, text);
-    json_add_object_begin(&out, NULL);
-    json_add_integer(&out, "number", (int64_t)row->number);
-    json_add_string(&out, "uuid", id_text(&id, uuid));
-    json_add_string(&out, "state", incident_state_name(row->state));
-    json_add_string(&out, "severity", severity_name(row->severity));
-    json_add_string(&out, "priority", priority);
-    json_add_string(&out, "policy", row->policy);
-    json_add_string(&out, "title", row->title);
-    json_add_string(&out, "owner", row->owner);
-    add_time_or_null(&out, "eta", row->eta_at_ms);
-    json_add_time(&out, "opened_at", row->opened_at_ms);
-    add_time_or_null(&out, "resolved_at", row->resolved_at_ms);
-    uint64_t hash = text_hash(0, strbuf_text(text), text->length);
-    json_add_time(&out, "updated_at", row->updated_at_ms);
-    json_add_object_end(&out);
-    return hash != 0 ? hash : 1;
-}
-
-static int64_t show_resolved_ms(struct mqtt_incidents *incidents, const char *broker)
-{
-    pthread_mutex_lock(&incidents->config_lock);
-    const struct config_broker *found = config_find_broker(incidents->config, broker);
-    int64_t show_ms = found != NULL ? found->show_resolved_ms : 0;
-    pthread_mutex_unlock(&incidents->config_lock);
-    return show_ms;
 }
 
 enum progress { PROGRESS_DONE, PROGRESS_LATER, PROGRESS_LOST, PROGRESS_GONE };
@@ -246,21 +112,41 @@ static enum progress progress_of(enum mqtt_verdict verdict)
     return PROGRESS_GONE; /* no longer configured */
 }
 
+static int64_t show_resolved_ms(const struct mqtt_incidents *incidents, const char *broker)
+{
+    const struct config_broker *found = config_find_broker(incidents->used, broker);
+    return found != NULL ? found->show_resolved_ms : 0;
+}
+
+/* What the texts speak of. */
+static void moment_of(const struct mqtt_incidents *incidents, struct arena *arena,
+                      struct moment *out)
+{
+    moment_init(out, &incidents->used->rulebook, arena, clock_engine_ms(incidents->options.clock),
+                clock_engine_wall_offset_ms(incidents->options.clock));
+    out->heartbeats_or_null = &incidents->jobs;
+}
+
 /* The row as it is now; a resolved one of long ago, and one that nobody knows, as nothing. */
 static enum progress say_row(struct mqtt_incidents *incidents, struct board *board,
-                             struct standing *item, const struct incident_row *row_or_null)
+                             const struct incident_row *row_or_null, const char *mark_text,
+                             struct arena *arena)
 {
     struct strbuf text;
+    struct standing *item = board->due_first;
     char topic[TOPIC_BYTES];
     uint64_t hash = 0;
     int64_t clear_at_ms = 0;
-    strbuf_init(&text, PAYLOAD_BYTES_MAX);
+    strbuf_init(&text, TOLD_BYTES_MAX);
     if (row_or_null != NULL && row_or_null->state == INCIDENT_RESOLVED)
         clear_at_ms = row_or_null->resolved_at_ms + show_resolved_ms(incidents, board->broker);
     bool stands = row_or_null != NULL &&
                   (clear_at_ms == 0 || clear_at_ms > clock_engine_ms(incidents->options.clock));
-    if (stands)
-        hash = write_row(row_or_null, &text);
+    if (stands) {
+        struct moment moment;
+        moment_of(incidents, arena, &moment);
+        hash = told_incident(row_or_null, mark_text, &moment, &incidents->unreadable, &text);
+    }
     enum progress progress = PROGRESS_DONE;
     if (!stands || hash != item->hash) {
         (void)snprintf(topic, sizeof(topic), "incidents/%llu", (unsigned long long)item->number);
@@ -272,11 +158,26 @@ static enum progress say_row(struct mqtt_incidents *incidents, struct board *boa
     (void)board_pop(board);
     item->hash = hash;
     item->clear_at_ms = clear_at_ms;
-    if (!stands)
-        board_forget(board, item);
-    else if (clear_at_ms != 0 && clear_at_ms < board->clear_at_ms)
+    board_note(board, item, stands ? row_or_null : NULL, mark_text);
+    if (stands && clear_at_ms != 0 && clear_at_ms < board->clear_at_ms)
         board->clear_at_ms = clear_at_ms;
     return PROGRESS_DONE;
+}
+
+static uint64_t hash_of_jobs(const struct heartbeats *jobs)
+{
+    uint64_t hash = 0;
+    for (size_t i = 0; i < jobs->rows.count; i++) {
+        const struct pair_group *group = jobs->rows.groups[i];
+        for (size_t j = 0; j < group->count; j++) {
+            const struct heartbeat_row *row = &((struct heartbeat *)group->items[j].value)->row;
+            const int64_t facts[] = {row->success_at_ms, (int64_t)row->state};
+            hash = text_hash(hash, row->source, strlen(row->source));
+            hash = text_hash(hash, row->key, strlen(row->key));
+            hash = text_hash(hash, (const char *)facts, sizeof(facts));
+        }
+    }
+    return hash;
 }
 
 static void note_failure(struct mqtt_incidents *incidents, const struct err *err)
@@ -294,10 +195,12 @@ static enum progress say_next(struct mqtt_incidents *incidents, struct board *bo
     enum progress progress;
     struct standing *item = board->due_first;
     arena_init(&arena);
-    if (store_read_incident(incidents->reader, item->number, &arena, &row, &err) == 0) {
-        progress = say_row(incidents, board, item, &row);
+    const char *mark_text = "";
+    if (store_read_incident(incidents->reader, item->number, &arena, &row, &err) == 0 &&
+        store_read_mark_text(incidents->reader, row.mark, &arena, &mark_text, &err) == 0) {
+        progress = say_row(incidents, board, &row, mark_text, &arena);
     } else if (err.code == ERR_NOT_FOUND) {
-        progress = say_row(incidents, board, item, NULL);
+        progress = say_row(incidents, board, NULL, "", &arena);
     } else {
         note_failure(incidents, &err);
         progress = PROGRESS_LATER;
@@ -365,6 +268,32 @@ static bool follow(struct mqtt_incidents *incidents)
     return true;
 }
 
+/* Once all is said, and no more than once in a while. */
+static enum progress say_state(struct mqtt_incidents *incidents, struct board *board)
+{
+    struct strbuf text;
+    struct arena arena;
+    struct moment moment;
+    enum progress progress = PROGRESS_DONE;
+    int64_t now_ms = clock_mono_ms();
+    if (!board->must_state || now_ms < board->state_after_ms)
+        return PROGRESS_DONE; /* the next look is never far */
+    arena_init(&arena);
+    strbuf_init(&text, TOLD_BYTES_MAX);
+    moment_of(incidents, &arena, &moment);
+    uint64_t hash = told_state(board, &moment, &text);
+    if (hash != board->state_hash)
+        progress = progress_of(publish(incidents, board, "state", strbuf_text(&text), text.length));
+    if (progress == PROGRESS_DONE) {
+        board->must_state = false;
+        board->state_hash = hash;
+        board->state_after_ms = now_ms + STATE_MS;
+    }
+    strbuf_clear(&text);
+    arena_clear(&arena);
+    return progress;
+}
+
 /* Until all is said, or the store or the broker has no room: PROGRESS_LATER. */
 static enum progress board_serve(struct mqtt_incidents *incidents, struct board *board)
 {
@@ -374,7 +303,54 @@ static enum progress board_serve(struct mqtt_incidents *incidents, struct board 
     board_look_for_old(board, clock_engine_ms(incidents->options.clock));
     while (progress == PROGRESS_DONE && board->due_first != NULL)
         progress = say_next(incidents, board);
-    return progress;
+    return progress == PROGRESS_DONE ? say_state(incidents, board) : progress;
+}
+
+/* Backups are no incident's, so no commit of one tells of them. False: the store did not answer. */
+static bool look_at_jobs(struct mqtt_incidents *incidents)
+{
+    struct arena arena;
+    struct heartbeats jobs;
+    struct err err = {0};
+    int64_t now_ms = clock_mono_ms();
+    if (now_ms < incidents->jobs_at_ms)
+        return true;
+    arena_init(&arena);
+    bool read = store_read_backup_jobs(incidents->reader, &incidents->used->rulebook, NULL, &arena,
+                                       &jobs, &err) == 0;
+    uint64_t hash = read ? hash_of_jobs(&jobs) : 0;
+    if (!read) {
+        note_failure(incidents, &err);
+        heartbeats_clear(&jobs);
+    } else {
+        heartbeats_clear(&incidents->jobs);
+        incidents->jobs = jobs;
+        incidents->jobs_at_ms = now_ms + JOBS_MS;
+    }
+    for (struct board *board = incidents->boards;
+         read && hash != incidents->jobs_hash && board != NULL; board = board->next)
+        board_touch_all(board);
+    incidents->jobs_hash = read ? hash : incidents->jobs_hash;
+    arena_clear(&arena);
+    return read;
+}
+
+/* What a new configuration says of backups may be otherwise. */
+static void use_config(struct mqtt_incidents *incidents)
+{
+    pthread_mutex_lock(&incidents->config_lock);
+    struct config *now = incidents->config;
+    bool is_new = now != incidents->used;
+    struct config *old = incidents->used;
+    if (is_new)
+        incidents->used = config_retain(now);
+    pthread_mutex_unlock(&incidents->config_lock);
+    if (!is_new)
+        return;
+    config_release(old);
+    incidents->jobs_at_ms = 0;
+    for (struct board *board = incidents->boards; board != NULL; board = board->next)
+        board_touch_all(board);
 }
 
 /* How long there is nothing to do. */
@@ -386,7 +362,8 @@ static int64_t serve(struct mqtt_incidents *incidents)
         incidents->knows_after = false; /* with the next broker everything is read anew */
         return wait_ms;
     }
-    if (!follow(incidents))
+    use_config(incidents);
+    if (!follow(incidents) || !look_at_jobs(incidents))
         wait_ms = AGAIN_MS;
     for (struct board *board = incidents->boards; board != NULL; board = next) {
         next = board->next;
@@ -405,7 +382,7 @@ static void take_news(struct mqtt_incidents *incidents, struct news *news)
 {
     struct board *board;
     if (news->is_connection)
-        board_connected(incidents, news->broker);
+        connect_board(incidents, news->broker);
     else if ((board = board_of(incidents, news->broker)) != NULL)
         board_touch(board, news->number);
     free(news);
@@ -426,6 +403,7 @@ static void *run(void *self)
     }
     while (incidents->boards != NULL)
         board_drop(incidents, incidents->boards);
+    heartbeats_clear(&incidents->jobs);
     return NULL;
 }
 
@@ -479,6 +457,7 @@ int mqtt_incidents_create(const struct mqtt_incidents_options *options,
     struct mqtt_incidents *incidents = heap_alloc(sizeof(*incidents));
     incidents->options = *options;
     incidents->config = config_retain(options->config);
+    incidents->used = config_retain(options->config);
     ASSERT(pthread_mutex_init(&incidents->config_lock, NULL) == 0);
     if (queue_create(ARRIVALS_MAX, &incidents->arrivals, err) != 0 ||
         store_reader_open(options->config->store_url, options->state_dir, &incidents->reader,
@@ -519,6 +498,7 @@ void mqtt_incidents_destroy(struct mqtt_incidents *incidents)
         free(item);
     queue_destroy(incidents->arrivals);
     store_reader_close(incidents->reader);
+    config_release(incidents->used);
     config_release(incidents->config);
     (void)pthread_mutex_destroy(&incidents->config_lock);
     free(incidents);

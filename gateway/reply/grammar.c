@@ -11,7 +11,6 @@ enum {
     TEXT_BYTES_MAX = 4096,
     WORDS_MAX = 256,
     WORD_BYTES_MAX = 64,
-    MINUTES_PER_DAY = 24 * 60,
 };
 
 /* One word of a line: lower-case without the punctuation around it, and where it stands in the line. */
@@ -245,21 +244,6 @@ static const char *take_text(struct parser *p, const struct line *line, size_t f
     while (end > start && (is_blank(end[-1]) || end[-1] == ';'))
         end--;
     return arena_strndup(p->arena, start, (size_t)(end - start));
-}
-
-static bool parse_clock(const char *word, int *out_minute)
-{
-    const char *colon = strchr(word, ':');
-    if (colon == NULL || colon == word || colon - word > 2 || strlen(colon + 1) != 2)
-        return false;
-    char hours[3] = {0};
-    memcpy(hours, word, (size_t)(colon - word));
-    int64_t hour, minute;
-    if (parse_i64(hours, 0, 23, &hour, NULL) != 0 ||
-        parse_i64(colon + 1, 0, 59, &minute, NULL) != 0)
-        return false;
-    *out_minute = (int)(hour * 60 + minute);
-    return *out_minute < MINUTES_PER_DAY;
 }
 
 static int64_t unit_ms(const char *word)

@@ -21,6 +21,9 @@
 
 #define STORE_READ_LIMIT_MAX 1000
 
+struct heartbeats; /* policies/heartbeat.h */
+struct policy;
+struct rulebook;
 struct store_reader;
 
 int store_reader_open(const char *url, const char *state_dir, struct store_reader **out_reader,
@@ -73,6 +76,14 @@ struct heartbeat_filter {
 int store_read_heartbeats(struct store_reader *reader, const struct heartbeat_filter *filter,
                           struct arena *arena, struct heartbeat_row **out_rows, size_t *out_count,
                           struct err *err);
+/* What is known of the backup jobs of this policy; NULL: of all that any may look at. heartbeats_clear frees it, also after a
+ * failure. */
+int store_read_backup_jobs(struct store_reader *reader, const struct rulebook *book,
+                           const struct policy *policy_or_null, struct arena *arena,
+                           struct heartbeats *out_jobs, struct err *err);
+/* What an incident is held back by as a person reads it, with reason and author: suppression_text. */
+int store_read_mark_text(struct store_reader *reader, const char *mark, struct arena *arena,
+                         const char **out_text, struct err *err);
 /* What is known of a broker's session; `found` false: nothing. */
 struct known_session {
     bool found;

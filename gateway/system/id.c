@@ -8,6 +8,7 @@
 
 #include "gateway/base/assert.h"
 #include "gateway/base/parse.h"
+#include "gateway/base/text.h"
 #include "gateway/system/clock.h"
 
 #define NS_PER_MS 1000000
@@ -81,18 +82,8 @@ struct id id_make(void)
 
 const char *id_text(const struct id *id, char out[ID_TEXT_BYTES])
 {
-    static const char digits[] = "0123456789abcdef";
-    size_t length = 0;
-    for (size_t i = 0; i < sizeof id->bytes; i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10) {
-            out[length++] = '-';
-        }
-        out[length++] = digits[id->bytes[i] >> 4];
-        out[length++] = digits[id->bytes[i] & 15];
-    }
-    ASSERT(length == ID_TEXT_BYTES - 1);
-    out[length] = '\0';
-    return out;
+    _Static_assert(ID_TEXT_BYTES == TEXT_UUID_BYTES, "an id is a UUID");
+    return text_uuid(id->bytes, out);
 }
 
 static unsigned hex_value(char c)

@@ -34,6 +34,9 @@ try {
   await page.screenshot({ path: join(folder, "answer.png"), fullPage: true });
   await page.goto(url);
   result.afterwards = await page.textContent("main");
+  const warning = page.locator("dd.warning");
+  result.warnings = await warning.allTextContents();
+  result.warningWeight = result.warnings.length ? await warning.first().evaluate((e) => getComputedStyle(e).fontWeight) : "";
   await page.screenshot({ path: join(folder, "after.png"), fullPage: true });
 } finally {
   await browser.close();

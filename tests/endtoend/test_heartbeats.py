@@ -52,6 +52,16 @@ def samples():
             yield line.replace("TOKEN", TOKEN).split()
 
 
+def test_the_incident_is_called_what_the_source_says(daemon):
+    d = daemon(config("summary = {key} steht still ({what}; siehe wiki/{key})", every="1s", grace="0s")).start()
+    assert d.request("GET", f"/ping/{TOKEN}/db/3").status == 200
+    [incident] = wait_for(lambda: incidents(d), "the failure")
+    assert incident["title"] == "db steht still (db failed with exit status 3; siehe wiki/db)"
+    assert d.request("GET", f"/ping/{TOKEN}/files").status == 200
+    missed = wait_for(lambda: [i for i in incidents(d) if i["number"] == 2], "its silence")[0]
+    assert missed["title"] == "files steht still (no success from files in 1s; siehe wiki/files)"
+
+
 def test_pings_as_clients_send_them(daemon):
     d = daemon(config()).start()
     for method, target, status, body, state in samples():

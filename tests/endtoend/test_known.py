@@ -1,5 +1,8 @@
 """Somebody knows before any monitor does: the incident is open and theirs, and alerts join it without a page."""
 
+import re
+import sqlite3
+
 from configs import EVENT, READ_TOKEN, TOKEN, ladder
 from daemon import wait_for
 
@@ -60,3 +63,35 @@ def test_the_last_good_backup_is_shown(daemon):
     assert "restored recorded. Last good backup: " in told and "(nightly db1)" in told
     entry = [row for row in d.incident(number)["timeline"] if row["kind"] == "restored"][0]
     assert entry["data"]["backup"] == "nightly" and entry["data"]["backup_at"] == shown["at"]
+
+
+def test_the_link_page_states_the_backup_as_messages_do(daemon):
+    job = "\n[source nightly]\nexpect_every = 24h\nbackup = yes\ntoken = nightly-token-0123456789abcdef\n"
+    d = daemon(ladder("1s").replace("inform = &customers", "inform = channel:email, &customers") + job).start()
+    d.send(EVENT, TOKEN)
+    links = [re.search(r"/a/[a-z2-7]{32}", wait_for(lambda name=name: d.messages(name), "the message")[0]).group(0)
+             for name in ("sms", "email")]  # a person's and a room's
+    for link in links:
+        assert "Last good backup</dt><dd class=\"warning\">no backup known (nightly)" in d.request("GET", link).body.decode()
+    assert d.send({"action": "heartbeat", "key": "db1"}, "nightly-token-0123456789abcdef").status == 202
+    for link in links:
+        page = d.request("GET", link).body.decode()
+        assert re.search(r"Last good backup</dt><dd>[^<]* after it began \(nightly db1\)</dd>", page), page
+
+
+def test_fields_that_cannot_be_read_are_told_in_the_log(daemon):
+    """Somebody has been at the store: the incident is shown all the same, without them."""
+    d = daemon(ladder("30s").replace("[policy storefront]", "[policy storefront]\nreopen_within = 0s")).start()
+    assert d.send(EVENT, TOKEN).status == 202
+    d.escalate("ack", "1", "--as", "ann", "--loss", "two orders")
+    d.escalate("resolve", "1", "--as", "ann")
+    assert d.incident(1)["loss"] == "two orders"
+    d.stop()
+    with sqlite3.connect(d.state_dir / "escalated.db") as database:
+        assert database.execute("update incidents set fields = '{\"loss', live = 0 where number = 1").rowcount == 1
+    database.close()
+    d.start()
+    shown = d.incident(1)
+    assert (shown["loss"], shown["restored"], shown["restored_at"], shown["title"]) == ("", "", None, EVENT["summary"])
+    line = next(line for line in d.log_text().splitlines() if "fields that cannot be read" in line)
+    assert "incident=1" in line and "error=" in line, line

@@ -4,6 +4,7 @@ import datetime
 import json
 import signal
 import sqlite3
+import zoneinfo
 
 import icalendar
 import pytest
@@ -178,6 +179,38 @@ def test_what_makes_no_sense_is_refused(daemon, body, says):
     assert oncall(d)["overrides"] == []
 
 
+def test_times_as_people_write_them(daemon):
+    """A time from now, a time of day where the schedule is, RFC 3339 with and without seconds: by one reader."""
+    d = daemon(CONFIG).start()
+    day = f"{utc(days=100):%Y-%m-%d}"
+    berlin = zoneinfo.ZoneInfo("Europe/Berlin")
+    ten = datetime.datetime.fromisoformat(f"{day}T10:00:00").replace(tzinfo=berlin)
+    for number, (first, last) in enumerate([("+1h", "+3h"), ("22:00", "06:00"), (f"{day}T10:00Z", f"{day}T12:30+01:00"),
+                                            (text_of(ten.astimezone(datetime.timezone.utc)), "11:15")], 1):
+        d.escalate("override", "lead", "--who", "bob", "--from", first, "--until", last)
+        row = next(row for row in oncall(d)["overrides"] if row["number"] == number)
+        begin, end = (datetime.datetime.fromisoformat(row[key].replace("Z", "+00:00")) for key in ("from", "until"))
+        hours = (end - begin).total_seconds() / 3600
+        if number == 1:
+            assert hours == 2
+        elif number == 2:
+            assert [f"{at.astimezone(berlin):%H:%M}" for at in (begin, end)] == ["22:00", "06:00"] and 7 <= hours <= 9
+            assert 0 < (begin - datetime.datetime.now(datetime.timezone.utc)).total_seconds() <= 25 * 3600
+        elif number == 3:
+            assert (row["from"], row["until"]) == (f"{day}T10:00:00Z", f"{day}T11:30:00Z")
+        else:
+            assert hours == 1.25 and begin == ten  # the first 11:15 in Berlin after the start
+    # When somebody has duty reads the same words.
+    at = json.loads(d.escalate("oncall", "lead", "--at", "+2h", "--json").stdout)[0]
+    assert at["contacts"] == ["bob"]
+    for word in ("14:30", f"{day}T11:00Z"):
+        assert json.loads(d.escalate("oncall", "lead", "--at", word, "--json").stdout)
+    for option in (["oncall", "--at", "soon"], ["override", "lead", "--who", "bob", "--until", "2h"],
+                   ["override", "lead", "--who", "bob", "--from", "noon", "--until", "+1h"]):
+        refused = d.escalate(*option, check=False)
+        assert refused.returncode != 0 and "want a time from now like +2h" in refused.stderr, refused
+
+
 def test_only_who_may_write(daemon):
     d = daemon(CONFIG).start()
     body = {"schedule": "lead", "who": "bob", "for": "1h"}
@@ -259,6 +292,32 @@ def test_duty_as_a_calendar(daemon):
     always = events_of(d.request("GET", feed(d, "--feed", "lead")))
     [only] = always.values()
     assert only["DTSTART"].dt < utc() < only["DTEND"].dt
+
+
+def test_a_calendar_that_has_not_changed_is_not_sent_again(daemon):
+    d = daemon(CONFIG).start()
+    path = feed(d, "--feed", "lead")
+
+    def ask(tags=None, method="GET"):
+        return d.request(method, path, headers={} if tags is None else {"If-None-Match": tags})
+
+    first = ask()
+    tag = first.headers["ETag"]
+    assert first.status == 200 and tag.startswith('W/"') and first.headers["Cache-Control"] == "private, max-age=300"
+    wait_for(lambda: ask().body != first.body, "another DTSTAMP")  # which is no change
+    for tags in (tag, tag.removeprefix("W/"), f'"other", {tag}', "*"):
+        same = ask(tags)
+        assert (same.status, same.body, same.headers["ETag"]) == (304, b"", tag), (tags, same)
+        assert same.headers["Cache-Control"] == "private, max-age=300"
+    assert ask('"other"').status == 200
+    assert d.request("GET", path[:-1], headers={"If-None-Match": "*"}).status == 404
+    # It outlives a restart, and ends with the first change.
+    d.kill()
+    d.start()
+    assert ask(tag).status == 304
+    assert post(d, {"schedule": "lead", "who": "bob", "from": "+1d", "for": "1h"}).status == 200
+    changed = ask(tag)
+    assert changed.status == 200 and changed.headers["ETag"] != tag and b"Bob" in changed.body
 
 
 def test_a_calendars_address_is_a_secret(daemon):

@@ -1,5 +1,6 @@
 """Silences, and why: over the API and the command line, across a restart, on every store."""
 
+import datetime
 import json
 import re
 
@@ -88,6 +89,24 @@ def test_a_silence_ends_by_itself(daemon):
     assert ended["ended_by"] == "time" and not ended["holds"]
     gateway = [row["kind"] for row in d.local("GET", "/v1/timeline?after=0").json["timeline"] if row["incident"] == 0]
     assert gateway.count("silence") == 1 and gateway.count("silence-ended") == 1
+
+
+def test_until_is_a_time_as_people_write_it(daemon):
+    d = daemon(ladder("30s")).start()
+    day = f"{datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=30):%Y-%m-%d}"
+    for number, until in enumerate(("+2h", "14:30", f"{day}T06:00Z", f"{day}T07:00:00+01:00"), 1):
+        answer = d.local("POST", "/v1/silences", json.dumps({"match": 'service="a"', "until": until, "as": "ann"}))
+        assert answer.status == 200, answer
+        row = next(row for row in d.local("GET", "/v1/silences").json["silences"] if row["id"] == number)
+        begin, end = (datetime.datetime.fromisoformat(row[key].replace("Z", "+00:00")) for key in ("from", "until"))
+        if number == 1:
+            assert abs((end - begin).total_seconds() - 7200) < 60
+            continue
+        # The engine's clock is not quite the wall's.
+        end = f"{end + datetime.timedelta(seconds=5):%Y-%m-%dT%H:%M}"
+        assert end == f"{day}T06:00" if number > 2 else end.endswith("T14:30")  # this site's zone is UTC
+    refused = d.escalate("silence", "service=a", "--until", "2h", check=False)
+    assert refused.returncode != 0 and "until: got '2h', want a time from now like +2h" in refused.stderr
 
 
 def test_who_acknowledged_is_why(daemon):

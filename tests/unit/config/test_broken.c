@@ -292,6 +292,11 @@ static const struct broken others[] = {
     {"[source x]\nexpect_every = 1h\nexpect = a/b\n",
      "a.ini:3: [source x] expect: got 'a/b', want a key of at most 200 bytes without / and control "
      "characters\n"},
+    {"[source x]\nexpect_every = 1h\nsummary = {key} of {job}\n",
+     "a.ini:3: [source x] summary: got '{job}', want {source}, {key}, {what} or {last}\n"},
+    {"[source x]\nsummary = {key}\n",
+     "a.ini:2: [source x] summary: has a meaning with expect_every only (want expect_every = 24h, "
+     "or how often a success is expected)\n"},
     {"[source x]\nexpect_every = 1h\nkeys_max = 1\nexpect = a, b\n",
      "a.ini:4: [source x] expect: got 2 keys, want at most keys_max = 1\n"},
     {"[source x]\nexpect_every = 1h\nseverity = bad\n",

@@ -23,9 +23,9 @@ struct shelf {
     pthread_cond_t changed;
     enum mqtt_verdict verdict;
     char topics[TOPICS_MAX][64];
-    char payloads[TOPICS_MAX][1024]; /* "": cleared */
+    char payloads[TOPICS_MAX][4096]; /* "": cleared */
     size_t count;
-    size_t publications;
+    size_t publications; /* of incidents */
     size_t refusals;
 };
 
@@ -54,7 +54,7 @@ static enum mqtt_verdict on_publish(void *self, const struct mqtt_publication *p
         memcpy(shelf->payloads[i], publication->payload, publication->count);
         shelf->payloads[i][publication->count] = '\0';
         shelf->count += i == shelf->count ? 1 : 0;
-        shelf->publications++;
+        shelf->publications += strcmp(publication->topic, "state") != 0 ? 1 : 0;
     } else {
         shelf->refusals++;
     }
@@ -222,11 +222,14 @@ static void test_a_connection(void **state)
     mqtt_incidents_connected(fixture->incidents, "plant");
     wait_for(fixture, "incidents/1",
              "{\"number\":1,\"uuid\":\"01122334-4556-6778-899a-abbccddeef00\","
-             "\"state\":\"triggered\",\"severity\":\"critical\",\"priority\":\"p2\","
-             "\"policy\":\"storefront\",\"title\":\"checkout is down: 5 % \\\"done\\\" – ö\","
-             "\"owner\":\"ann\",\"eta\":\"2023-11-14T22:13:20.005Z\","
-             "\"opened_at\":\"2023-11-14T22:13:20.001Z\",\"resolved_at\":null,"
+             "\"state\":\"triggered\",\"title\":\"checkout is down: 5 % \\\"done\\\" – ö\","
+             "\"severity\":\"critical\",\"priority\":\"p2\",\"policy\":\"storefront\",");
+    wait_for(fixture, "incidents/1",
+             "\"backup\":null,\"update\":{\"what\":\"payments "
+             "fail\",\"doing\":\"\",\"avoid\":\"\",\"author\":\"\"},\"updates\":[],\"eta\":\"2023-"
+             "11-14T22:13:20.005Z\","
              "\"updated_at\":\"2023-11-14T22:13:20.010Z\"}");
+    wait_for(fixture, "state", "{\"state\":\"online\",\"incidents\":{");
     /* What the broker has from before: one that still shows, one of long ago, one that nobody knows. */
     mqtt_incidents_found(fixture->incidents, "plant", "x");
     mqtt_incidents_found(fixture->incidents, "other", "77");
@@ -257,6 +260,50 @@ static void test_commits_are_followed(void **state)
     assert_int_equal(publications(fixture), before + 1);
     write_row(fixture, false, incident(fixture, 4, INCIDENT_RESOLVED, 0));
     wait_for(fixture, "incidents/4", "resolved");
+}
+
+/* How many there are in which state, the worst, and what holds back whom and why. */
+static void test_the_state_of_all(void **state)
+{
+    struct fixture *fixture = *state;
+    struct batch batch;
+    const struct silence_row silence = {.id = 7,
+                                        .match = "service=\"shop\"",
+                                        .author = "ann",
+                                        .reason = "deploy",
+                                        .from_ms = 1,
+                                        .until_ms = INT64_MAX / 2,
+                                        .ended_by = ""};
+    batch_begin(&batch, fixture->store);
+    batch_silence(&batch, silence);
+    assert_int_equal(batch_commit(&batch, fixture->store), STORE_COMMITTED);
+    struct incident_row row = incident(fixture, 1, INCIDENT_TRIGGERED, 0);
+    row.mark = "";
+    write_row(fixture, false, row);
+    mqtt_incidents_connected(fixture->incidents, "plant");
+    wait_for(fixture, "state",
+             "{\"state\":\"online\",\"incidents\":{\"held\":0,\"triggered\":1,"
+             "\"acknowledged\":0,\"suppressed\":0},\"severity\":\"critical\",\"priority\":\"p2\","
+             "\"suppressed_by\":[],\"backup\":null}");
+    row = incident(fixture, 4, INCIDENT_ACKNOWLEDGED, 0);
+    row.mark = "";
+    row.severity = SEVERITY_WARNING;
+    row.priority = 3;
+    write_row(fixture, true, row);
+    row = incident(fixture, 1, INCIDENT_TRIGGERED, 0);
+    row.mark = "silence 7";
+    write_row(fixture, false, row);
+    wait_for(fixture, "incidents/1",
+             "\"suppressed_by\":\"silence 7\",\"suppressed_text\":\"silence 7 (deploy, by ann)\"");
+    wait_for(fixture, "state",
+             "\"triggered\":1,\"acknowledged\":1,\"suppressed\":1},\"severity\":\"warning\","
+             "\"priority\":\"p3\",\"suppressed_by\":[{\"by\":\"silence 7\",\"text\":\"silence 7 "
+             "(deploy, by ann)\",\"incidents\":1}]");
+    write_row(fixture, false, incident(fixture, 1, INCIDENT_RESOLVED, 0));
+    write_row(fixture, false, incident(fixture, 4, INCIDENT_RESOLVED, 0));
+    wait_for(fixture, "state",
+             "{\"held\":0,\"triggered\":0,\"acknowledged\":0,\"suppressed\":0},\"severity\":null,"
+             "\"priority\":null,\"suppressed_by\":[]");
 }
 
 static void test_resolved_ones_go(void **state)
@@ -313,6 +360,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_connection, setup, teardown),
         cmocka_unit_test_setup_teardown(test_commits_are_followed, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_state_of_all, setup, teardown),
         cmocka_unit_test_setup_teardown(test_resolved_ones_go, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_full_queue, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_lost_connection, setup, teardown),

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "gateway/base/text.h"
 #include "policies/heartbeat.h"
 
 static void put(struct heartbeats *all, const char *source, const char *key, int64_t success_at_ms)
@@ -165,6 +166,44 @@ static void only_what_may_have_gone_unheard_is_excused(void **state)
     }
 }
 
+static void its_incident_is_called_what_the_source_says(void **state)
+{
+    (void)state;
+    const struct heartbeat_facts facts = {
+        .source = "jobs", .key = "db {what}", .what = "no success in 26h", .last = "never"};
+    static const struct {
+        const char *pattern; /* NULL: the default */
+        const char *want;
+    } cases[] = {
+        {NULL, "jobs: no success in 26h; never"},
+        {"{key} on {source}", "db {what} on jobs"}, /* what stands in for one is not read again */
+        {"quiet", "quiet"},
+        {"", ""},
+        {"{what}{what}", "no success in 26hno success in 26h"},
+        {"{why}", "{why}"},
+        {"{", "{"},
+    };
+    struct arena arena;
+    arena_init(&arena);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        assert_string_equal(heartbeat_summary(cases[i].pattern, &facts, &arena), cases[i].want);
+    struct strbuf text;
+    strbuf_init(&text, 10000);
+    for (int i = 0; i < 500; i++)
+        strbuf_add(&text, "{key}");
+    assert_string_equal(heartbeat_summary(strbuf_text(&text), &facts, &arena), "no success in 26h");
+    strbuf_clear(&text);
+    arena_clear(&arena);
+    struct err err = {0};
+    assert_int_equal(heartbeat_summary_check(HEARTBEAT_SUMMARY_DEFAULT, NULL), 0);
+    assert_int_equal(heartbeat_summary_check("no braces", NULL), 0);
+    static const char *const bad[] = {"{why}", "{source", "}", "{what} {", "{ key}", "{Key}"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_int_equal(heartbeat_summary_check(bad[i], &err), -1);
+        assert_non_null(strstr(err.text, "want {source}, {key}, {what} or {last}"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -173,6 +212,7 @@ int main(void)
         cmocka_unit_test(the_end_of_a_run_has_a_duration),
         cmocka_unit_test(silence_is_too_long_when_the_rule_says_so),
         cmocka_unit_test(only_what_may_have_gone_unheard_is_excused),
+        cmocka_unit_test(its_incident_is_called_what_the_source_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

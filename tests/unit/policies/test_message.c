@@ -133,6 +133,68 @@ static void the_inside_is_told_of_loss_and_backup(void **state)
     zone_destroy(zone);
 }
 
+/* "Please say" is for whoever can: the one paged, and then the one who answered. */
+static void only_who_is_asked_hears_what_is_missing(void **state)
+{
+    (void)state;
+    static const struct {
+        enum notification_kind kind;
+        enum incident_state state;
+        const char *step;
+        const char *contact;
+        size_t want;
+    } cases[] = {
+        {KIND_PAGE, INCIDENT_TRIGGERED, "lead", "ann", 1},
+        {KIND_PAGE, INCIDENT_TRIGGERED, "lead", "bob", 1},
+        {KIND_PAGE, INCIDENT_RESOLVED, "lead", "ann", 0},
+        {KIND_REMINDER, INCIDENT_ACKNOWLEDGED, "lead", "ann", 1},
+        {KIND_REMINDER, INCIDENT_ACKNOWLEDGED, "fallback", "ann", 1},
+        {KIND_REMINDER, INCIDENT_ACKNOWLEDGED, "lead", "bob", 0},
+        {KIND_REMINDER, INCIDENT_ACKNOWLEDGED, "list", "ann", 0}, /* of a question */
+        {KIND_REMINDER, INCIDENT_RESOLVED, "lead", "ann", 0},
+        {KIND_ASK, INCIDENT_ACKNOWLEDGED, "list", "ann", 0},
+        {KIND_APPROVE, INCIDENT_ACKNOWLEDGED, "list", "ann", 0},
+        {KIND_INFORM, INCIDENT_ACKNOWLEDGED, "lead", "ann", 0},
+        {KIND_NOTICE, INCIDENT_ACKNOWLEDGED, "lead", "ann", 0},
+        {KIND_ANSWER, INCIDENT_ACKNOWLEDGED, "lead", "ann", 0},
+    };
+    struct zone *zone = zone_utc();
+    const struct contact people[] = {{.name = "ann", .full_name = "Ann Lee", .zone = zone},
+                                     {.name = "bob", .full_name = "Bob Roe", .zone = zone}};
+    const struct rulebook book = {
+        .zone = zone, .site_name = "", .public_url = "", .contacts = people, .contact_count = 2};
+    const struct step steps[] = {{.name = "lead", .ask_for = 1 << NEED_PRIORITY},
+                                 {.name = "list", .kind = STEP_ASK}};
+    const struct policy asking = {
+        .name = "shop", .steps = steps, .step_count = 2, .ask_for = 1 << NEED_PRIORITY};
+    struct arena arena;
+    struct moment moment;
+    struct strbuf text;
+    arena_init(&arena);
+    strbuf_init(&text, MESSAGE_BYTES_MAX * 2);
+    moment_init(&moment, &book, &arena, 1772330000000, 0);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct json *root = NULL;
+        struct incident told = incident;
+        told.policy = &asking;
+        told.state = cases[i].state;
+        const struct message message = {.kind = cases[i].kind,
+                                        .step = cases[i].step,
+                                        .contact = cases[i].contact,
+                                        .channel = "sms",
+                                        .address = "",
+                                        .text = ""};
+        message_write(&told, &message, &moment, &text);
+        assert_int_equal(json_parse(strbuf_text(&text), text.length, &root, NULL), 0);
+        if (json_count(json_get(root, "missing")) != cases[i].want)
+            fail_msg("case %zu: %s", i, strbuf_text(&text));
+        json_free(root);
+    }
+    strbuf_clear(&text);
+    arena_clear(&arena);
+    zone_destroy(zone);
+}
+
 static void keys_tell_notifications_apart(void **state)
 {
     (void)state;
@@ -215,6 +277,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_snapshot_holds_what_a_renderer_needs),
         cmocka_unit_test(the_inside_is_told_of_loss_and_backup),
+        cmocka_unit_test(only_who_is_asked_hears_what_is_missing),
         cmocka_unit_test(keys_tell_notifications_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,9 +1,64 @@
-/* What an incident says and asks, as JSON: from the text in its row (policies/talks.h). */
+#include "policies/incident_json.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway/api/api_internal.h"
 #include "gateway/base/json.h"
+#include "gateway/base/text.h"
+#include "policies/fields.h"
+
+static void add_time_or_null(struct json_out *out, const char *key, int64_t at_ms)
+{
+    if (at_ms == 0)
+        json_add_null(out, key);
+    else
+        json_add_time(out, key, at_ms);
+}
+
+static int add_fields(struct json_out *out, const struct incident_row *row, struct arena *arena,
+                      struct err *err)
+{
+    const struct fields *fields = NULL;
+    int verdict = fields_read(row->fields, arena, &fields, err);
+    bool has = verdict == 0 && fields != NULL;
+    json_add_string(out, "loss", has ? fields->loss : "");
+    json_add_string(out, "restored", has ? fields->restored : "");
+    add_time_or_null(out, "restored_at", has ? fields->restored_at_ms : 0);
+    return verdict;
+}
+
+int incident_json_add(struct json_out *out, const struct incident_row *row, const char *mark_text,
+                      struct arena *arena, struct err *err)
+{
+    char uuid[TEXT_UUID_BYTES];
+    const char priority[] = {'p', (char)('0' + row->priority % 10), '\0'};
+    json_add_integer(out, "number", (int64_t)row->number);
+    json_add_string(out, "uuid", text_uuid(row->uuid, uuid));
+    json_add_string(out, "state", incident_state_name(row->state));
+    json_add_string(out, "title", row->title);
+    json_add_string(out, "severity", severity_name(row->severity));
+    json_add_string(out, "priority", priority);
+    json_add_string(out, "policy", row->policy);
+    json_add_string(out, "group", row->group_key);
+    json_add_string(out, "owner", row->owner);
+    json_add_bool(out, "known", row->known);
+    json_add_bool(out, "cleared", row->cleared);
+    json_add_string(out, "cause", row->cause);
+    int verdict = add_fields(out, row, arena, err);
+    json_add_integer(out, "firing", row->firing_count);
+    json_add_string(out, "suppressed_by", row->mark);
+    json_add_string(out, "suppressed_text", mark_text);
+    json_add_integer(out, "slips", row->slip_count);
+    add_time_or_null(out, "opened_at", row->opened_at_ms);
+    add_time_or_null(out, "acked_at", row->acked_at_ms);
+    add_time_or_null(out, "ack_until", row->ack_until_ms);
+    add_time_or_null(out, "eta_at", row->eta_at_ms);
+    add_time_or_null(out, "resolved_at", row->resolved_at_ms);
+    add_time_or_null(out, "next_due_at", row->next_due_at_ms);
+    if (row->linked != 0)
+        json_add_integer(out, "follows", (int64_t)row->linked);
+    return verdict;
+}
 
 static void add_time(struct json_out *out, const char *key, const struct json *value)
 {
@@ -95,18 +150,32 @@ static void write_ask(struct json_out *out, const struct json *ask, struct arena
     json_add_object_end(out);
 }
 
-void api_write_talks(struct json_out *out, const char *talks, struct arena *arena)
+static void write_updates(struct json_out *out, const struct json *root)
 {
-    struct json *root = NULL;
-    if (talks[0] == '\0' || json_parse(talks, strlen(talks), &root, NULL) != 0)
-        return;
     const struct json *updates = json_get(root, "updates");
-    const struct json *asks = json_get(root, "asks");
     write_parts(out, root);
     json_add_array_begin(out, "updates");
     for (size_t i = 0; i < json_count(updates); i++)
         write_update(out, json_at(updates, i));
     json_add_array_end(out);
+}
+
+void incident_json_add_updates(struct json_out *out, const char *talks)
+{
+    struct json *root = NULL;
+    if (talks[0] == '\0' || json_parse(talks, strlen(talks), &root, NULL) != 0)
+        return;
+    write_updates(out, root);
+    json_free(root);
+}
+
+void incident_json_add_talks(struct json_out *out, const char *talks, struct arena *arena)
+{
+    struct json *root = NULL;
+    if (talks[0] == '\0' || json_parse(talks, strlen(talks), &root, NULL) != 0)
+        return;
+    const struct json *asks = json_get(root, "asks");
+    write_updates(out, root);
     json_add_array_begin(out, "asks");
     for (size_t i = 0; i < json_count(asks); i++)
         write_ask(out, json_at(asks, i), arena);
