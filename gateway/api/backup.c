@@ -11,8 +11,7 @@ int api_backup_begin(struct api *api, struct store_reader *reader, const struct 
     *out = (struct api_backup){.config = config, .incident = backup_incident(row, book)};
     moment_init(&out->moment, book, arena, clock_engine_ms(api->options.clock),
                 clock_engine_wall_offset_ms(api->options.clock));
-    int result =
-        store_read_backup_jobs(reader, book, out->incident.policy, arena, &out->jobs, err);
+    int result = store_read_backup_jobs(reader, book, out->incident.policy, arena, &out->jobs, err);
     out->moment.heartbeats_or_null = &out->jobs;
     if (result != 0)
         api_backup_end(out);

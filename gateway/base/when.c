@@ -14,8 +14,8 @@ static int read_instant(const char *text, int64_t *out_at_ms)
 {
     char whole[RFC3339_MOST];
     size_t length = strlen(text);
-    bool is_short = length > MINUTE_AT && length < sizeof(whole) - 3 &&
-                    strchr("Zz+-", text[MINUTE_AT]) != NULL;
+    bool is_short =
+        length > MINUTE_AT && length < sizeof(whole) - 3 && strchr("Zz+-", text[MINUTE_AT]) != NULL;
     if (!is_short)
         return parse_rfc3339(text, out_at_ms, NULL);
     memcpy(whole, text, MINUTE_AT);

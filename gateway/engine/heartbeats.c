@@ -121,9 +121,8 @@ static const char *missed_what(struct engine *engine, const struct heartbeat_row
 static void miss(struct engine *engine, struct heartbeat *heartbeat, const struct source_rule *rule)
 {
     struct heartbeat_row *row = &heartbeat->row;
-    struct event event =
-        alert_event(engine, row, EVENT_TRIGGER,
-                    summary_of(engine, row, rule, missed_what(engine, row, rule)));
+    struct event event = alert_event(engine, row, EVENT_TRIGGER,
+                                     summary_of(engine, row, rule, missed_what(engine, row, rule)));
     struct input input = {.kind = INPUT_TIMER,
                           .actor = arena_printf(&engine->arena, "source %s", row->source),
                           .credential = "silence"};

@@ -159,8 +159,7 @@ static int read_item(struct taking *taking, const struct json *object)
             return -1;
     }
     if (check_names(taking->engine, &item, err) != 0 ||
-        check_times(taking, &item, &span, err) != 0 ||
-        check_stead(taking->engine, &item, err) != 0)
+        check_times(taking, &item, &span, err) != 0 || check_stead(taking->engine, &item, err) != 0)
         return -1;
     for (size_t i = 0; i < taking->count; i++) {
         const struct override *other = &taking->items[i];

@@ -69,7 +69,8 @@ static void every_way_of_writing_a_time(void **state)
         {"2026-03-01T12Z", 0, -1},
         {"2026-03-01T12:30:Z", 0, -1},
         {"2026-02-30T12:30Z", 0, -1},
-        {"2026-03-01T12:30Zaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 0, -1},
+        {"2026-03-01T12:30Zaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 0,
+         -1},
         {"soon", 0, -1},
         {"", 0, -1},
     };
