@@ -24,6 +24,26 @@ static bool window_holds(const struct maintenance_window *window, int64_t wall_m
     return wall_ms >= window->from_ms && wall_ms < window->until_ms;
 }
 
+enum suppression_kind suppression_kind(const char *mark)
+{
+    if (mark[0] == '\0')
+        return SUPPRESSION_NONE;
+    if (text_starts_with(mark, MAINTENANCE_WORD))
+        return SUPPRESSION_MAINTENANCE;
+    return text_starts_with(mark, SILENCE_WORD) ? SUPPRESSION_SILENCE : SUPPRESSION_INHIBITION;
+}
+
+const char *suppression_kind_name(enum suppression_kind kind)
+{
+    static const char *const names[SUPPRESSION_KIND_COUNT] = {
+        [SUPPRESSION_NONE] = "none",
+        [SUPPRESSION_MAINTENANCE] = "maintenance",
+        [SUPPRESSION_SILENCE] = "silence",
+        [SUPPRESSION_INHIBITION] = "inhibition",
+    };
+    return names[kind];
+}
+
 bool maintenance_holds(const struct maintenance *maintenance, int64_t wall_ms)
 {
     for (size_t i = 0; i < maintenance->window_count; i++) {

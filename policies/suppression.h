@@ -54,6 +54,17 @@ struct suppression {
     void *self;
 };
 
+/* By which of them, in the order in which they are looked at. */
+enum suppression_kind {
+    SUPPRESSION_NONE,
+    SUPPRESSION_MAINTENANCE,
+    SUPPRESSION_SILENCE,
+    SUPPRESSION_INHIBITION,
+    SUPPRESSION_KIND_COUNT,
+};
+enum suppression_kind suppression_kind(const char *mark);
+const char *suppression_kind_name(enum suppression_kind kind);
+
 /* The mark of one alert, "" where nothing holds it back. */
 const char *suppression_mark(const struct suppression *now, const struct event *event,
                              const char *key, struct arena *arena);

@@ -367,6 +367,12 @@ void engine_counts(const struct engine *engine, struct engine_counts *out_counts
         .timers = engine->timers.count + engine->heartbeat_timers.count,
         .oldest_due_ms = INT64_MAX,
     };
+    memcpy(out_counts->suppressed_incidents, engine->world.suppressed_count,
+           sizeof(out_counts->suppressed_incidents));
+    out_counts->suppressions[SUPPRESSION_SILENCE] = engine->world.silences.count;
+    out_counts->suppressions[SUPPRESSION_INHIBITION] = engine->world.inhibition.sources.count;
+    for (size_t i = 0; engine->windows != NULL && i < engine->book->maintenance_count; i++)
+        out_counts->suppressions[SUPPRESSION_MAINTENANCE] += engine->windows[i] ? 1 : 0;
     for (size_t i = 0; i < engine->lanes.count; i++) {
         const struct heap_entry *top = heap_top(&engine->lanes.items[i]->ready);
         if (top == NULL)

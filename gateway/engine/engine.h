@@ -28,6 +28,7 @@
 #include "policies/heartbeat.h"
 #include "policies/input.h"
 #include "policies/rulebook.h"
+#include "policies/suppression.h"
 
 #define ENGINE_BATCH_MAX 512
 
@@ -95,6 +96,8 @@ struct engine_counts { /* for /metrics, /readyz and tests */
     uint64_t pending_notifications;
     uint64_t claimed_notifications;
     uint64_t timers;
+    uint64_t suppressions[SUPPRESSION_KIND_COUNT];         /* that hold now */
+    uint64_t suppressed_incidents[SUPPRESSION_KIND_COUNT]; /* open ones */
     int64_t oldest_due_ms; /* of pending notifications that are due; INT64_MAX when none */
 };
 void engine_counts(const struct engine *engine, struct engine_counts *out_counts);

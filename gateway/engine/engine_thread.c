@@ -7,6 +7,7 @@
 
 #include "gateway/base/arena.h"
 #include "gateway/base/assert.h"
+#include "gateway/engine/engine_metrics.h"
 #include "gateway/engine/heartbeat_metrics.h"
 #include "gateway/engine/shared_inbox.h"
 #include "gateway/engine/standby.h"
@@ -26,31 +27,11 @@ enum {
     SHARED_ROOM = 64, /* of a batch: what other nodes took in does not wait for a lull here */
 };
 
-struct engine_thread_metrics {
-    struct metric *commit_seconds;
-    struct metric *inputs_total;
-    struct metric *batches_total;
-    struct metric *refused[STORE_VERDICT_COUNT];
-    struct metric *timer_lag_seconds;
-    struct metric *inbox_depth;
-    struct metric *outbox_depth;
-    struct metric *open_incidents;
-    struct metric *firing_alerts;
-    struct metric *pending;
-    struct metric *claimed;
-    struct metric *timers;
-    struct metric *intake_open;
-    struct metric *exhausted;
-    struct metric *quarantined;
-    struct metric *overflowed;
-    struct metric *bundled;
-};
-
 struct engine_thread {
     struct engine_thread_options options;
     struct engine *engine;       /* NULL while standing by */
     struct shared_inbox *shared; /* NULL: nobody else uses the store */
-    struct engine_thread_metrics metrics;
+    struct engine_metrics metrics;
     struct heartbeat_metrics heartbeats;
     pthread_t thread;
     bool is_running;
@@ -71,48 +52,6 @@ struct engine_thread {
     bool stands_by;
 };
 
-static void metrics_init(struct engine_thread_metrics *m)
-{
-    m->commit_seconds = metric_histogram("escalated_commit_seconds",
-                                         "Time of one engine step with its commit.", NULL, NULL);
-    m->inputs_total =
-        metric_counter("escalated_engine_inputs_total", "Inputs applied.", NULL, NULL);
-    m->batches_total =
-        metric_counter("escalated_engine_batches_total", "Engine steps.", NULL, NULL);
-    for (int i = 0; i < STORE_VERDICT_COUNT; i++)
-        m->refused[i] = metric_counter("escalated_commits_total", "Commits by the store's answer.",
-                                       "verdict", store_verdict_name((enum store_verdict)i));
-    m->timer_lag_seconds =
-        metric_histogram("escalated_timer_lag_seconds",
-                         "How late due timers and notifications were taken up.", NULL, NULL);
-    m->inbox_depth =
-        metric_gauge("escalated_inbox_depth", "Inputs waiting for the engine.", NULL, NULL);
-    m->outbox_depth =
-        metric_gauge("escalated_outbox_depth", "Orders waiting for delivery.", NULL, NULL);
-    m->open_incidents =
-        metric_gauge("escalated_open_incidents", "Incidents not resolved.", NULL, NULL);
-    m->firing_alerts = metric_gauge("escalated_firing_alerts", "Alerts that fire.", NULL, NULL);
-    m->pending = metric_gauge("escalated_notifications", "Unfinished notifications by state.",
-                              "state", "pending");
-    m->claimed = metric_gauge("escalated_notifications", "Unfinished notifications by state.",
-                              "state", "claimed");
-    m->exhausted =
-        metric_counter("escalated_ladders_exhausted_total",
-                       "Times a ladder had no step left and nobody had acknowledged.", NULL, NULL);
-    m->quarantined = metric_counter("escalated_quarantined_total",
-                                    "Inputs that no event could be made of.", NULL, NULL);
-    m->overflowed = metric_counter(
-        "escalated_overflow_events_total",
-        "Alerts past the limits of their source, counted in its overflow incident.", NULL, NULL);
-    m->bundled = metric_counter("escalated_bundled_total",
-                                "Messages that go out in a digest, past the limit of their reader.",
-                                NULL, NULL);
-    m->timers = metric_gauge("escalated_timers", "Timers set.", NULL, NULL);
-    m->intake_open = metric_gauge("escalated_intake_open",
-                                  "1 while there is space for what comes in.", NULL, NULL);
-    metric_set(m->intake_open, 1);
-}
-
 static void note_status(struct engine_thread *t, enum store_verdict verdict, int64_t mono_ms)
 {
     struct engine_counts counts = {.oldest_due_ms = INT64_MAX};
@@ -128,11 +67,7 @@ static void note_status(struct engine_thread *t, enum store_verdict verdict, int
 
     metric_set(t->metrics.inbox_depth, (int64_t)inbox_count(t->options.inbox));
     metric_set(t->metrics.outbox_depth, (int64_t)outbox_count(t->options.outbox));
-    metric_set(t->metrics.open_incidents, (int64_t)counts.open_incidents);
-    metric_set(t->metrics.firing_alerts, (int64_t)counts.firing_alerts);
-    metric_set(t->metrics.pending, (int64_t)counts.pending_notifications);
-    metric_set(t->metrics.claimed, (int64_t)counts.claimed_notifications);
-    metric_set(t->metrics.timers, (int64_t)counts.timers);
+    engine_metrics_tell(&t->metrics, &counts);
 }
 
 static void release_all(struct input *const *inputs, size_t count)
@@ -266,22 +201,6 @@ static size_t add_clock_input(struct engine_thread *t, struct input **inputs, si
     return count + 1;
 }
 
-static void count_effects(struct engine_thread *t, const struct effects *effects)
-{
-    for (size_t i = 0; effects != NULL && i < effects->count; i++) {
-        const struct effect *effect = &effects->items[i];
-        if (effect->kind == EFFECT_TIMELINE && text_equal(effect->u.timeline->kind, "exhausted"))
-            metric_add(t->metrics.exhausted, 1);
-        else if (effect->kind == EFFECT_QUARANTINE)
-            metric_add(t->metrics.quarantined, 1);
-        else if (effect->kind == EFFECT_EVENT &&
-                 effect->u.event->disposition == DISPOSITION_OVERFLOW)
-            metric_add(t->metrics.overflowed, 1);
-        else if (effect->kind == EFFECT_TIMELINE && text_equal(effect->u.timeline->kind, "bundled"))
-            metric_add(t->metrics.bundled, 1);
-    }
-}
-
 static bool step(struct engine_thread *t, struct input **inputs, size_t count, int64_t now_ms)
 {
     struct engine_out out = {0};
@@ -300,7 +219,7 @@ static bool step(struct engine_thread *t, struct input **inputs, size_t count, i
         t->held_count = 0;
         t->refused_burst = (struct log_burst){0};
         tell(&out);
-        count_effects(t, out.effects);
+        engine_metrics_note(&t->metrics, out.effects);
         heartbeat_metrics_note(&t->heartbeats, engine_heartbeats(t->engine), out.effects, now_ms);
         for (size_t i = 0; i < out.order_count; i++)
             outbox_put(t->options.outbox, &out.orders[i]);
@@ -507,7 +426,7 @@ int engine_thread_start(const struct engine_thread_options *options,
     t->is_loaded = true;
     t->beat_mono_ms = clock_mono_ms();
     atomic_init(&t->stopping, false);
-    metrics_init(&t->metrics);
+    engine_metrics_init(&t->metrics);
     heartbeat_metrics_init(&t->heartbeats);
     ASSERT(pthread_mutex_init(&t->status_lock, NULL) == 0);
     if (try_at_start(t, err) != 0)

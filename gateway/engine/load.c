@@ -240,6 +240,7 @@ static void forget_world(struct engine *engine)
 static void start_incident(struct engine *engine, struct incident *incident)
 {
     world_reindex(&engine->world, incident, false);
+    world_count_mark(&engine->world, incident, SUPPRESSION_NONE);
     if (!incident_is_open(incident)) {
         engine->resolved_count++;
         heap_push(&engine->resolved,

@@ -92,12 +92,14 @@ void engine_move(struct engine *engine, struct incident *incident, const struct 
 {
     struct moment *moment = &engine->moment;
     bool was_open = incident_is_open(incident);
+    enum suppression_kind was_held = world_mark_kind(incident);
     const struct incident before = *incident;
     moment_next(moment);
     suppress_tell(engine, incident);
     incident_apply(incident, move, moment);
     keep_texts(engine, incident, &before);
     world_reindex(&engine->world, incident, was_open);
+    world_count_mark(&engine->world, incident, was_held);
     if (was_open && !incident_is_open(incident)) {
         engine->resolved_count++;
         heap_push(&engine->resolved,

@@ -262,6 +262,23 @@ void world_reindex(struct world *world, struct incident *incident, bool was_open
     }
 }
 
+enum suppression_kind world_mark_kind(const struct incident *incident)
+{
+    return incident_is_open(incident) ? suppression_kind(incident->mark) : SUPPRESSION_NONE;
+}
+
+void world_count_mark(struct world *world, const struct incident *incident,
+                      enum suppression_kind was)
+{
+    enum suppression_kind now = world_mark_kind(incident);
+    if (was != SUPPRESSION_NONE) {
+        ASSERT(world->suppressed_count[was] > 0);
+        world->suppressed_count[was]--;
+    }
+    if (now != SUPPRESSION_NONE)
+        world->suppressed_count[now]++;
+}
+
 /* Takes the alert out of its chain of twins; the next one takes its place in the table. */
 static void unlink_alert(struct world *world, struct alert *alert)
 {

@@ -61,6 +61,7 @@ struct world {
     size_t source_count;
     size_t source_capacity;
     uint64_t open_count;
+    uint64_t suppressed_count[SUPPRESSION_KIND_COUNT]; /* open ones that are held back, by what */
     uint64_t firing_count;
     uint64_t pending_count;
     uint64_t claimed_count;
@@ -82,6 +83,10 @@ struct incident *world_add_incident(struct world *world, uint64_t number,
                                     const char *group_key, const char *title);
 /* After the state changed from or to resolved: keeps the group table and the counts right. */
 void world_reindex(struct world *world, struct incident *incident, bool was_open);
+/* After its mark or state changed from one that was counted as `was`, SUPPRESSION_NONE at first. */
+void world_count_mark(struct world *world, const struct incident *incident,
+                      enum suppression_kind was);
+enum suppression_kind world_mark_kind(const struct incident *incident);
 void world_drop_incident(struct world *world, struct incident *incident); /* with all it has */
 /* An open incident leaves its group before its policy or key changes, and enters the new one after.
  */

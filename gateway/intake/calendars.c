@@ -6,9 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "gateway/base/arena.h"
 #include "gateway/base/assert.h"
+#include "gateway/base/text.h"
 #include "gateway/calendar/calendar.h"
 #include "gateway/calendar/fetch.h"
 #include "gateway/system/clock.h"
@@ -16,18 +19,25 @@
 #include "gateway/system/log.h"
 #include "gateway/system/metrics.h"
 
-enum { AGAIN_FIRST_MS = 30000, DOUBLINGS_MAX = 12 };
+enum { AGAIN_FIRST_MS = 30000, DOUBLINGS_MAX = 12, AGES_MAX = 32 };
 
 static const int64_t IDLE_MS = INT64_C(86400000);
 
 /* What is remembered of one calendar from look to look. */
 struct look {
     int64_t due_mono_ms;
-    int failures; /* in a row */
+    int failures;       /* in a row */
+    int64_t good_at_ms; /* when what is in force was last seen there, wall clock; 0: never */
     bool is_changed;
     struct log_burst burst;
     char etag[FETCH_TAG_BYTES];
     char modified[FETCH_TAG_BYTES];
+};
+
+/* Of one schedule; it stays when the schedule goes. */
+struct age {
+    char *schedule;
+    struct metric *good_at;
 };
 
 struct calendars {
@@ -41,6 +51,8 @@ struct calendars {
     bool is_running;
     atomic_bool is_stopping; /* read without the lock while something is fetched */
     struct metric *tries, *failures, *failing;
+    struct age ages[AGES_MAX];
+    size_t age_count;
 };
 
 static bool is_stopping(void *self)
@@ -140,6 +152,7 @@ static void plan(struct calendars *calendars, const struct config_calendar *cale
         if (look->failures > 0)
             log_line(LOG_INFO, "the calendar is there again", "schedule", calendar->schedule, NULL);
         look->failures = 0;
+        look->good_at_ms = clock_wall_ms();
         look->burst = (struct log_burst){0};
     } else {
         int doublings = look->failures < DOUBLINGS_MAX ? look->failures : DOUBLINGS_MAX;
@@ -155,12 +168,50 @@ static void plan(struct calendars *calendars, const struct config_calendar *cale
     look->due_mono_ms = now_ms + wait_ms;
 }
 
-static void count_failing(const struct calendars *calendars)
+static void know_age(struct calendars *calendars, const char *schedule)
 {
+    size_t i = 0;
+    while (i < calendars->age_count && !text_equal(calendars->ages[i].schedule, schedule))
+        i++;
+    if (i < calendars->age_count || i == AGES_MAX)
+        return;
+    calendars->ages[i].schedule = heap_strdup(schedule);
+    calendars->ages[i].good_at =
+        metric_gauge("escalated_calendar_last_good_seconds",
+                     "Unix time at which the calendar in force was last seen at its place, by "
+                     "schedule; 0: never.",
+                     "schedule", schedule);
+    calendars->age_count++;
+}
+
+static void tell_metrics(struct calendars *calendars)
+{
+    const struct config *config = calendars->config;
     int64_t failing = 0;
-    for (size_t i = 0; i < calendars->config->calendar_count; i++)
+    for (size_t i = 0; i < config->calendar_count; i++) {
         failing += calendars->looks[i].failures > 0;
+        know_age(calendars, config->calendars[i].schedule);
+    }
+    for (size_t i = 0; i < calendars->age_count; i++) {
+        int64_t good_at_ms = 0; /* of one that is gone, too */
+        for (size_t j = 0; j < config->calendar_count; j++) {
+            if (text_equal(config->calendars[j].schedule, calendars->ages[i].schedule))
+                good_at_ms = calendars->looks[j].good_at_ms;
+        }
+        metric_set(calendars->ages[i].good_at, good_at_ms / 1000);
+    }
     metric_set(calendars->failing, failing);
+}
+
+/* What was read when the configuration was: a file just now, a server's copy when it was written. */
+static int64_t first_good_ms(const struct config_calendar *calendar)
+{
+    struct stat status;
+    if (calendar->bytes == NULL)
+        return 0;
+    if (calendar->url[0] == '\0')
+        return clock_wall_ms();
+    return stat(calendar->path, &status) == 0 ? (int64_t)status.st_mtim.tv_sec * 1000 : 0;
 }
 
 /* The one that is due next; calendar_count when there is none. */
@@ -194,7 +245,7 @@ static void look_unlocked(struct calendars *calendars, size_t index)
     pthread_mutex_lock(&calendars->calendars_lock);
     if (calendars->config == config) {
         calendars->looks[index] = look;
-        count_failing(calendars);
+        tell_metrics(calendars);
     }
     pthread_mutex_unlock(&calendars->calendars_lock);
     if (!is_over && verdict == 0 && look.is_changed) {
@@ -286,6 +337,8 @@ static void take_config(struct calendars *calendars, struct config *config, bool
         int64_t latest_ms = now_ms + config->calendars[i].refresh_ms;
         if (old != NULL)
             looks[i] = *old;
+        else
+            looks[i].good_at_ms = first_good_ms(&config->calendars[i]);
         if (old == NULL || at_once)
             looks[i].due_mono_ms = now_ms;
         if (looks[i].due_mono_ms > latest_ms)
@@ -296,7 +349,7 @@ static void take_config(struct calendars *calendars, struct config *config, bool
     config_release(calendars->config);
     calendars->looks = looks;
     calendars->config = config_retain(config);
-    count_failing(calendars);
+    tell_metrics(calendars);
 }
 
 static int start_thread(struct calendars *calendars, struct err *err)
@@ -372,6 +425,8 @@ void calendars_destroy(struct calendars *calendars)
     calendars_stop(calendars);
     config_release(calendars->config);
     free(calendars->looks);
+    for (size_t i = 0; i < calendars->age_count; i++)
+        free(calendars->ages[i].schedule);
     (void)pthread_cond_destroy(&calendars->woken);
     (void)pthread_mutex_destroy(&calendars->calendars_lock);
     free(calendars);

@@ -10,7 +10,7 @@
 #include "gateway/base/arena.h"
 #include "gateway/base/assert.h"
 
-#define METRICS_MAX 256
+#define METRICS_MAX 1024
 #define NS_PER_S INT64_C(1000000000)
 
 enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM, METRIC_TYPE_COUNT };

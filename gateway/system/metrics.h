@@ -8,7 +8,7 @@
  * Units:   names end in _total, _seconds, _bytes as Prometheus asks; histograms observe
  *          nanoseconds, print seconds.
  * Threads: bumping is lock-free from any thread; creating takes a lock.
- * Limits:  256 metrics; no ids, addresses or names of people in labels.
+ * Limits:  1024 metrics; no ids, addresses or names of people in labels.
  * Source:  Prometheus text format 0.0.4.
  * Fails:   a wrong name, a type that changes or one metric too many is an ASSERT.
  */

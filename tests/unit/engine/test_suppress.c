@@ -137,15 +137,21 @@ static void check_marks(struct rig *rig)
     size_t slot = 0;
     if (rig->verdict != STORE_COMMITTED || engine_next_due_ms(engine) <= engine->now_ms)
         return;
+    uint64_t held[SUPPRESSION_KIND_COUNT] = {0};
+    struct engine_counts counts;
     assert_int_equal(engine->unsettled_count, 0);
     for (struct incident *incident = table_each(&engine->world.incidents, &slot); incident != NULL;
          incident = table_each(&engine->world.incidents, &slot)) {
         if (incident_is_open(incident))
             check_incident(engine, incident);
+        if (incident_is_open(incident) && incident->mark[0] != '\0')
+            held[suppression_kind(incident->mark)]++;
         for (const struct notification *n = incident->notifications; n != NULL; n = n->next)
             assert_false(incident->mark[0] != '\0' && n->kind == KIND_PAGE &&
                          n->state == NOTIFICATION_PENDING);
     }
+    engine_counts(engine, &counts);
+    assert_memory_equal(counts.suppressed_incidents, held, sizeof(held));
 }
 
 static void silence_input(struct input *input, enum verb verb, const char *match, int64_t for_ms)

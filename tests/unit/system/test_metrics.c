@@ -190,17 +190,17 @@ static void test_bumps_from_threads(void **state)
     strbuf_clear(&out);
 }
 
-static void test_the_registry_holds_256(void **state)
+static void test_the_registry_holds_1024(void **state)
 {
     (void)state;
     char name[32];
     for (int round = 0; round < 2; round++) {
-        for (int i = 255; i >= 0; i--) {
-            assert_true(snprintf(name, sizeof name, "m%03d", i) == 4);
+        for (int i = 1023; i >= 0; i--) {
+            assert_true(snprintf(name, sizeof name, "m%04d", i) == 5);
             metric_add(metric_counter(name, "", NULL, NULL), i);
         }
     }
-    assert_true(metric_value(metric_counter("m200", "", NULL, NULL)) == 400);
+    assert_true(metric_value(metric_counter("m0200", "", NULL, NULL)) == 400);
 }
 
 int main(void)
@@ -212,7 +212,7 @@ int main(void)
         cmocka_unit_test_teardown(test_histogram, clear_all),
         cmocka_unit_test_teardown(test_histogram_without_label, clear_all),
         cmocka_unit_test_teardown(test_bumps_from_threads, clear_all),
-        cmocka_unit_test_teardown(test_the_registry_holds_256, clear_all),
+        cmocka_unit_test_teardown(test_the_registry_holds_1024, clear_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
