@@ -143,3 +143,17 @@ void route_matcher_write(const struct matcher *matcher, struct strbuf *out)
     strbuf_add(out, signs[matcher->op]);
     value_write(matcher->value, out);
 }
+
+bool route_has(const struct route *route, const char *policy)
+{
+    size_t i = 0;
+    while (i < route->count && !text_equal(route->policies[i]->name, policy))
+        i++;
+    return i < route->count;
+}
+
+void route_add(struct route *route, const struct policy *policy)
+{
+    if (!route_has(route, policy->name) && route->count < ROUTE_MAX)
+        route->policies[route->count++] = policy;
+}

@@ -24,6 +24,10 @@ struct route {
     size_t count; /* at least 1: `default` matches everything */
 };
 
+/* By name: an incident's policy is a version of its own. One too many is left out. */
+bool route_has(const struct route *route, const char *policy);
+void route_add(struct route *route, const struct policy *policy);
+
 /* `key` is the event's own or the derived one. */
 void route_find(const struct rulebook *book, const struct event *event, const char *key,
                 struct route *out_route);

@@ -240,20 +240,6 @@ static bool past_alert_limits(const struct firing *firing, const struct incident
 
 static struct verdict trigger(struct firing *firing);
 
-/* The incident that had this alert last. What has left memory is asked of the store, once for each
- * alert that is new; a store that does not answer now will say so at the commit. */
-uint64_t events_last_of(const struct engine *engine, const char *source, const char *key)
-{
-    const struct store *store = engine->options.store;
-    const struct alert *alert = world_alert(&engine->world, source, key);
-    uint64_t linked = 0;
-    if (alert != NULL)
-        return alert->incident->number;
-    if (store->ops->find_alert(store->self, source, key, &linked, NULL) != 0)
-        return 0;
-    return linked;
-}
-
 /* What was only counted is at least named, as far as anybody would read. */
 static void note_overflow(struct firing *firing, uint64_t incident, const char *overflow_key)
 {
@@ -367,12 +353,11 @@ static bool within_reopening(const struct engine *engine, const struct incident 
     return engine->now_ms - incident->resolved_at_ms <= incident->policy->reopen_within_ms;
 }
 
-/* Alerts this event is about that need no routing: firing in an open incident, or still under a
- * person's resolve. */
-static bool count_known(struct firing *firing, struct alert *alert, struct verdict *out_verdict)
+/* Where the alert fires in an open incident, or is still under a person's resolve, it only counts. */
+static void count_known(struct firing *firing, struct alert *alert, struct route *has,
+                        struct verdict *out_verdict)
 {
     struct engine *engine = firing->engine;
-    bool found = false;
     for (; alert != NULL; alert = alert->twin) {
         struct incident *incident = alert->incident;
         bool stays = incident_is_open(incident) && alert->firing;
@@ -381,39 +366,65 @@ static bool count_known(struct firing *firing, struct alert *alert, struct verdi
         if (!stays && !settled)
             continue;
         count_alert(firing, alert);
-        found = true;
+        route_add(has, incident->policy);
         *out_verdict = (struct verdict){DISPOSITION_COUNTED, incident->number};
     }
-    return found;
 }
 
-static bool reopen_known(struct firing *firing, struct alert *alert, struct verdict *out_verdict)
+static void reopen_known(struct firing *firing, struct alert *alert, struct route *has,
+                         struct verdict *out_verdict)
 {
     struct engine *engine = firing->engine;
     for (; alert != NULL; alert = alert->twin) {
         struct incident *incident = alert->incident;
         if (incident_is_open(incident) || incident->ladder.by_person ||
-            !within_reopening(engine, incident))
+            !within_reopening(engine, incident) || route_has(has, incident->policy->name))
             continue;
         /* Another alert has opened the group again meanwhile: there is one open incident for each.
          */
         if (world_group(&engine->world, incident->policy->name, incident_group_key(incident)) !=
             NULL)
             continue;
+        route_add(has, incident->policy);
         reopen_incident(firing, alert);
-        *out_verdict = (struct verdict){DISPOSITION_REOPENED, incident->number};
-        return true;
+        if (out_verdict->incident == 0)
+            *out_verdict = (struct verdict){DISPOSITION_REOPENED, incident->number};
     }
-    return false;
+}
+
+/* With `continue` an alert is part of several incidents, and each goes its own way. One whose policy does not have the alert any
+ * more opens one beside the others; an alert that routing would now take from one of them stays where it is. */
+static void route_rest(struct firing *firing, const struct alert *known, const struct route *has)
+{
+    struct engine *engine = firing->engine;
+    struct route route;
+    bool agrees = true;
+    if (firing->unlimited || !router_goes_on(engine->router))
+        return;
+    router_find(engine->router, firing->event, firing->key, &route);
+    for (size_t i = 0; i < has->count; i++)
+        agrees = agrees && route_has(&route, has->policies[i]->name);
+    for (size_t i = 0; agrees && i < route.count; i++) {
+        const struct alert *twin = known;
+        if (route_has(has, route.policies[i]->name))
+            continue;
+        while (twin != NULL && !text_equal(twin->incident->policy->name, route.policies[i]->name))
+            twin = twin->twin;
+        (void)open_or_join(firing, route.policies[i], twin != NULL ? twin->incident->number : 0);
+    }
 }
 
 static struct verdict trigger(struct firing *firing)
 {
     struct verdict verdict = {.incident = 0};
+    struct route has = {.count = 0};
     struct alert *known = world_alert(&firing->engine->world, firing->event->source, firing->key);
-    if (count_known(firing, known, &verdict) || reopen_known(firing, known, &verdict))
-        return verdict;
-    return route_new(firing, known);
+    count_known(firing, known, &has, &verdict);
+    reopen_known(firing, known, &has, &verdict);
+    if (has.count == 0)
+        return route_new(firing, known);
+    route_rest(firing, known, &has);
+    return verdict;
 }
 
 /* After a load the details of an alert are not in memory: the rest decides. */

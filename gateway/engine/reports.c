@@ -141,3 +141,17 @@ void reports_take(struct engine *engine, const struct input *input, const char *
                                   .incident = reporting.first,
                                   .text = reporting.text};
 }
+
+/* The incident that had this alert last. What has left memory is asked of the store, once for each
+ * alert that is new; a store that does not answer now will say so at the commit. */
+uint64_t events_last_of(const struct engine *engine, const char *source, const char *key)
+{
+    const struct store *store = engine->options.store;
+    const struct alert *alert = world_alert(&engine->world, source, key);
+    uint64_t linked = 0;
+    if (alert != NULL)
+        return alert->incident->number;
+    if (store->ops->find_alert(store->self, source, key, &linked, NULL) != 0)
+        return 0;
+    return linked;
+}

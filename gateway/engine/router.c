@@ -56,6 +56,7 @@ struct router {
     struct places always;
     const struct indexed_label *source, *key, *severity; /* NULL: nothing waits under it */
     struct arena memo_arena;
+    bool goes_on;
     struct table memo; /* buckets with the lines whose patterns match the value as well */
 };
 
@@ -273,9 +274,16 @@ void router_set(struct router *router, const struct rulebook *book)
         count_uses(router, router->lines[i].match);
     for (size_t i = 0; i < router->line_count; i++)
         place_line(router, (uint32_t)i);
+    for (size_t i = 0; i < book->policy_count; i++)
+        router->goes_on = router->goes_on || book->policies[i].goes_on;
     router->source = find_label(router, "source");
     router->key = find_label(router, "key");
     router->severity = find_label(router, "severity");
+}
+
+bool router_goes_on(const struct router *router)
+{
+    return router->goes_on;
 }
 
 struct router *router_create(const struct rulebook *book)

@@ -21,6 +21,8 @@ struct router;
 struct router *router_create(const struct rulebook *book);
 void router_destroy(struct router *router);
 void router_set(struct router *router, const struct rulebook *book);
+/* Is there a policy after which routing goes on? Without one an event comes to a single policy. */
+bool router_goes_on(const struct router *router);
 
 /* `key` is the event's own or the derived one. */
 void router_find(struct router *router, const struct event *event, const char *key,
