@@ -69,10 +69,12 @@ static void add_time(struct json_out *json, const char *key, int64_t at_ms)
         json_add_time(json, key, at_ms);
 }
 
-void backup_add(struct json_out *json, const struct incident *incident, const struct moment *moment,
-                const struct zone *zone)
+void backup_add(struct json_out *json, const struct incident *incident_or_null,
+                const struct moment *moment, const struct zone *zone)
 {
-    struct backup backup = backup_find(incident->policy, moment);
+    static const struct policy any = {.name = ""};
+    const struct policy *policy = incident_or_null != NULL ? incident_or_null->policy : &any;
+    struct backup backup = backup_find(policy, moment);
     if (!backup.is_expected) {
         json_add_null(json, "backup");
         return;
@@ -83,7 +85,8 @@ void backup_add(struct json_out *json, const struct incident *incident, const st
     add_time(json, "at", backup.at_ms);
     json_add_bool(json, "stale", backup.is_stale);
     json_add_string(json, "silent", backup.silent);
-    json_add_string(json, "text", backup_text(incident, moment, zone));
+    if (incident_or_null != NULL)
+        json_add_string(json, "text", backup_text(incident_or_null, moment, zone));
     json_add_object_end(json);
 }
 

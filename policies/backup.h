@@ -32,9 +32,9 @@ struct backup backup_find(const struct policy *policy, const struct moment *mome
 const char *backup_text(const struct incident *incident, const struct moment *moment,
                         const struct zone *zone);
 /* The same as a member "backup" of the object that is being written: source key at stale silent text; null where backups are
- * not expected. */
-void backup_add(struct json_out *json, const struct incident *incident, const struct moment *moment,
-                const struct zone *zone);
+ * not expected. Of no incident: all jobs with `backup = yes`, without the text and the zone. */
+void backup_add(struct json_out *json, const struct incident *incident_or_null,
+                const struct moment *moment, const struct zone *zone);
 
 /* Of a row out of the store, as much of the incident as these functions look at, by the policy as it is configured now. */
 struct incident backup_incident(const struct incident_row *row, const struct rulebook *book);

@@ -353,16 +353,15 @@ static bool within_reopening(const struct engine *engine, const struct incident 
     return engine->now_ms - incident->resolved_at_ms <= incident->policy->reopen_within_ms;
 }
 
-/* Where the alert fires in an open incident, or is still under a person's resolve, it only counts. */
+/* Firing in an open incident, or under a person's resolve: it only counts. */
 static void count_known(struct firing *firing, struct alert *alert, struct route *has,
                         struct verdict *out_verdict)
 {
-    struct engine *engine = firing->engine;
     for (; alert != NULL; alert = alert->twin) {
         struct incident *incident = alert->incident;
         bool stays = incident_is_open(incident) && alert->firing;
         bool settled = !incident_is_open(incident) && incident->ladder.by_person &&
-                       within_reopening(engine, incident);
+                       within_reopening(firing->engine, incident);
         if (!stays && !settled)
             continue;
         count_alert(firing, alert);
@@ -371,44 +370,47 @@ static void count_known(struct firing *firing, struct alert *alert, struct route
     }
 }
 
-static void reopen_known(struct firing *firing, struct alert *alert, struct route *has,
-                         struct verdict *out_verdict)
+/* The newest of its resolved incidents that may open again, of this policy if one is given. */
+static bool reopen_known(struct firing *firing, struct alert *alert, const char *policy_or_null,
+                         struct route *has, struct verdict *out_verdict)
 {
     struct engine *engine = firing->engine;
     for (; alert != NULL; alert = alert->twin) {
         struct incident *incident = alert->incident;
-        if (incident_is_open(incident) || incident->ladder.by_person ||
-            !within_reopening(engine, incident) || route_has(has, incident->policy->name))
-            continue;
-        /* Another alert has opened the group again meanwhile: there is one open incident for each.
-         */
-        if (world_group(&engine->world, incident->policy->name, incident_group_key(incident)) !=
-            NULL)
+        const char *policy = incident->policy->name;
+        bool is_over = !incident_is_open(incident) && !incident->ladder.by_person &&
+                       within_reopening(engine, incident);
+        /* The group may be open again by another alert: there is one open incident for each. */
+        if (!is_over || (policy_or_null != NULL && !text_equal(policy, policy_or_null)) ||
+            world_group(&engine->world, policy, incident_group_key(incident)) != NULL)
             continue;
         route_add(has, incident->policy);
         reopen_incident(firing, alert);
-        if (out_verdict->incident == 0)
-            *out_verdict = (struct verdict){DISPOSITION_REOPENED, incident->number};
+        *out_verdict = (struct verdict){DISPOSITION_REOPENED, incident->number};
+        return true;
     }
+    return false;
 }
 
 /* With `continue` an alert is part of several incidents, and each goes its own way. One whose policy does not have the alert any
- * more opens one beside the others; an alert that routing would now take from one of them stays where it is. */
-static void route_rest(struct firing *firing, const struct alert *known, const struct route *has)
+ * more opens beside the others; an alert that routing would now take from one of them stays where it is. */
+static void route_rest(struct firing *firing, struct alert *known, struct route *has)
 {
-    struct engine *engine = firing->engine;
+    struct router *router = firing->engine->router;
+    struct verdict ignored;
     struct route route;
     bool agrees = true;
-    if (firing->unlimited || !router_goes_on(engine->router))
+    if (firing->unlimited || !router_goes_on(router))
         return;
-    router_find(engine->router, firing->event, firing->key, &route);
+    router_find(router, firing->event, firing->key, &route);
     for (size_t i = 0; i < has->count; i++)
         agrees = agrees && route_has(&route, has->policies[i]->name);
     for (size_t i = 0; agrees && i < route.count; i++) {
+        const char *policy = route.policies[i]->name;
         const struct alert *twin = known;
-        if (route_has(has, route.policies[i]->name))
+        if (route_has(has, policy) || reopen_known(firing, known, policy, has, &ignored))
             continue;
-        while (twin != NULL && !text_equal(twin->incident->policy->name, route.policies[i]->name))
+        while (twin != NULL && !text_equal(twin->incident->policy->name, policy))
             twin = twin->twin;
         (void)open_or_join(firing, route.policies[i], twin != NULL ? twin->incident->number : 0);
     }
@@ -420,8 +422,7 @@ static struct verdict trigger(struct firing *firing)
     struct route has = {.count = 0};
     struct alert *known = world_alert(&firing->engine->world, firing->event->source, firing->key);
     count_known(firing, known, &has, &verdict);
-    reopen_known(firing, known, &has, &verdict);
-    if (has.count == 0)
+    if (has.count == 0 && !reopen_known(firing, known, NULL, &has, &verdict))
         return route_new(firing, known);
     route_rest(firing, known, &has);
     return verdict;

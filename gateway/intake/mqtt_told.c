@@ -145,24 +145,6 @@ static void add_marks(struct json_out *json, const struct sum *sum)
     json_add_array_end(json);
 }
 
-/* Of all jobs with `backup = yes`. */
-static void add_backup(struct json_out *json, const struct moment *moment)
-{
-    static const struct policy any = {.name = ""};
-    struct backup backup = backup_find(&any, moment);
-    if (!backup.is_expected) {
-        json_add_null(json, "backup");
-        return;
-    }
-    json_add_object_begin(json, "backup");
-    json_add_string(json, "source", backup.source);
-    json_add_string(json, "key", backup.key);
-    add_time_or_null(json, "at", backup.at_ms);
-    json_add_bool(json, "stale", backup.is_stale);
-    json_add_string(json, "silent", backup.silent);
-    json_add_object_end(json);
-}
-
 uint64_t told_state(const struct board *board, const struct moment *moment, struct strbuf *out)
 {
     struct json_out json;
@@ -180,7 +162,7 @@ uint64_t told_state(const struct board *board, const struct moment *moment, stru
         json_add_null(&json, "priority");
     }
     add_marks(&json, &sum);
-    add_backup(&json, moment);
+    backup_add(&json, NULL, moment, NULL);
     json_add_object_end(&json);
     return hash_of(out);
 }
