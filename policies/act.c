@@ -135,23 +135,10 @@ void moment_cancel(struct moment *moment, struct notification *notification, con
     act->u.end.reason = reason;
 }
 
-/* It is still pending, but not for long. */
-static bool is_cancelled(const struct moment *moment, const struct notification *notification)
-{
-    for (size_t i = 0; i < moment->act_count; i++) {
-        if (moment->acts[i].kind == ACT_CANCEL &&
-            moment->acts[i].u.end.notification == notification)
-            return true;
-    }
-    return false;
-}
-
 void moment_hasten(struct moment *moment, struct notification *notification, int64_t at_ms,
                    const char *reason)
 {
     ASSERT(at_ms >= moment->now_ms);
-    if (is_cancelled(moment, notification))
-        return;
     struct act *act = add_act(moment, ACT_HASTEN);
     act->u.end.notification = notification;
     act->u.end.reason = reason;

@@ -61,14 +61,6 @@ static const char *job_name(const struct backup *backup, struct arena *arena)
     return arena_printf(arena, "%s %s", backup->source, backup->key);
 }
 
-static void add_time(struct json_out *json, const char *key, int64_t at_ms)
-{
-    if (at_ms == 0)
-        json_add_null(json, key);
-    else
-        json_add_time(json, key, at_ms);
-}
-
 void backup_add(struct json_out *json, const struct incident *incident_or_null,
                 const struct moment *moment, const struct zone *zone)
 {
@@ -82,7 +74,7 @@ void backup_add(struct json_out *json, const struct incident *incident_or_null,
     json_add_object_begin(json, "backup");
     json_add_string(json, "source", backup.source);
     json_add_string(json, "key", backup.key);
-    add_time(json, "at", backup.at_ms);
+    json_add_time_or_null(json, "at", backup.at_ms);
     json_add_bool(json, "stale", backup.is_stale);
     json_add_string(json, "silent", backup.silent);
     if (incident_or_null != NULL)

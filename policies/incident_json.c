@@ -7,14 +7,6 @@
 #include "gateway/base/text.h"
 #include "policies/fields.h"
 
-static void add_time_or_null(struct json_out *out, const char *key, int64_t at_ms)
-{
-    if (at_ms == 0)
-        json_add_null(out, key);
-    else
-        json_add_time(out, key, at_ms);
-}
-
 static int add_fields(struct json_out *out, const struct incident_row *row, struct arena *arena,
                       struct err *err)
 {
@@ -23,7 +15,7 @@ static int add_fields(struct json_out *out, const struct incident_row *row, stru
     bool has = verdict == 0 && fields != NULL;
     json_add_string(out, "loss", has ? fields->loss : "");
     json_add_string(out, "restored", has ? fields->restored : "");
-    add_time_or_null(out, "restored_at", has ? fields->restored_at_ms : 0);
+    json_add_time_or_null(out, "restored_at", has ? fields->restored_at_ms : 0);
     return verdict;
 }
 
@@ -49,12 +41,12 @@ int incident_json_add(struct json_out *out, const struct incident_row *row, cons
     json_add_string(out, "suppressed_by", row->mark);
     json_add_string(out, "suppressed_text", mark_text);
     json_add_integer(out, "slips", row->slip_count);
-    add_time_or_null(out, "opened_at", row->opened_at_ms);
-    add_time_or_null(out, "acked_at", row->acked_at_ms);
-    add_time_or_null(out, "ack_until", row->ack_until_ms);
-    add_time_or_null(out, "eta_at", row->eta_at_ms);
-    add_time_or_null(out, "resolved_at", row->resolved_at_ms);
-    add_time_or_null(out, "next_due_at", row->next_due_at_ms);
+    json_add_time_or_null(out, "opened_at", row->opened_at_ms);
+    json_add_time_or_null(out, "acked_at", row->acked_at_ms);
+    json_add_time_or_null(out, "ack_until", row->ack_until_ms);
+    json_add_time_or_null(out, "eta_at", row->eta_at_ms);
+    json_add_time_or_null(out, "resolved_at", row->resolved_at_ms);
+    json_add_time_or_null(out, "next_due_at", row->next_due_at_ms);
     if (row->linked != 0)
         json_add_integer(out, "follows", (int64_t)row->linked);
     return verdict;

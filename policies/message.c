@@ -15,14 +15,6 @@ static const char *person_name(const struct rulebook *book, const char *name)
     return contact != NULL ? contact->full_name : name;
 }
 
-static void add_time(struct json_out *json, const char *key, int64_t at_ms)
-{
-    if (at_ms == 0)
-        json_add_null(json, key);
-    else
-        json_add_time(json, key, at_ms);
-}
-
 static void add_local(struct json_out *json, const char *key, const struct moment *moment,
                       const struct zone *zone, int64_t at_ms)
 {
@@ -80,11 +72,11 @@ static void add_answer(struct json_out *json, const struct incident *incident,
     json_add_string(json, "cause", incident->cause);
     json_add_string(json, "loss", is_outside(message) ? "" : fields_loss(incident));
     json_add_string(json, "restored", is_outside(message) ? "" : fields_restored(incident));
-    add_time(json, "eta_at", incident->eta_at_ms);
-    add_time(json, "ack_until", incident->ack_until_ms);
-    add_time(json, "opened_at", incident->opened_at_ms);
-    add_time(json, "acked_at", incident->acked_at_ms);
-    add_time(json, "resolved_at", incident->resolved_at_ms);
+    json_add_time_or_null(json, "eta_at", incident->eta_at_ms);
+    json_add_time_or_null(json, "ack_until", incident->ack_until_ms);
+    json_add_time_or_null(json, "opened_at", incident->opened_at_ms);
+    json_add_time_or_null(json, "acked_at", incident->acked_at_ms);
+    json_add_time_or_null(json, "resolved_at", incident->resolved_at_ms);
     json_add_integer(json, "slips", incident->slip_count);
     json_add_integer(json, "linked", (int64_t)incident->linked);
 }

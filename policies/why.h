@@ -2,7 +2,8 @@
  * why - what holds an incident, each of its steps and its messages back, or what comes next: as values, and as sentences.
  *
  * Shape:   an incident at an instant -> decisions: of the incident, of each step in order, of each message that waits, of
- *          each update and question that is open, and at last what comes next. They are those that the engine acts by: due_step, climb_due and the incident's mark.
+ *          each update and question that is open, and at last what comes next. They are those that the engine acts by: due_step,
+ *          climb_due and the incident's mark.
  * Units:   *_at_ms engine time, 0: none. Sentences tell the site's clock.
  * Owns:    decisions and texts lie in the moment's arena.
  * Limits:  WHY_SENDINGS_MAX messages; of further ones only how many there are.

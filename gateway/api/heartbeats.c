@@ -9,14 +9,6 @@
 #include "gateway/system/id.h"
 #include "policies/heartbeat.h"
 
-static void add_time_or_null(struct json_out *out, const char *key, int64_t at_ms)
-{
-    if (at_ms == 0 || at_ms == INT64_MAX)
-        json_add_null(out, key);
-    else
-        json_add_time(out, key, at_ms);
-}
-
 static void add_number_or_null(struct json_out *out, const char *key, int64_t number, bool is_known)
 {
     if (is_known)
@@ -35,14 +27,14 @@ static void write_row(struct json_out *out, const struct heartbeat_row *row,
     json_add_string(out, "state", heartbeat_state_name(row->state));
     json_add_bool(out, "running", row->is_running);
     json_add_string(out, "run", row->run);
-    add_time_or_null(out, "due_at", rule != NULL ? heartbeat_due_ms(row, rule) : 0);
-    add_time_or_null(out, "first_at", row->first_at_ms);
-    add_time_or_null(out, "seen_at", row->seen_at_ms);
-    add_time_or_null(out, "success_at", row->success_at_ms);
-    add_time_or_null(out, "started_at", row->started_at_ms);
-    add_time_or_null(out, "failed_at", row->failed_at_ms);
-    add_time_or_null(out, "missed_at", row->missed_at_ms);
-    add_time_or_null(out, "gone_at", row->gone_at_ms);
+    json_add_time_or_null(out, "due_at", rule != NULL ? heartbeat_due_ms(row, rule) : 0);
+    json_add_time_or_null(out, "first_at", row->first_at_ms);
+    json_add_time_or_null(out, "seen_at", row->seen_at_ms);
+    json_add_time_or_null(out, "success_at", row->success_at_ms);
+    json_add_time_or_null(out, "started_at", row->started_at_ms);
+    json_add_time_or_null(out, "failed_at", row->failed_at_ms);
+    json_add_time_or_null(out, "missed_at", row->missed_at_ms);
+    json_add_time_or_null(out, "gone_at", row->gone_at_ms);
     add_number_or_null(out, "duration_ms", row->duration_ms, row->duration_ms > 0);
     add_number_or_null(out, "exit_status", row->exit_status, row->exit_status >= 0);
     json_add_integer(out, "missed_count", row->missed_count);

@@ -13,14 +13,6 @@ enum {
     DETAIL_LIMIT = 1000,
 };
 
-static void add_time_or_null(struct json_out *out, const char *key, int64_t at_ms)
-{
-    if (at_ms == 0)
-        json_add_null(out, key);
-    else
-        json_add_time(out, key, at_ms);
-}
-
 /* Many are held back by the same. */
 struct mark_text {
     const char *mark;
@@ -59,9 +51,9 @@ static void write_alert(struct json_out *out, const struct alert_row *row)
     if (row->links[0] != '\0')
         json_add_raw(out, "links", row->links);
     json_add_integer(out, "count", (int64_t)row->count);
-    add_time_or_null(out, "first_at", row->first_at_ms);
-    add_time_or_null(out, "last_at", row->last_at_ms);
-    add_time_or_null(out, "resolved_at", row->resolved_at_ms);
+    json_add_time_or_null(out, "first_at", row->first_at_ms);
+    json_add_time_or_null(out, "last_at", row->last_at_ms);
+    json_add_time_or_null(out, "resolved_at", row->resolved_at_ms);
     json_add_object_end(out);
 }
 
@@ -82,10 +74,10 @@ static void write_notification(struct json_out *out, const struct notification_r
     json_add_integer(out, "attempts", row->attempt_count);
     json_add_string(out, "body_sha256", row->body_hash);
     json_add_string(out, "provider_id", row->provider_id);
-    add_time_or_null(out, "created_at", row->created_at_ms);
-    add_time_or_null(out, "due_at", row->due_at_ms);
-    add_time_or_null(out, "next_at", row->next_at_ms);
-    add_time_or_null(out, "ended_at", row->ended_at_ms);
+    json_add_time_or_null(out, "created_at", row->created_at_ms);
+    json_add_time_or_null(out, "due_at", row->due_at_ms);
+    json_add_time_or_null(out, "next_at", row->next_at_ms);
+    json_add_time_or_null(out, "ended_at", row->ended_at_ms);
     if (row->digest != 0)
         json_add_integer(out, "digest", (int64_t)row->digest);
     if (row->deferred)

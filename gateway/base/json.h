@@ -82,6 +82,8 @@ void json_add_bool(struct json_out *out, const char *key_or_null, bool value);
 void json_add_null(struct json_out *out, const char *key_or_null);
 void json_add_time(struct json_out *out, const char *key_or_null,
                    int64_t at_ms); /* RFC 3339 string */
+void json_add_time_or_null(struct json_out *out, const char *key_or_null,
+                           int64_t at_ms); /* 0, and INT64_MAX for never: null */
 void json_add_raw(struct json_out *out, const char *key_or_null,
                   const char *json); /* already JSON */
 

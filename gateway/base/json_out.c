@@ -86,6 +86,14 @@ void json_add_time(struct json_out *out, const char *key_or_null, int64_t at_ms)
     json_add_string(out, key_or_null, text_rfc3339(at_ms, text));
 }
 
+void json_add_time_or_null(struct json_out *out, const char *key_or_null, int64_t at_ms)
+{
+    if (at_ms == 0 || at_ms == INT64_MAX)
+        json_add_null(out, key_or_null);
+    else
+        json_add_time(out, key_or_null, at_ms);
+}
+
 void json_add_raw(struct json_out *out, const char *key_or_null, const char *json)
 {
     begin_item(out, key_or_null);

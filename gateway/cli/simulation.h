@@ -1,8 +1,9 @@
 /*
  * simulation - the real engine under a virtual clock: a scenario in, what would happen out.
  *
- * Shape:   JSON lines (event, reply, delivery, known, command, override, config, restart, clock, end; `at` is RFC 3339 or +duration) -> JSON lines: state changes, messages
- *          as their first attempt starts, and the ladder's own timeline entries. README of tests/scenarios has the format.
+ * Shape:   JSON lines (event, reply, delivery, known, command, override, config, restart, clock, end; `at` is RFC 3339 or
+ *          +duration) -> JSON lines: state changes, messages as their first attempt starts, and the ladder's own timeline
+ *          entries. README of tests/scenarios has the format.
  * Owns:    `out` is the caller's; the rulebook is borrowed.
  * Limits:  100,000 lines in; a line of 1 MB.
  * Fails:   -1 with the line's number; nothing is printed for a scenario that cannot be read.

@@ -358,7 +358,7 @@ static const struct option step_options[] = {
      .help = "For ask: what is asked. \\(.incident.title) and the like stand for facts."},
     {.key = "remind", .type = OPTION_DURATION, AT(step_values, remind_ms), .min = 0,
      .max = 30 * DAY, .default_text = "4h",
-     .help = "For ask: how often those who have not answered are reminded, by default at least four times; 0s: never."},
+     .help = "For ask: how often those who have not answered are reminded; where it is not given, a quarter of the deadline if that is less; 0s: never."},
     {.key = "deadline", .type = OPTION_DURATION, AT(step_values, deadline_ms), .min = MINUTE,
      .max = 90 * DAY, .default_text = "24h",
      .help = "For ask: when the list goes out though not all have answered."},

@@ -266,7 +266,7 @@ struct incident_wanted {
 struct incident *events_add_incident(struct engine *engine, const struct incident_wanted *wanted,
                                      enum severity severity);
 /* The incident that had this alert last; 0: none. */
-uint64_t events_last_of(const struct engine *engine, const char *source, const char *key);
+uint64_t engine_last_of(const struct engine *engine, const char *source, const char *key);
 
 /* reports.c: a command with a report; `by` is who knows. */
 void reports_take(struct engine *engine, const struct input *input, const char *by,

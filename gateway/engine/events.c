@@ -338,7 +338,7 @@ static struct verdict route_new(struct firing *firing, const struct alert *known
     if (!firing->unlimited)
         router_find(engine->router, firing->event, firing->key, &route);
     uint64_t linked = known != NULL ? known->incident->number
-                                    : events_last_of(engine, firing->event->source, firing->key);
+                                    : engine_last_of(engine, firing->event->source, firing->key);
     struct verdict first = {.incident = 0};
     for (size_t i = 0; i < route.count; i++) {
         struct verdict verdict = open_or_join(firing, route.policies[i], linked);

@@ -46,7 +46,7 @@ static struct incident *open_reported(const struct reporting *reporting,
         .id = reporting->input->id,
         .linked = event->source[0] == '\0'
                       ? 0
-                      : events_last_of(reporting->engine, event->source, reporting->key)};
+                      : engine_last_of(reporting->engine, event->source, reporting->key)};
     return events_add_incident(reporting->engine, &wanted, event->severity);
 }
 
@@ -144,7 +144,7 @@ void reports_take(struct engine *engine, const struct input *input, const char *
 
 /* The incident that had this alert last. What has left memory is asked of the store, once for each
  * alert that is new; a store that does not answer now will say so at the commit. */
-uint64_t events_last_of(const struct engine *engine, const char *source, const char *key)
+uint64_t engine_last_of(const struct engine *engine, const char *source, const char *key)
 {
     const struct store *store = engine->options.store;
     const struct alert *alert = world_alert(&engine->world, source, key);

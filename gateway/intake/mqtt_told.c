@@ -12,14 +12,6 @@ static uint64_t hash_of(const struct strbuf *out)
     return hash != 0 ? hash : 1;
 }
 
-static void add_time_or_null(struct json_out *out, const char *key, int64_t at_ms)
-{
-    if (at_ms == 0)
-        json_add_null(out, key);
-    else
-        json_add_time(out, key, at_ms);
-}
-
 static void add_whole(struct json_out *json, const struct incident_row *row, const char *mark_text,
                       const struct moment *moment, struct log_burst *unreadable)
 {
@@ -32,7 +24,7 @@ static void add_whole(struct json_out *json, const struct incident_row *row, con
                  log_i64((int64_t)unreadable->count), NULL);
     backup_add(json, &incident, moment, moment->book->zone);
     incident_json_add_updates(json, row->talks);
-    add_time_or_null(json, "eta", row->eta_at_ms);
+    json_add_time_or_null(json, "eta", row->eta_at_ms);
 }
 
 static void add_short(struct json_out *json, const struct incident_row *row)
@@ -44,7 +36,7 @@ static void add_short(struct json_out *json, const struct incident_row *row)
     json_add_string(json, "severity", severity_name(row->severity));
     json_add_string(json, "policy", row->policy);
     json_add_string(json, "owner", row->owner);
-    add_time_or_null(json, "eta", row->eta_at_ms);
+    json_add_time_or_null(json, "eta", row->eta_at_ms);
     json_add_bool(json, "cut", true);
 }
 

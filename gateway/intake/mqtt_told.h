@@ -5,7 +5,6 @@
  * Threads: one at a time.
  * Limits:  TOLD_BYTES_MAX; an incident whose texts need more is told without them ("cut": true). TOLD_MARKS_MAX of what holds
  *          incidents back by name.
- * Fails:   -1 when the store does not answer.
  */
 #ifndef ESCALATED_INTAKE_MQTT_TOLD_H
 #define ESCALATED_INTAKE_MQTT_TOLD_H

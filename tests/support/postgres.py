@@ -61,12 +61,12 @@ class Postgres:
         self.account = account()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="escalated-postgres-", dir=temporary(self.account)))
         self.data = self.folder / "data"
-        self.port = free_port()
+        self.port = None
         self.process = None
         self.databases = 0
         if self.account:
             os.chown(self.folder, self.account["user"], self.account["group"])
-        self.settings = ["listen_addresses=127.0.0.1", f"port={self.port}", f"unix_socket_directories={self.folder}",
+        self.settings = ["listen_addresses=127.0.0.1", f"unix_socket_directories={self.folder}",
                          "max_connections=60", "shared_buffers=32MB", "log_min_messages=fatal", *settings]
         self._run("initdb", "-D", self.data, "-U", "escalated", "--auth=trust", "--encoding=UTF8", "--no-locale",
                   "--no-instructions")
@@ -77,18 +77,36 @@ class Postgres:
         assert done.returncode == 0, (program, done.stdout, done.stderr)
 
     def launch(self):
-        arguments = [argument for setting in self.settings for argument in ("-c", setting)]
+        arguments = [argument for setting in [*self.settings, f"port={self.port}"] for argument in ("-c", setting)]
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen([self.bin / "postgres", "-D", self.data, *arguments], cwd=self.folder,
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log, **self.account)
 
     def start(self):
-        self.launch()
+        """The first time it finds a port that nobody else has taken meanwhile, and keeps it."""
+        is_first = self.port is None
+        for _ in range(10 if is_first else 1):
+            self.port = free_port() if is_first else self.port
+            begin = self.log_bytes()
+            self.launch()
+            if self.wait_ready():
+                return self
+            if b"could not create any TCP/IP sockets" not in (self.folder / "log").read_bytes()[begin:]:
+                break
+        raise AssertionError((self.folder / "log").read_text())
+
+    def log_bytes(self):
+        log = self.folder / "log"
+        return log.stat().st_size if log.exists() else 0
+
+    def wait_ready(self):
+        """False: it has ended, or not become ready in time."""
         end = time.monotonic() + DEADLINE
-        while not self.is_ready():
-            assert self.process.poll() is None and time.monotonic() < end, (self.folder / "log").read_text()
+        while self.process.poll() is None and time.monotonic() < end:
+            if self.is_ready():
+                return True
             time.sleep(0.02)
-        return self
+        return False
 
     def is_ready(self):
         return subprocess.run([self.bin / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)],
