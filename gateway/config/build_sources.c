@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "gateway/base/parse.h"
 #include "gateway/config/build.h"
 #include "gateway/system/digest.h"
 #include "policies/heartbeat.h"
@@ -59,6 +60,14 @@ static const char *summary_of(struct build *build, const struct ini_section *sec
     return arena_strdup(build->arena, values->summary);
 }
 
+/* One that cannot be read has been told: what goes with it is no second mistake. */
+static bool expects_badly(const struct ini_section *section)
+{
+    int64_t every_ms = 0;
+    const struct ini_entry *entry = section_entry(section, "expect_every");
+    return entry != NULL && parse_duration(entry->value, 0, INT64_MAX, &every_ms, NULL) != 0;
+}
+
 /* What is watched, for the engine. */
 static struct source_rule heartbeat_rule(struct build *build, const struct ini_section *section,
                                          const struct source_values *values)
@@ -78,6 +87,8 @@ static struct source_rule heartbeat_rule(struct build *build, const struct ini_s
                                     .summary = summary_of(build, section, values),
                                     .is_pings = is_pings};
     }
+    if (expects_badly(section))
+        return (struct source_rule){.is_pings = is_pings};
     if (is_pings) {
         build_problem(build, section, section_entry(section, "format"),
                       "expect_every is missing, so nothing would be watched (want expect_every = "

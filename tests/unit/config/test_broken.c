@@ -283,6 +283,8 @@ static const struct broken others[] = {
     {"[source x]\nformat = heartbeat\n",
      "a.ini:2: [source x] format: expect_every is missing, so nothing would be watched (want "
      "expect_every = 24h, or how often a success is expected)\n"},
+    {"[source x]\nformat = heartbeat\nexpect_every = soon\ngrace = 1h\n",
+     "a.ini:3: [source x] expect_every: got 'soon', want a duration like 90s, 5m, 2h, 3d\n"},
     {"[source x]\ngrace = 1h\n",
      "a.ini:2: [source x] grace: has a meaning with expect_every only (want expect_every = 24h, or "
      "how often a success is expected)\n"},
