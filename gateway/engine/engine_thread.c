@@ -218,9 +218,10 @@ static bool step(struct engine_thread *t, struct input **inputs, size_t count, i
             metric_observe_ns(t->metrics.commit_seconds, ended_ns - started_ns);
         t->held_count = 0;
         t->refused_burst = (struct log_burst){0};
-        tell(&out);
+        /* Whoever has an answer finds it counted. */
         engine_metrics_note(&t->metrics, out.effects);
         heartbeat_metrics_note(&t->heartbeats, engine_heartbeats(t->engine), out.effects, now_ms);
+        tell(&out);
         for (size_t i = 0; i < out.order_count; i++)
             outbox_put(t->options.outbox, &out.orders[i]);
         if (out.effects != NULL && t->options.on_commit != NULL)
