@@ -122,6 +122,7 @@ struct config {
     const char *public_url;
     int64_t calendars_until_ms; /* schedules know who has duty until then; 0: no calendars */
     int64_t keep_ms;
+    bool own_troubles; /* open incidents */
     bool log_json;
     int64_t log_level;         /* enum log_level */
     const char *control_group; /* group of RUN/control.sock */

@@ -62,6 +62,8 @@ struct gateway_values {
     int64_t keep_ms;
     int64_t incidents_max;
     int64_t incident_alerts_max;
+    bool own_troubles;
+    int64_t outbox_trouble_after_ms;
     int64_t log; /* 0 logfmt, 1 json */
     int64_t log_level;
     const char *token_key_file;
