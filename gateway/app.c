@@ -237,6 +237,7 @@ static int start_brokers(struct app *app, struct err *err)
     struct mqtt_desk *mqtt;
     const struct mqtt_desk_options options = {.config = app->config,
                                               .inbox = app->inbox,
+                                              .troubles = app->troubles,
                                               .state_dir = app->options.state_dir,
                                               .token_key = &app->token_key,
                                               .clock = &app->clock,
@@ -334,6 +335,7 @@ static int start_calendars(struct app *app, struct err *err)
 {
     const struct calendars_options options = {.config = app->config,
                                               .copies_dir = app->copies_dir,
+                                              .troubles = app->troubles,
                                               .on_changed = on_calendar,
                                               .self = app};
     return file_make_dir(app->copies_dir, 0700, err) == 0

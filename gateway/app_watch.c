@@ -45,11 +45,22 @@ void app_watch_config(struct troubles *troubles, const struct config *config)
     const char **brokers = arena_alloc_array(&arena, config->broker_count + 1, sizeof(*brokers));
     const char **calendars =
         arena_alloc_array(&arena, config->calendar_count + 1, sizeof(*calendars));
+    const char **shown = arena_alloc_array(
+        &arena, config->calendar_count + config->channel_count + 1, sizeof(*shown));
+    size_t shown_count = 0;
+    shown[shown_count++] = "http";
     for (size_t i = 0; i < config->broker_count; i++)
         brokers[i] = config->brokers[i].name;
     for (size_t i = 0; i < config->calendar_count; i++)
         calendars[i] = config->calendars[i].schedule;
+    for (size_t i = 0; i < config->calendar_count; i++) {
+        if (config->calendars[i].url[0] != '\0')
+            shown[shown_count++] = arena_printf(&arena, "calendar %s", calendars[i]);
+    }
+    for (size_t i = 0; i < config->channel_count; i++)
+        shown[shown_count++] = arena_printf(&arena, "channel %s ", config->channels[i].name);
     troubles_keep(troubles, TROUBLE_BROKER, brokers, config->broker_count);
     troubles_keep(troubles, TROUBLE_CALENDAR, calendars, config->calendar_count);
+    troubles_keep(troubles, TROUBLE_CERTIFICATE, shown, shown_count);
     arena_clear(&arena);
 }

@@ -166,6 +166,9 @@ static const struct option schedule_options[] = {
      .help = "Authorities (PEM) that may vouch for the calendar's server; without it those of the system."},
     {.key = "refresh", .type = OPTION_DURATION, AT(schedule_values, refresh_ms), .min = MINUTE,
      .max = DAY, .default_text = "15m", .help = "How often it is looked whether the calendar has changed."},
+    {.key = "trouble_after", .type = OPTION_DURATION, AT(schedule_values, trouble_after_ms),
+     .min = SECOND, .max = 90 * DAY, .default_text = "1d",
+     .help = "A calendar that cannot be read for so long is trouble of our own."},
     {.key = "handover", .type = OPTION_BOOL, AT(schedule_values, handover), .default_text = "no",
      .help = "Whether who comes on duty and who goes is told."},
     {.key = "time_zone", .type = OPTION_TEXT, AT(schedule_values, time_zone), .max = 64,
@@ -227,6 +230,9 @@ static const struct option mqtt_options[] = {
     {.key = "show_resolved", .type = OPTION_DURATION, AT(mqtt_values, show_resolved_ms), .min = 0,
      .max = 30 * DAY, .default_text = "1h",
      .help = "How long PREFIX/incidents/N stands after its incident is resolved."},
+    {.key = "trouble_after", .type = OPTION_DURATION, AT(mqtt_values, trouble_after_ms),
+     .min = SECOND, .max = 30 * DAY, .default_text = "5m",
+     .help = "A broker that cannot be reached for so long is trouble of our own."},
     {.key = NULL},
 };
 

@@ -28,8 +28,8 @@ struct item {
     bool is_told_on;       /* what has been committed */
     uint32_t told_version; /* 0: by a process before this one */
     bool is_under_way;
-    bool was_sent;
-    int64_t sent_mono_ms;
+    bool was_refused;
+    int64_t not_before_mono_ms; /* behind a trigger, and what was refused */
 };
 
 struct troubles {
@@ -152,7 +152,7 @@ static bool is_over(const struct item *item)
 /* One that is over and told is remembered for its pause, so that its next one waits for that. */
 static void tidy(struct troubles *troubles, struct item *item)
 {
-    if (is_over(item) && !item->was_sent)
+    if (is_over(item) && item->not_before_mono_ms == 0)
         drop(troubles, item);
     else if (is_over(item) || !is_settled(item))
         atomic_store(&troubles->is_due, true);
@@ -229,7 +229,10 @@ void troubles_end(struct troubles *troubles, enum trouble_kind kind, const char 
 static bool is_named(const struct item *item, const char *const *names, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (is_same(item->name, names[i]))
+        size_t length = strlen(names[i]);
+        bool is_beginning = length > 0 && names[i][length - 1] == ' ';
+        if (is_same(item->name, names[i]) ||
+            (is_beginning && text_starts_with(item->name, names[i])))
             return true;
     }
     return false;
@@ -314,6 +317,10 @@ static void on_told(struct ticket *ticket, uint32_t index, const struct answer *
         if (answer->status != ANSWER_BUSY && answer->status != ANSWER_FULL) {
             item->is_told_on = sent->is_on;
             item->told_version = sent->version;
+            item->was_refused = false;
+        } else {
+            item->was_refused = true;
+            item->not_before_mono_ms = clock_mono_ms() + TROUBLES_PAUSE_MS;
         }
         tidy(troubles, item);
     }
@@ -369,7 +376,8 @@ static struct sent *next(struct troubles *troubles, int64_t mono_ms)
         struct item *item = &troubles->items[i - 1];
         if (item->is_under_way || (is_settled(item) && !is_over(item)))
             continue;
-        if (item->was_sent && mono_ms - item->sent_mono_ms < TROUBLES_PAUSE_MS) {
+        bool may_end = !item->is_on && !item->was_refused;
+        if (mono_ms < item->not_before_mono_ms && (is_over(item) || !may_end)) {
             waits = true;
             continue;
         }
@@ -377,8 +385,9 @@ static struct sent *next(struct troubles *troubles, int64_t mono_ms)
             drop(troubles, item);
             continue;
         }
-        item->is_under_way = item->was_sent = true;
-        item->sent_mono_ms = mono_ms;
+        item->is_under_way = true;
+        if (item->is_on)
+            item->not_before_mono_ms = mono_ms + TROUBLES_PAUSE_MS;
         return make(troubles, item);
     }
     atomic_store(&troubles->is_due, waits);

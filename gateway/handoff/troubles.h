@@ -8,8 +8,8 @@
  * Units:   mono_ms is the boot clock.
  * Owns:    all texts are copied.
  * Threads: any; one lock, held for a look-up. Tickets are told on the engine's thread.
- * Limits:  TROUBLES_MAX at once, TROUBLES_TEXT_BYTES a text (cut), one event a trouble in TROUBLES_PAUSE_MS, one of each on
- *          its way. They pass the door of the inbox, so that a full disk is told as well.
+ * Limits:  TROUBLES_MAX at once, TROUBLES_TEXT_BYTES a text (cut), of each trouble one trigger and one resolve in
+ *          TROUBLES_PAUSE_MS and one of them on its way. They pass the door of the inbox, so that a full disk is told as well.
  * Fails:   what was not committed is told again by a later troubles_turn. A node that stands by tells nothing.
  * Source:  GUARANTEES P7, T21.
  */
@@ -55,7 +55,8 @@ void troubles_destroy(struct troubles *troubles);      /* after the engine has e
 /* All of these take NULL: nobody is told. */
 void troubles_begin(struct troubles *troubles, const struct trouble *trouble);
 void troubles_end(struct troubles *troubles, enum trouble_kind kind, const char *name);
-/* All of this kind end but those of these names: the others are watched no more. */
+/* All of this kind end but those of these names: the others are watched no more. A name that ends with a blank is that of
+ * all that begin so. */
 void troubles_keep(struct troubles *troubles, enum trouble_kind kind, const char *const *names,
                    size_t count);
 /* False: all end and none begins, until it is true again and somebody says so anew. */
