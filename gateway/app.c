@@ -177,6 +177,7 @@ static int start_engine(struct app *app, struct err *err)
                                               .plugins = app->plugins,
                                               .outbox = app->outbox,
                                               .inbox = app->inbox,
+                                              .troubles = app->troubles,
                                               .token_key = &app->token_key,
                                               .clock = &app->clock,
                                               .state_dir = app->options.state_dir,

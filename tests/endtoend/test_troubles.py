@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import ssl
 
 import pytest
 
@@ -245,6 +246,33 @@ def test_the_certificate_of_a_calendars_server(daemon, authority):
     assert "reloaded" in reload(d)  # nobody looks at it any more
     wait_over(d, "certificate calendar duty")
     server.stop()
+
+
+def test_the_certificate_of_where_messages_go(daemon, receiver, authority):
+    """As a connection for a message has shown it; the trouble itself goes by another channel."""
+    def server(pair):
+        made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        made.load_cert_chain(pair.cert, pair.key)
+        made.options |= ssl.OP_NO_TICKET  # a session taken up again shows the certificate of its first handshake
+        made.num_tickets = 0
+        return made
+
+    tls = server(authority.issue("short", end=ends_in(5)))
+    hook = receiver(lambda request: (200, {"Connection": "close"}, b""), tls)
+    config = ladder("60s").replace("[channel sms]\nplugin = file",
+                                   f"[channel sms]\nplugin = webhook\nurl = {hook.url}\nca_file = {authority.cert}") + \
+        OWN.format(kind="certificate").replace("page = carol", "page = dora") + "[contact dora]\nemail = dora@example.com\n"
+    d = daemon(config).start()
+    assert d.send(EVENT, TOKEN).status == 202
+    key = f"certificate channel sms 127.0.0.1:{hook.port}"
+    row = wait_firing(d, key, "error")
+    assert "where channel sms sends to, ends within 7 days" in row[3] and row[6] == "own"
+    wait_for(lambda: any("where channel sms sends to" in text for text in d.messages("email")), "the page by another way")
+    renewed = authority.issue("long", end=ends_in(300))
+    tls.load_cert_chain(renewed.cert, renewed.key)
+    assert d.send({**EVENT, "key": "k2", "labels": {"service": "storefront", "region": "us"}, "severity": "critical"}, TOKEN).status == 202
+    assert d.send({**EVENT, "key": "k3", "labels": {"service": "other"}}, TOKEN).status == 202
+    wait_over(d, key)
 
 
 def test_messages_that_no_provider_takes(daemon, receiver):
