@@ -276,7 +276,7 @@ struct rulebook {
     int64_t incident_alerts_max; /* alerts of one incident; 0: no limit */
     int64_t keep_ms; /* what is no longer configured is remembered for so long; 0: for ever */
     int64_t outbox_trouble_ms; /* a notification that waits for so long is trouble of our own */
-    bool expects_heartbeats; /* any of the sources does */
+    bool expects_heartbeats;   /* any of the sources does */
     /* Contacts and sources by name, as rulebook_sort leaves them; NULL: they are walked through. */
     const uint32_t *contact_order;
     const uint32_t *source_order;

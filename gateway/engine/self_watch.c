@@ -19,7 +19,7 @@ void self_watch_load(const struct self_watch *watch, const struct engine *engine
     for (const struct incident *incident = table_each(incidents, &slot); incident != NULL;
          incident = table_each(incidents, &slot)) {
         for (const struct alert *alert = incident->alerts; alert != NULL; alert = alert->next) {
-            bool is_ours = alert->firing && text_equal(alert->source, TROUBLES_SOURCE);
+            bool is_ours = alert->firing && text_equal(alert->source, TROUBLE_SOURCE);
             if (is_ours && count < KEYS_MAX)
                 keys[count++] = alert_key(alert);
         }

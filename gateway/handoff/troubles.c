@@ -14,7 +14,7 @@
 #include "gateway/system/id.h"
 #include "gateway/system/log.h"
 
-enum { KEY_BYTES = 16 + TROUBLES_TEXT_BYTES, LABELS = 2 };
+enum { WORD_BYTES = 16, KEY_BYTES = WORD_BYTES + TROUBLES_TEXT_BYTES, LABELS = 2 };
 
 /* One trouble, from when somebody first speaks of it until its end has been committed. */
 struct item {
@@ -56,17 +56,6 @@ struct sent {
     char summary[TROUBLES_TEXT_BYTES];
     char key[KEY_BYTES];
 };
-
-static const char *const kind_names[TROUBLE_KIND_COUNT] = {
-    [TROUBLE_CALENDAR] = "calendar", [TROUBLE_CERTIFICATE] = "certificate",
-    [TROUBLE_BROKER] = "broker",     [TROUBLE_OUTBOX] = "outbox",
-    [TROUBLE_DISK] = "disk",         [TROUBLE_RELOAD] = "reload"};
-
-const char *trouble_kind_name(enum trouble_kind kind)
-{
-    ASSERT(kind >= 0 && kind < TROUBLE_KIND_COUNT);
-    return kind_names[kind];
-}
 
 static void lock(struct troubles *troubles)
 {
@@ -269,15 +258,14 @@ void troubles_enable(struct troubles *troubles, bool is_enabled)
 /* "KIND NAME", or "KIND" alone. */
 static bool split_key(const char *key, enum trouble_kind *out_kind, const char **out_name)
 {
+    char word[WORD_BYTES];
     size_t length = strcspn(key, " ");
-    for (int i = 0; i < TROUBLE_KIND_COUNT; i++) {
-        if (strlen(kind_names[i]) == length && memcmp(kind_names[i], key, length) == 0) {
-            *out_kind = (enum trouble_kind)i;
-            *out_name = key[length] == ' ' ? key + length + 1 : "";
-            return true;
-        }
-    }
-    return false;
+    if (length >= sizeof(word))
+        return false;
+    memcpy(word, key, length);
+    word[length] = '\0';
+    *out_name = key[length] == ' ' ? key + length + 1 : "";
+    return trouble_kind_parse(word, out_kind) == 0;
 }
 
 void troubles_load(struct troubles *troubles, const char *const *keys, size_t count)
@@ -358,7 +346,7 @@ static struct sent *make(struct troubles *troubles, const struct item *item)
     memcpy(sent->input.id, id.bytes, sizeof(sent->input.id));
     sent->input.u.event = (struct event){.action = item->is_on ? EVENT_TRIGGER : EVENT_RESOLVE,
                                          .severity = item->severity,
-                                         .source = TROUBLES_SOURCE,
+                                         .source = TROUBLE_SOURCE,
                                          .key = sent->key,
                                          .summary = sent->summary,
                                          .labels = sent->labels,

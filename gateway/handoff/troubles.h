@@ -22,25 +22,13 @@
 
 #include "gateway/handoff/inbox.h"
 #include "policies/event.h"
+#include "policies/trouble.h"
 
-#define TROUBLES_SOURCE "escalated"
 #define TROUBLES_MAX 256
 #define TROUBLES_TEXT_BYTES 600
 #define TROUBLES_PAUSE_MS 10000
 
 struct troubles;
-
-enum trouble_kind {
-    TROUBLE_CALENDAR,    /* of a schedule: cannot be had, what was known before is in force */
-    TROUBLE_CERTIFICATE, /* ends soon: the one we serve, or a peer's */
-    TROUBLE_BROKER,      /* cannot be reached */
-    TROUBLE_OUTBOX,      /* notifications of a channel wait too long */
-    TROUBLE_DISK,
-    TROUBLE_RELOAD, /* a configuration was refused, the old one is in force */
-    TROUBLE_KIND_COUNT,
-};
-
-const char *trouble_kind_name(enum trouble_kind kind); /* "calendar" … */
 
 struct trouble {
     enum trouble_kind kind;
@@ -62,7 +50,7 @@ void troubles_keep(struct troubles *troubles, enum trouble_kind kind, const char
 /* False: all end and none begins, until it is true again and somebody says so anew. */
 void troubles_enable(struct troubles *troubles, bool is_enabled);
 
-/* From now on this node tells. These alerts of TROUBLES_SOURCE fire; keys that are no trouble's are none of ours. */
+/* From now on this node tells. These alerts of TROUBLE_SOURCE fire; keys that are no trouble's are none of ours. */
 void troubles_load(struct troubles *troubles, const char *const *keys, size_t count);
 /* What is still to be told goes out, as far as its pause is over. Cheap: for every turn of the engine's thread. */
 void troubles_turn(struct troubles *troubles, int64_t mono_ms);

@@ -137,7 +137,7 @@ static void what_fires_at_the_start_is_known(void **state)
     static const char *const keys[] = {"outbox sms", "disk", "overflow shop"};
     for (size_t i = 0; i < 3; i++) {
         struct input input = rig_event_input(rig, EVENT_TRIGGER, keys[i], SEVERITY_ERROR, "other");
-        input.u.event.source = TROUBLES_SOURCE;
+        input.u.event.source = TROUBLE_SOURCE;
         rig_apply(rig, &input, 1);
     }
     rig_event(rig, EVENT_TRIGGER, "reload", SEVERITY_ERROR, "other"); /* of another source */
