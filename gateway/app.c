@@ -68,6 +68,8 @@ struct app {
     struct calendars *calendars;
     char copies_dir[4096];          /* of calendars that come over the network */
     atomic_bool is_calendar_new;    /* one has changed */
+    atomic_bool is_engine_new;      /* this node has become the engine */
+    bool is_refused;                /* the last reload was */
     atomic_bool is_failing;         /* the engine has given up */
     _Atomic(struct api *) follower; /* hears of commits once it is there */
     int64_t watchdog_ms;            /* 0: nobody watches */
@@ -125,6 +127,13 @@ static void on_commit(void *self)
     if (follower != NULL)
         api_committed(follower);
     mqtt_desk_committed(atomic_load(&app->mqtt));
+}
+
+static void on_engine(void *self)
+{
+    struct app *app = self;
+    atomic_store(&app->is_engine_new, true);
+    app->options.on_wake(app->options.self);
 }
 
 static void on_fatal(void *self, int exit_code, const struct err *err)
@@ -201,6 +210,7 @@ static int start_engine(struct app *app, struct err *err)
         .lease_ms = app->config->lease_ms,
         .on_fatal = on_fatal,
         .on_commit = on_commit,
+        .on_engine = on_engine,
         .on_beat = on_beat,
         .self = app};
     return engine_thread_start(&engine, &app->engine, err);
@@ -344,10 +354,11 @@ static int start_calendars(struct app *app, struct err *err)
                : -1;
 }
 
-/* After a start and a reload: of what was wrong before, this is over or goes on. */
+/* After a start, a reload, and when this node becomes the engine: of what was wrong before, this is over or goes on. */
 static void watch(struct app *app)
 {
-    app_watch_reload(app->troubles, app->options.config_folder, true, "");
+    if (!app->is_refused)
+        app_watch_reload(app->troubles, app->options.config_folder, true, "");
     app_watch_certificate(app->troubles, app->is_tls ? &app->config->http : NULL);
     app_watch_config(app->troubles, app->config);
 }
@@ -466,6 +477,7 @@ static bool reload(struct app *app, bool look_at_calendars)
     struct http_identity *identity = NULL;
     bool taken = config != NULL && prepare_identity(app, config, &identity, &err) == 0 &&
                  delivery_reload(app->delivery, config, &err) == 0;
+    app->is_refused = !taken;
     if (taken) {
         renew_identity(app, config, identity);
         warn_of_restart(app->config, config);
@@ -503,6 +515,8 @@ bool app_reload(struct app *app)
 void app_renew(struct app *app)
 {
     app_watch_certificate(app->troubles, app->is_tls ? &app->config->http : NULL);
+    if (atomic_exchange(&app->is_engine_new, false))
+        watch(app);
     int64_t until_ms = app->config->calendars_until_ms;
     bool is_new = atomic_exchange(&app->is_calendar_new, false);
     bool is_old = until_ms != 0 && until_ms - clock_wall_ms() <=

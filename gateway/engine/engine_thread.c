@@ -307,8 +307,11 @@ static bool stand_by(struct engine_thread *t)
                                             .self = t};
     while (standby_run(&options)) {
         struct err err = {0};
-        if (become_engine(t, &err) == 0)
+        if (become_engine(t, &err) == 0) {
+            if (t->options.on_engine != NULL)
+                t->options.on_engine(t->options.self);
             return true;
+        }
         if (log_burst_due(&t->refused_burst, clock_mono_ms()))
             log_line(LOG_WARNING, "the store could not be loaded, trying again", "error", err.text,
                      NULL);

@@ -32,6 +32,8 @@ struct engine_thread_options {
     void (*on_fatal)(void *self, int exit_code, const struct err *err);
     void (*on_commit)(
         void *self); /* after a commit that wrote something; must not wait. May be NULL */
+    void (*on_engine)(
+        void *self);             /* this node stood by and is the engine from now on. May be NULL */
     void (*on_beat)(void *self); /* once per loop and at least every 5 s: the watchdog */
     void *self;
 };
