@@ -33,7 +33,7 @@ static bool waits_too_long(const struct engine *engine, const struct notificatio
 {
     int64_t since_ms = n->due_at_ms > engine->started_at_ms ? n->due_at_ms : engine->started_at_ms;
     return n->state == NOTIFICATION_PENDING && n->digest == 0 &&
-           engine->now_ms - since_ms >= engine->book->outbox_trouble_ms && attempts_is_wanted(n);
+           engine->now_ms - since_ms >= engine->book->outbox_trouble_ms;
 }
 
 static void tell_outbox(struct troubles *troubles, const struct engine *engine, const char *channel)

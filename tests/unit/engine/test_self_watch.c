@@ -117,6 +117,26 @@ static void what_is_put_off_does_not_wait(void **state)
     assert_string_equal(told(scene, true), "");
 }
 
+/* Nobody wants it now. */
+static void what_is_silenced_does_not_wait(void **state)
+{
+    struct scene *scene = *state;
+    struct rig *rig = &scene->rig;
+    struct input input = {.kind = INPUT_COMMAND, .actor = "user root", .credential = ""};
+    input.u.reply = (struct reply){.from = "", .via = "cli", .raw = "", .command_count = 1};
+    input.u.reply.commands[0] = (struct reply_command){.verb = VERB_SILENCE,
+                                                       .text = "why",
+                                                       .duration_ms = INT64_C(4000) * LIMIT_S,
+                                                       .match_or_null = "service=\"other\"",
+                                                       .clock_minute = -1};
+    rig->holds_offers = true;
+    rig_event(rig, EVENT_TRIGGER, "a", SEVERITY_CRITICAL, "other");
+    rig_apply(rig, &input, 1);
+    assert_non_null(strstr(rig_log(rig), "suppressed"));
+    rig_run(rig, 2 * LIMIT_S);
+    assert_string_equal(told(scene, true), "");
+}
+
 /* Nobody could send while we were not there. */
 static void an_outage_of_ours_is_no_waiting(void **state)
 {
@@ -158,6 +178,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(pages_that_delivery_does_not_take, setup, teardown),
         cmocka_unit_test_setup_teardown(it_is_not_looked_at_all_the_time, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_put_off_does_not_wait, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_silenced_does_not_wait, setup, teardown),
         cmocka_unit_test_setup_teardown(an_outage_of_ours_is_no_waiting, setup, teardown),
         cmocka_unit_test_setup_teardown(what_fires_at_the_start_is_known, setup, teardown),
     };
