@@ -12,7 +12,8 @@
  * Source:  RFC 5545. Wall-clock rules, ours where it is silent:
  *            a time that the zone's clock shows twice is the earlier one; one that it never shows is moved by the gap
  *            an event whose start and end are in one zone keeps its wall-clock end across a clock change
- *            a time without a zone is in X-WR-TIMEZONE, else in the zone given
+ *            a time without a zone is in X-WR-TIMEZONE, else in the zone given; of EXDATE, RDATE and RECURRENCE-ID in that of
+ *            the event's start, and a date there means the instance of that day
  */
 #ifndef ESCALATED_CALENDAR_CALENDAR_H
 #define ESCALATED_CALENDAR_CALENDAR_H

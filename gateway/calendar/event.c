@@ -75,6 +75,41 @@ static int read_length(icalcomponent *calendar, struct calendar_event *event,
     return 0;
 }
 
+static bool has_zone(icalproperty *property, struct icaltimetype time)
+{
+    return !time.is_date && (icaltime_is_utc(time) || icalproperty_get_first_parameter(
+                                                          property, ICAL_TZID_PARAMETER) != NULL);
+}
+
+static int64_t local_instant_ms(const struct calendar_event *event, int64_t wall_ms, bool is_date)
+{
+    if (is_date && !event->is_all_day)
+        wall_ms += ((event->start_wall_ms % DAY_MS) + DAY_MS) % DAY_MS;
+    return place_instant_ms(&event->start_place, wall_ms);
+}
+
+/* The instant of another property of an event: a time without a zone is in that of the event's start, and a date means the
+ * instance of that day. */
+static int find_instant(icalcomponent *calendar, const struct calendar_event *event,
+                        icalproperty *property, struct icaltimetype time,
+                        const struct calendar_options *options, int64_t *out_at_ms, struct err *err)
+{
+    struct place place;
+    if (place_find(calendar, property, time, options, &place, err) != 0)
+        return -1;
+    int64_t wall_ms = place_ms_of(time);
+    *out_at_ms = has_zone(property, time) ? place_instant_ms(&place, wall_ms)
+                                          : local_instant_ms(event, wall_ms, time.is_date);
+    return 0;
+}
+
+int64_t event_replaced_ms(const struct calendar_event *change, const struct calendar_event *event)
+{
+    return change->replaces_local
+               ? local_instant_ms(event, change->replaces_wall_ms, change->replaces_date)
+               : change->replaces_at_ms;
+}
+
 static int read_replaced(icalcomponent *calendar, struct calendar_event *event,
                          const struct calendar_options *options, struct err *err)
 {
@@ -91,7 +126,10 @@ static int read_replaced(icalcomponent *calendar, struct calendar_event *event,
     if (place_find(calendar, property, time, options, &place, err) != 0)
         return err_wrap(err, "RECURRENCE-ID");
     event->replaces = true;
-    event->replaces_at_ms = place_instant_ms(&place, place_ms_of(time));
+    event->replaces_date = time.is_date;
+    event->replaces_local = !has_zone(property, time);
+    event->replaces_wall_ms = place_ms_of(time);
+    event->replaces_at_ms = place_instant_ms(&place, event->replaces_wall_ms);
     return 0;
 }
 
@@ -111,6 +149,8 @@ int event_read(icalcomponent *calendar, icalcomponent *component,
     icalproperty *start = icalcomponent_get_first_property(component, ICAL_DTSTART_PROPERTY);
     struct icaltimetype time =
         start != NULL ? icalproperty_get_dtstart(start) : icaltime_null_time();
+    if (icalcomponent_get_first_property(component, ICAL_EXRULE_PROPERTY) != NULL)
+        return err_set(err, ERR_INVALID, "event '%s' has an EXRULE (want EXDATEs)", what);
     if (check_notes(component, err) != 0)
         return err_wrap(err, "event '%s'", what);
     if (icaltime_is_null_time(time) || !place_is_real(time))
@@ -188,17 +228,12 @@ static int read_exceptions(struct expansion *x, struct err *err)
          property != NULL;
          property = icalcomponent_get_next_property(component, ICAL_EXDATE_PROPERTY)) {
         struct icaltimetype time = icalproperty_get_exdate(property);
-        struct place place;
-        if (place_find(x->calendar, property, time, x->options, &place, err) != 0)
+        int64_t at_ms = 0;
+        if (find_instant(x->calendar, x->event, property, time, x->options, &at_ms, err) != 0)
             return err_wrap(err, "EXDATE");
         if (x->except_count == EXCEPTIONS_MAX)
             return err_set(err, ERR_TOO_LARGE, "more than %d EXDATEs", EXCEPTIONS_MAX);
-        int64_t wall_ms = place_ms_of(time);
-        /* A date excepts the instance of that day. */
-        if (time.is_date && !x->event->is_all_day)
-            wall_ms += ((x->event->start_wall_ms % DAY_MS) + DAY_MS) % DAY_MS;
-        const struct place *at = time.is_date ? &x->event->start_place : &place;
-        x->except[x->except_count++] = place_instant_ms(at, wall_ms);
+        x->except[x->except_count++] = at_ms;
     }
     return 0;
 }
@@ -222,13 +257,48 @@ static int prepare_rule(const struct calendar_event *event, struct icalrecurrenc
     return 0;
 }
 
+/* The library counts weeks wrongly that begin on another day than Monday or Sunday, when not every week has its turn. Such a rule
+ * is stepped through as many days off as make its weeks begin on Monday: how many, in `out_days`. */
+static int turn_week(struct icalrecurrencetype *rule, int *out_days, struct err *err)
+{
+    enum { DAYS = 7, NAMED_MAX = ICAL_BY_DAY_SIZE };
+    *out_days = 0;
+    if (rule->freq != ICAL_WEEKLY_RECURRENCE || rule->interval < 2 ||
+        rule->week_start == ICAL_MONDAY_WEEKDAY || rule->week_start == ICAL_SUNDAY_WEEKDAY ||
+        rule->week_start == ICAL_NO_WEEKDAY)
+        return 0;
+    bool has_day[DAYS] = {false};
+    if (rule->by_month[0] != ICAL_RECURRENCE_ARRAY_MAX ||
+        rule->by_set_pos[0] != ICAL_RECURRENCE_ARRAY_MAX)
+        return err_set(
+            err, ERR_INVALID,
+            "RRULE is weekly with BYMONTH or BYSETPOS and weeks of its own (want WKST=MO)");
+    int back = (int)rule->week_start - (int)ICAL_MONDAY_WEEKDAY; /* TU 1 .. SA 5 */
+    for (int i = 0; i < NAMED_MAX && rule->by_day[i] != ICAL_RECURRENCE_ARRAY_MAX; i++) {
+        int day = (int)icalrecurrencetype_day_day_of_week(rule->by_day[i]) - ICAL_SUNDAY_WEEKDAY;
+        has_day[(day - back + DAYS) % DAYS] = true;
+    }
+    int count = 0;
+    for (int i = 1; i <= DAYS; i++) { /* in the order of the week: from Monday */
+        if (has_day[i % DAYS])
+            rule->by_day[count++] = (short)(i % DAYS + ICAL_SUNDAY_WEEKDAY);
+    }
+    rule->by_day[count] = ICAL_RECURRENCE_ARRAY_MAX;
+    rule->week_start = ICAL_MONDAY_WEEKDAY;
+    if (!icaltime_is_null_time(rule->until))
+        rule->until = place_time_of(place_ms_of(rule->until) - back * DAY_MS, rule->until.is_date);
+    *out_days = back;
+    return 0;
+}
+
 static int expand_rule(struct expansion *x, struct icalrecurrencetype rule, struct err *err)
 {
     const struct calendar_event *event = x->event;
-    if (prepare_rule(event, &rule, err) != 0)
+    int back = 0;
+    if (prepare_rule(event, &rule, err) != 0 || turn_week(&rule, &back, err) != 0)
         return -1;
-    struct icalrecur_iterator_impl *iterator =
-        icalrecur_iterator_new(rule, place_time_of(event->start_wall_ms, event->is_all_day));
+    struct icalrecur_iterator_impl *iterator = icalrecur_iterator_new(
+        rule, place_time_of(event->start_wall_ms - back * DAY_MS, event->is_all_day));
     if (iterator == NULL)
         return err_set(err, ERR_INVALID, "RRULE makes no sense");
     int verdict = 0;
@@ -237,7 +307,7 @@ static int expand_rule(struct expansion *x, struct icalrecurrencetype rule, stru
         struct icaltimetype time = icalrecur_iterator_next(iterator);
         if (icaltime_is_null_time(time))
             break;
-        int64_t wall_ms = place_ms_of(time);
+        int64_t wall_ms = place_ms_of(time) + back * DAY_MS;
         if (place_instant_ms(&event->start_place, wall_ms) >= x->options->until_ms)
             break;
         if (++tried > CALENDAR_INSTANCES_MAX)
@@ -258,13 +328,12 @@ static int expand_dates(struct expansion *x, struct err *err)
          property = icalcomponent_get_next_property(component, ICAL_RDATE_PROPERTY)) {
         struct icaldatetimeperiodtype date = icalproperty_get_rdate(property);
         struct icaltimetype time = date.time;
-        struct place place;
+        int64_t at_ms = 0;
         if (icaltime_is_null_time(time))
             return err_set(err, ERR_INVALID,
                            "RDATE is a period (want instants, or an event of its own)");
-        if (place_find(x->calendar, property, time, x->options, &place, err) != 0)
+        if (find_instant(x->calendar, x->event, property, time, x->options, &at_ms, err) != 0)
             return err_wrap(err, "RDATE");
-        int64_t at_ms = place_instant_ms(&place, place_ms_of(time));
         if (give(x, place_wall_ms(&x->event->start_place, at_ms), err) != 0)
             return -1;
     }

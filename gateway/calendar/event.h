@@ -22,6 +22,9 @@ struct calendar_event {
     int64_t wall_length_ms;  /* added on the wall clock … */
     int64_t exact_length_ms; /* … then in absolute time */
     bool replaces;           /* an instance of the event with the same uid: */
+    bool replaces_date;
+    bool replaces_local; /* it names no zone: it is in that of the event's start */
+    int64_t replaces_wall_ms;
     int64_t replaces_at_ms;
 };
 
@@ -30,6 +33,9 @@ typedef int event_instance(void *self, int64_t from_ms, int64_t until_ms, struct
 int event_read(icalcomponent *calendar, icalcomponent *component,
                const struct calendar_options *options, struct arena *arena,
                struct calendar_event *out_event, struct err *err);
+
+/* The start of the instance of `event` that `change` stands for. */
+int64_t event_replaced_ms(const struct calendar_event *change, const struct calendar_event *event);
 
 /* What one expansion goes by. */
 struct event_window {

@@ -128,8 +128,9 @@ int place_find(icalcomponent *calendar, icalproperty *property, struct icaltimet
         return find_named(calendar, icalparameter_get_tzid(parameter), options, out_place, err);
     const char *own = extension_of(calendar, "X-WR-TIMEZONE");
     if (own != NULL)
-        out_place->zone_or_null = options->find_zone(options->self, own);
-    if (out_place->zone_or_null == NULL)
-        out_place->zone_or_null = options->zone;
+        return find_named(calendar, own, options, out_place, err) == 0
+                   ? 0
+                   : err_wrap(err, "X-WR-TIMEZONE");
+    out_place->zone_or_null = options->zone;
     return 0;
 }

@@ -69,7 +69,7 @@ static size_t find_replaced(const struct reading *reading, const struct calendar
     for (size_t i = 0; i < reading->event_count && !event->replaces; i++) {
         const struct calendar_event *other = &reading->events[i];
         if (other->replaces && text_equal(other->uid, event->uid))
-            out[count++] = other->replaces_at_ms;
+            out[count++] = event_replaced_ms(other, event);
     }
     return count;
 }

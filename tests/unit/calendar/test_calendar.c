@@ -322,6 +322,57 @@ static void test_zone_names(void **state)
     expect_shift(world, 0, "2026-06-01T07:00:00Z", "2026-06-01T13:00:00Z");
 }
 
+/* Weeks that begin on a Saturday, every other one; RFC 5545 counts from the week of the start. */
+static void test_week_starts(void **state)
+{
+    struct world *world = *state;
+    assert_int_equal(read_event(world,
+                                "DTSTART:20260601T090000Z\nDURATION:PT1H\n"
+                                "RRULE:FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,SU;WKST=SA;COUNT=4\n"),
+                     0);
+    assert_int_equal(world->count, 4);
+    expect_shift(world, 0, "2026-06-01T09:00:00Z", "2026-06-01T10:00:00Z");
+    expect_shift(world, 1, "2026-06-14T09:00:00Z", "2026-06-14T10:00:00Z");
+    expect_shift(world, 2, "2026-06-15T09:00:00Z", "2026-06-15T10:00:00Z");
+    expect_shift(world, 3, "2026-06-28T09:00:00Z", "2026-06-28T10:00:00Z");
+    /* The end is of the same clock, and the days may stand in any order. */
+    assert_int_equal(
+        read_event(world, "DTSTART:20270315T091500Z\nDURATION:PT1H\n"
+                          "RRULE:FREQ=WEEKLY;INTERVAL=26;BYDAY=SU,WE,MO;WKST=TH;UNTIL=20270317T"
+                          "091500Z\n"),
+        0);
+    assert_int_equal(world->count, 2);
+    expect_shift(world, 1, "2027-03-17T09:15:00Z", "2027-03-17T10:15:00Z");
+}
+
+/* What stands beside a start in a zone is in that zone when it names none; a date means that day's instance. */
+static void test_beside_a_start(void **state)
+{
+    static const char rule[] = "DTSTART;TZID=America/New_York:20260601T090000\nDURATION:PT1H\n"
+                               "RRULE:FREQ=DAILY;COUNT=3\n";
+    struct world *world = *state;
+    assert_int_equal(
+        read_event(world, arena_printf(&world->arena, "%sEXDATE:20260602T090000\n", rule)), 0);
+    assert_int_equal(world->count, 2);
+    assert_int_equal(
+        read_event(world, arena_printf(&world->arena, "%sRDATE:20260610T090000\n", rule)), 0);
+    assert_int_equal(world->count, 4);
+    expect_shift(world, 3, "2026-06-10T13:00:00Z", "2026-06-10T14:00:00Z");
+    static const char *const names[] = {";VALUE=DATE:20260602", ":20260602T090000"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        assert_int_equal(
+            read_event(world, arena_printf(&world->arena,
+                                           "%sEND:VEVENT\nBEGIN:VEVENT\nUID:u1\nSUMMARY:bob\n"
+                                           "RECURRENCE-ID%s\nDTSTART;TZID=America/New_York:"
+                                           "20260602T150000\nDURATION:PT1H\n",
+                                           rule, names[i])),
+            0);
+        assert_int_equal(world->count, 3);
+        expect_shift(world, 1, "2026-06-02T19:00:00Z", "2026-06-02T20:00:00Z");
+        assert_string_equal(world->shifts[1].summary, "bob");
+    }
+}
+
 static void test_refused(void **state)
 {
     static const struct {
@@ -345,6 +396,14 @@ static void test_refused(void **state)
         {"DTSTART:20260601T090000Z\nDURATION:PT1H\nRECURRENCE-ID;RANGE=THISANDFUTURE:"
          "20260601T090000Z\n",
          "RANGE"},
+        {"DTSTART:20260601T090000Z\nDURATION:PT1H\nRRULE:FREQ=DAILY\nEXRULE:FREQ=WEEKLY\n",
+         "EXRULE"},
+        {"DTSTART:20260601T090000Z\nDURATION:PT1H\n"
+         "RRULE:FREQ=WEEKLY;INTERVAL=2;BYMONTH=6;WKST=SA\n",
+         "WKST=MO"},
+        {"DTSTART:20260601T090000\nDURATION:PT1H\nEND:VEVENT\nX-WR-TIMEZONE:Mars/Olympus\n"
+         "BEGIN:VEVENT\nSUMMARY:ann\nDTSTART:20260601T090000\nDURATION:PT1H\n",
+         "X-WR-TIMEZONE"},
         {"DTSTART:19000101T000000Z\nDURATION:PT1H\nRRULE:FREQ=HOURLY;BYMINUTE=0,10,20,30,40,50\n",
          "instances"},
     };
@@ -424,6 +483,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_window, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_endings, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_zone_names, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_week_starts, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_beside_a_start, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_work_is_bounded, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cut_short, set_up, tear_down),

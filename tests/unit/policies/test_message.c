@@ -177,7 +177,7 @@ static void only_who_is_asked_hears_what_is_missing(void **state)
         struct json *root = NULL;
         struct incident told = incident;
         told.policy = &asking;
-        told.state = cases[i].state;
+        told.state = (uint8_t)cases[i].state;
         const struct message message = {.kind = cases[i].kind,
                                         .step = cases[i].step,
                                         .contact = cases[i].contact,
