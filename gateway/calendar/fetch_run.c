@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "gateway/base/arena.h"
-#include "gateway/base/parse.h"
 #include "gateway/base/text.h"
 #include "gateway/calendar/fetch.h"
+#include "gateway/system/peer_certificate.h"
 
 enum { HEADER_BYTES_MAX = 1024 };
 
@@ -140,23 +140,6 @@ static void keep_host(const char *location, char out[FETCH_TAG_BYTES])
     out[length] = '\0';
 }
 
-/* The server's own certificate is the first one shown; 0: none was, or it is not known when it ends. */
-static int64_t peer_ends_at_ms(CURL *easy)
-{
-    static const char key[] = "Expire date:";
-    struct curl_certinfo *shown = NULL;
-    int64_t ends_at_ms = 0;
-    if (curl_easy_getinfo(easy, CURLINFO_CERTINFO, &shown) != CURLE_OK || shown == NULL ||
-        shown->num_of_certs < 1)
-        return 0;
-    for (const struct curl_slist *line = shown->certinfo[0]; line != NULL; line = line->next) {
-        if (text_starts_with(line->data, key) &&
-            parse_certificate_time(line->data + sizeof(key) - 1, &ends_at_ms) != 0)
-            return 0;
-    }
-    return ends_at_ms;
-}
-
 static int perform(CURL *easy, struct fetching *fetching, struct err *err)
 {
     CURLcode code = curl_easy_perform(easy);
@@ -172,7 +155,7 @@ static int perform(CURL *easy, struct fetching *fetching, struct err *err)
     if (curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK)
         return err_set(err, ERR_SYSTEM, "the answer has no status");
     fetching->reply.status = (int)status;
-    fetching->reply.peer_ends_at_ms = peer_ends_at_ms(easy);
+    fetching->reply.peer_ends_at_ms = peer_certificate_ends_at_ms(easy);
     return 0;
 }
 
