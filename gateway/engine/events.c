@@ -5,6 +5,7 @@
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
 #include "gateway/engine/engine_state.h"
+#include "gateway/engine/later.h"
 #include "gateway/engine/suppress.h"
 #include "policies/route.h"
 
@@ -177,9 +178,8 @@ struct incident *events_add_incident(struct engine *engine, const struct inciden
     memcpy(incident->uuid, wanted->id, sizeof(incident->uuid));
     incident->fresh = true;
     incident->state = INCIDENT_HELD;
-    incident->opened_at_ms = engine->now_ms;
-    incident->updated_at_ms = engine->now_ms;
-    incident->linked = wanted->linked;
+    incident->opened_at_ms = incident->updated_at_ms = engine->now_ms;
+    later_link(&engine->world, incident, wanted->linked);
     incident->severity = (uint8_t)severity;
     incident->priority = (uint8_t)incident_default_priority(severity);
     world_reindex(&engine->world, incident, false);
@@ -350,7 +350,7 @@ static struct verdict route_new(struct firing *firing, const struct alert *known
 
 static bool within_reopening(const struct engine *engine, const struct incident *incident)
 {
-    return engine->now_ms - incident->resolved_at_ms <= incident->policy->reopen_within_ms;
+    return engine->now_ms - incident->later->resolved_at_ms <= incident->policy->reopen_within_ms;
 }
 
 /* Firing in an open incident, or under a person's resolve: it only counts. */

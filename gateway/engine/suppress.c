@@ -112,7 +112,7 @@ void suppress_alert(struct engine *engine, struct alert *alert)
     mark_alert(engine, alert, &event, &arena);
     arena_clear(&arena);
     /* Whether it fires counts too. */
-    if (!text_equal(incident_mark(alert->incident), alert->incident->mark))
+    if (!text_equal(incident_mark(alert->incident), alert->incident->later->mark))
         queue(engine, alert->incident);
 }
 
@@ -134,7 +134,7 @@ void suppress_tell(struct engine *engine, struct incident *incident)
     moment->mark_text = "";
     moment->mark_until_ms = 0;
     if (moment->mark[0] == '\0' ||
-        (incident_is_open(incident) && text_equal(moment->mark, incident->mark)))
+        (incident_is_open(incident) && text_equal(moment->mark, incident->later->mark)))
         return; /* nothing to say, or nothing new */
     const struct suppression now = view(engine);
     moment->mark_text = suppression_text(moment->mark, &now, &engine->arena);
@@ -195,7 +195,7 @@ static void forget_pairings(struct engine *engine, struct incident *incident)
 
 static void queue_if_other(struct engine *engine, struct incident *incident)
 {
-    if (!text_equal(incident_mark(incident), incident->mark))
+    if (!text_equal(incident_mark(incident), incident->later->mark))
         queue(engine, incident);
 }
 
@@ -263,7 +263,8 @@ void suppress_settle(struct engine *engine)
             if (incident == NULL || !incident->unsettled)
                 continue;
             incident->unsettled = false;
-            if (incident_is_open(incident) && !text_equal(incident_mark(incident), incident->mark))
+            if (incident_is_open(incident) &&
+                !text_equal(incident_mark(incident), incident->later->mark))
                 engine_pass_time(engine, incident);
         }
     }
