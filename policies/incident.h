@@ -28,19 +28,27 @@ struct incident;
 struct pairing; /* gateway/engine/inhibition.c */
 struct fields;  /* policies/fields.h */
 
+/* What an alert has once it is over or held back, or rarely. All that have none of it share alert_blank. */
+struct alert_later {
+    struct alert *twin;       /* the same source and key in another incident, newer first */
+    const char *mark;         /* what holds it back, "" nothing */
+    struct pairing *pairings; /* with inhibition rules: the engine's */
+    int64_t resolved_at_ms;
+};
+
+extern const struct alert_later alert_blank;
+struct alert_later *alert_without_later(void); /* alert_blank, as it stands in alerts */
+
 struct alert {
     uint64_t id;
     struct incident *incident;
     struct alert *next; /* of the incident, by id */
-    struct alert *twin; /* the same source and key in another incident, newer first */
     const char *source;
-    char *text;               /* key, summary and labels (JSON), each with its NUL */
-    const char *mark;         /* what holds it back, "" nothing */
-    struct pairing *pairings; /* with inhibition rules: the engine's */
+    char *text;                /* key, summary and labels (JSON), each with its NUL */
+    struct alert_later *later; /* alert_blank, which nobody may write to, or its own */
     int64_t first_at_ms;
     int64_t last_at_ms;
-    int64_t resolved_at_ms;
-    uint64_t count;
+    uint32_t count; /* no more than fit */
     uint32_t summary_offset;
     uint32_t labels_offset;
     uint32_t details_hash; /* of details and links as last written; 0: unknown */

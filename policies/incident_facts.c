@@ -53,6 +53,13 @@ int incident_default_priority(enum severity severity)
     return priorities[severity];
 }
 
+const struct alert_later alert_blank = {.mark = ""};
+
+struct alert_later *alert_without_later(void)
+{
+    return (struct alert_later *)(uintptr_t)&alert_blank;
+}
+
 const struct incident_later incident_blank = {.owner = "", .cause = "", .mark = "", .flap = ""};
 
 struct incident_later *incident_without_later(void)

@@ -358,7 +358,7 @@ static const struct alert_row *alert_to_row(struct engine *engine, const struct 
         .severity = (enum severity)alert->severity,
         .first_at_ms = alert->first_at_ms,
         .last_at_ms = alert->last_at_ms,
-        .resolved_at_ms = alert->resolved_at_ms,
+        .resolved_at_ms = alert->later->resolved_at_ms,
         .count = alert->count,
         .text_unchanged = !alert->text_changed,
         .summary = alert_summary(alert),

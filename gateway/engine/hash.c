@@ -52,7 +52,7 @@ static void add_alert(struct sum *sum, const struct alert *alert)
     add_text(sum, alert_labels(alert));
     add_number(sum, alert->first_at_ms);
     add_number(sum, alert->last_at_ms);
-    add_number(sum, alert->resolved_at_ms);
+    add_number(sum, alert->later->resolved_at_ms);
     add_number(sum, (int64_t)alert->count);
     add_number(sum, alert->firing);
     add_number(sum, alert->severity);

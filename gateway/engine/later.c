@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "gateway/base/arena.h"
+#include "gateway/base/text.h"
 #include "policies/fields.h"
 
 static bool is_shared(const struct incident *incident)
@@ -154,4 +155,63 @@ void later_drop(struct world *world, struct incident *incident)
     names_drop(&world->names, later->mark);
     later_clear(later);
     pool_give(&world->later_pool, later);
+}
+
+static struct alert_later *own_alert(struct alert *alert)
+{
+    if (alert->later == &alert_blank) {
+        alert->later = heap_take(sizeof(*alert->later));
+        *alert->later = alert_blank;
+    }
+    return alert->later;
+}
+
+static void settle_alert(struct alert *alert)
+{
+    const struct alert_later *later = alert->later;
+    bool is_blank = later->twin == NULL && later->mark[0] == '\0' && later->pairings == NULL &&
+                    later->resolved_at_ms == 0;
+    if (is_blank)
+        later_clear_alert(alert);
+}
+
+void later_clear_alert(struct alert *alert)
+{
+    if (alert->later != &alert_blank)
+        free(alert->later);
+    alert->later = alert_without_later();
+}
+
+void later_set_twin(struct alert *alert, struct alert *twin_or_null)
+{
+    if (alert->later->twin == twin_or_null)
+        return;
+    own_alert(alert)->twin = twin_or_null;
+    settle_alert(alert);
+}
+
+void later_set_mark(struct world *world, struct alert *alert, const char *mark)
+{
+    const char *before = alert->later->mark;
+    if (text_equal(before, mark))
+        return;
+    own_alert(alert)->mark = names_keep(&world->names, mark);
+    names_drop(&world->names, before);
+    settle_alert(alert);
+}
+
+void later_set_pairings(struct alert *alert, struct pairing *pairings_or_null)
+{
+    if (alert->later->pairings == pairings_or_null)
+        return;
+    own_alert(alert)->pairings = pairings_or_null;
+    settle_alert(alert);
+}
+
+void later_set_resolved(struct alert *alert, int64_t resolved_at_ms)
+{
+    if (alert->later->resolved_at_ms == resolved_at_ms)
+        return;
+    own_alert(alert)->resolved_at_ms = resolved_at_ms;
+    settle_alert(alert);
 }

@@ -156,8 +156,8 @@ static void load_alert(void *self, const struct alert_row *row)
                                           row->summary, row->labels);
     alert->first_at_ms = row->first_at_ms;
     alert->last_at_ms = row->last_at_ms;
-    alert->resolved_at_ms = row->resolved_at_ms;
-    alert->count = row->count;
+    later_set_resolved(alert, row->resolved_at_ms);
+    alert->count = row->count < UINT32_MAX ? (uint32_t)row->count : UINT32_MAX;
     world_set_firing(&engine->world, alert, row->firing, row->severity);
 }
 

@@ -6,6 +6,7 @@
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
 #include "gateway/engine/alert_event.h"
+#include "gateway/engine/later.h"
 
 static int64_t wall_ms(const struct engine *engine)
 {
@@ -53,11 +54,9 @@ static void queue(struct engine *engine, struct incident *incident)
 
 static void set_mark(struct engine *engine, struct alert *alert, const char *mark)
 {
-    if (text_equal(alert->mark, mark))
+    if (text_equal(alert->later->mark, mark))
         return;
-    const char *old = alert->mark;
-    alert->mark = names_keep(&engine->world.names, mark);
-    names_drop(&engine->world.names, old);
+    later_set_mark(&engine->world, alert, mark);
     queue(engine, alert->incident);
 }
 
@@ -69,10 +68,10 @@ static const char *incident_mark(const struct incident *incident)
     for (const struct alert *a = incident->alerts; a != NULL; a = a->next) {
         if (fires && !a->firing)
             continue;
-        if (a->mark[0] == '\0')
+        if (a->later->mark[0] == '\0')
             return "";
         if (first[0] == '\0')
-            first = a->mark;
+            first = a->later->mark;
     }
     return first;
 }

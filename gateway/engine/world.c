@@ -27,6 +27,7 @@ static void free_incident_texts(struct incident *incident)
     free(incident->text);
     for (struct alert *alert = incident->alerts; alert != NULL; alert = alert->next) {
         inhibition_forget(alert);
+        later_clear_alert(alert);
         free(alert->text);
     }
 }
@@ -267,15 +268,15 @@ static void unlink_alert(struct world *world, struct alert *alert)
     ASSERT(head != NULL);
     if (head == alert) {
         table_remove(&world->alerts, hash, alert);
-        if (alert->twin != NULL)
-            table_add(&world->alerts, hash, alert->twin);
+        if (alert->later->twin != NULL)
+            table_add(&world->alerts, hash, alert->later->twin);
         return;
     }
-    while (head->twin != alert) {
-        head = head->twin;
+    while (head->later->twin != alert) {
+        head = head->later->twin;
         ASSERT(head != NULL);
     }
-    head->twin = alert->twin;
+    later_set_twin(head, alert->later->twin);
 }
 
 static void forget_notification(struct world *world, struct notification *n)
@@ -295,8 +296,8 @@ void world_drop_incident(struct world *world, struct incident *incident)
         count_of(world, alert->source)->alert_count--;
         unlink_alert(world, alert);
         names_drop(&world->names, alert->source);
-        names_drop(&world->names, alert->mark);
-        ASSERT(alert->pairings == NULL); /* it left them when its incident ended */
+        names_drop(&world->names, alert->later->mark);
+        ASSERT(alert->later->pairings == NULL); /* it left them when its incident ended */
     }
     struct notification *n = incident->notifications;
     while (n != NULL) {
@@ -373,11 +374,11 @@ struct alert *world_add_alert(struct world *world, uint64_t id, struct incident 
     alert->incident = incident;
     alert->source = text_equal(source, incident->source) ? names_share(incident->source)
                                                          : names_keep(&world->names, source);
-    alert->mark = "";
+    alert->later = alert_without_later();
     set_alert_text(alert, key, summary, labels);
     if (twin != NULL) {
         table_remove(&world->alerts, hash, twin);
-        alert->twin = twin;
+        later_set_twin(alert, twin);
     }
     table_add(&world->alerts, hash, alert);
     if (incident->last_alert != NULL) {

@@ -6,7 +6,7 @@
  *          key), by id.
  * Owns:    every item and text in it; world_clear frees all.
  * Threads: one at a time.
- * Limits:  the engine bounds the incidents; about 600 bytes each with one alert, and 180 more with
+ * Limits:  the engine bounds the incidents; about 390 bytes each with one alert, and 180 more with
  *          a notification, beside their texts.
  */
 #ifndef ESCALATED_ENGINE_WORLD_H

@@ -119,7 +119,7 @@ static void check_incident(struct engine *engine, const struct incident *inciden
     arena_init(&arena);
     for (const struct alert *a = incident->alerts; a != NULL; a = a->next) {
         const char *mark = naive_mark(engine, a, &arena);
-        assert_string_equal(a->mark, mark);
+        assert_string_equal(a->later->mark, mark);
         if (fires && !a->firing)
             continue;
         all = all && mark[0] != '\0';
