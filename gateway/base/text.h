@@ -2,7 +2,8 @@
  * text - building, checking and comparing text without surprises.
  *
  * Shape:   strbuf grows up to a hard maximum; past it nothing more is added and `overflowed` stays set.
- * Owns:    strbuf_init/strbuf_clear own a heap buffer; strbuf_text is valid until the next call on it.
+ * Owns:    strbuf_init/strbuf_clear own a heap buffer, strbuf_init_in writes into an arena; strbuf_text is valid until the
+ *          next call on it.
  * Threads: one at a time per object; the plain functions are pure.
  * Limits:  the maximum given at init, terminating NUL not counted.
  */
@@ -14,8 +15,11 @@
 #include <stdint.h>
 #include <string.h>
 
+struct arena;
+
 struct strbuf {
-    char *data; /* NULL until the first byte */
+    char *data;          /* NULL until the first byte */
+    struct arena *arena; /* where data lies; NULL: on the heap */
     size_t length;
     size_t capacity;
     size_t max_length;
@@ -23,6 +27,9 @@ struct strbuf {
 };
 
 void strbuf_init(struct strbuf *buf, size_t max_length);
+/* In an arena: nothing to clear, and the text that strbuf_finish gives back lives as long as the arena's. */
+void strbuf_init_in(struct strbuf *buf, struct arena *arena, size_t max_length);
+char *strbuf_finish(struct strbuf *buf);
 void strbuf_clear(struct strbuf *buf);
 void strbuf_reset(struct strbuf *buf);             /* empty, keeps memory */
 const char *strbuf_text(const struct strbuf *buf); /* never NULL, NUL-terminated */
@@ -43,10 +50,26 @@ static inline void strbuf_add_char(struct strbuf *buf, char c)
     buf->data[buf->length++] = c;
     buf->data[buf->length] = '\0';
 }
+/* For what is written byte by byte: room for `count` bytes, and then where they end. NULL: they would pass the maximum. */
+char *strbuf_make_room(struct strbuf *buf, size_t count);
+static inline char *strbuf_room(struct strbuf *buf, size_t count)
+{
+    if (buf->overflowed || buf->length + count >= buf->capacity)
+        return strbuf_make_room(buf, count);
+    return buf->data + buf->length;
+}
+static inline void strbuf_wrote(struct strbuf *buf, const char *end)
+{
+    buf->length = (size_t)(end - buf->data);
+    buf->data[buf->length] = '\0';
+}
 void strbuf_printf(struct strbuf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-void strbuf_add_i64(struct strbuf *buf,
-                    int64_t number); /* decimal, without printf: the hot path uses it */
+/* Decimal, without printf: the hot path uses it. */
+void strbuf_add_i64(struct strbuf *buf, int64_t number);
+#define TEXT_I64_BYTES 20
+/* The same to where TEXT_I64_BYTES fit; returns its end, without a NUL. */
+char *text_put_i64(char *to, int64_t number);
 
 /* One JSON string with its quotes, escaped (also <, so that no text can end a script element). */
 void strbuf_add_json_string(struct strbuf *buf, const char *text);

@@ -8,7 +8,7 @@
 #include "gateway/engine/suppress.h"
 #include "policies/route.h"
 
-enum { DETAILS_SEED = 0x6474, GROUP_KEY_BYTES_MAX = 1 << 20 };
+enum { DETAILS_SEED = 0x6474, GROUP_KEY_BYTES_MAX = 1 << 20, LABELS_BYTES_MAX = 1 << 20 };
 
 /* What one trigger is about. */
 struct firing {
@@ -23,21 +23,21 @@ struct firing {
 static const char *labels_json(struct firing *firing)
 {
     const struct event *event = firing->event;
-    struct strbuf *text = &firing->engine->scratch;
+    struct strbuf text;
     if (firing->labels != NULL)
         return firing->labels;
-    strbuf_reset(text);
-    strbuf_add_char(text, '{');
+    strbuf_init_in(&text, &firing->engine->arena, LABELS_BYTES_MAX);
+    strbuf_add_char(&text, '{');
     for (size_t i = 0; i < event->label_count; i++) {
         if (i > 0)
-            strbuf_add_char(text, ',');
-        strbuf_add_json_string(text, event->labels[i].name);
-        strbuf_add_char(text, ':');
-        strbuf_add_json_string(text, event->labels[i].value);
+            strbuf_add_char(&text, ',');
+        strbuf_add_json_string(&text, event->labels[i].name);
+        strbuf_add_char(&text, ':');
+        strbuf_add_json_string(&text, event->labels[i].value);
     }
-    strbuf_add_char(text, '}');
-    ASSERT(!text->overflowed);
-    firing->labels = arena_strndup(&firing->engine->arena, strbuf_text(text), text->length);
+    strbuf_add_char(&text, '}');
+    ASSERT(!text.overflowed);
+    firing->labels = strbuf_finish(&text);
     return firing->labels;
 }
 
@@ -304,13 +304,13 @@ static struct verdict open_or_join(struct firing *firing, const struct policy *p
 {
     struct engine *engine = firing->engine;
     struct strbuf group;
-    strbuf_init(&group, GROUP_KEY_BYTES_MAX);
+    strbuf_init_in(&group, &engine->arena, GROUP_KEY_BYTES_MAX);
     if (firing->unlimited)
         strbuf_add(&group, firing->key);
     else
         route_group_key(policy, firing->event, firing->key, &group);
     ASSERT(!group.overflowed);
-    const char *group_key = strbuf_text(&group);
+    const char *group_key = strbuf_finish(&group);
     struct verdict verdict = {.disposition = DISPOSITION_JOINED};
     struct incident *incident = world_group(&engine->world, policy->name, group_key);
     bool is_new = incident == NULL || alert_in(firing, incident) == NULL;
@@ -327,7 +327,6 @@ static struct verdict open_or_join(struct firing *firing, const struct policy *p
         incident = open_incident(firing, policy, group_key, linked);
         verdict = (struct verdict){DISPOSITION_OPENED, incident->number};
     }
-    strbuf_clear(&group);
     return verdict;
 }
 
