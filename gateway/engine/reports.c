@@ -42,7 +42,7 @@ static struct incident *open_reported(const struct reporting *reporting,
         .policy = policy,
         .source = "", /* that of its first alert, when one joins */
         .group_key = group_key,
-        .title = event->summary,
+        .title_or_null = event->summary,
         .id = reporting->input->id,
         .linked = event->source[0] == '\0'
                       ? 0
@@ -146,12 +146,16 @@ void reports_take(struct engine *engine, const struct input *input, const char *
  * alert that is new; a store that does not answer now will say so at the commit. */
 uint64_t engine_last_of(const struct engine *engine, const char *source, const char *key)
 {
+    struct alert_name name = world_alert_name(source, key);
+    const struct alert *alert = world_alert(&engine->world, &name);
+    return alert != NULL ? alert->incident->number : engine_stored_last_of(engine, &name);
+}
+
+uint64_t engine_stored_last_of(const struct engine *engine, const struct alert_name *name)
+{
     const struct store *store = engine->options.store;
-    const struct alert *alert = world_alert(&engine->world, source, key);
     uint64_t linked = 0;
-    if (alert != NULL)
-        return alert->incident->number;
-    if (store->ops->find_alert(store->self, source, key, &linked, NULL) != 0)
+    if (store->ops->find_alert(store->self, name->source, name->key, &linked, NULL) != 0)
         return 0;
     return linked;
 }
