@@ -195,15 +195,18 @@ char *arena_strndup(struct arena *arena, const char *text, size_t length)
 
 char *arena_join(struct arena *arena, const char *const *parts, size_t count)
 {
+    size_t lengths[ARENA_PARTS_MAX];
     size_t length = 0;
-    for (size_t i = 0; i < count; i++)
-        length += strlen(parts[i]);
+    ASSERT(count <= ARENA_PARTS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        lengths[i] = strlen(parts[i]);
+        length += lengths[i];
+    }
     char *result = arena_take(arena, length + 1);
     char *end = result;
     for (size_t i = 0; i < count; i++) {
-        size_t bytes = strlen(parts[i]);
-        memcpy(end, parts[i], bytes);
-        end += bytes;
+        memcpy(end, parts[i], lengths[i]);
+        end += lengths[i];
     }
     *end = '\0';
     return result;
@@ -241,7 +244,11 @@ void *heap_alloc(size_t size)
 
 void *heap_take(size_t size)
 {
-    return heap_realloc(NULL, size);
+    void *result = malloc(size + (size == 0));
+    if (result == NULL) {
+        assert_out_of_memory(size);
+    }
+    return result;
 }
 
 void *heap_realloc(void *old, size_t size)

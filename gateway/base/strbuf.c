@@ -94,12 +94,12 @@ static bool reserve(struct strbuf *buf, size_t count)
 
 void strbuf_add_bytes(struct strbuf *buf, const void *bytes, size_t count)
 {
-    if (count == 0 || !reserve(buf, count)) {
+    char *to = count > 0 ? strbuf_room(buf, count) : NULL;
+    if (to == NULL) {
         return;
     }
-    memcpy(buf->data + buf->length, bytes, count);
-    buf->length += count;
-    buf->data[buf->length] = '\0';
+    memcpy(to, bytes, count);
+    strbuf_wrote(buf, to + count);
 }
 
 char *strbuf_make_room(struct strbuf *buf, size_t count)

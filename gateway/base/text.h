@@ -73,6 +73,8 @@ char *text_put_i64(char *to, int64_t number);
 
 /* One JSON string with its quotes, escaped (also <, so that no text can end a script element). */
 void strbuf_add_json_string(struct strbuf *buf, const char *text);
+/* An object's member that is a text: `before`, `"name":"value"`. */
+void strbuf_add_json_member(struct strbuf *buf, char before, const char *name, const char *value);
 /* Escaped for HTML text and for quoted attribute values. */
 void strbuf_add_html(struct strbuf *buf, const char *text);
 /* A logfmt value: bare if plain, else quoted with control bytes escaped. */

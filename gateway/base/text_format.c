@@ -145,6 +145,29 @@ void strbuf_add_json_string(struct strbuf *buf, const char *text)
     strbuf_wrote(buf, place + length + 2);
 }
 
+void strbuf_add_json_member(struct strbuf *buf, char before, const char *name, const char *value)
+{
+    size_t name_bytes = strlen(name);
+    size_t value_bytes = strlen(value);
+    char *to = strbuf_room(buf, name_bytes + value_bytes + strlen(",\"\":\"\""));
+    if (to == NULL) {
+        return;
+    }
+    char *at = to + 2 + name_bytes;
+    if (json_copy_plain(to + 2, name, name_bytes) && json_copy_plain(at + 3, value, value_bytes)) {
+        to[0] = before;
+        to[1] = '"';
+        memcpy(at, "\":\"", 3);
+        at[3 + value_bytes] = '"';
+        strbuf_wrote(buf, at + 4 + value_bytes);
+        return;
+    }
+    strbuf_add_char(buf, before);
+    strbuf_add_json_string(buf, name);
+    strbuf_add_char(buf, ':');
+    strbuf_add_json_string(buf, value);
+}
+
 static const char replacement_character[] = "\xef\xbf\xbd"; /* U+FFFD */
 
 static struct piece html_piece(const char *text, size_t left, char scratch[8])

@@ -28,15 +28,10 @@ static const char *labels_json(struct firing *firing)
     if (firing->labels != NULL)
         return firing->labels;
     strbuf_init_in(&text, &firing->engine->arena, LABELS_BYTES_MAX);
-    strbuf_add_char(&text, '{');
-    for (size_t i = 0; i < event->label_count; i++) {
-        if (i > 0)
-            strbuf_add_char(&text, ',');
-        strbuf_add_json_string(&text, event->labels[i].name);
-        strbuf_add_char(&text, ':');
-        strbuf_add_json_string(&text, event->labels[i].value);
-    }
-    strbuf_add_char(&text, '}');
+    for (size_t i = 0; i < event->label_count; i++)
+        strbuf_add_json_member(&text, i == 0 ? '{' : ',', event->labels[i].name,
+                               event->labels[i].value);
+    strbuf_add(&text, event->label_count == 0 ? "{}" : "}");
     ASSERT(!text.overflowed);
     firing->labels = strbuf_finish(&text);
     return firing->labels;
@@ -63,8 +58,9 @@ static bool update_text(struct firing *firing, struct alert *alert)
     const struct event *event = firing->event;
     uint32_t hash = details_hash(event);
     struct batch_alert *entry = batch_touch_alert(firing->engine, alert);
-    bool same = text_equal(alert_summary(alert), event->summary) &&
-                text_equal(alert_labels(alert), labels_json(firing));
+    bool is_made_of_it = alert->count == 1;
+    bool same = is_made_of_it || (text_equal(alert_summary(alert), event->summary) &&
+                                  text_equal(alert_labels(alert), labels_json(firing)));
     if (same && !alert->fresh && (is_bare(event) || hash == alert->details_hash))
         return false;
     if (!same)

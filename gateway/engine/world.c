@@ -144,7 +144,7 @@ struct source_count *world_source(struct world *world, const char *source)
 {
     struct source_count *count = world->latest_or_null;
     struct table_walk walk;
-    if (count != NULL && text_equal(count->source, source))
+    if (count != NULL && (count->source == source || text_equal(count->source, source)))
         return count;
     uint64_t hash = text_hash(SEED_SOURCE, source, strlen(source));
     count = table_first(&world->sources, hash, &walk);

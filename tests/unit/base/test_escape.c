@@ -98,6 +98,24 @@ static void test_url(void **state)
     CASES_CHECK(strbuf_add_url, cases);
 }
 
+static void test_members_are_written_as_two_strings(void **state)
+{
+    (void)state;
+    struct strbuf buf;
+    strbuf_init(&buf, 80);
+    strbuf_add_json_member(&buf, '{', "service", "shop");
+    strbuf_add_json_member(&buf, ',', "a\"b", "");
+    strbuf_add_json_member(&buf, ',', "", "tab\t");
+    strbuf_add_json_member(&buf, ',', "host", "<");
+    assert_string_equal(
+        strbuf_text(&buf),
+        "{\"service\":\"shop\",\"a\\\"b\":\"\",\"\":\"tab\\t\",\"host\":\"\\u003c\"");
+    assert_false(buf.overflowed);
+    strbuf_add_json_member(&buf, ',', "much-longer-name", "much-longer-value");
+    assert_true(buf.overflowed);
+    strbuf_clear(&buf);
+}
+
 /* Texts are looked at in words: a byte is found wherever it stands. */
 static void test_every_byte_at_every_place_is_written_as_alone(void **state)
 {
@@ -174,6 +192,7 @@ int main(void)
         cmocka_unit_test(test_html),
         cmocka_unit_test(test_logfmt),
         cmocka_unit_test(test_url),
+        cmocka_unit_test(test_members_are_written_as_two_strings),
         cmocka_unit_test(test_every_byte_at_every_place_is_written_as_alone),
         cmocka_unit_test(test_every_byte_reads_back_as_json),
         cmocka_unit_test(test_every_byte_stays_inside_html_url_and_log),
