@@ -136,6 +136,10 @@ char *text_put_i64(char *to, int64_t number)
                 TEXT_I64_BYTES]; /* the second half is never read but by the copy of fixed size */
     size_t at = TEXT_I64_BYTES;
     uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+    if ((uint64_t)number < 10) {
+        *to = (char)('0' + number);
+        return to + 1;
+    }
     while (rest >= 100) { /* two at a time: a division is what it costs */
         at -= 2;
         memcpy(digits + at, pairs + rest % 100 * 2, 2);

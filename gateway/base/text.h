@@ -52,11 +52,16 @@ static inline void strbuf_add_char(struct strbuf *buf, char c)
 }
 /* For what is written byte by byte: room for `count` bytes, and then where they end. NULL: they would pass the maximum. */
 char *strbuf_make_room(struct strbuf *buf, size_t count);
+/* Only if it is there without growing. */
+static inline char *strbuf_spare(const struct strbuf *buf, size_t count)
+{
+    bool fits = !buf->overflowed && buf->length + count < buf->capacity;
+    return fits ? buf->data + buf->length : NULL;
+}
 static inline char *strbuf_room(struct strbuf *buf, size_t count)
 {
-    if (buf->overflowed || buf->length + count >= buf->capacity)
-        return strbuf_make_room(buf, count);
-    return buf->data + buf->length;
+    char *spare = strbuf_spare(buf, count);
+    return spare != NULL ? spare : strbuf_make_room(buf, count);
 }
 static inline void strbuf_wrote(struct strbuf *buf, const char *end)
 {

@@ -121,9 +121,39 @@ static inline bool json_copy_plain(char *to, const char *text, size_t length)
     return json_odd(odd | (WORD_ONES * 'a') << 8 * length) == 0;
 }
 
-/* Out of the way of the texts that need no escape. */
-static __attribute__((noinline)) void add_json_escaped(struct strbuf *buf, const char *text)
+/* Bytes that stand in a JSON string as they are. */
+static const bool json_plain[256] = {
+    [0x20 ... '!'] = true, ['#' ... ';'] = true, ['=' ... '['] = true, [']' ... 0x7f] = true};
+enum { JSON_SHORT = 16 };
+
+/* The same for a text below JSON_SHORT bytes, byte by byte: it need not be measured before. Its end, or NULL when the text
+ * is anything else. */
+static inline char *json_copy_short(char *to, const char *text)
 {
+    for (size_t at = 0; at < JSON_SHORT; at++) {
+        unsigned char c = (unsigned char)text[at];
+        if (!json_plain[c]) {
+            return c == '\0' ? to + at : NULL;
+        }
+        to[at] = text[at];
+    }
+    return NULL;
+}
+
+/* Out of the way of what is written mostly. */
+static __attribute__((noinline)) void add_json_long(struct strbuf *buf, const char *text)
+{
+    size_t length = strlen(text);
+    char *place = strbuf_room(buf, length + 2);
+    if (place == NULL) {
+        return;
+    }
+    if (json_copy_plain(place + 1, text, length)) {
+        place[0] = '"';
+        place[length + 1] = '"';
+        strbuf_wrote(buf, place + length + 2);
+        return;
+    }
     strbuf_add_char(buf, '"');
     add_escaped(buf, text, json_piece);
     strbuf_add_char(buf, '"');
@@ -131,41 +161,34 @@ static __attribute__((noinline)) void add_json_escaped(struct strbuf *buf, const
 
 void strbuf_add_json_string(struct strbuf *buf, const char *text)
 {
-    size_t length = strlen(text);
-    char *place = strbuf_room(buf, length + 2);
-    if (place == NULL) {
+    char *to = strbuf_spare(buf, JSON_SHORT + 2);
+    char *end = to != NULL ? json_copy_short(to + 1, text) : NULL;
+    if (end == NULL) {
+        add_json_long(buf, text);
         return;
     }
-    if (!json_copy_plain(place + 1, text, length)) {
-        add_json_escaped(buf, text);
-        return;
-    }
-    place[0] = '"';
-    place[length + 1] = '"';
-    strbuf_wrote(buf, place + length + 2);
+    *to = '"';
+    *end = '"';
+    strbuf_wrote(buf, end + 1);
 }
 
 void strbuf_add_json_member(struct strbuf *buf, char before, const char *name, const char *value)
 {
-    size_t name_bytes = strlen(name);
-    size_t value_bytes = strlen(value);
-    char *to = strbuf_room(buf, name_bytes + value_bytes + strlen(",\"\":\"\""));
-    if (to == NULL) {
+    char *to = strbuf_spare(buf, 2 * JSON_SHORT + strlen(",\"\":\"\""));
+    char *middle = to != NULL ? json_copy_short(to + 2, name) : NULL;
+    char *end = middle != NULL ? json_copy_short(middle + 3, value) : NULL;
+    if (end == NULL) {
+        strbuf_add_char(buf, before);
+        strbuf_add_json_string(buf, name);
+        strbuf_add_char(buf, ':');
+        strbuf_add_json_string(buf, value);
         return;
     }
-    char *at = to + 2 + name_bytes;
-    if (json_copy_plain(to + 2, name, name_bytes) && json_copy_plain(at + 3, value, value_bytes)) {
-        to[0] = before;
-        to[1] = '"';
-        memcpy(at, "\":\"", 3);
-        at[3 + value_bytes] = '"';
-        strbuf_wrote(buf, at + 4 + value_bytes);
-        return;
-    }
-    strbuf_add_char(buf, before);
-    strbuf_add_json_string(buf, name);
-    strbuf_add_char(buf, ':');
-    strbuf_add_json_string(buf, value);
+    to[0] = before;
+    to[1] = '"';
+    memcpy(middle, "\":\"", 3);
+    *end = '"';
+    strbuf_wrote(buf, end + 1);
 }
 
 static const char replacement_character[] = "\xef\xbf\xbd"; /* U+FFFD */

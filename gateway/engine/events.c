@@ -8,7 +8,7 @@
 #include "gateway/engine/suppress.h"
 #include "policies/route.h"
 
-enum { DETAILS_SEED = 0x6474, GROUP_KEY_BYTES_MAX = 1 << 20, LABELS_BYTES_MAX = 1 << 20 };
+enum { DETAILS_SEED = 0x6474 };
 
 /* What one trigger is about. */
 struct firing {
@@ -24,16 +24,16 @@ struct firing {
 static const char *labels_json(struct firing *firing)
 {
     const struct event *event = firing->event;
-    struct strbuf text;
+    struct strbuf *text = &firing->engine->scratch;
     if (firing->labels != NULL)
         return firing->labels;
-    strbuf_init_in(&text, &firing->engine->arena, LABELS_BYTES_MAX);
+    strbuf_reset(text);
     for (size_t i = 0; i < event->label_count; i++)
-        strbuf_add_json_member(&text, i == 0 ? '{' : ',', event->labels[i].name,
+        strbuf_add_json_member(text, i == 0 ? '{' : ',', event->labels[i].name,
                                event->labels[i].value);
-    strbuf_add(&text, event->label_count == 0 ? "{}" : "}");
-    ASSERT(!text.overflowed);
-    firing->labels = strbuf_finish(&text);
+    strbuf_add(text, event->label_count == 0 ? "{}" : "}");
+    ASSERT(!text->overflowed);
+    firing->labels = arena_copy_text(&firing->engine->arena, strbuf_text(text), text->length);
     return firing->labels;
 }
 
@@ -308,14 +308,14 @@ static struct verdict open_or_join(struct firing *firing, const struct policy *p
                                    uint64_t linked)
 {
     struct engine *engine = firing->engine;
-    struct strbuf group;
-    strbuf_init_in(&group, &engine->arena, GROUP_KEY_BYTES_MAX);
+    struct strbuf *group = &engine->scratch;
+    strbuf_reset(group);
     if (firing->unlimited)
-        strbuf_add(&group, firing->name.key);
+        strbuf_add(group, firing->name.key);
     else
-        route_group_key(policy, firing->event, firing->name.key, &group);
-    ASSERT(!group.overflowed);
-    const char *group_key = strbuf_finish(&group);
+        route_group_key(policy, firing->event, firing->name.key, group);
+    ASSERT(!group->overflowed);
+    const char *group_key = arena_copy_text(&engine->arena, strbuf_text(group), group->length);
     struct verdict verdict = {.disposition = DISPOSITION_JOINED};
     firing->rule_or_null = rulebook_source(engine->book, firing->event->source);
     struct incident *incident = world_group(&engine->world, policy->name, group_key);
