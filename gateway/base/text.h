@@ -109,7 +109,11 @@ size_t text_unseen_step(const char *text, size_t length);
 bool text_has_control(const char *text,
                       size_t length); /* any byte < 0x20 except \n and \t, or 0x7f */
 bool text_is_name(const char *text);  /* [a-z0-9][a-z0-9-]{0,47}: names of sections and things */
-bool text_equal(const char *a, const char *b);
+/* Often asked of a text about itself, or of two that differ at once. */
+static inline bool text_equal(const char *a, const char *b)
+{
+    return a == b || (a[0] == b[0] && strcmp(a, b) == 0);
+}
 bool text_equal_fold(const char *a, const char *b); /* ASCII case-insensitive */
 bool text_starts_with(const char *text, const char *prefix);
 

@@ -261,7 +261,7 @@ void changes_keep(struct engine *engine, const struct event *event);
 struct incident_wanted {
     const struct policy *policy; /* of the rulebook */
     const char *source;
-    const char *group_key;
+    struct group_name group;
     const char *title_or_null; /* NULL: its first alert's summary */
     const unsigned char *id;   /* of the input, 16 bytes */
     uint64_t linked;

@@ -15,8 +15,9 @@ struct firing {
     struct engine *engine;
     const struct input *input;
     const struct event *event;
-    struct alert_name name;                 /* of its alert */
-    const char *labels;                     /* JSON, built when first needed */
+    struct alert_name name; /* of its alert */
+    struct alert *known;    /* of a trigger, the newest of its twins; NULL: it is new */
+    const char *labels;     /* JSON, built when first needed */
     const struct source_rule *rule_or_null; /* of its source, once it is routed */
     bool unlimited;                         /* our own overflow incident opens past every limit */
 };
@@ -143,12 +144,13 @@ static struct alert *add_alert(struct firing *firing, struct incident *incident)
                         firing->event->summary, labels_json(firing));
     alert->fresh = true;
     alert->first_at_ms = engine->now_ms;
+    firing->known = alert;
     return alert;
 }
 
 static struct alert *alert_in(const struct firing *firing, const struct incident *incident)
 {
-    struct alert *alert = world_alert(&firing->engine->world, &firing->name);
+    struct alert *alert = firing->known;
     while (alert != NULL && alert->incident != incident)
         alert = alert->twin;
     return alert;
@@ -177,7 +179,7 @@ struct incident *events_add_incident(struct engine *engine, const struct inciden
     }
     struct incident *incident =
         world_add_incident(&engine->world, engine->meta.next_incident++, frozen, wanted->source,
-                           wanted->group_key, wanted->title_or_null);
+                           wanted->group.key, wanted->title_or_null);
     memcpy(incident->uuid, wanted->id, sizeof(incident->uuid));
     incident->fresh = true;
     incident->state = INCIDENT_HELD;
@@ -186,18 +188,18 @@ struct incident *events_add_incident(struct engine *engine, const struct inciden
     incident->linked = wanted->linked;
     incident->severity = (uint8_t)severity;
     incident->priority = (uint8_t)incident_default_priority(severity);
-    world_reindex(&engine->world, incident, false);
+    world_open(&engine->world, incident, &wanted->group);
     return incident;
 }
 
 static struct incident *open_incident(struct firing *firing, const struct policy *policy,
-                                      const char *group_key, uint64_t linked)
+                                      const struct group_name *group, uint64_t linked)
 {
     struct engine *engine = firing->engine;
     const struct event *event = firing->event;
     const struct incident_wanted wanted = {.policy = policy,
                                            .source = event->source,
-                                           .group_key = group_key,
+                                           .group = *group,
                                            .id = firing->input->id,
                                            .linked = linked};
     struct incident *incident = events_add_incident(engine, &wanted, event->severity);
@@ -315,10 +317,11 @@ static struct verdict open_or_join(struct firing *firing, const struct policy *p
     else
         route_group_key(policy, firing->event, firing->name.key, group);
     ASSERT(!group->overflowed);
-    const char *group_key = arena_copy_text(&engine->arena, strbuf_text(group), group->length);
+    const struct group_name name = world_group_name(
+        policy->name, arena_copy_text(&engine->arena, strbuf_text(group), group->length));
     struct verdict verdict = {.disposition = DISPOSITION_JOINED};
     firing->rule_or_null = rulebook_source(engine->book, firing->event->source);
-    struct incident *incident = world_group(&engine->world, policy->name, group_key);
+    struct incident *incident = world_group(&engine->world, &name);
     bool is_new = incident == NULL || alert_in(firing, incident) == NULL;
     if (is_new && past_alert_limits(firing, incident)) {
         if (incident != NULL)
@@ -330,7 +333,7 @@ static struct verdict open_or_join(struct firing *firing, const struct policy *p
     } else if (past_limits(firing)) {
         verdict = overflow(firing);
     } else {
-        incident = open_incident(firing, policy, group_key, linked);
+        incident = open_incident(firing, policy, &name, linked);
         verdict = (struct verdict){DISPOSITION_OPENED, incident->number};
     }
     return verdict;
@@ -383,11 +386,12 @@ static bool reopen_known(struct firing *firing, struct alert *alert, const char 
     for (; alert != NULL; alert = alert->twin) {
         struct incident *incident = alert->incident;
         const char *policy = incident->policy->name;
+        const struct group_name group = world_group_name(policy, incident_group_key(incident));
         bool is_over = !incident_is_open(incident) && !incident->ladder.by_person &&
                        within_reopening(engine, incident);
         /* The group may be open again by another alert: there is one open incident for each. */
         if (!is_over || (policy_or_null != NULL && !text_equal(policy, policy_or_null)) ||
-            world_group(&engine->world, policy, incident_group_key(incident)) != NULL)
+            world_group(&engine->world, &group) != NULL)
             continue;
         route_add(has, incident->policy);
         reopen_incident(firing, alert);
@@ -426,6 +430,7 @@ static struct verdict trigger(struct firing *firing)
     struct verdict verdict = {.incident = 0};
     struct route has = {.count = 0};
     struct alert *known = world_alert(&firing->engine->world, &firing->name);
+    firing->known = known;
     count_known(firing, known, &has, &verdict);
     if (has.count == 0 && !reopen_known(firing, known, NULL, &has, &verdict))
         return route_new(firing, known);

@@ -104,13 +104,18 @@ struct incident *world_incident(const struct world *world, uint64_t number)
     return incident;
 }
 
-struct incident *world_group(const struct world *world, const char *policy, const char *group_key)
+struct group_name world_group_name(const char *policy, const char *group_key)
+{
+    return (struct group_name){
+        .policy = policy, .key = group_key, .hash = pair_hash(SEED_GROUP, policy, group_key)};
+}
+
+struct incident *world_group(const struct world *world, const struct group_name *name)
 {
     struct table_walk walk;
-    struct incident *incident =
-        table_first(&world->groups, pair_hash(SEED_GROUP, policy, group_key), &walk);
-    while (incident != NULL && !(text_equal(incident->policy->name, policy) &&
-                                 text_equal(incident_group_key(incident), group_key)))
+    struct incident *incident = table_first(&world->groups, name->hash, &walk);
+    while (incident != NULL && !(text_equal(incident_group_key(incident), name->key) &&
+                                 text_equal(incident->policy->name, name->policy)))
         incident = table_next(&world->groups, &walk);
     return incident;
 }
@@ -144,7 +149,7 @@ struct source_count *world_source(struct world *world, const char *source)
 {
     struct source_count *count = world->latest_or_null;
     struct table_walk walk;
-    if (count != NULL && (count->source == source || text_equal(count->source, source)))
+    if (count != NULL && text_equal(count->source, source))
         return count;
     uint64_t hash = text_hash(SEED_SOURCE, source, strlen(source));
     count = table_first(&world->sources, hash, &walk);
@@ -238,6 +243,13 @@ void world_set_group_key(struct incident *incident, const char *group_key)
     free(old);
 }
 
+void world_open(struct world *world, struct incident *incident, const struct group_name *name)
+{
+    table_add(&world->groups, name->hash, incident);
+    world_source(world, incident->source)->open_count++;
+    world->open_count++;
+}
+
 void world_reindex(struct world *world, struct incident *incident, bool was_open)
 {
     bool is_open = incident_is_open(incident);
@@ -245,15 +257,15 @@ void world_reindex(struct world *world, struct incident *incident, bool was_open
         return;
     struct source_count *count = world_source(world, incident->source);
     if (is_open) {
-        world_enter_group(world, incident);
-        count->open_count++;
-        world->open_count++;
-    } else {
-        world_leave_group(world, incident);
-        ASSERT(count->open_count > 0 && world->open_count > 0);
-        count->open_count--;
-        world->open_count--;
+        const struct group_name name =
+            world_group_name(incident->policy->name, incident_group_key(incident));
+        world_open(world, incident, &name);
+        return;
     }
+    world_leave_group(world, incident);
+    ASSERT(count->open_count > 0 && world->open_count > 0);
+    count->open_count--;
+    world->open_count--;
 }
 
 enum suppression_kind world_mark_kind(const struct incident *incident)

@@ -74,11 +74,19 @@ struct world {
     uint64_t claimed_count;
 };
 
+/* The same for an open incident. */
+struct group_name {
+    const char *policy;
+    const char *key;
+    uint64_t hash;
+};
+
 void world_init(struct world *world);
 void world_clear(struct world *world);
 
 struct incident *world_incident(const struct world *world, uint64_t number);
-struct incident *world_group(const struct world *world, const char *policy, const char *group_key);
+struct group_name world_group_name(const char *policy, const char *group_key);
+struct incident *world_group(const struct world *world, const struct group_name *name);
 struct alert_name world_alert_name(const char *source, const char *key);
 struct alert *world_alert(const struct world *world, const struct alert_name *name);
 struct notification *world_notification(const struct world *world, uint64_t id);
@@ -89,6 +97,8 @@ struct source_count *world_source(struct world *world, const char *source); /* m
 struct incident *world_add_incident(struct world *world, uint64_t number,
                                     const struct policy *policy, const char *source,
                                     const char *group_key, const char *title_or_null);
+/* A new one is open, in its group. */
+void world_open(struct world *world, struct incident *incident, const struct group_name *name);
 /* After the state changed from or to resolved: keeps the group table and the counts right. */
 void world_reindex(struct world *world, struct incident *incident, bool was_open);
 /* After its mark or state changed from one that was counted as `was`, SUPPRESSION_NONE at first. */
