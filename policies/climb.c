@@ -66,6 +66,16 @@ bool climb_fallback(const struct incident *incident, const struct moment *moment
     return false;
 }
 
+/* The chain begins anew: what an earlier page to it has waiting for the morning would only say the same twice. */
+static void withdraw_fallback(const struct incident *incident, struct moment *moment)
+{
+    for (struct notification *n = incident->notifications; n != NULL; n = n->next) {
+        if (n->kind == KIND_PAGE && n->repetition > 0 && text_equal(n->step, "fallback") &&
+            quiet_waits(n, moment->now_ms))
+            moment_cancel(moment, n, "the fallback is paged anew");
+    }
+}
+
 /* Page the first level, from `from` on, on which somebody can be reached. Answers when that goes out: now, or at the end
  * of quiet hours where it is night for all of them. */
 static int64_t page_fallback(struct incident *incident, struct moment *moment, int32_t from,
@@ -90,6 +100,8 @@ static int64_t page_fallback(struct incident *incident, struct moment *moment, i
                                   .urgent = incident_is_urgent(incident),
                                   .text = why};
         moment_note(moment, "fallback", &(struct facts){.climb = ladder->climb}, why);
+        if (from == 0)
+            withdraw_fallback(incident, moment);
         struct sent sent = reach_send(&receivers, &message, moment);
         ASSERT(sent.count > 0);
         ladder->reach_until_ms = sent.first_due_ms + incident->policy->reach_within_ms;
