@@ -140,6 +140,7 @@ static int64_t page_fallback(struct oracle *oracle, struct o_incident *o, int fr
         if (people_is_empty(&people))
             continue;
         oracle_expectf(oracle, o, "note fallback %d", o->climb);
+        sleep_withdraw_fallback(oracle, o, from == 0);
         start_paging(oracle, o, &people, "fallback", level);
         return oracle->all_wait ? o->reach_until_ms - o->policy->reach_within_ms : oracle->now_ms;
     }

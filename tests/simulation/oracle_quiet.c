@@ -45,14 +45,27 @@ static bool waits(const struct oracle *oracle, const struct o_message *m)
            m->next_ms > oracle->now_ms;
 }
 
+static void withdraw(struct oracle *oracle, const struct o_incident *o, struct o_message *m)
+{
+    m->state = NOTIFICATION_CANCELLED;
+    oracle_expectf(oracle, o, "cancel %llu %s", (unsigned long long)m->id,
+                   m->id == 0 ? m->contact : "");
+}
+
 void sleep_withdraw(struct oracle *oracle, struct o_incident *o)
 {
     for (struct o_message *m = o->messages; m != NULL; m = m->next) {
-        if (m->kind != KIND_REMINDER || m->talk != 0 || !waits(oracle, m))
-            continue;
-        m->state = NOTIFICATION_CANCELLED;
-        oracle_expectf(oracle, o, "cancel %llu %s", (unsigned long long)m->id,
-                       m->id == 0 ? m->contact : "");
+        if (m->kind == KIND_REMINDER && m->talk == 0 && waits(oracle, m))
+            withdraw(oracle, o, m);
+    }
+}
+
+void sleep_withdraw_fallback(struct oracle *oracle, struct o_incident *o, bool anew)
+{
+    for (struct o_message *m = o->messages; anew && m != NULL; m = m->next) {
+        if (m->kind == KIND_PAGE && m->step != NULL && text_equal(m->step, "fallback") &&
+            m->paging != 0 && waits(oracle, m))
+            withdraw(oracle, o, m);
     }
 }
 

@@ -36,6 +36,8 @@ void sleep_release(struct oracle *oracle, struct o_incident *incident);
 void sleep_release_all(struct oracle *oracle);
 /* What its owner was to be asked in the morning is no longer asked. */
 void sleep_withdraw(struct oracle *oracle, struct o_incident *incident);
+/* When the fallback is paged anew, from the first of its chain: what an earlier page to it has waiting. */
+void sleep_withdraw_fallback(struct oracle *oracle, struct o_incident *incident, bool anew);
 /* The next method of somebody whose last one has failed. */
 void sleep_hasten(struct oracle *oracle, struct o_incident *incident, struct o_message *message);
 /* A page step of which every message waits. */
