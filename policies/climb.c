@@ -66,12 +66,14 @@ bool climb_fallback(const struct incident *incident, const struct moment *moment
     return false;
 }
 
-/* The chain begins anew: what an earlier page to it has waiting for the morning would only say the same twice. */
+/* The chain begins anew: what an earlier page to it has waiting for the morning, or only just let go, would say the same
+ * twice. What waits for a digest is one line of it anyway. */
 static void withdraw_fallback(const struct incident *incident, struct moment *moment)
 {
     for (struct notification *n = incident->notifications; n != NULL; n = n->next) {
         if (n->kind == KIND_PAGE && n->repetition > 0 && text_equal(n->step, "fallback") &&
-            quiet_waits(n, moment->now_ms))
+            n->deferred && n->state == NOTIFICATION_PENDING && n->attempt_count == 0 &&
+            n->digest == 0)
             moment_cancel(moment, n, "the fallback is paged anew");
     }
 }

@@ -60,11 +60,12 @@ void sleep_withdraw(struct oracle *oracle, struct o_incident *o)
     }
 }
 
+/* Also what this very moment has let go. */
 void sleep_withdraw_fallback(struct oracle *oracle, struct o_incident *o, bool anew)
 {
     for (struct o_message *m = o->messages; anew && m != NULL; m = m->next) {
         if (m->kind == KIND_PAGE && m->step != NULL && text_equal(m->step, "fallback") &&
-            m->paging != 0 && waits(oracle, m))
+            m->deferred && m->state == NOTIFICATION_PENDING && m->attempts == 0 && m->digest == 0)
             withdraw(oracle, o, m);
     }
 }
