@@ -155,6 +155,9 @@ struct channel_host {
         void *self, struct channel_helper *helper); /* who asks comes back at once, now and later */
     void (*helper_close)(void *self,
                          struct channel_helper *helper); /* nobody asks any more; takes NULL */
+    /* Appended. A peer ("host:port") has shown a certificate that is good until then (wall clock): people are warned before
+     * it ends. From any thread. */
+    void (*peer_certificate)(void *self, const char *peer, int64_t ends_at_ms);
 };
 
 struct channel_ops {

@@ -11,12 +11,14 @@
 #include <systemd/sd-daemon.h>
 
 #include "gateway/api/api.h"
+#include "gateway/app_watch.h"
 #include "gateway/base/assert.h"
 #include "gateway/config/config.h"
 #include "gateway/delivery/delivery.h"
 #include "gateway/engine/engine_thread.h"
 #include "gateway/handoff/inbox.h"
 #include "gateway/handoff/outbox.h"
+#include "gateway/handoff/troubles.h"
 #include "gateway/http/identity.h"
 #include "gateway/http/server.h"
 #include "gateway/intake/calendars.h"
@@ -54,6 +56,7 @@ struct app {
     char boot_id[ID_TEXT_BYTES];
     struct inbox *inbox;
     struct outbox *outbox;
+    struct troubles *troubles; /* our own */
     struct delivery *delivery;
     struct engine_thread *engine;
     struct http_server *server;
@@ -65,6 +68,8 @@ struct app {
     struct calendars *calendars;
     char copies_dir[4096];          /* of calendars that come over the network */
     atomic_bool is_calendar_new;    /* one has changed */
+    atomic_bool is_engine_new;      /* this node has become the engine */
+    bool is_refused;                /* the last reload was */
     atomic_bool is_failing;         /* the engine has given up */
     _Atomic(struct api *) follower; /* hears of commits once it is there */
     int64_t watchdog_ms;            /* 0: nobody watches */
@@ -88,21 +93,19 @@ static void log_problems(const char *problems)
     }
 }
 
-static struct config *load_config(const struct app *app)
+/* NULL: `problems`, initialised by the caller, says why. */
+static struct config *load_config(const struct app *app, struct strbuf *problems)
 {
-    struct strbuf problems;
     struct config *config = NULL;
     const struct config_plugins finder = {.self = app->plugins, .find = find_plugin};
     int64_t now_ms = clock_wall_ms();
     const struct config_span span = {.from_ms = now_ms - CONFIG_CALENDARS_BEFORE_MS,
                                      .until_ms = now_ms + CONFIG_CALENDARS_AHEAD_MS,
                                      .copies_dir = app->copies_dir};
-    strbuf_init(&problems, PROBLEMS_BYTES_MAX);
-    if (config_load_for(app->options.config_folder, &finder, &span, &config, &problems) != 0)
-        log_problems(strbuf_text(&problems));
+    if (config_load_for(app->options.config_folder, &finder, &span, &config, problems) != 0)
+        log_problems(strbuf_text(problems));
     for (size_t i = 0; config != NULL && i < config->warning_count; i++)
         log_line(LOG_WARNING, config->warnings[i], NULL);
-    strbuf_clear(&problems);
     return config;
 }
 
@@ -124,6 +127,13 @@ static void on_commit(void *self)
     if (follower != NULL)
         api_committed(follower);
     mqtt_desk_committed(atomic_load(&app->mqtt));
+}
+
+static void on_engine(void *self)
+{
+    struct app *app = self;
+    atomic_store(&app->is_engine_new, true);
+    app->options.on_wake(app->options.self);
 }
 
 static void on_fatal(void *self, int exit_code, const struct err *err)
@@ -170,10 +180,13 @@ static int start_engine(struct app *app, struct err *err)
     if (inbox_create(INBOX_CAPACITY_DEFAULT, &app->inbox, err) != 0 ||
         outbox_create((size_t)CHANNELS_MAX * OUTBOX_CREDITS_PER_CHANNEL, &app->outbox, err) != 0)
         return -1;
+    app->troubles = troubles_create(app->inbox);
+    troubles_enable(app->troubles, app->config->own_troubles);
     const struct delivery_options delivery = {.config = app->config,
                                               .plugins = app->plugins,
                                               .outbox = app->outbox,
                                               .inbox = app->inbox,
+                                              .troubles = app->troubles,
                                               .token_key = &app->token_key,
                                               .clock = &app->clock,
                                               .state_dir = app->options.state_dir,
@@ -193,9 +206,11 @@ static int start_engine(struct app *app, struct err *err)
         .outbox = app->outbox,
         .clock = &app->clock,
         .keep_ms = app->config->keep_ms,
+        .troubles = app->troubles,
         .lease_ms = app->config->lease_ms,
         .on_fatal = on_fatal,
         .on_commit = on_commit,
+        .on_engine = on_engine,
         .on_beat = on_beat,
         .self = app};
     return engine_thread_start(&engine, &app->engine, err);
@@ -233,6 +248,7 @@ static int start_brokers(struct app *app, struct err *err)
     struct mqtt_desk *mqtt;
     const struct mqtt_desk_options options = {.config = app->config,
                                               .inbox = app->inbox,
+                                              .troubles = app->troubles,
                                               .state_dir = app->options.state_dir,
                                               .token_key = &app->token_key,
                                               .clock = &app->clock,
@@ -330,6 +346,7 @@ static int start_calendars(struct app *app, struct err *err)
 {
     const struct calendars_options options = {.config = app->config,
                                               .copies_dir = app->copies_dir,
+                                              .troubles = app->troubles,
                                               .on_changed = on_calendar,
                                               .self = app};
     return file_make_dir(app->copies_dir, 0700, err) == 0
@@ -337,17 +354,28 @@ static int start_calendars(struct app *app, struct err *err)
                : -1;
 }
 
+/* After a start, a reload, and when this node becomes the engine: of what was wrong before, this is over or goes on. */
+static void watch(struct app *app)
+{
+    if (!app->is_refused)
+        app_watch_reload(app->troubles, app->options.config_folder, true, "");
+    app_watch_certificate(app->troubles, app->is_tls ? &app->config->http : NULL);
+    app_watch_config(app->troubles, app->config);
+}
+
 int app_start(const struct app_options *options, struct app **out_app, int *out_exit_code)
 {
     struct app *app = heap_alloc(sizeof(*app));
     struct err err = {0};
+    struct strbuf problems;
     app->options = *options;
+    strbuf_init(&problems, PROBLEMS_BYTES_MAX);
     *out_exit_code = APP_EXIT_CONFIG;
     if (plugins_open(options->plugin_dir, &app->plugins, &err) != 0)
         goto failed;
     if (name_copies(app, &err) != 0)
         goto failed;
-    app->config = load_config(app);
+    app->config = load_config(app, &problems);
     if (app->config == NULL) {
         (void)err_set(&err, ERR_INVALID, "the configuration in %s was refused",
                       options->config_folder);
@@ -363,10 +391,13 @@ int app_start(const struct app_options *options, struct app **out_app, int *out_
     if (start_engine(app, &err) != 0 || start_edge(app, &err) != 0 ||
         start_calendars(app, &err) != 0)
         goto failed;
+    watch(app);
     announce(app);
+    strbuf_clear(&problems);
     *out_app = app;
     return 0;
 failed:
+    strbuf_clear(&problems);
     log_line(LOG_ERROR, "cannot start", "error", err.text, NULL);
     app_stop(app);
     return -1;
@@ -439,11 +470,14 @@ static void renew_identity(struct app *app, const struct config *new,
 static bool reload(struct app *app, bool look_at_calendars)
 {
     struct err err = {0};
+    struct strbuf problems;
     (void)sd_notify(0, "RELOADING=1");
-    struct config *config = load_config(app);
+    strbuf_init(&problems, PROBLEMS_BYTES_MAX);
+    struct config *config = load_config(app, &problems);
     struct http_identity *identity = NULL;
     bool taken = config != NULL && prepare_identity(app, config, &identity, &err) == 0 &&
                  delivery_reload(app->delivery, config, &err) == 0;
+    app->is_refused = !taken;
     if (taken) {
         renew_identity(app, config, identity);
         warn_of_restart(app->config, config);
@@ -456,13 +490,18 @@ static bool reload(struct app *app, bool look_at_calendars)
         calendars_reload(app->calendars, config, look_at_calendars);
         config_release(app->config);
         app->config = config;
+        troubles_enable(app->troubles, config->own_troubles);
+        watch(app);
         log_line(LOG_INFO, "configuration reloaded", "config", app->options.config_folder, NULL);
     } else {
         log_line(LOG_ERROR, "reload refused, the old configuration stays in force", "error",
                  config == NULL ? "see the lines above" : err.text, NULL);
+        app_watch_reload(app->troubles, app->options.config_folder, false,
+                         config == NULL ? strbuf_text(&problems) : err.text);
         http_identity_release(identity);
         config_release(config);
     }
+    strbuf_clear(&problems);
     (void)sd_notify(0, "READY=1");
     return taken;
 }
@@ -475,6 +514,9 @@ bool app_reload(struct app *app)
 /* Calendars are not fetched again because one has changed: a server that gives another one each time would keep us busy. */
 void app_renew(struct app *app)
 {
+    app_watch_certificate(app->troubles, app->is_tls ? &app->config->http : NULL);
+    if (atomic_exchange(&app->is_engine_new, false))
+        watch(app);
     int64_t until_ms = app->config->calendars_until_ms;
     bool is_new = atomic_exchange(&app->is_calendar_new, false);
     bool is_old = until_ms != 0 && until_ms - clock_wall_ms() <=
@@ -511,6 +553,7 @@ void app_stop(struct app *app)
     mqtt_desk_destroy(app->mqtt);
     store_close(app->store);
     calendars_destroy(app->calendars);
+    troubles_destroy(app->troubles);
     config_release(app->engine_config);
     config_release(app->config);
     plugins_close(app->plugins);

@@ -24,7 +24,7 @@ static void advance(struct incident *incident, const struct move *move, struct m
     climb_advance(incident, moment, arena_printf(moment->arena, "%s escalated it", move->by));
     if (suppression_holds(incident))
         moment->answer = arena_printf(moment->arena, "#%llu: no step runs while %s holds it.",
-                                      number_of(incident), incident->mark);
+                                      number_of(incident), incident->later->mark);
     else
         moment->answer = arena_printf(moment->arena, "#%llu: the next step is being paged.",
                                       number_of(incident));
@@ -59,7 +59,7 @@ void advance_escalate_acked(struct incident *incident, const struct move *move,
         return;
     }
     moment_notef(moment, "ack-ended", &(struct facts){.by = move->by},
-                 "%s ends the acknowledgement of %s", move->by, incident->owner);
+                 "%s ends the acknowledgement of %s", move->by, incident->later->owner);
     climb_end_ack(incident, moment);
     advance(incident, move, moment);
 }
@@ -84,7 +84,7 @@ void advance_pass(struct incident *incident, const struct move *move, struct mom
 
 void advance_pass_acked(struct incident *incident, const struct move *move, struct moment *moment)
 {
-    if (text_equal(incident->owner, move->by)) {
+    if (text_equal(incident->later->owner, move->by)) {
         advance_escalate_acked(incident, move, moment);
         return;
     }

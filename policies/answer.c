@@ -12,22 +12,22 @@ static unsigned long long number_of(const struct incident *incident)
 static const char *eta_part(const struct incident *incident, const struct moment *moment,
                             const struct zone *zone)
 {
-    if (incident->eta_at_ms == 0)
+    if (incident->later->eta_at_ms == 0)
         return "";
     return arena_printf(moment->arena, ", back expected %s",
-                        moment_local_time(moment, zone, incident->eta_at_ms));
+                        moment_local_time(moment, zone, incident->later->eta_at_ms));
 }
 
 const char *answer_owner(const struct incident *incident, const struct moment *moment,
                          const char *reader)
 {
     const struct zone *zone = moment_zone_of(moment, reader);
-    const char *until = moment_local_time(moment, zone, incident->ack_until_ms);
+    const char *until = moment_local_time(moment, zone, incident->later->ack_until_ms);
     const char *eta = eta_part(incident, moment, zone);
-    if (text_equal(incident->owner, reader))
+    if (text_equal(incident->later->owner, reader))
         return arena_printf(moment->arena, "#%llu is yours until %s%s.", number_of(incident), until,
                             eta);
-    return arena_printf(moment->arena, "%s has #%llu until %s%s.", incident->owner,
+    return arena_printf(moment->arena, "%s has #%llu until %s%s.", incident->later->owner,
                         number_of(incident), until, eta);
 }
 
@@ -37,7 +37,7 @@ const char *answer_resolved(const struct incident *incident, const struct moment
     ASSERT(incident->state == INCIDENT_RESOLVED);
     return arena_printf(
         moment->arena, "#%llu was resolved at %s.", number_of(incident),
-        moment_local_time(moment, moment_zone_of(moment, reader), incident->resolved_at_ms));
+        moment_local_time(moment, moment_zone_of(moment, reader), incident->later->resolved_at_ms));
 }
 
 const char *answer_status(const struct incident *incident, const struct moment *moment,

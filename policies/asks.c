@@ -81,8 +81,9 @@ void asks_begin(struct incident *incident, const struct step *step,
 void asks_hear_sooner(struct incident *incident, const struct notification *notification,
                       int64_t at_ms)
 {
-    struct ask *ask =
-        notification->kind == KIND_ASK ? talks_ask(incident->talks, notification->step) : NULL;
+    struct ask *ask = notification->kind == KIND_ASK
+                          ? talks_ask(incident->later->talks, notification->step)
+                          : NULL;
     const struct step *step = ask != NULL ? step_of(incident, ask) : NULL;
     if (step == NULL || ask->closed_at_ms != 0)
         return;
@@ -172,9 +173,9 @@ static const char *list_text(const struct incident *incident, const struct ask *
 /* To the owner, else the fallback; by mail where they have it, for a list is long. */
 static void send_list(struct incident *incident, const struct ask *ask, struct moment *moment)
 {
-    const struct contact *owner = rulebook_contact(moment->book, incident->owner);
+    const struct contact *owner = rulebook_contact(moment->book, incident->later->owner);
     struct receivers receivers = {.arena = moment->arena};
-    const struct target target = {.kind = TARGET_CONTACT, .name = incident->owner};
+    const struct target target = {.kind = TARGET_CONTACT, .name = incident->later->owner};
     if (owner != NULL)
         reach_resolve(incident, &target, 1, moment, &receivers);
     if (!reach_is_possible(&receivers, KIND_NOTICE, moment) &&
@@ -229,7 +230,7 @@ static void remind_silent(struct incident *incident, struct ask *ask, struct mom
 
 void asks_run_due(struct incident *incident, struct moment *moment)
 {
-    for (struct ask *ask = incident->talks->asks; ask != NULL; ask = ask->next) {
+    for (struct ask *ask = incident->later->talks->asks; ask != NULL; ask = ask->next) {
         if (ask->closed_at_ms != 0)
             continue;
         if (ask->deadline_at_ms <= moment->now_ms)
@@ -241,7 +242,7 @@ void asks_run_due(struct incident *incident, struct moment *moment)
 
 void asks_close_all(struct incident *incident, struct moment *moment)
 {
-    struct ask *ask = incident->talks != NULL ? incident->talks->asks : NULL;
+    struct ask *ask = incident->later->talks != NULL ? incident->later->talks->asks : NULL;
     for (; ask != NULL; ask = ask->next) {
         if (ask->closed_at_ms == 0)
             close_ask(incident, ask, "too many resolved incidents are waiting", moment);
@@ -253,13 +254,13 @@ void asks_close_all(struct incident *incident, struct moment *moment)
 struct ask *asks_answered_by(const struct incident *incident, const struct notification *answers)
 {
     bool asks = answers != NULL && (answers->kind == KIND_ASK || answers->kind == KIND_REMINDER);
-    return asks ? talks_ask(incident->talks, answers->step) : NULL;
+    return asks ? talks_ask(incident->later->talks, answers->step) : NULL;
 }
 
 struct ask *asks_latest_of(const struct incident *incident, const char *by)
 {
     struct ask *latest = NULL;
-    struct ask *ask = incident->talks != NULL ? incident->talks->asks : NULL;
+    struct ask *ask = incident->later->talks != NULL ? incident->later->talks->asks : NULL;
     for (; ask != NULL; ask = ask->next) {
         if (ask->closed_at_ms == 0 && ask_find_person(ask, by) != NULL &&
             (latest == NULL || ask->asked_at_ms >= latest->asked_at_ms))
@@ -289,7 +290,7 @@ struct taking {
 static void take_line(struct taking *taking, const char *text, size_t length,
                       const struct moment *moment)
 {
-    struct talks *talks = taking->incident->talks;
+    struct talks *talks = taking->incident->later->talks;
     if (taking->have >= taking->most ||
         talks->answer_bytes + length + TALKS_LINE_BYTES > TALKS_ANSWER_BYTES_MAX) {
         taking->left_out++;

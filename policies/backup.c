@@ -87,6 +87,7 @@ struct incident backup_incident(const struct incident_row *row, const struct rul
     static const struct policy gone = {.name = ""};
     const struct policy *policy = rulebook_policy(book, row->policy);
     return (struct incident){.policy = policy != NULL ? policy : &gone,
+                             .later = incident_without_later(),
                              .opened_at_ms = row->opened_at_ms};
 }
 

@@ -90,15 +90,15 @@ static int64_t page_fallback(struct incident *incident, struct moment *moment, i
         resolve_level(incident, moment, number, &receivers);
         if (!reach_is_possible(&receivers, KIND_PAGE, moment))
             continue;
-        ladder->fallback_count =
+        incident->later->ladder.fallback_count =
             ++ladder->serial; /* one count, so that no follow-up shares its key */
         ladder->fallback_level = (int8_t)number;
         ladder->latest = LADDER_FALLBACK;
-        ladder->passed = 0;
+        incident->later->ladder.passed = 0;
         struct message message = {.kind = KIND_PAGE,
                                   .step = "fallback",
                                   .climb = ladder->climb,
-                                  .repetition = ladder->fallback_count,
+                                  .repetition = incident->later->ladder.fallback_count,
                                   .urgent = incident_is_urgent(incident),
                                   .text = why};
         moment_note(moment, "fallback", &(struct facts){.climb = ladder->climb}, why);
@@ -131,7 +131,7 @@ static bool run_page(struct incident *incident, struct moment *moment, size_t in
         return false;
     }
     ladder->latest = (int8_t)index;
-    ladder->passed = 0;
+    incident->later->ladder.passed = 0;
     struct message message = {.kind = KIND_PAGE,
                               .step = step->name,
                               .climb = ladder->climb,
@@ -202,7 +202,7 @@ static void exhaust(struct incident *incident, struct moment *moment, const char
                 "the ladder has no step left and nobody has acknowledged");
     int64_t out_ms = page_fallback(
         incident, moment, 0, why[0] != '\0' ? why : "nobody has acknowledged on the whole ladder");
-    ladder->fallback_at_ms = out_ms + every_ms;
+    incident->later->ladder.fallback_at_ms = out_ms + every_ms;
 }
 
 void climb_advance(struct incident *incident, struct moment *moment, const char *why)
@@ -214,7 +214,7 @@ void climb_advance(struct incident *incident, struct moment *moment, const char 
     int32_t index = ladder_next_page(ladder, policy);
     if (index < 0 && ladder->climbs_left > 0 && ladder_first_page(policy) >= 0) {
         ladder->climbs_left--;
-        ladder_climb(ladder, policy, moment->now_ms);
+        ladder_climb(ladder, &incident->later->ladder, policy, moment->now_ms);
         moment_notef(moment, "climb", &(struct facts){.climb = ladder->climb}, "climb %d starts",
                      ladder->climb);
         index = ladder->page_from;
@@ -272,11 +272,11 @@ void climb_trigger(struct incident *incident, struct moment *moment)
 void climb_end_ack(struct incident *incident, struct moment *moment)
 {
     incident->state = INCIDENT_TRIGGERED;
-    incident->owner = "";
-    incident->ack_until_ms = 0;
-    incident->eta_at_ms = 0;
-    incident->ladder.reminder_at_ms = 0;
-    incident->ladder.answer_until_ms = 0;
+    incident->later->owner = "";
+    incident->later->ack_until_ms = 0;
+    incident->later->eta_at_ms = 0;
+    incident->later->ladder.reminder_at_ms = 0;
+    incident->later->ladder.answer_until_ms = 0;
     incident->ladder.reminded = false;
     fields_expect_no_more(incident, moment);
     climb_cancel(incident, moment, KIND_REMINDER, "the acknowledgement has ended");
@@ -293,18 +293,18 @@ static bool is_same_day(const struct civil *a, const struct civil *b)
 static const char *earlier_promises(const struct incident *incident, const struct moment *moment,
                                     const struct zone *zone)
 {
-    const struct ladder *ladder = &incident->ladder;
-    size_t count = ladder_promise_count(ladder);
+    const struct ladder_later *later = &incident->later->ladder;
+    size_t count = ladder_promise_count(later);
     const char *text = "";
     struct civil named;
     if (count < 2)
         return "";
-    if (ladder_promise_drops(ladder) > 0)
-        text = arena_printf(moment->arena, " %d earlier,", ladder_promise_drops(ladder));
-    zone_civil(zone, incident->eta_at_ms + moment->wall_offset_ms, &named);
+    if (ladder_promise_drops(later) > 0)
+        text = arena_printf(moment->arena, " %d earlier,", ladder_promise_drops(later));
+    zone_civil(zone, incident->later->eta_at_ms + moment->wall_offset_ms, &named);
     for (size_t i = 0; i + 1 < count; i++) {
         struct civil at;
-        int64_t at_ms = ladder_promise_ms(ladder, i);
+        int64_t at_ms = ladder_promise_ms(later, i);
         zone_civil(zone, at_ms + moment->wall_offset_ms, &at);
         const char *separator = i == 0 ? "" : ",";
         if (!is_same_day(&at, &named))
@@ -323,18 +323,19 @@ static const char *eta_history(const struct incident *incident, const struct mom
 {
     const struct zone *zone = moment->book->zone;
     return arena_printf(moment->arena, "%s promised %s%s, and it has passed (%u slip%s)",
-                        incident->owner, moment_local_time(moment, zone, incident->eta_at_ms),
-                        earlier_promises(incident, moment, zone), incident->slip_count,
-                        incident->slip_count == 1 ? "" : "s");
+                        incident->later->owner,
+                        moment_local_time(moment, zone, incident->later->eta_at_ms),
+                        earlier_promises(incident, moment, zone), incident->later->slip_count,
+                        incident->later->slip_count == 1 ? "" : "s");
 }
 
 static void lapse(struct incident *incident, struct moment *moment)
 {
-    const char *owner = incident->owner;
+    const char *owner = incident->later->owner;
     const char *why = NULL;
-    if (incident->eta_at_ms != 0) {
-        incident->slip_count++;
-        struct facts facts = {.by = owner, .slip_count = incident->slip_count};
+    if (incident->later->eta_at_ms != 0) {
+        incident->later->slip_count++;
+        struct facts facts = {.by = owner, .slip_count = incident->later->slip_count};
         why = eta_history(incident, moment);
         moment_note(moment, "eta-missed", &facts, why);
     } else {
@@ -347,9 +348,9 @@ static void lapse(struct incident *incident, struct moment *moment)
 
 static void miss_answer(struct incident *incident, struct moment *moment)
 {
-    const char *why =
-        arena_printf(moment->arena, "the severity rose and %s did not answer", incident->owner);
-    moment_note(moment, "no-answer", &(struct facts){.by = incident->owner}, why);
+    const char *why = arena_printf(moment->arena, "the severity rose and %s did not answer",
+                                   incident->later->owner);
+    moment_note(moment, "no-answer", &(struct facts){.by = incident->later->owner}, why);
     climb_end_ack(incident, moment);
     climb_advance(incident, moment, why);
 }
@@ -367,17 +368,17 @@ const char *climb_last_paged(const struct incident *incident)
 static void remind(struct incident *incident, struct moment *moment)
 {
     struct ladder *ladder = &incident->ladder;
-    ladder->reminder_at_ms = 0;
+    incident->later->ladder.reminder_at_ms = 0;
     if (fields_ack_ends(incident, moment))
         return;
     ladder->reminded = true;
     const char *whom = fields_whom(incident, moment);
     const char *until =
-        moment_local_time(moment, moment_zone_of(moment, whom), incident->ack_until_ms);
+        moment_local_time(moment, moment_zone_of(moment, whom), incident->later->ack_until_ms);
     const char *text = arena_printf(
         moment->arena,
         "%s #%llu climbs again at %s: reply \"eta 30m\" with a new estimate, or \"ack\".%s",
-        incident->eta_at_ms != 0 ? "The time you gave has come." : "Is it being worked on?",
+        incident->later->eta_at_ms != 0 ? "The time you gave has come." : "Is it being worked on?",
         (unsigned long long)incident->number, until, fields_remind(incident, moment));
     if (whom[0] == '\0') {
         moment_note(moment, "nobody", NULL, "there is nobody to remind");
@@ -403,7 +404,7 @@ static void run_climb(struct incident *incident, struct moment *moment, const st
         return;
     }
     ladder->climbs_left--;
-    ladder_climb(ladder, incident->policy, due->at_ms);
+    ladder_climb(ladder, &incident->later->ladder, incident->policy, due->at_ms);
     moment_notef(moment, "climb", &(struct facts){.climb = ladder->climb}, "climb %d starts",
                  ladder->climb);
     run_pages(incident, moment, ladder->page_from, "");
@@ -411,12 +412,12 @@ static void run_climb(struct incident *incident, struct moment *moment, const st
 
 static void run_fallback(struct incident *incident, struct moment *moment, const struct due *due)
 {
-    struct ladder *ladder = &incident->ladder;
+    struct ladder_later *later = &incident->later->ladder;
     int64_t every_ms = later_of(incident->policy->fallback_every_ms, LADDER_REPEAT_MIN_MS);
     bool late = moment->now_ms - due->at_ms > LADDER_LATE_MS;
     int64_t out_ms = page_fallback(incident, moment, 0, "still nobody has acknowledged");
     bool waits = out_ms > moment->now_ms;
-    ladder->fallback_at_ms = (waits || late ? out_ms : due->at_ms) + every_ms;
+    later->fallback_at_ms = (waits || late ? out_ms : due->at_ms) + every_ms;
 }
 
 static void run_one(struct incident *incident, struct moment *moment, const struct due *due)
@@ -502,7 +503,8 @@ void climb_cancel(struct incident *incident, struct moment *moment, enum notific
                   const char *reason)
 {
     for (struct notification *n = incident->notifications; n != NULL; n = n->next) {
-        if (n->kind == kind && n->state == NOTIFICATION_PENDING && !talks_own(incident->talks, n))
+        if (n->kind == kind && n->state == NOTIFICATION_PENDING &&
+            !talks_own(incident->later->talks, n))
             moment_cancel(moment, n, reason);
     }
 }

@@ -77,7 +77,7 @@ static void write_text(const struct digest_entry *lines, size_t count, struct ar
         if (incident->state == INCIDENT_RESOLVED || incident->state == INCIDENT_ACKNOWLEDGED)
             strbuf_printf(out, " (%s%s%s)",
                           incident_state_name((enum incident_state)incident->state),
-                          incident->owner[0] != '\0' ? " by " : "", incident->owner);
+                          incident->later->owner[0] != '\0' ? " by " : "", incident->later->owner);
     }
 }
 

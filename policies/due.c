@@ -26,8 +26,9 @@ static struct step_state page_state(const struct incident *incident, size_t inde
 {
     const struct ladder *ladder = &incident->ladder;
     bool ran = (int32_t)index < ladder->page_from || ladder_has_run(ladder, index);
-    struct step_state state = {.standing = STANDING_DUE,
-                               .at_ms = ladder_due_ms(ladder, incident->policy, index)};
+    struct step_state state = {
+        .standing = STANDING_DUE,
+        .at_ms = ladder_due_ms(ladder, &incident->later->ladder, incident->policy, index)};
     if (ran)
         state.standing = STANDING_RAN;
     else if (incident->state == INCIDENT_RESOLVED)
@@ -45,7 +46,7 @@ static struct step_state after_care_state(const struct incident *incident, int64
         return (struct step_state){.standing = STANDING_AWAITS_END, .at_ms = due_ms};
     if (!incident->ladder.left_held)
         return (struct step_state){.standing = STANDING_OVER, .at_ms = due_ms};
-    int64_t care_ms = incident->resolved_at_ms + incident->policy->reopen_within_ms;
+    int64_t care_ms = incident->later->resolved_at_ms + incident->policy->reopen_within_ms;
     return (struct step_state){.standing = STANDING_DUE, .at_ms = later_of(due_ms, care_ms)};
 }
 
@@ -53,7 +54,8 @@ static struct step_state after_care_state(const struct incident *incident, int64
 static struct step_state told_state(const struct incident *incident, size_t index)
 {
     const struct step *step = &incident->policy->steps[index];
-    int64_t due_ms = ladder_due_ms(&incident->ladder, incident->policy, index);
+    int64_t due_ms =
+        ladder_due_ms(&incident->ladder, &incident->later->ladder, incident->policy, index);
     struct step_state state = {.standing = STANDING_DUE, .at_ms = due_ms};
     if (ladder_has_run(&incident->ladder, index)) {
         state.standing = STANDING_RAN;
@@ -66,10 +68,10 @@ static struct step_state told_state(const struct incident *incident, size_t inde
     case WHEN_ACKED:
         if (incident->state == INCIDENT_RESOLVED)
             state.standing = STANDING_OVER;
-        else if (incident->acked_at_ms == 0)
+        else if (incident->later->acked_at_ms == 0)
             state.standing = STANDING_AWAITS_ACK;
         else
-            state.at_ms = later_of(due_ms, incident->acked_at_ms);
+            state.at_ms = later_of(due_ms, incident->later->acked_at_ms);
         break;
     case WHEN_UNACKED:
     case WHEN_UNRESOLVED:
@@ -113,18 +115,18 @@ static void consider_triggered(const struct incident *incident, struct due *best
         consider(best, DUE_CLIMB, ladder_repeat_ms(ladder, incident->policy), 0);
     if (ladder->reach_until_ms != 0)
         consider(best, DUE_UNREACHED, ladder->reach_until_ms, 0);
-    if (ladder->exhausted && ladder->fallback_at_ms != 0)
-        consider(best, DUE_FALLBACK, ladder->fallback_at_ms, 0);
+    if (ladder->exhausted && incident->later->ladder.fallback_at_ms != 0)
+        consider(best, DUE_FALLBACK, incident->later->ladder.fallback_at_ms, 0);
 }
 
 static void consider_acknowledged(const struct incident *incident, struct due *best)
 {
-    const struct ladder *ladder = &incident->ladder;
-    if (ladder->answer_until_ms != 0)
-        consider(best, DUE_ANSWER, ladder->answer_until_ms, 0);
-    consider(best, DUE_LAPSE, incident->ack_until_ms, 0);
-    if (ladder->reminder_at_ms != 0)
-        consider(best, DUE_REMINDER, ladder->reminder_at_ms, 0);
+    const struct incident_later *later = incident->later;
+    if (later->ladder.answer_until_ms != 0)
+        consider(best, DUE_ANSWER, later->ladder.answer_until_ms, 0);
+    consider(best, DUE_LAPSE, later->ack_until_ms, 0);
+    if (later->ladder.reminder_at_ms != 0)
+        consider(best, DUE_REMINDER, later->ladder.reminder_at_ms, 0);
     consider(best, DUE_MISSING, fields_ask_again_ms(incident), 0);
     consider_steps(incident, best);
 }
@@ -132,13 +134,13 @@ static void consider_acknowledged(const struct incident *incident, struct due *b
 static int64_t forget_ms(const struct incident *incident)
 {
     int64_t forget_ms =
-        incident->resolved_at_ms + incident->policy->reopen_within_ms + CLIMB_LINGER_MS;
+        incident->later->resolved_at_ms + incident->policy->reopen_within_ms + CLIMB_LINGER_MS;
     struct due care = {.at_ms = INT64_MAX};
     consider_steps(incident, &care);
     /* A step of after-care that is still to come, an open ask or update, or a message still under
      * way keeps the incident. */
-    bool stays =
-        care.kind != DUE_NOTHING || incident->unfinished > 0 || talks_are_open(incident->talks);
+    bool stays = care.kind != DUE_NOTHING || incident->unfinished > 0 ||
+                 talks_are_open(incident->later->talks);
     return stays ? INT64_MAX : forget_ms;
 }
 
@@ -187,6 +189,6 @@ struct due climb_due(const struct incident *incident)
     case INCIDENT_STATE_COUNT:
         break;
     }
-    consider(&best, DUE_TALK, talks_due_ms(incident->talks), 0);
+    consider(&best, DUE_TALK, talks_due_ms(incident->later->talks), 0);
     return best;
 }

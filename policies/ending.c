@@ -16,17 +16,17 @@ void ending_cancel_pages(struct incident *incident, struct moment *moment, const
     climb_cancel(incident, moment, KIND_PAGE, reason);
     climb_cancel(incident, moment, KIND_REMINDER, reason);
     incident->ladder.reach_until_ms = 0;
-    incident->ladder.fallback_at_ms = 0;
+    incident->later->ladder.fallback_at_ms = 0;
 }
 
 static void resolve(struct incident *incident, const char *by, bool by_person,
                     struct moment *moment)
 {
     incident->state = INCIDENT_RESOLVED;
-    incident->resolved_at_ms = moment->now_ms;
+    incident->later->resolved_at_ms = moment->now_ms;
     incident->ladder.by_person = by_person;
-    incident->ladder.answer_until_ms = 0;
-    incident->ladder.reminder_at_ms = 0;
+    incident->later->ladder.answer_until_ms = 0;
+    incident->later->ladder.reminder_at_ms = 0;
     fields_expect_no_more(incident, moment);
     struct facts facts = {.state = "resolved", .by = by};
     ending_cancel_pages(incident, moment, "resolved");
@@ -71,7 +71,7 @@ void ending_clear(struct incident *incident, const struct move *move, struct mom
 void ending_calm(struct incident *incident, struct moment *moment)
 {
     int64_t counted = flap_counted(incident);
-    incident->flap = "";
+    incident->later->flap = "";
     moment_notef(moment, "calm", NULL, "quiet again: %lld resolves were only counted",
                  (long long)counted);
     if (incident_firing_count(incident) == 0)
@@ -81,7 +81,7 @@ void ending_calm(struct incident *incident, struct moment *moment)
 void ending_resolve_by_person(struct incident *incident, const struct move *move,
                               struct moment *moment)
 {
-    incident->flap = "";
+    incident->later->flap = "";
     resolve(incident, move->by, true, moment);
     moment->answer = arena_printf(moment->arena, "#%llu is resolved.", number_of(incident));
 }

@@ -14,7 +14,7 @@ static const struct fields no_fields = {.loss = "", .restored = ""};
 
 static const struct fields *fields_of(const struct incident *incident)
 {
-    return incident->fields != NULL ? incident->fields : &no_fields;
+    return incident->later->fields != NULL ? incident->later->fields : &no_fields;
 }
 
 enum severity incident_urgency(const struct incident *incident)
@@ -51,13 +51,13 @@ static void put(struct incident *incident, struct fields fields, struct moment *
         copy = arena_alloc(moment->arena, sizeof(*copy));
         *copy = fields;
     }
-    incident->fields = copy;
+    incident->later->fields = copy;
 }
 
 const char *fields_whom(const struct incident *incident, const struct moment *moment)
 {
-    bool is_person = rulebook_contact(moment->book, incident->owner) != NULL;
-    return is_person ? incident->owner : climb_last_paged(incident);
+    bool is_person = rulebook_contact(moment->book, incident->later->owner) != NULL;
+    return is_person ? incident->later->owner : climb_last_paged(incident);
 }
 
 /* The step that paged them last since the opening. Whoever was not paged (they knew first, or took it over) answers
@@ -88,8 +88,8 @@ uint8_t fields_missing_of(const struct incident *incident, const char *step)
     int32_t index = ladder_find_step(policy, step);
     uint8_t wanted = index >= 0 ? policy->steps[index].ask_for : policy->ask_for;
     bool given[NEED_COUNT] = {
-        [NEED_ETA] = incident->eta_at_ms != 0,
-        [NEED_CAUSE] = incident->cause[0] != '\0',
+        [NEED_ETA] = incident->later->eta_at_ms != 0,
+        [NEED_CAUSE] = incident->later->cause[0] != '\0',
         [NEED_PRIORITY] = incident->priority_set,
         [NEED_LOSS] = fields_loss(incident)[0] != '\0',
     };
@@ -201,7 +201,7 @@ void fields_record(struct incident *incident, const struct move *move, struct mo
         return;
     }
     if (move->verb == VERB_CAUSE)
-        incident->cause = move->text;
+        incident->later->cause = move->text;
     if (move->verb == VERB_LOSS)
         fields.loss = move->text;
     if (move->verb == VERB_RESTORED) {
@@ -224,8 +224,8 @@ void fields_record(struct incident *incident, const struct move *move, struct mo
 
 bool fields_ack_ends(const struct incident *incident, const struct moment *moment)
 {
-    int64_t answer_until_ms = incident->ladder.answer_until_ms;
-    return incident->ack_until_ms <= moment->now_ms ||
+    int64_t answer_until_ms = incident->later->ladder.answer_until_ms;
+    return incident->later->ack_until_ms <= moment->now_ms ||
            (answer_until_ms != 0 && answer_until_ms <= moment->now_ms);
 }
 
@@ -258,7 +258,8 @@ const char *fields_remind(struct incident *incident, struct moment *moment)
 const char *fields_answer(const struct incident *incident, const struct moment *moment,
                           const char *reader)
 {
-    bool is_asked = incident->state == INCIDENT_ACKNOWLEDGED && text_equal(incident->owner, reader);
+    bool is_asked =
+        incident->state == INCIDENT_ACKNOWLEDGED && text_equal(incident->later->owner, reader);
     return is_asked ? fields_sentence(fields_missing(incident, moment), moment->arena) : "";
 }
 

@@ -62,12 +62,12 @@ static const char *write_history(const struct history *history, struct arena *ar
 
 int64_t flap_calm_ms(const struct incident *incident)
 {
-    return incident->flap[0] != '\0' ? read_history(incident->flap).calm_ms : 0;
+    return incident->later->flap[0] != '\0' ? read_history(incident->later->flap).calm_ms : 0;
 }
 
 int64_t flap_counted(const struct incident *incident)
 {
-    return incident->flap[0] != '\0' ? read_history(incident->flap).counted : 0;
+    return incident->later->flap[0] != '\0' ? read_history(incident->later->flap).counted : 0;
 }
 
 /* The times that still lie in the window, with `now_ms` behind them: the newest where there are too many. */
@@ -88,7 +88,7 @@ bool flap_transition(struct incident *incident, struct moment *moment, bool clea
     const struct policy *policy = incident->policy;
     if (policy->flap_count == 0)
         return false;
-    struct history history = read_history(incident->flap);
+    struct history history = read_history(incident->later->flap);
     bool flapped = history.calm_ms != 0;
     add_time(&history, moment->now_ms, policy->flap_ms);
     bool flaps = flapped || (int64_t)history.count > policy->flap_count;
@@ -96,7 +96,7 @@ bool flap_transition(struct incident *incident, struct moment *moment, bool clea
         history.calm_ms = moment->now_ms + policy->flap_ms;
         history.counted += cleared ? 1 : 0;
     }
-    incident->flap = write_history(&history, moment->arena);
+    incident->later->flap = write_history(&history, moment->arena);
     if (flaps && !flapped) {
         char window[TEXT_RFC3339_BYTES];
         struct facts facts = {.until_ms = history.calm_ms};

@@ -48,9 +48,10 @@ static void impossible(struct incident *incident, const struct move *move, struc
 
 static void note_linked(const struct incident *incident, struct moment *moment)
 {
-    if (incident->linked != 0)
-        moment_notef(moment, "linked", &(struct facts){.follows = (int64_t)incident->linked},
-                     "the same alert was last part of #%llu", (unsigned long long)incident->linked);
+    if (incident->later->linked != 0)
+        moment_notef(moment, "linked", &(struct facts){.follows = (int64_t)incident->later->linked},
+                     "the same alert was last part of #%llu",
+                     (unsigned long long)incident->later->linked);
 }
 
 /* Also a reopening: everything starts over but the climb number and the history. */
@@ -60,19 +61,19 @@ static void open_incident(struct incident *incident, const struct move *move, st
     const struct policy *policy = incident->policy;
     bool again = incident->state == INCIDENT_RESOLVED;
     incident->state = INCIDENT_HELD;
-    incident->owner = "";
-    incident->acked_at_ms = 0;
-    incident->resolved_at_ms = 0;
-    incident->ack_until_ms = 0;
-    incident->eta_at_ms = 0;
-    incident->slip_count = 0;
+    incident->later->owner = "";
+    incident->later->acked_at_ms = 0;
+    incident->later->resolved_at_ms = 0;
+    incident->later->ack_until_ms = 0;
+    incident->later->eta_at_ms = 0;
+    incident->later->slip_count = 0;
     incident->known = false;
     incident->cleared = false;
     updates_restart(incident, moment);
-    incident->mark = "";
+    incident->later->mark = "";
     bool flaps = again && flap_transition(incident, moment, false);
     int64_t hold_ms = flaps ? 0 : policy->hold_ms;
-    ladder_open(&incident->ladder, policy, moment->now_ms + hold_ms);
+    ladder_open(&incident->ladder, &incident->later->ladder, policy, moment->now_ms + hold_ms);
     struct facts facts = {.state = hold_ms > 0 ? "held" : "", .policy = policy->name};
     const char *what = again ? "reopened" : "opened";
     const char *const parts[] = {what, " by policy ", policy->name, ": ", incident_title(incident)};
@@ -99,7 +100,7 @@ static void add_alert(struct incident *incident, const struct move *move, struct
     if (incident->state != INCIDENT_TRIGGERED || !incident->ladder.exhausted ||
         suppression_holds(incident) || ladder_first_page(incident->policy) < 0)
         return;
-    ladder_climb(&incident->ladder, incident->policy, moment->now_ms);
+    ladder_climb(&incident->ladder, &incident->later->ladder, incident->policy, moment->now_ms);
     moment_notef(moment, "climb", &(struct facts){.climb = incident->ladder.climb},
                  "a new alert: climb %d starts", incident->ladder.climb);
 }
@@ -140,39 +141,40 @@ static void set_promise(struct incident *incident, int64_t eta_at_ms, const stru
 {
     const struct policy *policy = incident->policy;
     struct ladder *ladder = &incident->ladder;
-    incident->eta_at_ms = eta_at_ms;
+    incident->later->eta_at_ms = eta_at_ms;
     ladder->reminded = false;
-    ladder->answer_until_ms = 0;
+    incident->later->ladder.answer_until_ms = 0;
     ladder->acked_severity = (int8_t)incident->severity;
     if (eta_at_ms != 0) {
-        ladder_promise(ladder, moment->arena, eta_at_ms);
-        incident->ack_until_ms = eta_at_ms + policy->eta_grace_ms;
-        ladder->reminder_at_ms = eta_at_ms;
+        ladder_promise(&incident->later->ladder, moment->arena, eta_at_ms);
+        incident->later->ack_until_ms = eta_at_ms + policy->eta_grace_ms;
+        incident->later->ladder.reminder_at_ms = eta_at_ms;
         return;
     }
-    incident->ack_until_ms = moment->now_ms + policy->ack_timeout_ms;
+    incident->later->ack_until_ms = moment->now_ms + policy->ack_timeout_ms;
     bool fits = policy->ack_timeout_ms > OWNER_REMIND_BEFORE_MS;
-    ladder->reminder_at_ms = fits ? incident->ack_until_ms - OWNER_REMIND_BEFORE_MS : 0;
+    incident->later->ladder.reminder_at_ms =
+        fits ? incident->later->ack_until_ms - OWNER_REMIND_BEFORE_MS : 0;
 }
 
 static void note_ack(const struct incident *incident, const char *kind, struct moment *moment)
 {
     struct facts facts = {.state = "acknowledged",
-                          .by = incident->owner,
-                          .eta_at_ms = incident->eta_at_ms,
-                          .until_ms = incident->ack_until_ms};
+                          .by = incident->later->owner,
+                          .eta_at_ms = incident->later->eta_at_ms,
+                          .until_ms = incident->later->ack_until_ms};
     moment_note(moment, kind, &facts, answer_owner(incident, moment, ""));
 }
 
 static void acknowledge(struct incident *incident, const struct move *move, struct moment *moment)
 {
     incident->state = INCIDENT_ACKNOWLEDGED;
-    incident->owner = move->by;
+    incident->later->owner = move->by;
     incident->known = incident->known || move->known;
     incident->ladder.left_held = true;
     incident->ladder.exhausted = false;
-    if (incident->acked_at_ms == 0)
-        incident->acked_at_ms = moment->now_ms;
+    if (incident->later->acked_at_ms == 0)
+        incident->later->acked_at_ms = moment->now_ms;
     set_promise(incident, bound_eta(incident, move, moment), moment);
     ending_cancel_pages(incident, moment, "acknowledged");
     note_ack(incident, "ack", moment);
@@ -189,7 +191,7 @@ static void renew(struct incident *incident, const struct move *move, struct mom
 {
     int64_t eta_at_ms = bound_eta(incident, move, moment);
     incident->known = incident->known || move->known;
-    incident->ladder.answer_until_ms = 0;
+    incident->later->ladder.answer_until_ms = 0;
     incident->ladder.acked_severity = (int8_t)incident->severity;
     if (eta_at_ms == 0 && !incident->ladder.reminded) {
         moment_note(moment, "ack-again", &(struct facts){.by = move->by},
@@ -197,9 +199,9 @@ static void renew(struct incident *incident, const struct move *move, struct mom
         moment->answer = answer_owner(incident, moment, move->by);
         return;
     }
-    if (incident->eta_at_ms != 0 && eta_at_ms > incident->eta_at_ms) {
-        incident->slip_count++;
-        struct facts facts = {.by = move->by, .slip_count = incident->slip_count};
+    if (incident->later->eta_at_ms != 0 && eta_at_ms > incident->later->eta_at_ms) {
+        incident->later->slip_count++;
+        struct facts facts = {.by = move->by, .slip_count = incident->later->slip_count};
         moment_note(moment, "eta-slipped", &facts, "the ETA was replaced by a later one");
     }
     set_promise(incident, eta_at_ms, moment);
@@ -213,7 +215,8 @@ static void renew(struct incident *incident, const struct move *move, struct mom
 static void open_reported(struct incident *incident, const struct move *move, struct moment *moment)
 {
     const struct policy *policy = incident->policy;
-    ladder_open(&incident->ladder, policy, moment->now_ms + policy->hold_ms);
+    ladder_open(&incident->ladder, &incident->later->ladder, policy,
+                moment->now_ms + policy->hold_ms);
     moment_notef(moment, "opened", &(struct facts){.policy = policy->name, .by = move->by},
                  "%s reports, by policy %s: %s", move->by, policy->name, incident_title(incident));
     note_linked(incident, moment);
@@ -225,17 +228,17 @@ static void open_reported(struct incident *incident, const struct move *move, st
 static void acknowledge_again(struct incident *incident, const struct move *move,
                               struct moment *moment)
 {
-    if (text_equal(incident->owner, move->by)) {
+    if (text_equal(incident->later->owner, move->by)) {
         renew(incident, move, moment);
         return;
     }
     moment_notef(moment, "second-ack", &(struct facts){.by = move->by},
-                 "%s acknowledged too; %s was first", move->by, incident->owner);
+                 "%s acknowledged too; %s was first", move->by, incident->later->owner);
     const char *zone_time =
-        moment_local_time(moment, moment_zone_of(moment, move->by), incident->ack_until_ms);
+        moment_local_time(moment, moment_zone_of(moment, move->by), incident->later->ack_until_ms);
     moment->answer = arena_printf(moment->arena,
                                   "%s already has #%llu until %s; reply \"take\" to take it over.",
-                                  incident->owner, number_of(incident), zone_time);
+                                  incident->later->owner, number_of(incident), zone_time);
 }
 
 static void acknowledge_late(struct incident *incident, const struct move *move,
@@ -248,9 +251,9 @@ static void acknowledge_late(struct incident *incident, const struct move *move,
 
 static void take(struct incident *incident, const struct move *move, struct moment *moment)
 {
-    if (!text_equal(incident->owner, move->by)) {
-        incident->owner = move->by;
-        incident->ladder.answer_until_ms = 0;
+    if (!text_equal(incident->later->owner, move->by)) {
+        incident->later->owner = move->by;
+        incident->later->ladder.answer_until_ms = 0;
         quiet_withdraw(incident, moment, KIND_REMINDER, "somebody else has it");
         fields_expect(incident, moment);
         note_ack(incident, "take", moment);
@@ -271,8 +274,8 @@ static void already_resolved(struct incident *incident, const struct move *move,
 static void hear_owner(struct incident *incident, const struct move *move, struct moment *moment)
 {
     (void)moment;
-    if (text_equal(incident->owner, move->by))
-        incident->ladder.answer_until_ms = 0;
+    if (text_equal(incident->later->owner, move->by))
+        incident->later->ladder.answer_until_ms = 0;
 }
 
 static void hear_accepted(struct incident *incident, const struct move *move, struct moment *moment)
@@ -401,9 +404,9 @@ static bool is_valid(const struct incident *incident)
 {
     bool acked = incident->state == INCIDENT_ACKNOWLEDGED;
     bool resolved = incident->state == INCIDENT_RESOLVED;
-    if (acked && (incident->owner[0] == '\0' || incident->ack_until_ms == 0))
+    if (acked && (incident->later->owner[0] == '\0' || incident->later->ack_until_ms == 0))
         return false;
-    if (resolved != (incident->resolved_at_ms != 0))
+    if (resolved != (incident->later->resolved_at_ms != 0))
         return false;
     return incident->ladder.climb >= incident->ladder.first_climb && incident->priority >= 1 &&
            incident->priority <= 5;

@@ -5,9 +5,9 @@
  * Shape:   incident + move + moment -> changed incident, and acts (timeline entries, messages,
  *          cancellations) in order.
  * Units:   *_at_ms engine time, 0 when it has not happened.
- * Owns:    the world owns incidents and their texts. A move may set `owner`, `cause`, `mark`, `flap`,
- *          `fields` and `ladder.promises` to what lives only as long as the moment's arena or the
- *          move; the caller replaces it by its own copy afterwards. Acts live in the moment's arena.
+ * Owns:    the world owns incidents and their texts. During a move `later` is the incident's own; the move may set its
+ *          `owner`, `cause`, `mark`, `flap`, `fields` and `ladder.promises` to what lives only as long as the moment's arena or
+ *          the move, and the caller replaces it by its own copy afterwards. Acts live in the moment's arena.
  * Limits:  LADDER_STEPS_MAX steps a policy.
  * Source:  DESIGN section 4.
  */
@@ -28,19 +28,27 @@ struct incident;
 struct pairing; /* gateway/engine/inhibition.c */
 struct fields;  /* policies/fields.h */
 
+/* What an alert has once it is over or held back, or rarely. All that have none of it share alert_blank. */
+struct alert_later {
+    struct alert *twin;       /* the same source and key in another incident, newer first */
+    const char *mark;         /* what holds it back, "" nothing */
+    struct pairing *pairings; /* with inhibition rules: the engine's */
+    int64_t resolved_at_ms;
+};
+
+extern const struct alert_later alert_blank;
+struct alert_later *alert_without_later(void); /* alert_blank, as it stands in alerts */
+
 struct alert {
     uint64_t id;
     struct incident *incident;
     struct alert *next; /* of the incident, by id */
-    struct alert *twin; /* the same source and key in another incident, newer first */
     const char *source;
-    char *text;               /* key, summary and labels (JSON), each with its NUL */
-    const char *mark;         /* what holds it back, "" nothing */
-    struct pairing *pairings; /* with inhibition rules: the engine's */
+    char *text;                /* key, summary and labels (JSON), each with its NUL */
+    struct alert_later *later; /* alert_blank, which nobody may write to, or its own */
     int64_t first_at_ms;
     int64_t last_at_ms;
-    int64_t resolved_at_ms;
-    uint64_t count;
+    uint32_t count; /* no more than fit */
     uint32_t summary_offset;
     uint32_t labels_offset;
     uint32_t details_hash; /* of details and links as last written; 0: unknown */
@@ -88,34 +96,45 @@ struct replier {
     const char *contact;
 };
 
+/* What an incident has once somebody answers, once it is held back, or rarely. All that have none of it share incident_blank. */
+struct incident_later {
+    const char *owner;
+    const char *cause;
+    const char *mark; /* what holds it back although it fires: policies/suppression.h; "" nothing */
+    const char *flap; /* its latest changes: policies/flap.h; "" nearly always */
+    const struct fields *fields; /* NULL: nothing of it */
+    struct replier *repliers;    /* each a contact of some configuration, once */
+    struct talks *talks;         /* NULL: it has nothing to say or to ask */
+    int64_t acked_at_ms;
+    int64_t resolved_at_ms;
+    int64_t ack_until_ms;
+    int64_t eta_at_ms;
+    uint64_t linked;
+    uint32_t slip_count;
+    struct ladder_later ladder;
+};
+
+extern const struct incident_later incident_blank;
+struct incident_later *incident_without_later(void); /* incident_blank, as it stands in incidents */
+bool incident_later_is_blank(const struct incident_later *later);
+
 struct incident {
     uint64_t number;
     unsigned char uuid[16];
     const struct policy *policy; /* frozen at the opening */
     char *text;         /* group key and, unless an alert has it, title, each with its NUL */
     const char *source; /* of the first alert */
-    const char *owner;
-    const char *cause;
-    const char *mark; /* what holds it back although it fires: policies/suppression.h; "" nothing */
-    const char *flap; /* its latest changes: policies/flap.h; "" nearly always */
-    const struct fields *fields; /* nearly always NULL: nothing of it */
+    struct incident_later *later; /* incident_blank, which nobody may write to, or its own */
     struct alert *alerts;
     struct alert *last_alert;
     struct notification *notifications;
     struct notification *last_notification;
-    struct replier *repliers; /* nearly always NULL; each a contact of some configuration, once */
     int64_t opened_at_ms;
-    int64_t acked_at_ms;
-    int64_t resolved_at_ms;
-    int64_t ack_until_ms;
-    int64_t eta_at_ms;
     int64_t updated_at_ms;
-    uint64_t linked;
     int64_t timer_due_ms;            /* of its entry in the engine's timer heap */
     uint32_t timer_mark;             /* generation of that entry */
     uint32_t firing[SEVERITY_COUNT]; /* firing alerts by severity */
-    uint32_t slip_count;
-    uint32_t title_offset; /* 0: the title is the first alert's summary */
+    uint32_t title_offset;           /* 0: the title is the first alert's summary */
     uint8_t state;
     uint8_t severity;
     uint8_t priority;
@@ -131,7 +150,6 @@ struct incident {
     uint32_t unfinished; /* notifications pending or claimed */
     uint32_t alert_count;
     struct ladder ladder;
-    struct talks *talks; /* NULL: it has nothing to say or to ask */
 };
 
 const char *incident_title(const struct incident *incident);

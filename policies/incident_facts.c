@@ -52,3 +52,32 @@ int incident_default_priority(enum severity severity)
     ASSERT(severity < SEVERITY_COUNT);
     return priorities[severity];
 }
+
+const struct alert_later alert_blank = {.mark = ""};
+
+struct alert_later *alert_without_later(void)
+{
+    return (struct alert_later *)(uintptr_t)&alert_blank;
+}
+
+const struct incident_later incident_blank = {.owner = "", .cause = "", .mark = "", .flap = ""};
+
+struct incident_later *incident_without_later(void)
+{
+    return (struct incident_later *)(uintptr_t)&incident_blank;
+}
+
+bool incident_later_is_blank(const struct incident_later *later)
+{
+    const struct ladder_later *ladder = &later->ladder;
+    bool has_text = later->owner[0] != '\0' || later->cause[0] != '\0' || later->mark[0] != '\0' ||
+                    later->flap[0] != '\0';
+    bool has_part = later->fields != NULL || later->repliers != NULL || later->talks != NULL ||
+                    ladder->promises != NULL;
+    int64_t times = later->acked_at_ms | later->resolved_at_ms | later->ack_until_ms |
+                    later->eta_at_ms | ladder->fallback_at_ms | ladder->reminder_at_ms |
+                    ladder->answer_until_ms | ladder->told_from_ms;
+    uint64_t numbers =
+        later->linked | later->slip_count | ladder->passed | (uint32_t)ladder->fallback_count;
+    return !has_text && !has_part && times == 0 && numbers == 0;
+}

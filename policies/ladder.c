@@ -77,8 +77,10 @@ static int32_t last_page(const struct ladder *ladder, const struct policy *polic
     return passed_over;
 }
 
-void ladder_open(struct ladder *ladder, const struct policy *policy, int64_t anchor_ms)
+void ladder_open(struct ladder *ladder, struct ladder_later *later, const struct policy *policy,
+                 int64_t anchor_ms)
 {
+    *later = (struct ladder_later){.fallback_count = later->fallback_count};
     *ladder = (struct ladder){
         .anchor_ms = anchor_ms,
         .page_base_ms = anchor_ms,
@@ -86,12 +88,12 @@ void ladder_open(struct ladder *ladder, const struct policy *policy, int64_t anc
         .first_climb = ladder->climb + 1,
         .climbs_left = policy->repeat > INT32_MAX ? INT32_MAX : (int32_t)policy->repeat,
         .serial = ladder->serial,
-        .fallback_count = ladder->fallback_count,
         .latest = LADDER_NOBODY,
     };
 }
 
-void ladder_climb(struct ladder *ladder, const struct policy *policy, int64_t at_ms)
+void ladder_climb(struct ladder *ladder, struct ladder_later *later, const struct policy *policy,
+                  int64_t at_ms)
 {
     int32_t first = ladder_first_page(policy);
     ASSERT(first >= 0);
@@ -103,15 +105,21 @@ void ladder_climb(struct ladder *ladder, const struct policy *policy, int64_t at
     ladder->page_from = (int8_t)first;
     ladder->page_base_ms = at_ms - ladder_offset_ms(policy, (size_t)first);
     ladder->exhausted = false;
-    ladder->fallback_at_ms = 0;
+    later->fallback_at_ms = 0;
 }
 
-int64_t ladder_due_ms(const struct ladder *ladder, const struct policy *policy, size_t index)
+static int64_t page_due_ms(const struct ladder *ladder, const struct policy *policy, size_t index)
+{
+    return ladder->page_base_ms + page_offset_ms(ladder, policy, index);
+}
+
+int64_t ladder_due_ms(const struct ladder *ladder, const struct ladder_later *later,
+                      const struct policy *policy, size_t index)
 {
     if (policy->steps[index].kind == STEP_PAGE)
-        return ladder->page_base_ms + page_offset_ms(ladder, policy, index);
+        return page_due_ms(ladder, policy, index);
     int64_t due_ms = ladder->anchor_ms + ladder_offset_ms(policy, index);
-    return due_ms > ladder->told_from_ms ? due_ms : ladder->told_from_ms;
+    return due_ms > later->told_from_ms ? due_ms : later->told_from_ms;
 }
 
 int64_t ladder_repeat_ms(const struct ladder *ladder, const struct policy *policy)
@@ -119,7 +127,7 @@ int64_t ladder_repeat_ms(const struct ladder *ladder, const struct policy *polic
     int32_t last = last_page(ladder, policy);
     if (last < 0)
         return INT64_MAX;
-    int64_t last_ms = ladder->page_base_ms + page_offset_ms(ladder, policy, (size_t)last);
+    int64_t last_ms = page_due_ms(ladder, policy, (size_t)last);
     int64_t wait_ms = policy->steps[last].wait_ms;
     return last_ms + (wait_ms > LADDER_REPEAT_MIN_MS ? wait_ms : LADDER_REPEAT_MIN_MS);
 }
@@ -168,13 +176,13 @@ static void place_pages(struct ladder *ladder, const struct policy *policy, int3
         ladder_move_pages(ladder, policy, (size_t)here, ran_at_ms);
     }
     int64_t due_ms =
-        next >= 0 ? ladder_due_ms(ladder, policy, (size_t)next) : ladder_repeat_ms(ladder, policy);
+        next >= 0 ? page_due_ms(ladder, policy, (size_t)next) : ladder_repeat_ms(ladder, policy);
     if (due_ms < now_ms)
         ladder->page_base_ms += now_ms - due_ms;
 }
 
-void ladder_repolicy(struct ladder *ladder, const struct policy *old, const struct policy *policy,
-                     uint64_t sent, int64_t now_ms)
+void ladder_repolicy(struct ladder *ladder, struct ladder_later *later, const struct policy *old,
+                     const struct policy *policy, uint64_t sent, int64_t now_ms)
 {
     const struct ladder before = *ladder;
     int64_t used = old->repeat - before.climbs_left;
@@ -195,49 +203,49 @@ void ladder_repolicy(struct ladder *ladder, const struct policy *old, const stru
         ladder->latest = (int8_t)(is_page ? latest : LADDER_NOBODY);
     }
     ladder->climbs_left = left < 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int32_t)left;
-    ladder->told_from_ms = now_ms;
-    place_pages(ladder, policy, here, last >= 0 ? ladder_due_ms(&before, old, (size_t)last) : 0,
+    later->told_from_ms = now_ms;
+    place_pages(ladder, policy, here, last >= 0 ? page_due_ms(&before, old, (size_t)last) : 0,
                 now_ms);
     bool goes_on = ladder_next_page(ladder, policy) >= 0 ||
                    (ladder->climbs_left > 0 && ladder_first_page(policy) >= 0);
     if (ladder->exhausted && goes_on) {
         ladder->exhausted = false;
-        ladder->fallback_at_ms = 0;
+        later->fallback_at_ms = 0;
     }
 }
 
 enum { MINUTE_MS = 60000 };
 
-size_t ladder_promise_count(const struct ladder *ladder)
+size_t ladder_promise_count(const struct ladder_later *later)
 {
     size_t count = 0;
-    while (ladder->promises != NULL && count < LADDER_PROMISES_MAX &&
-           ladder->promises->minutes[count] != 0)
+    while (later->promises != NULL && count < LADDER_PROMISES_MAX &&
+           later->promises->minutes[count] != 0)
         count++;
     return count;
 }
 
-int32_t ladder_promise_drops(const struct ladder *ladder)
+int32_t ladder_promise_drops(const struct ladder_later *later)
 {
-    return ladder->promises != NULL ? ladder->promises->drops : 0;
+    return later->promises != NULL ? later->promises->drops : 0;
 }
 
-int64_t ladder_promise_ms(const struct ladder *ladder, size_t index)
+int64_t ladder_promise_ms(const struct ladder_later *later, size_t index)
 {
-    ASSERT(index < LADDER_PROMISES_MAX && ladder->promises != NULL);
-    return (int64_t)ladder->promises->minutes[index] * MINUTE_MS;
+    ASSERT(index < LADDER_PROMISES_MAX && later->promises != NULL);
+    return (int64_t)later->promises->minutes[index] * MINUTE_MS;
 }
 
-void ladder_promise(struct ladder *ladder, struct arena *arena, int64_t eta_at_ms)
+void ladder_promise(struct ladder_later *later, struct arena *arena, int64_t eta_at_ms)
 {
     int64_t minute = eta_at_ms / MINUTE_MS;
-    size_t count = ladder_promise_count(ladder);
-    bool is_new = count == 0 || ladder->promises->minutes[count - 1] != minute;
+    size_t count = ladder_promise_count(later);
+    bool is_new = count == 0 || later->promises->minutes[count - 1] != minute;
     if (!is_new || minute <= 0 || minute > INT32_MAX) /* no clock shows the years 1969 and 6054 */
         return;
     struct promises *promises = arena_alloc(arena, sizeof(*promises));
-    if (ladder->promises != NULL)
-        *promises = *ladder->promises;
+    if (later->promises != NULL)
+        *promises = *later->promises;
     if (count == LADDER_PROMISES_MAX) {
         memmove(promises->minutes, promises->minutes + 1,
                 (LADDER_PROMISES_MAX - 1) * sizeof(promises->minutes[0]));
@@ -245,7 +253,7 @@ void ladder_promise(struct ladder *ladder, struct arena *arena, int64_t eta_at_m
         count--;
     }
     promises->minutes[count] = (int32_t)minute;
-    ladder->promises = promises;
+    later->promises = promises;
 }
 
 bool ladder_has_run(const struct ladder *ladder, size_t index)
@@ -261,44 +269,45 @@ void ladder_mark_run(struct ladder *ladder, size_t index)
 
 enum field_type { FIELD_I64, FIELD_I32, FIELD_I8, FIELD_BOOL };
 
+enum field_part { PART_OF_LADDER, PART_OF_LATER, PART_OF_PROMISES };
+
 struct ladder_field {
     const char *name;
     const char *lead; /* `,"name":` */
     size_t lead_bytes;
     enum field_type type;
-    bool is_promise; /* stands in the promises, which may not be there: 0 then */
+    enum field_part part;
     size_t offset;
 };
 
-#define LADDER_FIELD(field_name, field, field_type)                                                \
+#define PART_FIELD(field_name, field_part, field_struct, field, field_type)                        \
     {                                                                                              \
         .name = (field_name),                                                                      \
         .lead = ",\"" field_name "\":", .lead_bytes = sizeof(field_name) + 3,                      \
-        .type = (field_type), .offset = offsetof(struct ladder, field)                             \
+        .type = (field_type), .part = (field_part), .offset = offsetof(struct field_struct, field) \
     }
-
+#define LADDER_FIELD(field_name, field, field_type)                                                \
+    PART_FIELD(field_name, PART_OF_LADDER, ladder, field, field_type)
+#define LATER_FIELD(field_name, field, field_type)                                                 \
+    PART_FIELD(field_name, PART_OF_LATER, ladder_later, field, field_type)
 #define PROMISE_FIELD(field_name, field)                                                           \
-    {                                                                                              \
-        .name = (field_name),                                                                      \
-        .lead = ",\"" field_name "\":", .lead_bytes = sizeof(field_name) + 3, .type = FIELD_I32,   \
-        .is_promise = true, .offset = offsetof(struct promises, field)                             \
-    }
+    PART_FIELD(field_name, PART_OF_PROMISES, promises, field, FIELD_I32)
 
 static const struct ladder_field ladder_fields[] = {
     LADDER_FIELD("anchor", anchor_ms, FIELD_I64),
     LADDER_FIELD("page_base", page_base_ms, FIELD_I64),
     LADDER_FIELD("reach_until", reach_until_ms, FIELD_I64),
-    LADDER_FIELD("fallback_at", fallback_at_ms, FIELD_I64),
-    LADDER_FIELD("reminder_at", reminder_at_ms, FIELD_I64),
-    LADDER_FIELD("answer_until", answer_until_ms, FIELD_I64),
-    LADDER_FIELD("told_from", told_from_ms, FIELD_I64),
+    LATER_FIELD("fallback_at", fallback_at_ms, FIELD_I64),
+    LATER_FIELD("reminder_at", reminder_at_ms, FIELD_I64),
+    LATER_FIELD("answer_until", answer_until_ms, FIELD_I64),
+    LATER_FIELD("told_from", told_from_ms, FIELD_I64),
     LADDER_FIELD("ran", ran, FIELD_I64),
-    LADDER_FIELD("passed", passed, FIELD_I64),
+    LATER_FIELD("passed", passed, FIELD_I64),
     LADDER_FIELD("climb", climb, FIELD_I32),
     LADDER_FIELD("first_climb", first_climb, FIELD_I32),
     LADDER_FIELD("climbs_left", climbs_left, FIELD_I32),
     LADDER_FIELD("serial", serial, FIELD_I32),
-    LADDER_FIELD("fallback_count", fallback_count, FIELD_I32),
+    LATER_FIELD("fallback_count", fallback_count, FIELD_I32),
     LADDER_FIELD("page_from", page_from, FIELD_I8),
     LADDER_FIELD("latest", latest, FIELD_I8),
     LADDER_FIELD("fallback_level", fallback_level, FIELD_I8),
@@ -328,9 +337,12 @@ static const struct ladder_field ladder_fields[] = {
 
 enum { LADDER_FIELD_COUNT = sizeof(ladder_fields) / sizeof(ladder_fields[0]) };
 
-static int64_t field_get(const struct ladder *ladder, const struct ladder_field *field)
+/* The promises may not be there: all of theirs are 0 then. */
+static int64_t field_get(const struct ladder *ladder, const struct ladder_later *later,
+                         const struct ladder_field *field)
 {
-    const void *part = field->is_promise ? (const void *)ladder->promises : ladder;
+    const void *const parts[] = {ladder, later, later->promises};
+    const void *part = parts[field->part];
     if (part == NULL)
         return 0;
     const char *place = (const char *)part + field->offset;
@@ -358,14 +370,15 @@ static int64_t field_get(const struct ladder *ladder, const struct ladder_field 
 /* What is read: the promises stand apart until it is known whether there are any. */
 struct reading {
     struct ladder ladder;
+    struct ladder_later later;
     struct promises promises;
 };
 
 static int field_set(struct reading *reading, const struct ladder_field *field, int64_t value,
                      struct err *err)
 {
-    void *part = field->is_promise ? (void *)&reading->promises : &reading->ladder;
-    char *place = (char *)part + field->offset;
+    void *const parts[] = {&reading->ladder, &reading->later, &reading->promises};
+    char *place = (char *)parts[field->part] + field->offset;
     int32_t narrow = (int32_t)value;
     int8_t tiny = (int8_t)value;
     bool flag = value != 0;
@@ -393,13 +406,13 @@ static int field_set(struct reading *reading, const struct ladder_field *field, 
                    (long long)value);
 }
 
-void ladder_write(const struct ladder *ladder, struct strbuf *out)
+void ladder_write(const struct ladder *ladder, const struct ladder_later *later, struct strbuf *out)
 {
     size_t comma = 0; /* stands before every field but the first */
     strbuf_add_char(out, '{');
     for (size_t i = 0; i < LADDER_FIELD_COUNT; i++) {
         const struct ladder_field *field = &ladder_fields[i];
-        int64_t value = field_get(ladder, field);
+        int64_t value = field_get(ladder, later, field);
         if (value == 0)
             continue;
         strbuf_add_bytes(out, field->lead + 1 - comma, field->lead_bytes - 1 + comma);
@@ -468,7 +481,8 @@ static int read_tree(const char *text, struct reading *reading, struct err *err)
     return verdict;
 }
 
-int ladder_read(const char *text, struct arena *arena, struct ladder *out_ladder, struct err *err)
+int ladder_read(const char *text, struct arena *arena, struct ladder *out_ladder,
+                struct ladder_later *out_later, struct err *err)
 {
     struct reading reading = {.ladder = {0}};
     if (!read_plain(text, &reading)) {
@@ -481,7 +495,8 @@ int ladder_read(const char *text, struct arena *arena, struct ladder *out_ladder
         ladder->latest < LADDER_FALLBACK || ladder->latest >= LADDER_STEPS_MAX)
         return err_set(err, ERR_CORRUPT, "ladder: climb or step out of range");
     if (reading.promises.minutes[0] != 0 || reading.promises.drops != 0)
-        ladder->promises = arena_copy(arena, &reading.promises, sizeof(reading.promises));
+        reading.later.promises = arena_copy(arena, &reading.promises, sizeof(reading.promises));
     *out_ladder = *ladder;
+    *out_later = reading.later;
     return 0;
 }

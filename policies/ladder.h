@@ -5,7 +5,7 @@
  * Units:   *_ms engine time, 0: not set. A page step is due at page_base + the waits above it, an
  *          inform or ask step at anchor + the waits above it: so early and late page steps move the
  *          page steps below them and nothing else.
- * Owns:    nothing; `promises` lie in the arena of the last ladder_promise or ladder_read until the caller has copied them.
+ * Owns:    nothing; promises lie in the arena of the last ladder_promise or ladder_read until the caller has copied them.
  * Limits:  LADDER_STEPS_MAX steps a policy; further ones do not run (the configuration refuses
  *          them).
  * Fails:   ladder_read: -1 with what is wrong in the stored text.
@@ -42,23 +42,14 @@ struct ladder {
     int64_t anchor_ms;
     int64_t page_base_ms;
     int64_t reach_until_ms; /* the latest paging must have been accepted by then */
-    int64_t fallback_at_ms; /* exhausted: the next page to the fallback */
-    int64_t reminder_at_ms; /* the owner is asked for a new ETA */
-    int64_t
-        answer_until_ms;  /* the owner was paged about a higher severity and must answer by then */
-    int64_t told_from_ms; /* inform and ask steps not yet run are due no sooner: the policy changed
-                             then */
     /* One bit a step: inform and ask steps that ran since the opening, and page steps that stand
      * below page_from in a new version of the policy but have had their turn in this climb. */
     uint64_t ran;
-    uint64_t passed;     /* people of the latest paging who said "not me", one bit each */
     int32_t climb;       /* from 1; goes on after a reopening */
     int32_t first_climb; /* of this opening */
     int32_t climbs_left;
-    int32_t serial; /* messages outside steps and pages to the fallback so far: makes their keys
+    int32_t serial;   /* messages outside steps and pages to the fallback so far: makes their keys
                        unique */
-    int32_t fallback_count;          /* serial of the latest page to the fallback */
-    const struct promises *promises; /* NULL: none were given since the opening */
     int8_t page_from; /* page steps below this index have had their turn in this climb */
     int8_t latest;    /* the last paging: index of its step, LADDER_NOBODY or LADDER_FALLBACK */
     int8_t fallback_level; /* how far down the fallback chain the last paging was */
@@ -67,6 +58,19 @@ struct ladder {
     bool left_held;
     bool reminded;  /* since the last ack or ETA */
     bool by_person; /* resolved by a person, not by the source */
+};
+
+/* What few ladders have, all zero in the others. */
+struct ladder_later {
+    int64_t fallback_at_ms; /* exhausted: the next page to the fallback */
+    int64_t reminder_at_ms; /* the owner is asked for a new ETA */
+    int64_t
+        answer_until_ms;  /* the owner was paged about a higher severity and must answer by then */
+    int64_t told_from_ms; /* inform and ask steps not yet run are due no sooner: the policy changed
+                             then */
+    uint64_t passed;      /* people of the latest paging who said "not me", one bit each */
+    const struct promises *promises; /* NULL: none were given since the opening */
+    int32_t fallback_count;          /* serial of the latest page to the fallback */
 };
 
 size_t ladder_step_count(const struct policy *policy);
@@ -82,11 +86,14 @@ int32_t ladder_next_page(const struct ladder *ladder, const struct policy *polic
 int32_t ladder_find_step(const struct policy *policy, const char *name);
 
 /* Start over: also after a reopening, when the climb number goes on. */
-void ladder_open(struct ladder *ladder, const struct policy *policy, int64_t anchor_ms);
-/* A new pass over the page steps whose first is due at `at_ms`. */
-void ladder_climb(struct ladder *ladder, const struct policy *policy, int64_t at_ms);
+void ladder_open(struct ladder *ladder, struct ladder_later *later, const struct policy *policy,
+                 int64_t anchor_ms);
+/* A new pass over the page steps whose first is due at `at_ms`; no fallback is paged any more. */
+void ladder_climb(struct ladder *ladder, struct ladder_later *later, const struct policy *policy,
+                  int64_t at_ms);
 
-int64_t ladder_due_ms(const struct ladder *ladder, const struct policy *policy, size_t index);
+int64_t ladder_due_ms(const struct ladder *ladder, const struct ladder_later *later,
+                      const struct policy *policy, size_t index);
 /* When the next climb, or exhaustion, is due: after the last page step's wait. INT64_MAX without
  * page steps. */
 int64_t ladder_repeat_ms(const struct ladder *ladder, const struct policy *policy);
@@ -102,20 +109,22 @@ void ladder_shift(struct ladder *ladder, int64_t late_ms);
  * repeated, what has not runs in the new order at the new distances, but nothing before `now_ms`.
  * `sent`: new steps by whose name something was sent already, also under a version before `old`.
  * README.md in this folder has the exact rule. */
-void ladder_repolicy(struct ladder *ladder, const struct policy *old, const struct policy *policy,
-                     uint64_t sent, int64_t now_ms);
+void ladder_repolicy(struct ladder *ladder, struct ladder_later *later, const struct policy *old,
+                     const struct policy *policy, uint64_t sent, int64_t now_ms);
 
 /* Remember an ETA; where there are too many, the first ones are only counted. */
-void ladder_promise(struct ladder *ladder, struct arena *arena, int64_t eta_at_ms);
-size_t ladder_promise_count(const struct ladder *ladder);
-int32_t ladder_promise_drops(const struct ladder *ladder);
-int64_t ladder_promise_ms(const struct ladder *ladder, size_t index);
+void ladder_promise(struct ladder_later *later, struct arena *arena, int64_t eta_at_ms);
+size_t ladder_promise_count(const struct ladder_later *later);
+int32_t ladder_promise_drops(const struct ladder_later *later);
+int64_t ladder_promise_ms(const struct ladder_later *later, size_t index);
 
 bool ladder_has_run(const struct ladder *ladder, size_t index);
 void ladder_mark_run(struct ladder *ladder, size_t index);
 
 /* JSON object text, zero fields left out; the same ladder always gives the same text. */
-void ladder_write(const struct ladder *ladder, struct strbuf *out);
-int ladder_read(const char *text, struct arena *arena, struct ladder *out_ladder, struct err *err);
+void ladder_write(const struct ladder *ladder, const struct ladder_later *later,
+                  struct strbuf *out);
+int ladder_read(const char *text, struct arena *arena, struct ladder *out_ladder,
+                struct ladder_later *out_later, struct err *err);
 
 #endif

@@ -65,20 +65,20 @@ static bool is_outside(const struct message *message)
 static void add_answer(struct json_out *json, const struct incident *incident,
                        const struct message *message, const struct moment *moment)
 {
-    json_add_string(json, "owner", incident->owner);
-    json_add_string(json, "owner_name", person_name(moment->book, incident->owner));
+    json_add_string(json, "owner", incident->later->owner);
+    json_add_string(json, "owner_name", person_name(moment->book, incident->later->owner));
     json_add_bool(json, "known", incident->known);
     json_add_bool(json, "cleared", incident->cleared);
-    json_add_string(json, "cause", incident->cause);
+    json_add_string(json, "cause", incident->later->cause);
     json_add_string(json, "loss", is_outside(message) ? "" : fields_loss(incident));
     json_add_string(json, "restored", is_outside(message) ? "" : fields_restored(incident));
-    json_add_time_or_null(json, "eta_at", incident->eta_at_ms);
-    json_add_time_or_null(json, "ack_until", incident->ack_until_ms);
+    json_add_time_or_null(json, "eta_at", incident->later->eta_at_ms);
+    json_add_time_or_null(json, "ack_until", incident->later->ack_until_ms);
     json_add_time_or_null(json, "opened_at", incident->opened_at_ms);
-    json_add_time_or_null(json, "acked_at", incident->acked_at_ms);
-    json_add_time_or_null(json, "resolved_at", incident->resolved_at_ms);
-    json_add_integer(json, "slips", incident->slip_count);
-    json_add_integer(json, "linked", (int64_t)incident->linked);
+    json_add_time_or_null(json, "acked_at", incident->later->acked_at_ms);
+    json_add_time_or_null(json, "resolved_at", incident->later->resolved_at_ms);
+    json_add_integer(json, "slips", incident->later->slip_count);
+    json_add_integer(json, "linked", (int64_t)incident->later->linked);
 }
 
 static void add_missing(struct json_out *json, uint8_t needs)
@@ -152,10 +152,10 @@ static void write_snapshot(const struct incident *incident, const struct message
     json_add_string(&json, "site_name", moment->book->site_name);
     json_add_string(&json, "public_url", moment->book->public_url);
     json_add_object_begin(&json, "local");
-    add_local(&json, "eta_at", moment, zone, incident->eta_at_ms);
-    add_local(&json, "ack_until", moment, zone, incident->ack_until_ms);
+    add_local(&json, "eta_at", moment, zone, incident->later->eta_at_ms);
+    add_local(&json, "ack_until", moment, zone, incident->later->ack_until_ms);
     add_local(&json, "opened_at", moment, zone, incident->opened_at_ms);
-    add_local(&json, "resolved_at", moment, zone, incident->resolved_at_ms);
+    add_local(&json, "resolved_at", moment, zone, incident->later->resolved_at_ms);
     json_add_object_end(&json);
     json_add_object_end(&json);
 }

@@ -27,6 +27,7 @@ void owner_page(struct incident *incident, struct moment *moment)
     const char *text =
         arena_printf(moment->arena, "#%llu has become %s: reply anything to keep it.",
                      number_of(incident), severity_name((enum severity)incident->severity));
-    bool is_sent = follow_send(incident, moment, KIND_PAGE, incident->owner, text);
-    ladder->answer_until_ms = (is_sent ? quiet_due_ms(moment) : moment->now_ms) + wait_ms;
+    bool is_sent = follow_send(incident, moment, KIND_PAGE, incident->later->owner, text);
+    incident->later->ladder.answer_until_ms =
+        (is_sent ? quiet_due_ms(moment) : moment->now_ms) + wait_ms;
 }

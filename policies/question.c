@@ -95,15 +95,15 @@ static const char *value_of(enum fact fact, const struct incident *incident,
     case FACT_SOURCE:
         return incident->source;
     case FACT_OWNER:
-        return incident->owner;
+        return incident->later->owner;
     case FACT_CAUSE:
-        return incident->cause;
+        return incident->later->cause;
     case FACT_OPENED_AT:
         return instant(moment, incident->opened_at_ms);
     case FACT_RESOLVED_AT:
-        return instant(moment, incident->resolved_at_ms);
+        return instant(moment, incident->later->resolved_at_ms);
     case FACT_ETA_AT:
-        return instant(moment, incident->eta_at_ms);
+        return instant(moment, incident->later->eta_at_ms);
     case FACT_LAST_BACKUP:
         return backup_known(incident, moment);
     case FACT_COUNT:

@@ -38,7 +38,8 @@ void quiet_withdraw(struct incident *incident, struct moment *moment, enum notif
                     const char *reason)
 {
     for (struct notification *n = incident->notifications; n != NULL; n = n->next) {
-        if (n->kind == kind && quiet_waits(n, moment->now_ms) && !talks_own(incident->talks, n))
+        if (n->kind == kind && quiet_waits(n, moment->now_ms) &&
+            !talks_own(incident->later->talks, n))
             moment_cancel(moment, n, reason);
     }
 }
@@ -122,8 +123,8 @@ static void bring_forward(struct incident *incident, struct moment *moment, int6
     struct ladder *ladder = &incident->ladder;
     const struct policy *policy = incident->policy;
     int64_t reach_ms = first_ms + policy->reach_within_ms;
-    if (ladder->latest >= 0 &&
-        ladder_due_ms(ladder, policy, (size_t)ladder->latest) > moment->now_ms)
+    if (ladder->latest >= 0 && ladder_due_ms(ladder, &incident->later->ladder, policy,
+                                             (size_t)ladder->latest) > moment->now_ms)
         ladder_move_pages(ladder, policy, (size_t)ladder->latest, first_ms);
     if (ladder->reach_until_ms > reach_ms)
         ladder->reach_until_ms = reach_ms;
@@ -132,7 +133,7 @@ static void bring_forward(struct incident *incident, struct moment *moment, int6
 void quiet_release(struct incident *incident, struct moment *moment)
 {
     bool urgent = incident_is_urgent(incident);
-    struct ladder *ladder = &incident->ladder;
+    struct ladder_later *later = &incident->later->ladder;
     int64_t first_paged_ms = INT64_MAX;
     int64_t answer_gain_ms = 0;
     for (struct notification *n = incident->notifications; n != NULL; n = n->next) {
@@ -147,11 +148,11 @@ void quiet_release(struct incident *incident, struct moment *moment)
         asks_hear_sooner(incident, n, at_ms);
         if (reach_is_latest(incident, n) && at_ms < first_paged_ms)
             first_paged_ms = at_ms;
-        if (n->kind == KIND_PAGE && text_equal(n->contact, incident->owner))
+        if (n->kind == KIND_PAGE && text_equal(n->contact, incident->later->owner))
             answer_gain_ms = gain_ms;
     }
-    if (ladder->answer_until_ms != 0)
-        ladder->answer_until_ms -= answer_gain_ms;
+    if (later->answer_until_ms != 0)
+        later->answer_until_ms -= answer_gain_ms;
     if (first_paged_ms != INT64_MAX && incident->state == INCIDENT_TRIGGERED)
         bring_forward(incident, moment, first_paged_ms);
 }

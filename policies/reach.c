@@ -82,7 +82,7 @@ static void add_everyone(struct receivers *receivers, const struct incident *inc
         if (moment->acts[i].kind == ACT_SEND)
             add_contact(receivers, moment->book, moment->acts[i].u.message.contact);
     }
-    for (const struct replier *r = incident->repliers; r != NULL; r = r->next)
+    for (const struct replier *r = incident->later->repliers; r != NULL; r = r->next)
         add_contact(receivers, moment->book, r->contact);
 }
 
@@ -259,7 +259,7 @@ bool reach_is_latest(const struct incident *incident, const struct notification 
     if (notification->kind != KIND_PAGE || notification->climb != ladder->climb)
         return false;
     if (ladder->latest == LADDER_FALLBACK)
-        return notification->repetition == ladder->fallback_count &&
+        return notification->repetition == incident->later->ladder.fallback_count &&
                text_equal(notification->step, "fallback");
     return ladder->latest >= 0 && notification->repetition == 0 &&
            text_equal(notification->step, incident->policy->steps[ladder->latest].name);
@@ -335,7 +335,7 @@ bool reach_everybody_passed(struct incident *incident, const char *by)
     for (size_t i = 0; i < count; i++) {
         all |= UINT64_C(1) << i;
         if (text_equal(people[i], by))
-            incident->ladder.passed |= UINT64_C(1) << i;
+            incident->later->ladder.passed |= UINT64_C(1) << i;
     }
-    return (incident->ladder.passed & all) == all;
+    return (incident->later->ladder.passed & all) == all;
 }

@@ -37,7 +37,8 @@ static uint64_t sent_steps(const struct incident *incident, const struct policy 
             sent |= UINT64_C(1) << step;
     }
     /* An update that has sent nothing yet has run all the same. */
-    const struct update *update = incident->talks != NULL ? incident->talks->updates : NULL;
+    const struct update *update =
+        incident->later->talks != NULL ? incident->later->talks->updates : NULL;
     for (; update != NULL; update = update->next) {
         int32_t step = ladder_find_step(policy, update->step);
         if (step >= 0)
@@ -62,7 +63,8 @@ void repolicy(struct incident *incident, const struct move *move, struct moment 
     bool reaching = ladder->latest >= 0 && ladder->reach_until_ms != 0;
     cancel_gone(incident, policy, moment);
     incident->policy = policy;
-    ladder_repolicy(ladder, old, policy, sent_steps(incident, policy), moment->now_ms);
+    ladder_repolicy(ladder, &incident->later->ladder, old, policy, sent_steps(incident, policy),
+                    moment->now_ms);
     updates_repolicy(incident, moment);
     struct facts facts = {
         .policy = policy->name, .by = move->by, .from = old->hash, .to = policy->hash};

@@ -275,7 +275,8 @@ struct rulebook {
     int64_t incidents_max;
     int64_t incident_alerts_max; /* alerts of one incident; 0: no limit */
     int64_t keep_ms; /* what is no longer configured is remembered for so long; 0: for ever */
-    bool expects_heartbeats; /* any of the sources does */
+    int64_t outbox_trouble_ms; /* a notification that waits for so long is trouble of our own */
+    bool expects_heartbeats;   /* any of the sources does */
     /* Contacts and sources by name, as rulebook_sort leaves them; NULL: they are walked through. */
     const uint32_t *contact_order;
     const uint32_t *source_order;

@@ -117,7 +117,7 @@ const char *suppression_mark(const struct suppression *now, const struct event *
 
 bool suppression_holds(const struct incident *incident)
 {
-    return incident->mark[0] != '\0';
+    return incident->later->mark[0] != '\0';
 }
 
 static const struct maintenance *find_maintenance(const struct rulebook *book, const char *name)
@@ -188,14 +188,14 @@ static bool was_anybody_told(const struct incident *incident)
 static void begin(struct incident *incident, struct moment *moment)
 {
     struct ladder *ladder = &incident->ladder;
-    struct facts facts = {.by = incident->mark, .until_ms = moment->mark_until_ms};
+    struct facts facts = {.by = incident->later->mark, .until_ms = moment->mark_until_ms};
     moment_notef(moment, "suppressed", &facts, "no steps run: %s", moment->mark_text);
     climb_cancel(incident, moment, KIND_PAGE, "suppressed");
     ladder->reach_until_ms = 0;
-    if (ladder->answer_until_ms == 0)
+    if (incident->later->ladder.answer_until_ms == 0)
         return;
     /* The owner's page about a higher severity, which they need not answer now: it comes again. */
-    ladder->answer_until_ms = 0;
+    incident->later->ladder.answer_until_ms = 0;
     ladder->acked_severity = (int8_t)(incident->severity - 1);
 }
 
@@ -206,7 +206,7 @@ static void climb_anew(struct incident *incident, struct moment *moment)
     if (incident->state == INCIDENT_HELD)
         climb_trigger(incident, moment);
     if (ladder_first_page(incident->policy) >= 0) {
-        ladder_climb(ladder, incident->policy, moment->now_ms);
+        ladder_climb(ladder, &incident->later->ladder, incident->policy, moment->now_ms);
         moment_notef(moment, "climb", &(struct facts){.climb = ladder->climb}, "climb %d starts",
                      ladder->climb);
     }
@@ -220,19 +220,20 @@ static void go_on(struct incident *incident, struct moment *moment)
     struct ladder *ladder = &incident->ladder;
     const struct policy *policy = incident->policy;
     int32_t page = ladder_next_page(ladder, policy);
-    if (page >= 0 && ladder_due_ms(ladder, policy, (size_t)page) < moment->now_ms)
+    if (page >= 0 &&
+        ladder_due_ms(ladder, &incident->later->ladder, policy, (size_t)page) < moment->now_ms)
         ladder_move_pages(ladder, policy, (size_t)page, moment->now_ms);
     int64_t repeat_ms = page < 0 ? ladder_repeat_ms(ladder, policy) : INT64_MAX;
     if (repeat_ms < moment->now_ms)
         ladder->page_base_ms += moment->now_ms - repeat_ms;
-    if (ladder->exhausted && ladder->fallback_at_ms < moment->now_ms)
-        ladder->fallback_at_ms = moment->now_ms;
+    if (ladder->exhausted && incident->later->ladder.fallback_at_ms < moment->now_ms)
+        incident->later->ladder.fallback_at_ms = moment->now_ms;
 }
 
 static void end(struct incident *incident, struct moment *moment, const char *was)
 {
     moment_notef(moment, "unsuppressed", &(struct facts){.by = was}, "%s holds it no longer", was);
-    incident->ladder.told_from_ms = moment->now_ms;
+    incident->later->ladder.told_from_ms = moment->now_ms;
     if (incident_firing_count(incident) > 0)
         climb_anew(incident, moment);
     else
@@ -241,17 +242,17 @@ static void end(struct incident *incident, struct moment *moment, const char *wa
 
 void suppression_settle(struct incident *incident, struct moment *moment)
 {
-    const char *was = incident->mark;
+    const char *was = incident->later->mark;
     if (!incident_is_open(incident)) {
         /* What nobody has heard of has no after-care either. */
         if (was[0] != '\0' && was_anybody_told(incident))
-            incident->mark = "";
+            incident->later->mark = "";
         return;
     }
     if (text_equal(was, moment->mark))
         return;
-    incident->mark = moment->mark;
-    if (incident->mark[0] == '\0')
+    incident->later->mark = moment->mark;
+    if (incident->later->mark[0] == '\0')
         end(incident, moment, was);
     else
         begin(incident, moment);

@@ -35,9 +35,9 @@ static struct talks *talks_create(void)
 
 struct talks *talks_of(struct incident *incident)
 {
-    if (incident->talks == NULL)
-        incident->talks = talks_create();
-    return incident->talks;
+    if (incident->later->talks == NULL)
+        incident->later->talks = talks_create();
+    return incident->later->talks;
 }
 
 void talks_clear(struct talks *talks)

@@ -33,11 +33,11 @@ void update_cancel(struct incident *incident, const struct update *update,
 const char *update_writer(const struct incident *incident, bool author_first,
                           const struct moment *moment)
 {
-    const char *author = incident->talks->author;
+    const char *author = incident->later->talks->author;
     if (author_first && rulebook_contact(moment->book, author) != NULL)
         return author;
-    if (rulebook_contact(moment->book, incident->owner) != NULL)
-        return incident->owner;
+    if (rulebook_contact(moment->book, incident->later->owner) != NULL)
+        return incident->later->owner;
     return climb_last_paged(incident);
 }
 
@@ -83,9 +83,9 @@ static const char *statement(const struct incident *incident, const struct step 
     const char *text = "";
     if (incident->state == INCIDENT_RESOLVED)
         text = arena_printf(moment->arena, "This was resolved at %s.",
-                            moment_local_time(moment, zone, incident->resolved_at_ms));
+                            moment_local_time(moment, zone, incident->later->resolved_at_ms));
     for (int i = 0; i < PART_COUNT; i++)
-        text = statement_line(text, names[i], incident->talks->parts[i], moment);
+        text = statement_line(text, names[i], incident->later->talks->parts[i], moment);
     if (incident->state != INCIDENT_RESOLVED && step->every_ms != 0)
         text = arena_printf(moment->arena, "%s\nNext update by %s", text,
                             moment_local_time(moment, zone, moment->now_ms + step->every_ms));
@@ -171,10 +171,11 @@ void updates_hear_sooner(struct incident *incident, const struct notification *n
                          int64_t at_ms)
 {
     struct update *update = notification->kind == KIND_APPROVE
-                                ? talks_update(incident->talks, notification->step)
+                                ? talks_update(incident->later->talks, notification->step)
                                 : NULL;
     const struct step *step = update != NULL ? update_step(incident, update) : NULL;
-    if (step == NULL || update->state != UPDATE_HELD || !talks_want(incident->talks, notification))
+    if (step == NULL || update->state != UPDATE_HELD ||
+        !talks_want(incident->later->talks, notification))
         return;
     if (at_ms + step->within_ms < update->due_at_ms)
         update->due_at_ms = at_ms + step->within_ms;
@@ -291,7 +292,7 @@ static void refuse_decision(const struct incident *incident, const struct move *
 void updates_approve(struct incident *incident, const struct move *move, struct moment *moment)
 {
     const char *why = "no update waits for approval";
-    struct update *first = incident->talks != NULL ? incident->talks->updates : NULL;
+    struct update *first = incident->later->talks != NULL ? incident->later->talks->updates : NULL;
     struct update *update = next_to_decide(incident, first, move, &why);
     if (update == NULL) {
         refuse_decision(incident, move, "approve", why, moment);
@@ -330,7 +331,7 @@ static void give_back(struct incident *incident, struct update *update, const st
 void updates_reject(struct incident *incident, const struct move *move, struct moment *moment)
 {
     const char *why = "no update waits for approval";
-    struct update *first = incident->talks != NULL ? incident->talks->updates : NULL;
+    struct update *first = incident->later->talks != NULL ? incident->later->talks->updates : NULL;
     struct update *update = next_to_decide(incident, first, move, &why);
     if (update == NULL) {
         refuse_decision(incident, move, "reject", why, moment);

@@ -42,12 +42,12 @@ static const char *missing_text(const struct talks *talks, const struct step *st
 static bool is_asked_by_another(const struct incident *incident, const struct update *update,
                                 uint32_t parts)
 {
-    const struct update *other = incident->talks->updates;
+    const struct update *other = incident->later->talks->updates;
     for (; other != NULL; other = other->next) {
         const struct step *step = update_step(incident, other);
         if (other != update && step != NULL && other->state == UPDATE_INCOMPLETE &&
             other->due_at_ms == update->due_at_ms &&
-            (missing(incident->talks, step) & parts) == parts)
+            (missing(incident->later->talks, step) & parts) == parts)
             return true;
     }
     return false;
@@ -57,13 +57,13 @@ static void ask_for_parts(struct incident *incident, struct update *update, cons
                           struct moment *moment)
 {
     update->due_at_ms = moment->now_ms + UPDATES_ASK_MS;
-    if (is_asked_by_another(incident, update, missing(incident->talks, step)))
+    if (is_asked_by_another(incident, update, missing(incident->later->talks, step)))
         return;
     const char *text = arena_printf(
         moment->arena,
         "#%llu: the update to those affected lacks: %s. Reply \"what ...\" (what happened), "
         "\"doing ...\" (what is being done), \"avoid ...\" (how it will be avoided).",
-        number_of(incident), missing_text(incident->talks, step, moment));
+        number_of(incident), missing_text(incident->later->talks, step, moment));
     update_ask_writer(incident, update, update_writer(incident, false, moment), text, moment);
 }
 
@@ -82,7 +82,7 @@ static void ask_again_returned(struct incident *incident, struct update *update,
 static void pass_or_ask(struct incident *incident, struct update *update, const struct step *step,
                         struct moment *moment)
 {
-    if (missing(incident->talks, step) == 0) {
+    if (missing(incident->later->talks, step) == 0) {
         update_pass_gates(incident, update, step, moment);
         return;
     }
@@ -120,10 +120,10 @@ static bool is_given_up(const struct incident *incident, const struct update *up
                         const struct step *step, const struct moment *moment)
 {
     bool waits = update->state == UPDATE_RETURNED ||
-                 (update->state == UPDATE_INCOMPLETE && missing(incident->talks, step) != 0);
+                 (update->state == UPDATE_INCOMPLETE && missing(incident->later->talks, step) != 0);
     return waits && incident->state == INCIDENT_RESOLVED &&
-           moment->now_ms >=
-               incident->resolved_at_ms + incident->policy->reopen_within_ms + UPDATES_AFTER_MS;
+           moment->now_ms >= incident->later->resolved_at_ms + incident->policy->reopen_within_ms +
+                                 UPDATES_AFTER_MS;
 }
 
 static void run_state(struct incident *incident, struct update *update, const struct step *step,
@@ -174,7 +174,8 @@ static void remind_author(struct incident *incident, struct update *update, stru
 
 void updates_run_due(struct incident *incident, struct moment *moment)
 {
-    for (struct update *update = incident->talks->updates; update != NULL; update = update->next) {
+    for (struct update *update = incident->later->talks->updates; update != NULL;
+         update = update->next) {
         const struct step *step = update_step(incident, update);
         if (step == NULL) {
             update->due_at_ms = 0;
@@ -196,7 +197,7 @@ void updates_run_due(struct incident *incident, struct moment *moment)
 
 void updates_end(struct incident *incident, struct moment *moment)
 {
-    struct update *update = incident->talks != NULL ? incident->talks->updates : NULL;
+    struct update *update = incident->later->talks != NULL ? incident->later->talks->updates : NULL;
     for (; update != NULL; update = update->next) {
         update->remind_at_ms = 0;
         update->promised_at_ms = 0;
@@ -211,7 +212,7 @@ void updates_end(struct incident *incident, struct moment *moment)
 
 void updates_give_up(struct incident *incident, struct moment *moment)
 {
-    struct update *update = incident->talks != NULL ? incident->talks->updates : NULL;
+    struct update *update = incident->later->talks != NULL ? incident->later->talks->updates : NULL;
     for (; update != NULL; update = update->next) {
         if (update->state != UPDATE_SENT && update->state != UPDATE_DROPPED)
             update_drop(incident, update, "too many resolved incidents are waiting", moment);
@@ -220,20 +221,21 @@ void updates_give_up(struct incident *incident, struct moment *moment)
 
 void updates_restart(struct incident *incident, struct moment *moment)
 {
-    if (incident->talks == NULL)
+    if (incident->later->talks == NULL)
         return;
-    for (struct update *update = incident->talks->updates; update != NULL; update = update->next) {
+    for (struct update *update = incident->later->talks->updates; update != NULL;
+         update = update->next) {
         if (update->state != UPDATE_SENT && update->state != UPDATE_DROPPED)
             update_drop(incident, update, "the incident opened again", moment);
         else
             update_cancel(incident, update, KIND_REMINDER, "the incident opened again", moment);
     }
-    talks_forget_updates(incident->talks);
+    talks_forget_updates(incident->later->talks);
 }
 
 void updates_repolicy(struct incident *incident, struct moment *moment)
 {
-    struct update *update = incident->talks != NULL ? incident->talks->updates : NULL;
+    struct update *update = incident->later->talks != NULL ? incident->later->talks->updates : NULL;
     for (; update != NULL; update = update->next) {
         if (update_step(incident, update) == NULL && update->state != UPDATE_DROPPED)
             update_drop(incident, update, "the policy no longer has this step", moment);
@@ -243,8 +245,8 @@ void updates_repolicy(struct incident *incident, struct moment *moment)
 void updates_hear_failed(struct incident *incident, const struct notification *failed,
                          struct moment *moment)
 {
-    if (failed->kind != KIND_APPROVE || !talks_own(incident->talks, failed) ||
-        !talks_want(incident->talks, failed))
+    if (failed->kind != KIND_APPROVE || !talks_own(incident->later->talks, failed) ||
+        !talks_want(incident->later->talks, failed))
         return;
     struct notification *next = reach_next_method(incident, failed);
     if (next != NULL && next->next_at_ms > moment->now_ms)
@@ -269,7 +271,7 @@ static void hear_change(struct incident *incident, struct update *update, struct
     if (step == NULL)
         return;
     if (update->state == UPDATE_INCOMPLETE) {
-        if (missing(incident->talks, step) == 0)
+        if (missing(incident->later->talks, step) == 0)
             update_pass_gates(incident, update, step, moment);
         else
             withdraw_waiting(incident, update, moment);
@@ -292,7 +294,8 @@ static bool may_still_go_out(const struct incident *incident)
 {
     if (incident->state != INCIDENT_RESOLVED)
         return true;
-    const struct update *update = incident->talks != NULL ? incident->talks->updates : NULL;
+    const struct update *update =
+        incident->later->talks != NULL ? incident->later->talks->updates : NULL;
     for (; update != NULL; update = update->next) {
         if (may_change(incident, update))
             return true;
@@ -305,14 +308,15 @@ static const char *part_answer(const struct incident *incident, const char *part
                                const struct moment *moment)
 {
     const char *text = arena_printf(moment->arena, "#%llu: %s recorded", number_of(incident), part);
-    const struct update *update = incident->talks != NULL ? incident->talks->updates : NULL;
+    const struct update *update =
+        incident->later->talks != NULL ? incident->later->talks->updates : NULL;
     for (; update != NULL; update = update->next) {
         const struct step *step = update_step(incident, update);
         if (step == NULL)
             continue;
         if (update->state == UPDATE_INCOMPLETE)
             return arena_printf(moment->arena, "%s; still missing: %s.", text,
-                                missing_text(incident->talks, step, moment));
+                                missing_text(incident->later->talks, step, moment));
         if (update->state == UPDATE_HELD)
             return arena_printf(moment->arena, "%s; the update waits for approval.", text);
         if (update->state == UPDATE_CHANGED)
@@ -336,8 +340,8 @@ static bool take_parts(struct incident *incident, const struct move *move, bool 
         moment_note(moment, part_name((enum part)i), &(struct facts){.by = move->by}, text);
         if (!keeps || text_equal(talks_of(incident)->parts[i], text))
             continue;
-        talks_set_text(incident->talks, &incident->talks->parts[i], text);
-        talks_set_text(incident->talks, &incident->talks->author, move->by);
+        talks_set_text(incident->later->talks, &incident->later->talks->parts[i], text);
+        talks_set_text(incident->later->talks, &incident->later->talks->author, move->by);
         changed = true;
     }
     return changed;
@@ -373,7 +377,7 @@ void updates_write_parts(struct incident *incident, const struct move *move, str
                          answer_resolved(incident, moment, move->by));
         return;
     }
-    struct update *update = incident->talks != NULL ? incident->talks->updates : NULL;
+    struct update *update = incident->later->talks != NULL ? incident->later->talks->updates : NULL;
     for (; update != NULL && changed; update = update->next) {
         if (may_change(incident, update))
             hear_change(incident, update, moment);

@@ -90,15 +90,15 @@ static const char *until_text(const struct why *why, int64_t until_ms)
 static const char *mark_text(const struct why *why)
 {
     return arena_printf(why->moment->arena, "suppressed by %s%s",
-                        suppression_text(why->incident->mark, why->now, why->moment->arena),
-                        until_text(why, suppression_until_ms(why->incident->mark, why->now,
+                        suppression_text(why->incident->later->mark, why->now, why->moment->arena),
+                        until_text(why, suppression_until_ms(why->incident->later->mark, why->now,
                                                              why->moment->wall_offset_ms)));
 }
 
 static const char *ack_text(const struct why *why)
 {
-    return arena_printf(why->moment->arena, "acknowledged by %s%s", why->incident->owner,
-                        until_text(why, why->incident->ack_until_ms));
+    return arena_printf(why->moment->arena, "acknowledged by %s%s", why->incident->later->owner,
+                        until_text(why, why->incident->later->ack_until_ms));
 }
 
 static void add_state(struct why *why)
@@ -111,12 +111,12 @@ static void add_state(struct why *why)
         d->text = arena_printf(why->moment->arena, "held%s", until_text(why, d->until_ms));
     } else if (incident->state == INCIDENT_ACKNOWLEDGED) {
         d = add(why, DECISION_ACKNOWLEDGED);
-        d->by = incident->owner;
-        d->until_ms = incident->ack_until_ms;
+        d->by = incident->later->owner;
+        d->until_ms = incident->later->ack_until_ms;
         d->text = ack_text(why);
     } else if (incident->state == INCIDENT_RESOLVED) {
         d = add(why, DECISION_RESOLVED);
-        d->at_ms = incident->resolved_at_ms;
+        d->at_ms = incident->later->resolved_at_ms;
         d->text = arena_printf(why->moment->arena, "resolved at %s", clock_text(why, d->at_ms));
     }
 }
@@ -127,8 +127,9 @@ static void add_marks(struct why *why)
     int64_t calm_ms = flap_calm_ms(incident);
     if (suppression_holds(incident)) {
         struct decision *d = add(why, DECISION_SUPPRESSED);
-        d->by = incident->mark;
-        d->until_ms = suppression_until_ms(incident->mark, why->now, why->moment->wall_offset_ms);
+        d->by = incident->later->mark;
+        d->until_ms =
+            suppression_until_ms(incident->later->mark, why->now, why->moment->wall_offset_ms);
         d->text = mark_text(why);
     }
     if (calm_ms != 0) {
@@ -141,7 +142,7 @@ static void add_marks(struct why *why)
     }
     if (incident->ladder.exhausted) {
         struct decision *d = add(why, DECISION_EXHAUSTED);
-        d->at_ms = incident->ladder.fallback_at_ms;
+        d->at_ms = incident->later->ladder.fallback_at_ms;
         d->text = "the ladder has no step left and nobody has acknowledged";
     }
 }
@@ -209,11 +210,12 @@ static void add_step(struct why *why, size_t index)
     d->step = step->name;
     d->at_ms = state.standing == STANDING_RAN ? ran_at_ms(incident, step) : state.at_ms;
     if (state.standing == STANDING_SUPPRESSED) {
-        d->by = incident->mark;
-        d->until_ms = suppression_until_ms(incident->mark, why->now, why->moment->wall_offset_ms);
+        d->by = incident->later->mark;
+        d->until_ms =
+            suppression_until_ms(incident->later->mark, why->now, why->moment->wall_offset_ms);
     } else if (state.standing == STANDING_ACKED) {
-        d->by = incident->owner;
-        d->until_ms = incident->ack_until_ms;
+        d->by = incident->later->owner;
+        d->until_ms = incident->later->ack_until_ms;
     }
     d->text = step_text(why, step, &state, d->at_ms);
 }
@@ -280,7 +282,7 @@ static const char *missing_parts(const struct why *why, const struct step *step)
 {
     const char *list = "";
     for (int i = 0; i < PART_COUNT; i++) {
-        if ((step->require >> i & 1) != 0 && why->incident->talks->parts[i][0] == '\0')
+        if ((step->require >> i & 1) != 0 && why->incident->later->talks->parts[i][0] == '\0')
             list = joined(why, list, part_name((enum part)i));
     }
     return list;
@@ -374,7 +376,7 @@ static void add_ask(struct why *why, const struct ask *ask)
 
 static void add_talks(struct why *why)
 {
-    const struct talks *talks = why->incident->talks;
+    const struct talks *talks = why->incident->later->talks;
     if (talks == NULL)
         return;
     for (const struct update *update = talks->updates; update != NULL; update = update->next)
@@ -386,7 +388,7 @@ static void add_talks(struct why *why)
 /* "update affected", "question roll-call": which of them is due first. */
 static const char *talk_due(const struct why *why, int64_t at_ms)
 {
-    const struct talks *talks = why->incident->talks;
+    const struct talks *talks = why->incident->later->talks;
     for (const struct update *u = talks->updates; u != NULL; u = u->next) {
         if (u->due_at_ms == at_ms || u->remind_at_ms == at_ms || u->promised_at_ms == at_ms)
             return arena_printf(why->moment->arena, "update %s", u->step);
@@ -418,18 +420,18 @@ static const char *next_text(const struct why *why, const struct due *due)
     case DUE_FALLBACK:
         return arena_printf(arena, "next: the fallback again at %s", at);
     case DUE_REMINDER:
-        return arena_printf(arena, "next: %s is asked for a new estimate at %s", incident->owner,
-                            at);
+        return arena_printf(arena, "next: %s is asked for a new estimate at %s",
+                            incident->later->owner, at);
     case DUE_MISSING:
-        return arena_printf(arena, "next: %s is asked for what is missing at %s", incident->owner,
-                            at);
+        return arena_printf(arena, "next: %s is asked for what is missing at %s",
+                            incident->later->owner, at);
     case DUE_TALK:
         return arena_printf(arena, "next: %s at %s", talk_due(why, due->at_ms), at);
     case DUE_LAPSE:
         return arena_printf(arena, "next: the acknowledgement ends at %s", at);
     case DUE_ANSWER:
         return arena_printf(arena, "next: the acknowledgement ends at %s unless %s answers", at,
-                            incident->owner);
+                            incident->later->owner);
     case DUE_CALM:
         return arena_printf(arena, "next: it counts as calm at %s", at);
     case DUE_FORGET:

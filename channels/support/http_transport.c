@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "channels/support/address.h"
+#include "channels/support/http_peer.h"
 #include "channels/support/retry_after.h"
 #include "gateway/base/arena.h"
 #include "gateway/base/assert.h"
@@ -149,6 +150,7 @@ static bool set_network_options(struct transfer *transfer, CURL *easy, long left
     code |= curl_easy_setopt(easy, CURLOPT_PROXY, "");
     code |= curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     code |= curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    code |= curl_easy_setopt(easy, CURLOPT_CERTINFO, 1L);
     code |= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
     code |= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
     code |= curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, left_ms);
@@ -313,6 +315,9 @@ static void transfer_end(struct transfer *transfer, CURLcode code)
         .written = transfer->resent || transfer_is_written(transfer),
     };
     transfer->cut = transfer->cut || code != CURLE_OK;
+    if (code == CURLE_OK) {
+        http_peer_tell(transfer->transport->options.host, transfer->easy, transfer->url);
+    }
     ASSERT(curl_multi_remove_handle(transfer->transport->multi, transfer->easy) == CURLM_OK);
     transfer_finish(transfer, &reply);
 }

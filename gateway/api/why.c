@@ -13,6 +13,7 @@ enum { NOTIFICATIONS_MAX = STORE_READ_LIMIT_MAX };
 /* An incident out of the store, as far as its decisions need it. */
 struct stored {
     struct incident incident;
+    struct incident_later later;
     struct policy parsed; /* a version that is no longer configured */
     struct silence *silences;
     size_t silence_count;
@@ -93,28 +94,29 @@ static int read_stored(struct store_reader *reader, const struct rulebook *book,
                        struct arena *arena, struct stored *out, struct err *err)
 {
     struct incident_row row;
-    *out = (struct stored){.silence_count = 0};
+    *out = (struct stored){.later = incident_blank};
+    out->incident.later = &out->later;
     if (store_read_incident(reader, number, arena, &row, err) != 0 ||
-        ladder_read(row.ladder, arena, &out->incident.ladder, err) != 0 ||
-        (row.talks[0] != '\0' && talks_read(row.talks, &out->incident.talks, err) != 0) ||
-        fields_read(row.fields, arena, &out->incident.fields, err) != 0 ||
+        ladder_read(row.ladder, arena, &out->incident.ladder, &out->later.ladder, err) != 0 ||
+        (row.talks[0] != '\0' && talks_read(row.talks, &out->later.talks, err) != 0) ||
+        fields_read(row.fields, arena, &out->later.fields, err) != 0 ||
         find_policy(reader, book, &row, arena, out, err) != 0)
         return -1;
     struct incident *incident = &out->incident;
     incident->number = row.number;
-    incident->owner = row.owner;
-    incident->cause = row.cause;
-    incident->mark = row.mark;
-    incident->flap = row.flap;
+    incident->later->owner = row.owner;
+    incident->later->cause = row.cause;
+    incident->later->mark = row.mark;
+    incident->later->flap = row.flap;
     incident->state = (uint8_t)row.state;
     incident->severity = (uint8_t)row.severity;
     incident->priority = (uint8_t)row.priority;
     incident->live = row.live;
     incident->opened_at_ms = row.opened_at_ms;
-    incident->acked_at_ms = row.acked_at_ms;
-    incident->resolved_at_ms = row.resolved_at_ms;
-    incident->ack_until_ms = row.ack_until_ms;
-    incident->eta_at_ms = row.eta_at_ms;
+    incident->later->acked_at_ms = row.acked_at_ms;
+    incident->later->resolved_at_ms = row.resolved_at_ms;
+    incident->later->ack_until_ms = row.ack_until_ms;
+    incident->later->eta_at_ms = row.eta_at_ms;
     incident->updated_at_ms = row.updated_at_ms;
     return read_notifications(reader, arena, out, err) != 0 ||
                    read_silences(reader, arena, out, err) != 0
@@ -182,9 +184,9 @@ static void read_why(struct api *api, struct store_reader *reader, struct http_r
         answer(api, request, &config->rulebook, &stored);
     else
         api_error_of(request, &err);
-    if (stored.incident.talks != NULL)
-        talks_clear(stored.incident.talks);
-    free(stored.incident.talks);
+    if (stored.incident.later->talks != NULL)
+        talks_clear(stored.incident.later->talks);
+    free(stored.incident.later->talks);
     config_policy_clear(&stored.parsed);
     config_release(config);
 }

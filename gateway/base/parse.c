@@ -1,6 +1,7 @@
 #include "gateway/base/parse.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "gateway/base/text.h"
@@ -293,6 +294,31 @@ int parse_rfc3339(const char *text, int64_t *out_at_ms, struct err *err)
     }
     *out_at_ms = at_ms;
     return 0;
+}
+
+int parse_certificate_time(const char *text, int64_t *out_at_ms)
+{
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    static const char zone[] = " GMT";
+    enum { ISO_BYTES = 19, PRINTED_BYTES = 20, MONTH_BYTES = 3, RFC3339_BYTES = 21 };
+    char iso[RFC3339_BYTES];
+    size_t length = strlen(text);
+    if (length == ISO_BYTES + sizeof(zone) - 1) {
+        memcpy(iso, text, ISO_BYTES);
+    } else if (length == PRINTED_BYTES + sizeof(zone) - 1) {
+        int month = 0; /* Dec  1 23:59:59 2026 */
+        while (month < 12 && memcmp(months + MONTH_BYTES * month, text, MONTH_BYTES) != 0) {
+            month++;
+        }
+        (void)snprintf(iso, sizeof(iso), "%.4s-%02d-%c%cT%.8s", text + 16, month + 1,
+                       text[4] == ' ' ? '0' : text[4], text[5], text + 7);
+    } else {
+        return -1;
+    }
+    iso[ISO_BYTES] = 'Z';
+    iso[ISO_BYTES + 1] = '\0';
+    bool is_utc = memcmp(text + length - (sizeof(zone) - 1), zone, sizeof(zone) - 1) == 0;
+    return is_utc && read_rfc3339(iso, out_at_ms) ? 0 : -1;
 }
 
 bool parse_clock(const char *text, int *out_minute)

@@ -28,6 +28,9 @@ int parse_size(const char *text, uint64_t min, uint64_t max, uint64_t *out_bytes
 /* RFC 3339 section 5.6; fraction cut to milliseconds; years 1970..9999; leap second 60 read as 59.999. */
 int parse_rfc3339(const char *text, int64_t *out_at_ms, struct err *err);
 
+/* As TLS libraries print it: `Dec  1 23:59:59 2026 GMT` or `2026-12-01 23:59:59 GMT`. -1: neither. */
+int parse_certificate_time(const char *text, int64_t *out_at_ms);
+
 /* `9:05`, `14:30`: minutes after midnight. */
 bool parse_clock(const char *text, int *out_minute);
 

@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "gateway/base/err.h"
 
@@ -38,6 +39,7 @@ struct fetch_reply {
     char etag[FETCH_TAG_BYTES]; /* "" when longer or not there */
     char modified[FETCH_TAG_BYTES];
     char host_moved_to[FETCH_TAG_BYTES]; /* of a redirect: scheme and host it leads to */
+    int64_t peer_ends_at_ms;             /* of the server's certificate; 0: not known */
 };
 
 int fetch(const struct fetch_request *request, struct fetch_reply *out_reply, struct err *err);

@@ -7,6 +7,7 @@
 #include "gateway/base/arena.h"
 #include "gateway/base/text.h"
 #include "gateway/calendar/fetch.h"
+#include "gateway/system/peer_certificate.h"
 
 enum { HEADER_BYTES_MAX = 1024 };
 
@@ -90,6 +91,7 @@ static CURLcode set_options(CURL *easy, struct fetching *fetching, struct curl_s
     code |= curl_easy_setopt(easy, CURLOPT_PROXY, "");
     code |= curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     code |= curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    code |= curl_easy_setopt(easy, CURLOPT_CERTINFO, 1L);
     code |= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
     code |= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
     if (request->ca_file[0] != '\0') {
@@ -153,6 +155,7 @@ static int perform(CURL *easy, struct fetching *fetching, struct err *err)
     if (curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK)
         return err_set(err, ERR_SYSTEM, "the answer has no status");
     fetching->reply.status = (int)status;
+    fetching->reply.peer_ends_at_ms = peer_certificate_ends_at_ms(easy);
     return 0;
 }
 

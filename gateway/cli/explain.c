@@ -17,6 +17,7 @@
 #include "policies/matchers.h"
 #include "policies/route.h"
 #include "policies/suppression.h"
+#include "policies/trouble.h"
 
 enum {
     TEXT_BYTES_MAX = 4 * 1024 * 1024,
@@ -465,7 +466,9 @@ static int print_text(struct explanation *explanation)
     }
     print_suppression(explanation);
     const char *source = explanation->event->source;
-    if (source[0] != '\0' && rulebook_source(book, source) == NULL)
+    if (text_equal(source, TROUBLE_SOURCE))
+        (void)printf("the source %s is what goes wrong here itself\n", source);
+    else if (source[0] != '\0' && rulebook_source(book, source) == NULL)
         (void)printf("there is no [source %s] here\n", source);
     print_watch(explanation);
     (void)printf("\nwhile nobody answers (%s):\n", zone_name(book->zone));

@@ -7,6 +7,7 @@
 #include "policies/heartbeat.h"
 #include "policies/route.h"
 #include "policies/schedule.h"
+#include "policies/trouble.h"
 
 enum { TURNS_MAX = 20000, HOSTILE_BYTES = 800, SEEDS_MAX = 24, LINE_BYTES_MAX = 4096 };
 
@@ -365,6 +366,32 @@ static void review_patterns(struct review *review, const char *kind, const char 
     }
 }
 
+/* The value that a line wants of a label, "" when it wants none exactly. */
+static const char *wanted(const struct match_line *line, const char *label)
+{
+    for (size_t i = 0; i < line->matcher_count; i++) {
+        const struct matcher *matcher = &line->matchers[i];
+        if (matcher->op == MATCH_EQUAL && text_equal(matcher->label, label))
+            return matcher->value;
+    }
+    return "";
+}
+
+/* Of what goes wrong here itself all kinds are known. */
+static void review_troubles(struct review *review, const struct policy *policy)
+{
+    enum trouble_kind kind;
+    for (size_t i = 0; i < policy->match_count; i++) {
+        const char *trouble = wanted(&policy->match[i], "trouble");
+        bool is_ours = text_equal(wanted(&policy->match[i], "source"), TROUBLE_SOURCE);
+        if (is_ours && trouble[0] != '\0' && trouble_kind_parse(trouble, &kind) != 0)
+            find(review,
+                 "[policy %s] the source %s knows no trouble=\"%s\" (it knows calendar, "
+                 "certificate, broker, outbox, disk and reload)",
+                 policy->name, TROUBLE_SOURCE, trouble);
+    }
+}
+
 static void review_maintenance(struct review *review, const struct maintenance *maintenance,
                                int64_t now_ms)
 {
@@ -438,6 +465,7 @@ size_t review_config(const struct rulebook *book, int64_t now_ms, struct strbuf 
     for (size_t i = 0; i < book->policy_count; i++) {
         review_waits(&review, &book->policies[i]);
         review_talks(&review, &book->policies[i]);
+        review_troubles(&review, &book->policies[i]);
         review_patterns(&review, "policy", book->policies[i].name, book->policies[i].match,
                         book->policies[i].match_count);
     }

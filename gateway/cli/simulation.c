@@ -9,6 +9,7 @@
 #include "gateway/engine/engine.h"
 #include "gateway/reply/grammar.h"
 #include "gateway/store/store.h"
+#include "policies/trouble.h"
 
 enum {
     /* A ladder that never rests within one instant is a bug; this many steps at one time end the run. */
@@ -427,7 +428,8 @@ static int check_names(const struct simulation *s, const struct scenario_line *l
 {
     const struct rulebook *book = s->rulebook;
     const char *to = line->kind == SCENARIO_DELIVERY ? line->to : NULL;
-    if (line->kind == SCENARIO_EVENT && rulebook_source(book, line->event.source) == NULL)
+    if (line->kind == SCENARIO_EVENT && !text_equal(line->event.source, TROUBLE_SOURCE) &&
+        rulebook_source(book, line->event.source) == NULL)
         return err_set(err, ERR_INVALID, "event.source: there is no [source %.80s]",
                        line->event.source);
     if (to == NULL)

@@ -55,6 +55,8 @@ static void build_gateway(struct build *build)
     book->public_url = build_public_url(build, section, values.public_url);
     book->incidents_max = values.incidents_max;
     book->incident_alerts_max = values.incident_alerts_max;
+    book->outbox_trouble_ms = values.outbox_trouble_after_ms;
+    config->own_troubles = values.own_troubles;
     config->public_url = book->public_url;
     config->keep_ms = values.keep_ms;
     config->rulebook.keep_ms = values.keep_ms;

@@ -150,6 +150,7 @@ static void build_broker(struct build *build, const struct ini_section *section,
         .in_flight = values.in_flight,
         .message_bytes_max = values.message_bytes_max,
         .show_resolved_ms = values.show_resolved_ms,
+        .trouble_after_ms = values.trouble_after_ms,
     };
     bool has_url = values.url != NULL && values.url[0] != '\0';
     if (has_url && parse_url(values.url, build->arena, broker, &err) != 0)

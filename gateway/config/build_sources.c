@@ -4,6 +4,7 @@
 #include "gateway/config/build.h"
 #include "gateway/system/digest.h"
 #include "policies/heartbeat.h"
+#include "policies/trouble.h"
 
 static struct secret secret_of(const char *text)
 {
@@ -109,7 +110,7 @@ static void build_source(struct build *build, const struct ini_section *section,
 {
     struct source_values values = {.token = NULL};
     section_apply(build, section, SECTION_SOURCE, &values, NULL, NULL);
-    if (text_equal(section->name, "escalated")) {
+    if (text_equal(section->name, TROUBLE_SOURCE)) {
         build_problem(build, section, NULL,
                       "is the source of what goes wrong here itself (want another name)");
     }

@@ -373,6 +373,7 @@ void calendar_build(struct build *build, const struct ini_section *section,
                                  .url = url,
                                  .ca_file = values->calendar_ca_file,
                                  .refresh_ms = values->refresh_ms,
+                                 .trouble_after_ms = values->trouble_after_ms,
                                  .path = calendars.is_remote ? copy_path(build, schedule->name, url)
                                                              : build_path(build, values->calendar),
                                  .zone = schedule->zone});

@@ -45,6 +45,7 @@ struct config_broker { /* [mqtt NAME] */
     int64_t in_flight;         /* messages without PUBACK at once */
     int64_t message_bytes_max; /* larger ones go into quarantine */
     int64_t show_resolved_ms;  /* how long PREFIX/incidents/N outlives its incident */
+    int64_t trouble_after_ms;  /* not reached for so long: trouble of our own */
 };
 
 struct config_source {
@@ -99,6 +100,7 @@ struct config_calendar {
     const char *url;     /* https://..., often a secret, so never logged; "": a file */
     const char *ca_file; /* "": the authorities of the system */
     int64_t refresh_ms;
+    int64_t trouble_after_ms; /* not read for so long: trouble of our own */
     const char
         *path; /* the file, or the copy of what the server gave last; "": no copies are kept */
     const char *bytes; /* what was read of it; NULL: nothing */
@@ -122,6 +124,7 @@ struct config {
     const char *public_url;
     int64_t calendars_until_ms; /* schedules know who has duty until then; 0: no calendars */
     int64_t keep_ms;
+    bool own_troubles; /* open incidents */
     bool log_json;
     int64_t log_level;         /* enum log_level */
     const char *control_group; /* group of RUN/control.sock */

@@ -62,6 +62,8 @@ struct gateway_values {
     int64_t keep_ms;
     int64_t incidents_max;
     int64_t incident_alerts_max;
+    bool own_troubles;
+    int64_t outbox_trouble_after_ms;
     int64_t log; /* 0 logfmt, 1 json */
     int64_t log_level;
     const char *token_key_file;
@@ -116,6 +118,7 @@ struct schedule_values {
     const char *calendar_url;
     const char *calendar_ca_file;
     int64_t refresh_ms;
+    int64_t trouble_after_ms;
     bool handover;
     const char *time_zone;
     const char *during;
@@ -141,6 +144,7 @@ struct mqtt_values {
     int64_t in_flight;
     int64_t message_bytes_max;
     int64_t show_resolved_ms;
+    int64_t trouble_after_ms;
 };
 
 struct source_values {

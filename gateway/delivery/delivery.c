@@ -186,6 +186,15 @@ static int start_thread(struct delivery *delivery, struct err *err)
     return 0;
 }
 
+static struct instance_options instance_common(struct delivery *delivery)
+{
+    return (struct instance_options){.state_dir = delivery->options.state_dir,
+                                     .helper_dir = delivery->options.helper_dir,
+                                     .troubles = delivery->options.troubles,
+                                     .waker = delivery,
+                                     .wake = wake};
+}
+
 int delivery_start(const struct delivery_options *options, struct delivery **out_delivery,
                    struct err *err)
 {
@@ -195,8 +204,8 @@ int delivery_start(const struct delivery_options *options, struct delivery **out
         .inbox = options->inbox, .token_key = options->token_key, .clock = options->clock};
     delivery->options = *options;
     make_news_lock(delivery);
-    if (channel_set_create(options->config, options->state_dir, options->helper_dir, delivery, wake,
-                           &set, err) != 0) {
+    const struct instance_options common = instance_common(delivery);
+    if (channel_set_create(options->config, &common, &set, err) != 0) {
         delivery_destroy(delivery);
         return -1;
     }
@@ -212,8 +221,8 @@ int delivery_start(const struct delivery_options *options, struct delivery **out
 int delivery_reload(struct delivery *delivery, struct config *config, struct err *err)
 {
     struct channel_set *set = NULL;
-    if (channel_set_create(config, delivery->options.state_dir, delivery->options.helper_dir,
-                           delivery, wake, &set, err) != 0) {
+    const struct instance_options common = instance_common(delivery);
+    if (channel_set_create(config, &common, &set, err) != 0) {
         return -1;
     }
     lock_news(delivery);

@@ -21,12 +21,14 @@
 
 struct delivery;
 struct plugins;
+struct troubles; /* gateway/handoff/troubles.h */
 
 struct delivery_options {
     struct config *config;
     struct plugins *plugins;
     struct outbox *outbox;
     struct inbox *inbox;
+    struct troubles *troubles; /* of our own; NULL: none is told */
     const struct secret *token_key;
     const struct clock_engine *clock;
     const char *state_dir;

@@ -33,9 +33,9 @@ struct channel_set {
     struct channel_set *next;
 };
 
-int channel_set_create(struct config *config, const char *state_dir, const char *helper_dir,
-                       void *waker, void (*wake)(void *waker), struct channel_set **out_set,
-                       struct err *err);
+/* `common`: what holds for all of them; its config and channel are not used. */
+int channel_set_create(struct config *config, const struct instance_options *common,
+                       struct channel_set **out_set, struct err *err);
 void channel_set_destroy(struct channel_set *set);
 
 struct desk;

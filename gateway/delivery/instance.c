@@ -9,10 +9,12 @@
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
 #include "gateway/delivery/helpers.h"
+#include "gateway/handoff/expiry.h"
 #include "gateway/system/clock.h"
 #include "gateway/system/log.h"
 
 #define WHY_BYTES 256
+#define PEER_BYTES_MAX 300
 #define RECEIPT_URL_BYTES_MAX 1024 /* [gateway] public_url has 500 at most, a name 49 */
 
 enum ticket_state { TICKET_FREE, TICKET_SENT, TICKET_ENDED, TICKET_TAKEN };
@@ -30,6 +32,7 @@ struct instance {
     const struct config_channel *channel;
     struct channel_host host;
     const char *helper_dir;
+    struct troubles *troubles;
     const struct channel_ops *ops;
     void *self; /* the plugin's */
     void *waker;
@@ -194,6 +197,34 @@ static void host_helper_close(void *self, struct channel_helper *helper)
     helper_close(helper);
 }
 
+/* A plugin's text: "host:port" and nothing else. */
+static bool is_peer(const char *text)
+{
+    size_t i = 0;
+    while (text[i] > ' ' && text[i] < 0x7f && i <= PEER_BYTES_MAX) {
+        i++;
+    }
+    return i > 0 && i <= PEER_BYTES_MAX && text[i] == '\0';
+}
+
+static void host_peer_certificate(void *self, const char *peer, int64_t ends_at_ms)
+{
+    const struct instance *instance = self;
+    if (!is_peer(peer)) {
+        return;
+    }
+    char name[TROUBLES_TEXT_BYTES];
+    char whose[TROUBLES_TEXT_BYTES];
+    (void)snprintf(name, sizeof name, "channel %s %s", instance->channel->name, peer);
+    (void)snprintf(whose, sizeof whose, "The TLS certificate of %s, where channel %s sends to,",
+                   peer, instance->channel->name);
+    const struct expiry expiry = {.name = name,
+                                  .whose = whose,
+                                  .advice = "tell who runs it; from then on no message gets there",
+                                  .ends_at_ms = ends_at_ms};
+    expiry_tell(instance->troubles, &expiry, clock_wall_ms());
+}
+
 /* --- delivery's side --- */
 
 static int create_self(struct instance *instance, struct err *err)
@@ -240,6 +271,7 @@ int instance_create(const struct instance_options *options, struct instance **ou
     instance->ops = channel->ops;
     instance->receipt_url = make_receipt_url(options->config->public_url, channel->name);
     instance->helper_dir = options->helper_dir;
+    instance->troubles = options->troubles;
     instance->waker = options->waker;
     instance->wake = options->wake;
     instance->ticket_count =
@@ -266,6 +298,7 @@ int instance_create(const struct instance_options *options, struct instance **ou
         .helper_ask = host_helper_ask,
         .helper_stop = host_helper_stop,
         .helper_close = host_helper_close,
+        .peer_certificate = host_peer_certificate,
     };
     if (create_self(instance, err) != 0) {
         instance->self = NULL;

@@ -29,12 +29,14 @@
 #define INSTANCE_PATIENCE_MS 2000
 
 struct instance;
+struct troubles; /* gateway/handoff/troubles.h */
 
 struct instance_options {
     struct config *config;
     const struct config_channel *channel;
     const char *state_dir;
-    const char *helper_dir; /* "": there are no helper programs */
+    const char *helper_dir;    /* "": there are no helper programs */
+    struct troubles *troubles; /* of our own; NULL: none is told */
     void *waker;
     void (*wake)(void *waker); /* from any thread: something has ended */
 };

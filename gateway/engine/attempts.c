@@ -222,8 +222,8 @@ void attempts_end_as_failed(struct engine *engine, struct notification *n,
 bool attempts_is_wanted(const struct notification *n)
 {
     const struct incident *incident = n->incident;
-    if (incident != NULL && talks_own(incident->talks, n))
-        return talks_want(incident->talks, n);
+    if (incident != NULL && talks_own(incident->later->talks, n))
+        return talks_want(incident->later->talks, n);
     if (n->kind != KIND_PAGE && n->kind != KIND_REMINDER)
         return true;
     if (incident == NULL || (n->kind == KIND_PAGE && suppression_holds(incident)))
@@ -233,8 +233,9 @@ bool attempts_is_wanted(const struct notification *n)
     if (incident->state == INCIDENT_TRIGGERED)
         return true;
     /* The page to the owner about a higher severity. */
-    return incident->state == INCIDENT_ACKNOWLEDGED && incident->ladder.answer_until_ms != 0 &&
-           n->repetition > 0 && text_equal(n->contact, incident->owner);
+    return incident->state == INCIDENT_ACKNOWLEDGED &&
+           incident->later->ladder.answer_until_ms != 0 && n->repetition > 0 &&
+           text_equal(n->contact, incident->later->owner);
 }
 
 /* Pages of one incident start in the order of its steps: what an upper step has not started by now

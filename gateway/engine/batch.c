@@ -2,6 +2,7 @@
 
 #include "gateway/base/assert.h"
 #include "gateway/engine/engine_state.h"
+#include "gateway/engine/later.h"
 #include "gateway/engine/oncall.h"
 #include "policies/fields.h"
 
@@ -254,10 +255,10 @@ struct order *batch_order(struct engine *engine, enum order_kind kind, uint64_t 
 
 static const char *repliers_text(struct engine *engine, const struct incident *incident)
 {
-    if (incident->repliers == NULL)
+    if (incident->later->repliers == NULL)
         return "";
     strbuf_reset(&engine->scratch);
-    for (const struct replier *r = incident->repliers; r != NULL; r = r->next) {
+    for (const struct replier *r = incident->later->repliers; r != NULL; r = r->next) {
         strbuf_add(&engine->scratch, r->contact);
         strbuf_add(&engine->scratch, r->next != NULL ? "," : "");
     }
@@ -270,31 +271,30 @@ static void renew_talks(struct incident *incident, const char *text)
     struct talks *talks = NULL;
     struct err err;
     ASSERT(talks_read(text, &talks, &err) == 0);
-    world_free_talks(incident);
-    incident->talks = talks;
+    later_set_talks(incident, talks);
 }
 
 static const char *talks_text(struct engine *engine, struct incident *incident)
 {
     struct strbuf text;
-    if (incident->talks == NULL)
+    if (incident->later->talks == NULL)
         return "";
     strbuf_init(&text, TALKS_JSON_BYTES_MAX);
-    talks_write(incident->talks, &text);
+    talks_write(incident->later->talks, &text);
     ASSERT(!text.overflowed);
     const char *copy = arena_strndup(&engine->arena, strbuf_text(&text), text.length);
     strbuf_clear(&text);
-    if (incident->talks->spare_bytes > TALKS_SPARE_BYTES_MAX)
+    if (incident->later->talks->spare_bytes > TALKS_SPARE_BYTES_MAX)
         renew_talks(incident, copy);
     return copy;
 }
 
 static const char *fields_text(struct engine *engine, const struct incident *incident)
 {
-    if (incident->fields == NULL)
+    if (incident->later->fields == NULL)
         return "";
     strbuf_reset(&engine->scratch);
-    fields_write(incident->fields, &engine->scratch);
+    fields_write(incident->later->fields, &engine->scratch);
     ASSERT(!engine->scratch.overflowed);
     return arena_strndup(&engine->arena, strbuf_text(&engine->scratch), engine->scratch.length);
 }
@@ -306,7 +306,7 @@ static const struct incident_row *incident_to_row(struct engine *engine, struct 
     const char *repliers = repliers_text(engine, incident);
     const char *fields = fields_text(engine, incident);
     strbuf_reset(&engine->scratch);
-    ladder_write(&incident->ladder, &engine->scratch);
+    ladder_write(&incident->ladder, &incident->later->ladder, &engine->scratch);
     *row = (struct incident_row){
         .number = incident->number,
         .policy = incident->policy->name,
@@ -319,23 +319,23 @@ static const struct incident_row *incident_to_row(struct engine *engine, struct 
         .priority_set = incident->priority_set,
         .live = incident->live,
         .opened_at_ms = incident->opened_at_ms,
-        .acked_at_ms = incident->acked_at_ms,
-        .resolved_at_ms = incident->resolved_at_ms,
-        .owner = incident->owner,
-        .ack_until_ms = incident->ack_until_ms,
-        .eta_at_ms = incident->eta_at_ms,
-        .slip_count = incident->slip_count,
+        .acked_at_ms = incident->later->acked_at_ms,
+        .resolved_at_ms = incident->later->resolved_at_ms,
+        .owner = incident->later->owner,
+        .ack_until_ms = incident->later->ack_until_ms,
+        .eta_at_ms = incident->later->eta_at_ms,
+        .slip_count = incident->later->slip_count,
         .known = incident->known,
         .cleared = incident->cleared,
-        .cause = incident->cause,
-        .linked = incident->linked,
+        .cause = incident->later->cause,
+        .linked = incident->later->linked,
         .firing_count = incident_firing_count(incident),
         .next_due_at_ms = next_due_ms == INT64_MAX ? 0 : next_due_ms,
         .ladder =
             arena_strndup(&engine->arena, strbuf_text(&engine->scratch), engine->scratch.length),
         .updated_at_ms = incident->updated_at_ms,
-        .mark = incident->mark,
-        .flap = incident->flap,
+        .mark = incident->later->mark,
+        .flap = incident->later->flap,
         .repliers = repliers,
         .fields = fields,
         .moved = incident->moved,
@@ -358,7 +358,7 @@ static const struct alert_row *alert_to_row(struct engine *engine, const struct 
         .severity = (enum severity)alert->severity,
         .first_at_ms = alert->first_at_ms,
         .last_at_ms = alert->last_at_ms,
-        .resolved_at_ms = alert->resolved_at_ms,
+        .resolved_at_ms = alert->later->resolved_at_ms,
         .count = alert->count,
         .text_unchanged = !alert->text_changed,
         .summary = alert_summary(alert),

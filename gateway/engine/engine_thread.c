@@ -9,6 +9,7 @@
 #include "gateway/base/assert.h"
 #include "gateway/engine/engine_metrics.h"
 #include "gateway/engine/heartbeat_metrics.h"
+#include "gateway/engine/self_watch.h"
 #include "gateway/engine/shared_inbox.h"
 #include "gateway/engine/standby.h"
 #include "gateway/system/log.h"
@@ -33,6 +34,7 @@ struct engine_thread {
     struct shared_inbox *shared; /* NULL: nobody else uses the store */
     struct engine_metrics metrics;
     struct heartbeat_metrics heartbeats;
+    struct self_watch watch;
     pthread_t thread;
     bool is_running;
     atomic_bool stopping;
@@ -279,6 +281,7 @@ static int become_engine(struct engine_thread *t, struct err *err)
     if (engine_create(&t->options.engine, clock_engine_ms(t->options.clock), &t->engine, err) != 0)
         return -1;
     heartbeat_metrics_load(&t->heartbeats, engine_heartbeats(t->engine));
+    self_watch_load(&t->watch, t->engine);
     note_status(t, STORE_COMMITTED, clock_mono_ms());
     return 0;
 }
@@ -305,8 +308,11 @@ static bool stand_by(struct engine_thread *t)
                                             .self = t};
     while (standby_run(&options)) {
         struct err err = {0};
-        if (become_engine(t, &err) == 0)
+        if (become_engine(t, &err) == 0) {
+            if (t->options.on_engine != NULL)
+                t->options.on_engine(t->options.self);
             return true;
+        }
         if (log_burst_due(&t->refused_burst, clock_mono_ms()))
             log_line(LOG_WARNING, "the store could not be loaded, trying again", "error", err.text,
                      NULL);
@@ -397,6 +403,9 @@ static void *run(void *self)
         }
         if (taken > 0)
             t->input_at_mono_ms = clock_mono_ms();
+        if (!stopping)
+            self_watch_turn(&t->watch, t->engine, inbox_door_is_open(t->options.inbox),
+                            clock_mono_ms());
         housekeep(t, now_ms);
     }
 }
@@ -424,6 +433,7 @@ int engine_thread_start(const struct engine_thread_options *options,
     struct engine_thread *t = heap_alloc(sizeof(*t));
     t->options = *options;
     t->wall_offset_ms = options->engine.wall_offset_ms;
+    t->watch.troubles = options->troubles;
     t->is_loaded = true;
     t->beat_mono_ms = clock_mono_ms();
     atomic_init(&t->stopping, false);

@@ -19,6 +19,7 @@
 #include "gateway/system/clock.h"
 
 struct engine_thread;
+struct troubles; /* gateway/handoff/troubles.h */
 
 struct engine_thread_options {
     struct engine_options engine;
@@ -27,9 +28,12 @@ struct engine_thread_options {
     struct clock_engine *clock; /* engine time; outlives the thread; raised when a lease is taken */
     int64_t lease_ms;           /* [store] lease: for a store that several nodes share */
     int64_t keep_ms;            /* [gateway] keep */
+    struct troubles *troubles;  /* of our own; outlives the thread. NULL: none is told */
     void (*on_fatal)(void *self, int exit_code, const struct err *err);
     void (*on_commit)(
         void *self); /* after a commit that wrote something; must not wait. May be NULL */
+    void (*on_engine)(
+        void *self);             /* this node stood by and is the engine from now on. May be NULL */
     void (*on_beat)(void *self); /* once per loop and at least every 5 s: the watchdog */
     void *self;
 };

@@ -5,6 +5,7 @@
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
 #include "gateway/engine/engine_state.h"
+#include "gateway/engine/later.h"
 #include "gateway/engine/suppress.h"
 #include "policies/route.h"
 
@@ -113,9 +114,9 @@ static void rise(struct firing *firing, struct incident *incident)
 static void fire_alert(struct firing *firing, struct alert *alert)
 {
     struct engine *engine = firing->engine;
-    alert->count++;
+    alert->count += alert->count < UINT32_MAX ? 1 : 0;
     alert->last_at_ms = engine->now_ms;
-    alert->resolved_at_ms = 0;
+    later_set_resolved(alert, 0);
     bool changes = !alert->firing || alert->severity != firing->event->severity;
     if (changes)
         world_set_firing(&engine->world, alert, true, firing->event->severity);
@@ -146,7 +147,7 @@ static struct alert *alert_in(const struct firing *firing, const struct incident
 {
     struct alert *alert = world_alert(&firing->engine->world, firing->event->source, firing->key);
     while (alert != NULL && alert->incident != incident)
-        alert = alert->twin;
+        alert = alert->later->twin;
     return alert;
 }
 
@@ -177,9 +178,8 @@ struct incident *events_add_incident(struct engine *engine, const struct inciden
     memcpy(incident->uuid, wanted->id, sizeof(incident->uuid));
     incident->fresh = true;
     incident->state = INCIDENT_HELD;
-    incident->opened_at_ms = engine->now_ms;
-    incident->updated_at_ms = engine->now_ms;
-    incident->linked = wanted->linked;
+    incident->opened_at_ms = incident->updated_at_ms = engine->now_ms;
+    later_link(&engine->world, incident, wanted->linked);
     incident->severity = (uint8_t)severity;
     incident->priority = (uint8_t)incident_default_priority(severity);
     world_reindex(&engine->world, incident, false);
@@ -350,14 +350,14 @@ static struct verdict route_new(struct firing *firing, const struct alert *known
 
 static bool within_reopening(const struct engine *engine, const struct incident *incident)
 {
-    return engine->now_ms - incident->resolved_at_ms <= incident->policy->reopen_within_ms;
+    return engine->now_ms - incident->later->resolved_at_ms <= incident->policy->reopen_within_ms;
 }
 
 /* Firing in an open incident, or under a person's resolve: it only counts. */
 static void count_known(struct firing *firing, struct alert *alert, struct route *has,
                         struct verdict *out_verdict)
 {
-    for (; alert != NULL; alert = alert->twin) {
+    for (; alert != NULL; alert = alert->later->twin) {
         struct incident *incident = alert->incident;
         bool stays = incident_is_open(incident) && alert->firing;
         bool settled = !incident_is_open(incident) && incident->ladder.by_person &&
@@ -375,7 +375,7 @@ static bool reopen_known(struct firing *firing, struct alert *alert, const char 
                          struct route *has, struct verdict *out_verdict)
 {
     struct engine *engine = firing->engine;
-    for (; alert != NULL; alert = alert->twin) {
+    for (; alert != NULL; alert = alert->later->twin) {
         struct incident *incident = alert->incident;
         const char *policy = incident->policy->name;
         bool is_over = !incident_is_open(incident) && !incident->ladder.by_person &&
@@ -411,7 +411,7 @@ static void route_rest(struct firing *firing, struct alert *known, struct route 
         if (route_has(has, policy) || reopen_known(firing, known, policy, has, &ignored))
             continue;
         while (twin != NULL && !text_equal(twin->incident->policy->name, policy))
-            twin = twin->twin;
+            twin = twin->later->twin;
         (void)open_or_join(firing, route.policies[i], twin != NULL ? twin->incident->number : 0);
     }
 }
@@ -489,7 +489,7 @@ static void clear_alert(struct firing *firing, struct alert *alert)
     struct engine *engine = firing->engine;
     struct incident *incident = alert->incident;
     world_set_firing(&engine->world, alert, false, (enum severity)alert->severity);
-    alert->resolved_at_ms = engine->now_ms;
+    later_set_resolved(alert, engine->now_ms);
     (void)batch_touch_alert(engine, alert);
     batch_touch_incident(engine, incident);
     suppress_alert(engine, alert);
@@ -504,7 +504,7 @@ static struct verdict resolve(struct firing *firing)
 {
     struct verdict verdict = {.disposition = DISPOSITION_UNKNOWN_KEY};
     struct alert *alert = world_alert(&firing->engine->world, firing->event->source, firing->key);
-    for (; alert != NULL; alert = alert->twin) {
+    for (; alert != NULL; alert = alert->later->twin) {
         if (!alert->firing)
             continue;
         clear_alert(firing, alert);
@@ -518,7 +518,7 @@ static struct verdict acknowledge(struct firing *firing)
 {
     struct verdict verdict = {.disposition = DISPOSITION_UNKNOWN_KEY};
     struct alert *alert = world_alert(&firing->engine->world, firing->event->source, firing->key);
-    for (; alert != NULL; alert = alert->twin) {
+    for (; alert != NULL; alert = alert->later->twin) {
         if (!alert->firing || !incident_is_open(alert->incident))
             continue;
         struct move move = event_move(firing, MOVE_ACK);

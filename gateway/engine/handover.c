@@ -128,15 +128,15 @@ static const char *one_open(struct engine *engine, const struct incident *incide
 {
     const char *title = incident_title(incident);
     size_t keep = fitting(title);
-    bool is_owned = incident->owner[0] != '\0' && incident->state == INCIDENT_ACKNOWLEDGED;
-    const struct contact *owner = rulebook_contact(engine->book, incident->owner);
+    bool is_owned = incident->later->owner[0] != '\0' && incident->state == INCIDENT_ACKNOWLEDGED;
+    const struct contact *owner = rulebook_contact(engine->book, incident->later->owner);
     return arena_printf(
         &engine->arena, "#%llu %.*s%s (%s%s%s)", (unsigned long long)incident->number, (int)keep,
         title, title[keep] != '\0' ? "..." : "",
         incident_state_name((enum incident_state)incident->state), is_owned ? " by " : "",
         !is_owned       ? ""
         : owner != NULL ? owner->full_name
-                        : incident->owner);
+                        : incident->later->owner);
 }
 
 /* The open incidents, or of those the ones that this person owns. */
@@ -148,7 +148,7 @@ static const char *list_open(const struct change *change, const char *owner_or_n
     size_t more = 0;
     for (size_t i = 0; i < change->open_count; i++) {
         const struct incident *incident = change->open[i];
-        if (owner_or_null != NULL && !text_equal(incident->owner, owner_or_null))
+        if (owner_or_null != NULL && !text_equal(incident->later->owner, owner_or_null))
             continue;
         if (listed == HANDOVER_LISTED_MAX) {
             more++;
@@ -202,8 +202,7 @@ static void send(const struct change *change, const char *name, const char *text
                                   .text = texts,
                                   .title_offset = 1,
                                   .source = "",
-                                  .owner = "",
-                                  .cause = "",
+                                  .later = incident_without_later(),
                                   .severity = SEVERITY_INFO};
     struct receiver receiver = {.contact_or_null = contact};
     const struct receivers receivers = {.items = &receiver, .count = 1, .arena = &engine->arena};

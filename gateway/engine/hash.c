@@ -52,7 +52,7 @@ static void add_alert(struct sum *sum, const struct alert *alert)
     add_text(sum, alert_labels(alert));
     add_number(sum, alert->first_at_ms);
     add_number(sum, alert->last_at_ms);
-    add_number(sum, alert->resolved_at_ms);
+    add_number(sum, alert->later->resolved_at_ms);
     add_number(sum, (int64_t)alert->count);
     add_number(sum, alert->firing);
     add_number(sum, alert->severity);
@@ -91,26 +91,34 @@ static void add_incident(struct sum *sum, const struct incident *incident)
     add_text(sum, incident_group_key(incident));
     add_text(sum, incident_title(incident));
     add_text(sum, incident->source);
-    add_text(sum, incident->owner);
-    add_text(sum, incident->cause);
-    const int64_t numbers[] = {incident->opened_at_ms,    incident->acked_at_ms,
-                               incident->resolved_at_ms,  incident->ack_until_ms,
-                               incident->eta_at_ms,       incident->updated_at_ms,
-                               (int64_t)incident->linked, incident->slip_count,
-                               incident->state,           incident->severity,
-                               incident->priority,        incident->priority_set,
-                               incident->known,           incident->cleared,
-                               incident->unfinished,      incident_firing_count(incident)};
+    add_text(sum, incident->later->owner);
+    add_text(sum, incident->later->cause);
+    const int64_t numbers[] = {incident->opened_at_ms,
+                               incident->later->acked_at_ms,
+                               incident->later->resolved_at_ms,
+                               incident->later->ack_until_ms,
+                               incident->later->eta_at_ms,
+                               incident->updated_at_ms,
+                               (int64_t)incident->later->linked,
+                               incident->later->slip_count,
+                               incident->state,
+                               incident->severity,
+                               incident->priority,
+                               incident->priority_set,
+                               incident->known,
+                               incident->cleared,
+                               incident->unfinished,
+                               incident_firing_count(incident)};
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
         add_number(sum, numbers[i]);
-    for (const struct replier *r = incident->repliers; r != NULL; r = r->next)
+    for (const struct replier *r = incident->later->repliers; r != NULL; r = r->next)
         add_text(sum, r->contact);
-    add_text(sum, incident->mark);
-    add_text(sum, incident->flap);
-    fields_write(incident->fields, &sum->text);
-    ladder_write(&incident->ladder, &sum->text);
-    if (incident->talks != NULL)
-        talks_write(incident->talks, &sum->text);
+    add_text(sum, incident->later->mark);
+    add_text(sum, incident->later->flap);
+    fields_write(incident->later->fields, &sum->text);
+    ladder_write(&incident->ladder, &incident->later->ladder, &sum->text);
+    if (incident->later->talks != NULL)
+        talks_write(incident->later->talks, &sum->text);
     close_item(sum);
     for (const struct alert *a = incident->alerts; a != NULL; a = a->next)
         add_alert(sum, a);

@@ -25,7 +25,7 @@ static bool comes_before(const struct heap_entry *a, const struct heap_entry *b)
 void heap_push(struct heap *heap, struct heap_entry entry)
 {
     if (heap->count == heap->capacity) {
-        heap->capacity = heap->capacity == 0 ? FIRST_CAPACITY : heap->capacity * 2;
+        heap->capacity = heap->capacity == 0 ? FIRST_CAPACITY : heap->capacity + heap->capacity / 4;
         heap->entries = heap_realloc(heap->entries, heap->capacity * sizeof(*heap->entries));
     }
     size_t place = heap->count++;

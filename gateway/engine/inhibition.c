@@ -5,6 +5,7 @@
 
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
+#include "gateway/engine/later.h"
 #include "policies/route.h"
 #include "policies/suppression.h"
 
@@ -119,7 +120,7 @@ static void touch_targets(const struct inhibition *inhibition, const struct pair
 void inhibition_set(struct inhibition *inhibition, const struct rulebook *book, struct alert *alert,
                     const struct event *event_or_null, inhibition_touch *touch, void *self)
 {
-    struct pairing *old = alert->pairings;
+    struct pairing *old = alert->later->pairings;
     struct pairing *new = event_or_null != NULL ? make_all(book, alert, event_or_null) : NULL;
     if (is_same(old, new)) {
         free_all(new);
@@ -128,7 +129,7 @@ void inhibition_set(struct inhibition *inhibition, const struct rulebook *book, 
     for (struct pairing *p = old; p != NULL; p = p->next)
         table_remove(table_of(inhibition, p), pairing_hash(p), p);
     /* Whoever was the only source, or is the first, changes what others are told. */
-    alert->pairings = NULL;
+    later_set_pairings(alert, NULL);
     for (struct pairing *p = new; p != NULL; p = p->next) {
         bool is_first = p->is_source && !has_source(inhibition, p->rule, p->fits_both, p->values);
         table_add(table_of(inhibition, p), pairing_hash(p), p);
@@ -139,14 +140,14 @@ void inhibition_set(struct inhibition *inhibition, const struct rulebook *book, 
         if (p->is_source && !has_source(inhibition, p->rule, p->fits_both, p->values))
             touch_targets(inhibition, p, touch, self);
     }
-    alert->pairings = new;
+    later_set_pairings(alert, new);
     free_all(old);
 }
 
 void inhibition_forget(struct alert *alert)
 {
-    free_all(alert->pairings);
-    alert->pairings = NULL;
+    free_all(alert->later->pairings);
+    later_set_pairings(alert, NULL);
 }
 
 void inhibition_clear(struct inhibition *inhibition)

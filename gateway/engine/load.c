@@ -5,6 +5,7 @@
 #include "gateway/base/text.h"
 #include "gateway/engine/digests.h"
 #include "gateway/engine/engine_state.h"
+#include "gateway/engine/later.h"
 #include "gateway/engine/oncall.h"
 #include "policies/fields.h"
 
@@ -80,7 +81,7 @@ static void load_repliers(struct engine *engine, struct incident *incident, cons
     while (*list != '\0') {
         size_t length = strcspn(list, ",");
         if (length > 0)
-            world_add_replier(&engine->world, incident,
+            later_add_replier(&engine->world, incident,
                               arena_strndup(&engine->arena, list, length));
         list += length + (list[length] == ',' ? 1 : 0);
     }
@@ -93,6 +94,7 @@ static void load_incident(void *self, const struct incident_row *row)
     if (loader->verdict != 0)
         return;
     struct ladder ladder;
+    struct incident_later read = incident_blank; /* its texts are borrowed */
     arena_reset(&loader->arena);
     const struct policy *policy = frozen_keep(&engine->world.frozen, row->policy_hash);
     if (policy == NULL) {
@@ -101,13 +103,12 @@ static void load_incident(void *self, const struct incident_row *row)
                     (unsigned long long)row->number, row->policy);
         return;
     }
-    if (ladder_read(row->ladder, &loader->arena, &ladder, loader->err) != 0) {
+    if (ladder_read(row->ladder, &loader->arena, &ladder, &read.ladder, loader->err) != 0) {
         frozen_drop(&engine->world.frozen, policy);
         loader->verdict = err_wrap(loader->err, "incident %llu", (unsigned long long)row->number);
         return;
     }
-    const struct fields *fields = NULL;
-    if (fields_read(row->fields, &engine->arena, &fields, loader->err) != 0) {
+    if (fields_read(row->fields, &engine->arena, &read.fields, loader->err) != 0) {
         frozen_drop(&engine->world.frozen, policy);
         loader->verdict = err_wrap(loader->err, "incident %llu", (unsigned long long)row->number);
         return;
@@ -116,13 +117,7 @@ static void load_incident(void *self, const struct incident_row *row)
         world_add_incident(&engine->world, row->number, policy, "", row->group_key, row->title);
     memcpy(incident->uuid, row->uuid, sizeof(incident->uuid));
     incident->opened_at_ms = row->opened_at_ms;
-    incident->acked_at_ms = row->acked_at_ms;
-    incident->resolved_at_ms = row->resolved_at_ms;
-    incident->ack_until_ms = row->ack_until_ms;
-    incident->eta_at_ms = row->eta_at_ms;
     incident->updated_at_ms = row->updated_at_ms;
-    incident->linked = row->linked;
-    incident->slip_count = (uint32_t)row->slip_count;
     incident->state = (uint8_t)row->state;
     incident->severity = (uint8_t)row->severity;
     incident->priority = (uint8_t)row->priority;
@@ -130,15 +125,22 @@ static void load_incident(void *self, const struct incident_row *row)
     incident->known = row->known;
     incident->cleared = row->cleared;
     incident->ladder = ladder;
-    world_set_promises(incident, ladder.promises);
-    world_set_owner(&engine->world, incident, row->owner);
-    world_set_cause(incident, row->cause);
-    incident->mark = names_keep(&engine->world.names, row->mark);
-    world_set_flap(incident, row->flap);
-    world_set_fields(incident, fields);
-    load_repliers(engine, incident, row->repliers);
-    if (row->talks[0] != '\0' && talks_read(row->talks, &incident->talks, loader->err) != 0)
+    read.owner = row->owner;
+    read.cause = row->cause;
+    read.mark = row->mark;
+    read.flap = row->flap;
+    read.acked_at_ms = row->acked_at_ms;
+    read.resolved_at_ms = row->resolved_at_ms;
+    read.ack_until_ms = row->ack_until_ms;
+    read.eta_at_ms = row->eta_at_ms;
+    read.linked = row->linked;
+    read.slip_count = (uint32_t)row->slip_count;
+    if (row->talks[0] != '\0' && talks_read(row->talks, &read.talks, loader->err) != 0)
         loader->verdict = err_wrap(loader->err, "incident %llu", (unsigned long long)row->number);
+    later_keep(&engine->world, &read, &incident_blank);
+    *later_own(&engine->world, incident) = read;
+    load_repliers(engine, incident, row->repliers);
+    later_settle(&engine->world, incident);
 }
 
 static void load_alert(void *self, const struct alert_row *row)
@@ -154,8 +156,8 @@ static void load_alert(void *self, const struct alert_row *row)
                                           row->summary, row->labels);
     alert->first_at_ms = row->first_at_ms;
     alert->last_at_ms = row->last_at_ms;
-    alert->resolved_at_ms = row->resolved_at_ms;
-    alert->count = row->count;
+    later_set_resolved(alert, row->resolved_at_ms);
+    alert->count = row->count < UINT32_MAX ? (uint32_t)row->count : UINT32_MAX;
     world_set_firing(&engine->world, alert, row->firing, row->severity);
 }
 
@@ -243,8 +245,8 @@ static void start_incident(struct engine *engine, struct incident *incident)
     world_count_mark(&engine->world, incident, SUPPRESSION_NONE);
     if (!incident_is_open(incident)) {
         engine->resolved_count++;
-        heap_push(&engine->resolved,
-                  (struct heap_entry){.key = incident->resolved_at_ms, .id = incident->number});
+        heap_push(&engine->resolved, (struct heap_entry){.key = incident->later->resolved_at_ms,
+                                                         .id = incident->number});
     }
     engine_set_timer(engine, incident);
 }

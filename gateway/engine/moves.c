@@ -3,6 +3,7 @@
 
 #include "gateway/base/assert.h"
 #include "gateway/engine/engine_state.h"
+#include "gateway/engine/later.h"
 #include "gateway/engine/suppress.h"
 #include "policies/asks.h"
 #include "policies/quiet.h"
@@ -52,58 +53,26 @@ static void perform(struct engine *engine, struct incident *incident, const stru
     }
 }
 
-/* The move may have put borrowed texts into the incident: it gets copies of its own. */
-static void keep_texts(struct engine *engine, struct incident *incident,
-                       const struct incident *before)
-{
-    const char *owner = before->owner;
-    const char *cause = before->cause;
-    const struct fields *fields = before->fields;
-    const struct promises *promises = before->ladder.promises;
-    if (incident->mark != before->mark) {
-        incident->mark = names_keep(&engine->world.names, incident->mark);
-        names_drop(&engine->world.names, before->mark);
-    }
-    if (incident->flap != before->flap) {
-        world_set_flap(incident, incident->flap);
-        if (before->flap[0] != '\0')
-            free((char *)(uintptr_t)before->flap);
-    }
-    if (incident->ladder.promises != promises) {
-        world_set_promises(incident, incident->ladder.promises);
-        free((struct promises *)(uintptr_t)promises);
-    }
-    if (incident->owner != owner) {
-        world_set_owner(&engine->world, incident, incident->owner);
-        names_drop(&engine->world.names, owner);
-    }
-    if (incident->cause != cause) {
-        world_set_cause(incident, incident->cause);
-        if (cause[0] != '\0')
-            free((char *)(uintptr_t)cause);
-    }
-    if (incident->fields != fields) {
-        world_set_fields(incident, incident->fields);
-        free((void *)(uintptr_t)fields);
-    }
-}
-
 void engine_move(struct engine *engine, struct incident *incident, const struct move *move)
 {
     struct moment *moment = &engine->moment;
     bool was_open = incident_is_open(incident);
     enum suppression_kind was_held = world_mark_kind(incident);
-    const struct incident before = *incident;
+    struct incident_later *later = later_own(&engine->world, incident);
+    const struct incident_later before = *later;
+    uint8_t state_before = incident->state;
     moment_next(moment);
     suppress_tell(engine, incident);
     incident_apply(incident, move, moment);
-    keep_texts(engine, incident, &before);
+    later_keep(&engine->world, later, &before);
+    bool may_stop = incident->state != state_before || later->mark != before.mark;
+    later_settle(&engine->world, incident);
     world_reindex(&engine->world, incident, was_open);
     world_count_mark(&engine->world, incident, was_held);
     if (was_open && !incident_is_open(incident)) {
         engine->resolved_count++;
-        heap_push(&engine->resolved,
-                  (struct heap_entry){.key = incident->resolved_at_ms, .id = incident->number});
+        heap_push(&engine->resolved, (struct heap_entry){.key = incident->later->resolved_at_ms,
+                                                         .id = incident->number});
     } else if (!was_open && incident_is_open(incident) && !incident->fresh) {
         engine->resolved_count--;
     }
@@ -111,7 +80,6 @@ void engine_move(struct engine *engine, struct incident *incident, const struct 
     /* Performing an act can make no further acts: the list is complete. */
     for (size_t i = 0; i < moment->act_count; i++)
         perform(engine, incident, &moment->acts[i]);
-    bool may_stop = incident->state != before.state || incident->mark != before.mark;
     if (may_stop && incident->unfinished > 0)
         attempts_recall(engine, incident);
     if (incident_is_open(incident) != was_open)
@@ -167,7 +135,7 @@ static bool is_stale(const struct engine *engine, const struct heap_entry *entry
 {
     const struct incident *incident = world_incident(&engine->world, entry->id);
     return incident == NULL || incident_is_open(incident) || !incident->live ||
-           incident->resolved_at_ms != entry->key;
+           incident->later->resolved_at_ms != entry->key;
 }
 
 /* What is still asked is not lost with the memory of it: the lists go out first. */
@@ -210,7 +178,7 @@ void engine_evict(struct engine *engine)
         /* One of this very batch waits for the next: its row is to be there before it is closed. */
         if (excess == 0 || incident->unfinished > 0 || incident->fresh)
             return;
-        if (talks_are_open(incident->talks)) {
+        if (talks_are_open(incident->later->talks)) {
             finish_talks(engine, incident);
             return;
         }

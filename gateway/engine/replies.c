@@ -7,6 +7,7 @@
 #include "gateway/base/gsm.h"
 #include "gateway/base/text.h"
 #include "gateway/engine/addressed.h"
+#include "gateway/engine/later.h"
 #include "gateway/engine/oncall.h"
 #include "gateway/engine/replies_internal.h"
 #include "gateway/engine/suppress.h"
@@ -213,11 +214,11 @@ void replies_note_replier(struct saying *saying)
         if (text_equal(n->contact, saying->by))
             return;
     }
-    for (const struct replier *r = incident->repliers; r != NULL; r = r->next) {
+    for (const struct replier *r = incident->later->repliers; r != NULL; r = r->next) {
         if (text_equal(r->contact, saying->by))
             return;
     }
-    world_add_replier(&saying->engine->world, incident, saying->by);
+    later_add_replier(&saying->engine->world, incident, saying->by);
     batch_touch_incident(saying->engine, incident);
 }
 
@@ -315,7 +316,7 @@ static void look_at(struct standing *standing, const struct incident *incident, 
         return;
     if (paged && incident->state != INCIDENT_ACKNOWLEDGED)
         add_listed(standing->paged, &standing->paged_count, incident->number);
-    if (text_equal(incident->owner, by))
+    if (text_equal(incident->later->owner, by))
         add_listed(standing->owned, &standing->owned_count, incident->number);
     if (told)
         add_listed(standing->told, &standing->told_count, incident->number);

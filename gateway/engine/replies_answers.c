@@ -56,26 +56,30 @@ static struct incident *closed_incident(struct engine *engine, const struct inci
     struct err ignored;
     struct policy *policy = arena_alloc(&engine->arena, sizeof(*policy));
     struct incident *incident = arena_alloc(&engine->arena, sizeof(*incident));
+    struct incident_later *later = arena_alloc(&engine->arena, sizeof(*later));
     *policy = (struct policy){.name = row->policy};
     size_t key_bytes = strlen(row->group_key) + 1;
     size_t title_bytes = strlen(row->title) + 1;
     char *text = arena_alloc(&engine->arena, key_bytes + title_bytes);
     memcpy(text, row->group_key, key_bytes);
     memcpy(text + key_bytes, row->title, title_bytes);
+    *later = (struct incident_later){.owner = row->owner,
+                                     .cause = row->cause,
+                                     .mark = "",
+                                     .flap = "",
+                                     .acked_at_ms = row->acked_at_ms,
+                                     .resolved_at_ms = row->resolved_at_ms,
+                                     .ack_until_ms = row->ack_until_ms,
+                                     .eta_at_ms = row->eta_at_ms,
+                                     .linked = row->linked,
+                                     .slip_count = (uint32_t)row->slip_count};
     *incident = (struct incident){.number = row->number,
                                   .policy = policy,
                                   .text = text,
                                   .title_offset = (uint32_t)key_bytes,
                                   .source = "",
-                                  .owner = row->owner,
-                                  .cause = row->cause,
+                                  .later = later,
                                   .opened_at_ms = row->opened_at_ms,
-                                  .acked_at_ms = row->acked_at_ms,
-                                  .resolved_at_ms = row->resolved_at_ms,
-                                  .ack_until_ms = row->ack_until_ms,
-                                  .eta_at_ms = row->eta_at_ms,
-                                  .linked = row->linked,
-                                  .slip_count = (uint32_t)row->slip_count,
                                   .state = (uint8_t)row->state,
                                   .severity = (uint8_t)row->severity,
                                   .priority = (uint8_t)row->priority,
@@ -83,8 +87,8 @@ static struct incident *closed_incident(struct engine *engine, const struct inci
                                   .cleared = row->cleared};
     memcpy(incident->uuid, row->uuid, sizeof(incident->uuid));
     /* Only its climb is stated: a ladder that cannot be read is none, and so are such fields. */
-    (void)ladder_read(row->ladder, &engine->arena, &incident->ladder, &ignored);
-    (void)fields_read(row->fields, &engine->arena, &incident->fields, &ignored);
+    (void)ladder_read(row->ladder, &engine->arena, &incident->ladder, &later->ladder, &ignored);
+    (void)fields_read(row->fields, &engine->arena, &later->fields, &ignored);
     return incident;
 }
 

@@ -64,7 +64,7 @@ static void count_one(struct tally *tally, const struct incident *incident_or_nu
 {
     if (incident_or_null == NULL || !incident_is_open(incident_or_null))
         add_number(&tally->over, number);
-    else if (text_equal(incident_or_null->owner, by))
+    else if (text_equal(incident_or_null->later->owner, by))
         add_number(&tally->mine, number);
     else
         add_number(&tally->others, number);

@@ -6,6 +6,7 @@
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
 #include "gateway/engine/alert_event.h"
+#include "gateway/engine/later.h"
 
 static int64_t wall_ms(const struct engine *engine)
 {
@@ -53,11 +54,9 @@ static void queue(struct engine *engine, struct incident *incident)
 
 static void set_mark(struct engine *engine, struct alert *alert, const char *mark)
 {
-    if (text_equal(alert->mark, mark))
+    if (text_equal(alert->later->mark, mark))
         return;
-    const char *old = alert->mark;
-    alert->mark = names_keep(&engine->world.names, mark);
-    names_drop(&engine->world.names, old);
+    later_set_mark(&engine->world, alert, mark);
     queue(engine, alert->incident);
 }
 
@@ -69,10 +68,10 @@ static const char *incident_mark(const struct incident *incident)
     for (const struct alert *a = incident->alerts; a != NULL; a = a->next) {
         if (fires && !a->firing)
             continue;
-        if (a->mark[0] == '\0')
+        if (a->later->mark[0] == '\0')
             return "";
         if (first[0] == '\0')
-            first = a->mark;
+            first = a->later->mark;
     }
     return first;
 }
@@ -112,7 +111,7 @@ void suppress_alert(struct engine *engine, struct alert *alert)
     mark_alert(engine, alert, &event, &arena);
     arena_clear(&arena);
     /* Whether it fires counts too. */
-    if (!text_equal(incident_mark(alert->incident), alert->incident->mark))
+    if (!text_equal(incident_mark(alert->incident), alert->incident->later->mark))
         queue(engine, alert->incident);
 }
 
@@ -134,7 +133,7 @@ void suppress_tell(struct engine *engine, struct incident *incident)
     moment->mark_text = "";
     moment->mark_until_ms = 0;
     if (moment->mark[0] == '\0' ||
-        (incident_is_open(incident) && text_equal(moment->mark, incident->mark)))
+        (incident_is_open(incident) && text_equal(moment->mark, incident->later->mark)))
         return; /* nothing to say, or nothing new */
     const struct suppression now = view(engine);
     moment->mark_text = suppression_text(moment->mark, &now, &engine->arena);
@@ -195,7 +194,7 @@ static void forget_pairings(struct engine *engine, struct incident *incident)
 
 static void queue_if_other(struct engine *engine, struct incident *incident)
 {
-    if (!text_equal(incident_mark(incident), incident->mark))
+    if (!text_equal(incident_mark(incident), incident->later->mark))
         queue(engine, incident);
 }
 
@@ -263,7 +262,8 @@ void suppress_settle(struct engine *engine)
             if (incident == NULL || !incident->unsettled)
                 continue;
             incident->unsettled = false;
-            if (incident_is_open(incident) && !text_equal(incident_mark(incident), incident->mark))
+            if (incident_is_open(incident) &&
+                !text_equal(incident_mark(incident), incident->later->mark))
                 engine_pass_time(engine, incident);
         }
     }

@@ -21,12 +21,23 @@ void table_clear(struct table *table)
     *table = (struct table){0};
 }
 
+/* Slots are in the order of the hashes, whatever the capacity: it need be no power of two, and a larger table is filled from
+ * one end to the other. */
+static size_t home_of(const struct table *table, uint32_t hash)
+{
+    return (size_t)((uint64_t)hash * table->capacity >> 32);
+}
+
+static size_t after(const struct table *table, size_t slot)
+{
+    return slot + 1 < table->capacity ? slot + 1 : 0;
+}
+
 static void put(struct table *table, uint32_t hash, void *item)
 {
-    size_t mask = table->capacity - 1;
-    size_t slot = hash & mask;
+    size_t slot = home_of(table, hash);
     while (table->hashes[slot] != 0)
-        slot = (slot + 1) & mask;
+        slot = after(table, slot);
     table->items[slot] = item;
     table->hashes[slot] = hash;
 }
@@ -34,7 +45,7 @@ static void put(struct table *table, uint32_t hash, void *item)
 static void grow(struct table *table)
 {
     struct table old = *table;
-    table->capacity = old.capacity == 0 ? FIRST_CAPACITY : old.capacity * 2;
+    table->capacity = old.capacity == 0 ? FIRST_CAPACITY : old.capacity + old.capacity / 4;
     ASSERT(table->capacity <= (size_t)1 << 31);
     table->items = heap_alloc(table->capacity * sizeof(*table->items));
     table->hashes = heap_alloc(table->capacity * sizeof(*table->hashes));
@@ -57,11 +68,10 @@ void table_add(struct table *table, uint64_t hash, void *item)
 
 static void *seek(const struct table *table, struct table_walk *walk)
 {
-    size_t mask = table->capacity - 1;
     while (table->hashes[walk->slot] != 0) {
         if (table->hashes[walk->slot] == walk->hash)
             return table->items[walk->slot];
-        walk->slot = (walk->slot + 1) & mask;
+        walk->slot = after(table, walk->slot);
     }
     return NULL;
 }
@@ -71,29 +81,34 @@ void *table_first(const struct table *table, uint64_t hash, struct table_walk *o
     *out_walk = (struct table_walk){.hash = fold(hash)};
     if (table->capacity == 0)
         return NULL;
-    out_walk->slot = out_walk->hash & (table->capacity - 1);
+    out_walk->slot = home_of(table, out_walk->hash);
     return seek(table, out_walk);
 }
 
 void *table_next(const struct table *table, struct table_walk *walk)
 {
-    walk->slot = (walk->slot + 1) & (table->capacity - 1);
+    walk->slot = after(table, walk->slot);
     return seek(table, walk);
+}
+
+/* From one slot on to another. */
+static size_t way(const struct table *table, size_t from, size_t to)
+{
+    return to >= from ? to - from : to + table->capacity - from;
 }
 
 /* Items behind the hole move up, so that no walk ends early and no tombstones pile up. */
 static void close_hole(struct table *table, size_t hole)
 {
-    size_t mask = table->capacity - 1;
     size_t slot = hole;
     table->items[hole] = NULL;
     table->hashes[hole] = 0;
     for (;;) {
-        slot = (slot + 1) & mask;
+        slot = after(table, slot);
         if (table->hashes[slot] == 0)
             return;
-        size_t home = table->hashes[slot] & mask;
-        if (((slot - home) & mask) < ((slot - hole) & mask))
+        size_t home = home_of(table, table->hashes[slot]);
+        if (way(table, home, slot) < way(table, hole, slot))
             continue;
         table->items[hole] = table->items[slot];
         table->hashes[hole] = table->hashes[slot];

@@ -3,8 +3,7 @@
  *
  * Shape:   a lookup walks the items of one hash; the caller compares what it looks for.
  * Threads: one at a time; no insertion or removal during a walk.
- * Limits:  grows at seven eighths full (walks compare hashes first, so that long ones stay cheap);
- * 2^31 items.
+ * Limits:  grows by a quarter at seven eighths full (walks compare hashes first, so that long ones stay cheap); 2^31 items.
  */
 #ifndef ESCALATED_ENGINE_TABLE_H
 #define ESCALATED_ENGINE_TABLE_H
@@ -15,7 +14,7 @@
 struct table {
     void **items;
     uint32_t *hashes; /* 0: empty */
-    size_t capacity;  /* 0 or a power of two */
+    size_t capacity;
     size_t count;
 };
 

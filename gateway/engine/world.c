@@ -9,7 +9,7 @@
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
 #include "gateway/engine/digests.h"
-#include "policies/fields.h"
+#include "gateway/engine/later.h"
 
 enum { SEED_ALERT = 0x616c, SEED_GROUP = 0x6772, SEED_PAIR = 0x7072 };
 
@@ -17,36 +17,17 @@ void world_init(struct world *world)
 {
     *world = (struct world){0};
     pool_init(&world->incident_pool, sizeof(struct incident));
+    pool_init(&world->later_pool, sizeof(struct incident_later));
     pool_init(&world->alert_pool, sizeof(struct alert));
     pool_init(&world->notification_pool, sizeof(struct notification));
 }
 
-void world_free_talks(struct incident *incident)
-{
-    if (incident->talks != NULL)
-        talks_clear(incident->talks);
-    free(incident->talks);
-    incident->talks = NULL;
-}
-
 static void free_incident_texts(struct incident *incident)
 {
-    struct replier *replier = incident->repliers;
-    while (replier != NULL) {
-        struct replier *next = replier->next;
-        free(replier);
-        replier = next;
-    }
-    if (incident->cause[0] != '\0')
-        free((char *)(uintptr_t)incident->cause);
-    if (incident->flap[0] != '\0')
-        free((char *)(uintptr_t)incident->flap);
-    free((void *)(uintptr_t)incident->fields);
     free(incident->text);
-    free((struct promises *)(uintptr_t)incident->ladder.promises);
-    world_free_talks(incident);
     for (struct alert *alert = incident->alerts; alert != NULL; alert = alert->next) {
         inhibition_forget(alert);
+        later_clear_alert(alert);
         free(alert->text);
     }
 }
@@ -55,14 +36,17 @@ void world_clear(struct world *world)
 {
     size_t slot = 0;
     for (struct incident *incident = table_each(&world->incidents, &slot); incident != NULL;
-         incident = table_each(&world->incidents, &slot))
+         incident = table_each(&world->incidents, &slot)) {
         free_incident_texts(incident);
+        later_clear(incident->later);
+    }
     table_clear(&world->incidents);
     table_clear(&world->groups);
     table_clear(&world->alerts);
     table_clear(&world->notifications);
     digests_clear(world);
     pool_clear(&world->incident_pool);
+    pool_clear(&world->later_pool);
     pool_clear(&world->alert_pool);
     pool_clear(&world->notification_pool);
     frozen_clear(&world->frozen);
@@ -207,10 +191,7 @@ struct incident *world_add_incident(struct world *world, uint64_t number,
     incident->number = number;
     incident->policy = policy;
     incident->source = names_keep(&world->names, source);
-    incident->owner = "";
-    incident->cause = "";
-    incident->mark = "";
-    incident->flap = "";
+    incident->later = incident_without_later();
     set_incident_text(incident, group_key, title);
     incident->state = INCIDENT_RESOLVED;
     incident->priority = 5;
@@ -264,7 +245,7 @@ void world_reindex(struct world *world, struct incident *incident, bool was_open
 
 enum suppression_kind world_mark_kind(const struct incident *incident)
 {
-    return incident_is_open(incident) ? suppression_kind(incident->mark) : SUPPRESSION_NONE;
+    return incident_is_open(incident) ? suppression_kind(incident->later->mark) : SUPPRESSION_NONE;
 }
 
 void world_count_mark(struct world *world, const struct incident *incident,
@@ -287,15 +268,15 @@ static void unlink_alert(struct world *world, struct alert *alert)
     ASSERT(head != NULL);
     if (head == alert) {
         table_remove(&world->alerts, hash, alert);
-        if (alert->twin != NULL)
-            table_add(&world->alerts, hash, alert->twin);
+        if (alert->later->twin != NULL)
+            table_add(&world->alerts, hash, alert->later->twin);
         return;
     }
-    while (head->twin != alert) {
-        head = head->twin;
+    while (head->later->twin != alert) {
+        head = head->later->twin;
         ASSERT(head != NULL);
     }
-    head->twin = alert->twin;
+    later_set_twin(head, alert->later->twin);
 }
 
 static void forget_notification(struct world *world, struct notification *n)
@@ -315,8 +296,8 @@ void world_drop_incident(struct world *world, struct incident *incident)
         count_of(world, alert->source)->alert_count--;
         unlink_alert(world, alert);
         names_drop(&world->names, alert->source);
-        names_drop(&world->names, alert->mark);
-        ASSERT(alert->pairings == NULL); /* it left them when its incident ended */
+        names_drop(&world->names, alert->later->mark);
+        ASSERT(alert->later->pairings == NULL); /* it left them when its incident ended */
     }
     struct notification *n = incident->notifications;
     while (n != NULL) {
@@ -324,8 +305,6 @@ void world_drop_incident(struct world *world, struct incident *incident)
         forget_notification(world, n);
         n = next;
     }
-    for (const struct replier *r = incident->repliers; r != NULL; r = r->next)
-        names_drop(&world->names, r->contact);
     table_remove(&world->incidents, table_hash_number(incident->number), incident);
     free_incident_texts(incident);
     struct alert *alert = incident->alerts;
@@ -335,8 +314,7 @@ void world_drop_incident(struct world *world, struct incident *incident)
         alert = next;
     }
     names_drop(&world->names, incident->source);
-    names_drop(&world->names, incident->owner);
-    names_drop(&world->names, incident->mark);
+    later_drop(world, incident);
     frozen_drop(&world->frozen, incident->policy);
     pool_give(&world->incident_pool, incident);
 }
@@ -357,57 +335,6 @@ void world_set_source(struct world *world, struct incident *incident, const char
     const char *before = incident->source;
     incident->source = names_keep(&world->names, source);
     names_drop(&world->names, before);
-}
-
-void world_set_owner(struct world *world, struct incident *incident, const char *owner)
-{
-    incident->owner = names_keep(&world->names, owner);
-}
-
-void world_set_cause(struct incident *incident, const char *cause)
-{
-    incident->cause = cause[0] == '\0' ? "" : heap_strdup(cause);
-}
-
-void world_set_flap(struct incident *incident, const char *flap)
-{
-    incident->flap = flap[0] == '\0' ? "" : heap_strdup(flap);
-}
-
-void world_set_promises(struct incident *incident, const struct promises *promises_or_null)
-{
-    struct promises *copy = NULL;
-    if (promises_or_null != NULL) {
-        copy = heap_take(sizeof(*copy));
-        *copy = *promises_or_null;
-    }
-    incident->ladder.promises = copy;
-}
-
-/* One piece of memory: the struct, and its texts behind it. */
-void world_set_fields(struct incident *incident, const struct fields *fields_or_null)
-{
-    incident->fields = NULL;
-    if (fields_or_null == NULL)
-        return;
-    size_t loss_bytes = strlen(fields_or_null->loss) + 1;
-    size_t restored_bytes = strlen(fields_or_null->restored) + 1;
-    struct fields *copy = heap_alloc(sizeof(*copy) + loss_bytes + restored_bytes);
-    char *text = (char *)(copy + 1);
-    *copy = *fields_or_null;
-    copy->loss = memcpy(text, fields_or_null->loss, loss_bytes);
-    copy->restored = memcpy(text + loss_bytes, fields_or_null->restored, restored_bytes);
-    incident->fields = copy;
-}
-
-void world_add_replier(struct world *world, struct incident *incident, const char *contact)
-{
-    struct replier **place = &incident->repliers;
-    while (*place != NULL)
-        place = &(*place)->next;
-    *place = heap_alloc(sizeof(**place));
-    (*place)->next = NULL;
-    (*place)->contact = names_keep(&world->names, contact);
 }
 
 static void set_alert_text(struct alert *alert, const char *key, const char *summary,
@@ -447,11 +374,11 @@ struct alert *world_add_alert(struct world *world, uint64_t id, struct incident 
     alert->incident = incident;
     alert->source = text_equal(source, incident->source) ? names_share(incident->source)
                                                          : names_keep(&world->names, source);
-    alert->mark = "";
+    alert->later = alert_without_later();
     set_alert_text(alert, key, summary, labels);
     if (twin != NULL) {
         table_remove(&world->alerts, hash, twin);
-        alert->twin = twin;
+        later_set_twin(alert, twin);
     }
     table_add(&world->alerts, hash, alert);
     if (incident->last_alert != NULL) {

@@ -6,7 +6,7 @@
  *          key), by id.
  * Owns:    every item and text in it; world_clear frees all.
  * Threads: one at a time.
- * Limits:  the engine bounds the incidents; about 600 bytes each with one alert, and 180 more with
+ * Limits:  the engine bounds the incidents; about 390 bytes each with one alert, and 180 more with
  *          a notification, beside their texts.
  */
 #ifndef ESCALATED_ENGINE_WORLD_H
@@ -45,6 +45,7 @@ struct world {
     struct names names;
     struct frozen frozen;
     struct pool incident_pool;
+    struct pool later_pool;
     struct pool alert_pool;
     struct pool notification_pool;
     struct table incidents;     /* by number */
@@ -95,13 +96,6 @@ void world_enter_group(struct world *world, struct incident *incident);
 void world_set_group_key(struct incident *incident, const char *group_key);
 /* One that had no alert gets that of its first. */
 void world_set_source(struct world *world, struct incident *incident, const char *source);
-void world_set_owner(struct world *world, struct incident *incident, const char *owner);
-void world_set_fields(struct incident *incident, const struct fields *fields_or_null);
-void world_set_cause(struct incident *incident, const char *cause);
-void world_set_flap(struct incident *incident, const char *flap);
-void world_set_promises(struct incident *incident, const struct promises *promises_or_null);
-void world_free_talks(struct incident *incident);
-void world_add_replier(struct world *world, struct incident *incident, const char *contact);
 
 struct alert *world_add_alert(struct world *world, uint64_t id, struct incident *incident,
                               const char *source, const char *key, const char *summary,

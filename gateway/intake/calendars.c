@@ -1,6 +1,7 @@
 #include "gateway/intake/calendars.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include "gateway/base/text.h"
 #include "gateway/calendar/calendar.h"
 #include "gateway/calendar/fetch.h"
+#include "gateway/intake/calendar_trouble.h"
 #include "gateway/system/clock.h"
 #include "gateway/system/file.h"
 #include "gateway/system/log.h"
@@ -32,6 +34,7 @@ struct look {
     struct log_burst burst;
     char etag[FETCH_TAG_BYTES];
     char modified[FETCH_TAG_BYTES];
+    int64_t peer_ends_at_ms; /* of the server's certificate; 0: not shown by the last look */
 };
 
 /* Of one schedule; it stays when the schedule goes. */
@@ -86,8 +89,10 @@ static enum found get(struct calendars *calendars, const struct config_calendar 
                                           .is_stopped = is_stopping,
                                           .self = calendars};
     struct fetch_reply reply = {.bytes = NULL};
+    look->peer_ends_at_ms = 0;
     if (fetch(&request, &reply, err) != 0)
         return FOUND_NOTHING;
+    look->peer_ends_at_ms = reply.peer_ends_at_ms;
     enum found found = reply.status == 200               ? FOUND_NEW
                        : reply.status == 304 && is_known ? FOUND_SAME
                                                          : FOUND_NOTHING;
@@ -136,6 +141,9 @@ static int look_at(struct calendars *calendars, const struct config_calendar *ca
     int verdict = found == FOUND_NOTHING ? -1 : 0;
     if (found == FOUND_NEW)
         verdict = judge(calendar, bytes, count, look, err);
+    else if (found ==
+             FOUND_SAME) /* the copy's time is when it was good last, also for the next start */
+        (void)utimensat(AT_FDCWD, calendar->path, NULL, 0);
     if (verdict != 0) /* the next answer is to be whole */
         look->etag[0] = look->modified[0] = '\0';
     free(bytes);
@@ -229,6 +237,19 @@ static size_t next_due(const struct calendars *calendars, int64_t *out_due_mono_
     return next;
 }
 
+static void tell_trouble(const struct calendars *calendars, const struct config *config,
+                         size_t index, const struct look *look, const struct err *err)
+{
+    const struct calendar_state state = {.config = config,
+                                         .calendar = &config->calendars[index],
+                                         .failures = look->failures,
+                                         .error = look->failures > 0 ? err->text : "",
+                                         .good_at_ms = look->good_at_ms,
+                                         .is_peer_known = look->peer_ends_at_ms != 0,
+                                         .peer_ends_at_ms = look->peer_ends_at_ms};
+    calendar_trouble_tell(calendars->options.troubles, &state, clock_wall_ms());
+}
+
 /* Called and returns with the lock, looks without it. What came of it counts if there was no reload meanwhile, and stands
  * before anybody hears of it: the reload that follows is to find it. */
 static void look_unlocked(struct calendars *calendars, size_t index)
@@ -243,11 +264,14 @@ static void look_unlocked(struct calendars *calendars, size_t index)
     if (!is_over)
         plan(calendars, calendar, &look, verdict, &err);
     pthread_mutex_lock(&calendars->calendars_lock);
-    if (calendars->config == config) {
+    bool counts = calendars->config == config;
+    if (counts) {
         calendars->looks[index] = look;
         tell_metrics(calendars);
     }
     pthread_mutex_unlock(&calendars->calendars_lock);
+    if (counts && !is_over)
+        tell_trouble(calendars, config, index, &look, &err);
     if (!is_over && verdict == 0 && look.is_changed) {
         log_line(LOG_INFO, "the calendar has changed", "schedule", calendar->schedule, NULL);
         calendars->options.on_changed(calendars->options.self);

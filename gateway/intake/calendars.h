@@ -7,7 +7,7 @@
  * Limits:  one at a time, CALENDAR_BYTES_MAX each, fetch.h; after a failure again in 30 s, twice that and so on, up to
  *          `refresh`.
  * Fails:   a server that is not there, a calendar that cannot be read, or an empty one after one that was not: the old copy
- *          stays, a warning (the first, the tenth, ...), metrics escalated_calendar_failures_total and
+ *          stays, a warning (the first, the tenth, ...), after `trouble_after` trouble of our own, metrics escalated_calendar_failures_total and
  *          escalated_calendars_failing. The copy is written whole or not at all.
  * Source:  GUARANTEES T7, T24.
  */
@@ -17,10 +17,12 @@
 #include "gateway/config/config.h"
 
 struct calendars;
+struct troubles; /* gateway/handoff/troubles.h */
 
 struct calendars_options {
     struct config *config; /* retained */
     const char *copies_dir;
+    struct troubles *troubles; /* of our own; NULL: none is told */
     void (*on_changed)(void *self);
     void *self;
 };

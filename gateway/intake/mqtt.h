@@ -29,6 +29,7 @@
 #define MQTT_PUBLISH_MAX 4096 /* publications waiting for one broker */
 
 struct mqtt;
+struct troubles; /* gateway/handoff/troubles.h */
 
 /* One message as it came; valid during the call. */
 struct mqtt_message {
@@ -71,6 +72,7 @@ struct mqtt_hooks {
 struct mqtt_options {
     struct config *config; /* retained as long as it is in force */
     struct inbox *inbox;
+    struct troubles *troubles;         /* of our own; NULL: none is told */
     const char *store_url, *state_dir; /* read during the call */
     struct mqtt_hooks hooks;
     /* False: another node holds the engine, which alone talks to the brokers. Asked before every

@@ -445,6 +445,7 @@ static void *run(void *self)
             turn(broker);
         if (broker->is_lost && wait_for_engine(broker))
             drop_link(broker);
+        away_look(broker, broker->state != BROKER_UP && may_connect(broker));
     }
     /* A batch that the engine has not answered stays unconfirmed, and ours until the engine has ended. */
     if (broker->link != NULL && window_is_settled(broker->window))

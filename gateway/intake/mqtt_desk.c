@@ -52,6 +52,7 @@ static int start_brokers(struct mqtt_desk *desk, const struct mqtt_desk_options 
     struct mqtt *mqtt;
     const struct mqtt_options brokers = {.config = options->config,
                                          .inbox = options->inbox,
+                                         .troubles = options->troubles,
                                          .store_url = options->config->store_url,
                                          .state_dir = options->state_dir,
                                          .hooks = {.self = desk,

@@ -19,6 +19,7 @@ struct mqtt_desk;
 struct mqtt_desk_options {
     struct config *config; /* retained */
     struct inbox *inbox;
+    struct troubles *troubles; /* of our own; NULL: none is told */
     const char *state_dir;
     const struct secret *token_key;
     const struct clock_engine *clock;

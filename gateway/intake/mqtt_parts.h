@@ -84,6 +84,9 @@ struct mqtt_broker {
     bool is_new_session;   /* to be recorded */
     bool is_after_gap;     /* the session before was lost */
     bool is_announced;     /* that we are connected, and every topic has its answer */
+
+    bool is_away, is_told_up; /* mqtt_away.c */
+    int64_t away_since_mono_ms;
 };
 
 /* mqtt_broker.c */
@@ -118,6 +121,10 @@ void session_record(struct mqtt_broker *broker);
 void session_recorded(struct mqtt_broker *broker);
 void session_subscribe(struct mqtt_broker *broker);
 void session_subscribed(struct mqtt_broker *broker, int number, int granted_qos);
+
+/* mqtt_away.c */
+/* At every turn. `is_wanted`: it is our part to connect, and nothing of our own keeps us from it. */
+void away_look(struct mqtt_broker *broker, bool is_wanted);
 
 /* mqtt_message.c */
 void message_take(struct mqtt_broker *broker, const struct link_message *message);

@@ -166,6 +166,8 @@ CASES = {
                     "[source shop] expect_every and grace are 30 s or less together: any restart of the daemon may look like"),
     "never heard": ("[source shop]", "[source shop]\nformat = heartbeat\nexpect_every = 1h",
                     "[source shop] has no expect: a job that never reports at all is not missed"),
+    "no such trouble": ("match = team=\"data\"", "match = source=\"escalated\", trouble=\"calender\"",
+                        "the source escalated knows no trouble=\"calender\" (it knows calendar, certificate, broker,"),
     "unused": ("inform = &customers", "inform = carol", "[audience customers] is named by no policy"),
 }
 
@@ -208,6 +210,15 @@ def test_what_would_hold_it_back(tmp_path):
     later = run(tmp_path, "explain", "--json", "--at", "2026-03-02T12:00:00Z", *EVENT, config=config)
     assert json.loads(later.stdout)["suppressed_by"] == ""
     assert run(tmp_path, "check", "--strict", config=config).returncode == 0
+
+
+def test_what_goes_wrong_here_itself_has_a_source(tmp_path):
+    config = (PEOPLE + POLICIES).replace("match = team=\"data\"", "match = source=\"escalated\", trouble=\"broker\"")
+    assert run(tmp_path, "check", "--strict", config=config).returncode == 0
+    got = run(tmp_path, "explain", "--source", "escalated", "--key", "broker plant", "trouble=broker", "name=plant", config=config)
+    assert got.returncode == 0, got.stderr
+    assert "the source escalated is what goes wrong here itself" in got.stdout and "there is no" not in got.stdout
+    assert "data" in got.stdout
 
 
 def test_layers_may_be_empty_as_long_as_somebody_is_called(tmp_path):

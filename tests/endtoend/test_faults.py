@@ -63,7 +63,8 @@ def check_end(d, ledger, accepted, crashes=0):
     audit.check_steps(db, shop.STEPS)
     audit.check_rest(db)
     audit.check_ledger(db, ledger.requests, 1 + crashes)
-    assert db.execute("SELECT count(*) FROM events").fetchone()[0] == len(accepted), "an event was refused and yet applied"
+    assert db.execute("SELECT count(*) FROM events WHERE source <> 'escalated'").fetchone()[0] == len(accepted), \
+        "an event was refused and yet applied"
     db.close()
 
 

@@ -41,8 +41,9 @@ def event(key, **changes):
 
 
 def events(d):
-    """(source, key, action, disposition, incident), in the order of their commits."""
-    return audit.query(d.state_dir, "SELECT source, key, action, disposition, incident FROM events ORDER BY id")
+    """(source, key, action, disposition, incident), in the order of their commits; not what the daemon says of itself."""
+    return audit.query(d.state_dir, "SELECT source, key, action, disposition, incident FROM events WHERE source <> 'escalated' "
+                                    "ORDER BY id")
 
 
 def wait_events(d, count):

@@ -57,6 +57,32 @@ def pair(daemon, postgres, tmp_path):
     return Pair(daemon, postgres, tmp_path)
 
 
+def test_trouble_of_our_own_is_that_of_the_engine(pair):
+    """What the one before has left is looked at by the one that takes over: it is over, or it is its own."""
+    def refuse(node):
+        good = (node.config_dir / "escalated.ini").read_text()
+        node.configure(good + "[policy odd]\nnonsense = 1\n")
+        node.process.send_signal(1)
+        wait_for(lambda: "reload refused" in node.log_text(), "the refusal")
+        return good
+
+    def states():
+        return [state for state, in pair.rows("SELECT state FROM alerts WHERE source = 'escalated' AND key = 'reload' "
+                                                  "ORDER BY id")]
+
+    good = refuse(pair.engine)
+    wait_for(lambda: states() == ["firing"], "the engine's own refusal")
+    pair.engine.kill()
+    wait_for(lambda: pair.standby.request("GET", "/readyz").status == 200, "the takeover")
+    wait_for(lambda: states() == ["resolved"], "its end: the other's configuration is good")
+    pair.engine.configure(good)
+    pair.engine.start()  # stands by
+    refuse(pair.engine)
+    assert states() == ["resolved"], "a node that stands by tells nothing"
+    pair.standby.kill()
+    wait_for(lambda: states()[-1] == "firing", "its refusal, now that it is the engine")
+
+
 def press(node, path, what):
     page = node.request("GET", path)
     assert page.status == 200, page

@@ -78,10 +78,12 @@ def check_outbox(db):
 
 
 def check_steps(db, want):
-    """I7: page steps run in order and at most once a climb, each with exactly its one contact; want is [(step, contact)]."""
+    """I7: page steps run in order and at most once a climb, each with exactly its one contact; want is [(step, contact)].
+    Incidents about the daemon itself have a policy of their own."""
     made = collections.defaultdict(list)
     for incident, climb, step, contact in db.execute(
-            "SELECT incident, climb, step, contact FROM notifications WHERE kind = 'page' ORDER BY id"):
+            "SELECT incident, climb, step, contact FROM notifications WHERE kind = 'page' AND incident NOT IN "
+            "(SELECT incident FROM alerts WHERE source = 'escalated') ORDER BY id"):
         made[incident, climb].append((step, contact))
     for (incident, climb), steps in made.items():
         steps = [step for step in steps if step[0] != "fallback"]

@@ -302,6 +302,35 @@ static void test_rfc3339_reads_what_is_printed(void **state)
     }
 }
 
+static void test_certificate_time(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t want; /* -1: none */
+    } cases[] = {
+        {.text = "Mar  1 02:00:00 2026 GMT", .want = INT64_C(1772330400000)},
+        {.text = "2026-03-01 02:00:00 GMT", .want = INT64_C(1772330400000)},
+        {.text = "Dec 31 23:59:59 2049 GMT", .want = INT64_C(2524607999000)},
+        {.text = "2049-12-31 23:59:59 GMT", .want = INT64_C(2524607999000)},
+        {.text = "", .want = -1},
+        {.text = " GMT", .want = -1},
+        {.text = "Mar  1 02:00:00 2026", .want = -1},
+        {.text = "Mrz  1 02:00:00 2026 GMT", .want = -1},
+        {.text = "Feb 30 02:00:00 2026 GMT", .want = -1},
+        {.text = "Mar  1 02:00:00 2026 CET", .want = -1},
+        {.text = "2026-03-01 02:00:00 CET", .want = -1},
+        {.text = "2026-13-01 02:00:00 GMT", .want = -1},
+        {.text = "Mar  1 02:00:00 2026 GMT ", .want = -1},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        int64_t at_ms = -1;
+        int code = parse_certificate_time(cases[i].text, &at_ms);
+        if (at_ms != cases[i].want || (code == 0) != (cases[i].want >= 0))
+            fail_msg("'%s': got %lld", cases[i].text, (long long)at_ms);
+    }
+}
+
 static void test_hostile_text_is_shown_cut_and_clean(void **state)
 {
     (void)state;
@@ -347,6 +376,7 @@ int main(void)
         cmocka_unit_test(test_size),
         cmocka_unit_test(test_rfc3339),
         cmocka_unit_test(test_rfc3339_reads_what_is_printed),
+        cmocka_unit_test(test_certificate_time),
         cmocka_unit_test(test_hostile_text_is_shown_cut_and_clean),
         cmocka_unit_test(test_uuid),
     };

@@ -93,8 +93,11 @@ struct channel_set *stage_make_set(struct stage *stage, struct config *config)
 {
     struct channel_set *set = NULL;
     struct err err = {0};
-    assert_int_equal(
-        channel_set_create(config, stage->world.state_dir, NULL, NULL, no_wake, &set, &err), 0);
+    assert_int_equal(channel_set_create(config,
+                                        &(struct instance_options){
+                                            .state_dir = stage->world.state_dir, .wake = no_wake},
+                                        &set, &err),
+                     0);
     return set;
 }
 

@@ -119,14 +119,14 @@ static void check_incident(struct engine *engine, const struct incident *inciden
     arena_init(&arena);
     for (const struct alert *a = incident->alerts; a != NULL; a = a->next) {
         const char *mark = naive_mark(engine, a, &arena);
-        assert_string_equal(a->mark, mark);
+        assert_string_equal(a->later->mark, mark);
         if (fires && !a->firing)
             continue;
         all = all && mark[0] != '\0';
         if (first[0] == '\0')
             first = mark;
     }
-    assert_string_equal(incident->mark, all ? first : "");
+    assert_string_equal(incident->later->mark, all ? first : "");
     arena_clear(&arena);
 }
 
@@ -144,10 +144,10 @@ static void check_marks(struct rig *rig)
          incident = table_each(&engine->world.incidents, &slot)) {
         if (incident_is_open(incident))
             check_incident(engine, incident);
-        if (incident_is_open(incident) && incident->mark[0] != '\0')
-            held[suppression_kind(incident->mark)]++;
+        if (incident_is_open(incident) && incident->later->mark[0] != '\0')
+            held[suppression_kind(incident->later->mark)]++;
         for (const struct notification *n = incident->notifications; n != NULL; n = n->next)
-            assert_false(incident->mark[0] != '\0' && n->kind == KIND_PAGE &&
+            assert_false(incident->later->mark[0] != '\0' && n->kind == KIND_PAGE &&
                          n->state == NOTIFICATION_PENDING);
     }
     engine_counts(engine, &counts);
@@ -232,7 +232,7 @@ static void marks_are_what_looking_anew_gives(void **state)
             size_t slot = 0;
             for (struct incident *incident = table_each(&rig.engine->world.incidents, &slot);
                  incident != NULL; incident = table_each(&rig.engine->world.incidents, &slot))
-                marked += incident->mark[0] != '\0' ? 1 : 0;
+                marked += incident->later->mark[0] != '\0' ? 1 : 0;
         }
         rig_clear(&rig);
     }

@@ -18,6 +18,7 @@ struct fixture {
     struct moment moment;
     struct strbuf out;
     struct incident incidents[DIGEST_INCIDENTS_MAX];
+    struct incident_later laters[DIGEST_INCIDENTS_MAX];
     struct digest_entry entries[DIGEST_INCIDENTS_MAX];
 };
 
@@ -53,14 +54,15 @@ static int tear_down(void **state)
 static void add(size_t index, uint64_t number, char *text, enum severity severity,
                 enum incident_state state, enum notification_kind kind)
 {
-    fixture.incidents[index] =
-        (struct incident){.number = number,
-                          .text = text,
-                          .title_offset = 2,
-                          .severity = (uint8_t)severity,
-                          .state = (uint8_t)state,
-                          .priority = 3,
-                          .owner = state == INCIDENT_ACKNOWLEDGED ? "bob" : ""};
+    fixture.laters[index] = incident_blank;
+    fixture.laters[index].owner = state == INCIDENT_ACKNOWLEDGED ? "bob" : "";
+    fixture.incidents[index] = (struct incident){.number = number,
+                                                 .text = text,
+                                                 .title_offset = 2,
+                                                 .severity = (uint8_t)severity,
+                                                 .state = (uint8_t)state,
+                                                 .priority = 3,
+                                                 .later = &fixture.laters[index]};
     fixture.entries[index] =
         (struct digest_entry){.incident = &fixture.incidents[index], .kind = kind};
 }

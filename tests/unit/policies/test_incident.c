@@ -39,6 +39,7 @@ struct place {
     struct arena arena;
     struct moment moment;
     struct incident incident;
+    struct incident_later later;
     char text[16];
 };
 
@@ -66,15 +67,13 @@ static void place_init(struct place *place)
                                     .public_url = ""};
     arena_init(&place->arena);
     moment_init(&place->moment, &place->book, &place->arena, NOW, 0);
+    place->later = incident_blank;
     place->incident = (struct incident){.number = 7,
                                         .policy = &policy,
                                         .text = place->text,
                                         .title_offset = 2,
                                         .source = "monitor",
-                                        .owner = "",
-                                        .cause = "",
-                                        .mark = "",
-                                        .flap = "",
+                                        .later = &place->later,
                                         .state = INCIDENT_HELD,
                                         .priority = 1,
                                         .live = true};
@@ -211,19 +210,20 @@ static void an_eta_is_a_promise_with_a_limit(void **state)
     place_init(&place);
     apply(&place, (struct move){.kind = MOVE_OPEN});
     apply(&place, (struct move){.kind = MOVE_ACK, .eta_at_ms = NOW + 48LL * 60 * MINUTE});
-    assert_int_equal(place.incident.eta_at_ms, NOW + policy.eta_max_ms);
-    assert_int_equal(place.incident.ack_until_ms, NOW + policy.eta_max_ms + policy.eta_grace_ms);
+    assert_int_equal(place.incident.later->eta_at_ms, NOW + policy.eta_max_ms);
+    assert_int_equal(place.incident.later->ack_until_ms,
+                     NOW + policy.eta_max_ms + policy.eta_grace_ms);
     apply(&place, (struct move){.kind = MOVE_ACK, .eta_at_ms = NOW + 10 * MINUTE});
-    assert_int_equal(place.incident.slip_count, 0);
+    assert_int_equal(place.incident.later->slip_count, 0);
     apply(&place, (struct move){.kind = MOVE_ACK, .eta_at_ms = NOW + 20 * MINUTE});
-    assert_int_equal(place.incident.slip_count, 1);
+    assert_int_equal(place.incident.later->slip_count, 1);
     apply(&place, (struct move){.kind = MOVE_ACK, .by = "bob", .eta_at_ms = NOW + 90 * MINUTE});
-    assert_string_equal(place.incident.owner, "ann");
-    assert_int_equal(place.incident.eta_at_ms, NOW + 20 * MINUTE);
+    assert_string_equal(place.incident.later->owner, "ann");
+    assert_int_equal(place.incident.later->eta_at_ms, NOW + 20 * MINUTE);
     assert_non_null(strstr(place.moment.answer, "ann already has #7 until"));
     apply(&place, (struct move){.kind = MOVE_TAKE, .by = "bob"});
-    assert_string_equal(place.incident.owner, "bob");
-    assert_int_equal(place.incident.eta_at_ms, NOW + 20 * MINUTE);
+    assert_string_equal(place.incident.later->owner, "bob");
+    assert_int_equal(place.incident.later->eta_at_ms, NOW + 20 * MINUTE);
     place_clear(&place);
 }
 
@@ -281,17 +281,17 @@ static void a_bare_ack_renews_only_after_the_reminder(void **state)
     place_init(&place);
     apply(&place, (struct move){.kind = MOVE_OPEN});
     apply(&place, (struct move){.kind = MOVE_ACK});
-    int64_t until_ms = place.incident.ack_until_ms;
+    int64_t until_ms = place.incident.later->ack_until_ms;
     assert_int_equal(until_ms, NOW + 30 * MINUTE);
     assert_int_equal(incident_next_due_ms(&place.incident), until_ms - 5 * MINUTE);
     place.moment.now_ms += 10 * MINUTE;
     apply(&place, (struct move){.kind = MOVE_ACK});
-    assert_int_equal(place.incident.ack_until_ms, until_ms);
+    assert_int_equal(place.incident.later->ack_until_ms, until_ms);
     place.moment.now_ms = until_ms - 5 * MINUTE;
     apply(&place, (struct move){.kind = MOVE_TIME});
     assert_true(place.incident.ladder.reminded);
     apply(&place, (struct move){.kind = MOVE_ACK});
-    assert_int_equal(place.incident.ack_until_ms, place.moment.now_ms + 30 * MINUTE);
+    assert_int_equal(place.incident.later->ack_until_ms, place.moment.now_ms + 30 * MINUTE);
     place_clear(&place);
 }
 

@@ -21,12 +21,13 @@ static void steps_stand_at_the_waits_above_them(void **state)
 {
     (void)state;
     struct ladder ladder = {0};
-    ladder_open(&ladder, &policy, 1000);
+    struct ladder_later later = {0};
+    ladder_open(&ladder, &later, &policy, 1000);
     assert_int_equal(ladder.climb, 1);
-    assert_int_equal(ladder_due_ms(&ladder, &policy, 0), 1000);
-    assert_int_equal(ladder_due_ms(&ladder, &policy, 1), 1000 + 5 * MINUTE);
-    assert_int_equal(ladder_due_ms(&ladder, &policy, 2), 1000 + 6 * MINUTE);
-    assert_int_equal(ladder_due_ms(&ladder, &policy, 3), 1000 + 16 * MINUTE);
+    assert_int_equal(ladder_due_ms(&ladder, &later, &policy, 0), 1000);
+    assert_int_equal(ladder_due_ms(&ladder, &later, &policy, 1), 1000 + 5 * MINUTE);
+    assert_int_equal(ladder_due_ms(&ladder, &later, &policy, 2), 1000 + 6 * MINUTE);
+    assert_int_equal(ladder_due_ms(&ladder, &later, &policy, 3), 1000 + 16 * MINUTE);
     assert_int_equal(ladder_repeat_ms(&ladder, &policy), 1000 + 16 * MINUTE);
     assert_int_equal(ladder_first_page(&policy), 0);
     assert_int_equal(ladder_next_page(&(struct ladder){.page_from = 1}, &policy), 2);
@@ -39,36 +40,39 @@ static void an_early_page_moves_pages_only(void **state)
 {
     (void)state;
     struct ladder ladder = {0};
-    ladder_open(&ladder, &policy, 0);
+    struct ladder_later later = {0};
+    ladder_open(&ladder, &later, &policy, 0);
     ladder_move_pages(&ladder, &policy, 2, MINUTE);
-    assert_int_equal(ladder_due_ms(&ladder, &policy, 2), MINUTE);
+    assert_int_equal(ladder_due_ms(&ladder, &later, &policy, 2), MINUTE);
     assert_int_equal(ladder_repeat_ms(&ladder, &policy), 11 * MINUTE);
-    assert_int_equal(ladder_due_ms(&ladder, &policy, 1), 5 * MINUTE);
+    assert_int_equal(ladder_due_ms(&ladder, &later, &policy, 1), 5 * MINUTE);
     ladder_shift(&ladder, MINUTE);
     assert_int_equal(ladder_repeat_ms(&ladder, &policy), 12 * MINUTE);
-    assert_int_equal(ladder_due_ms(&ladder, &policy, 1), 6 * MINUTE);
+    assert_int_equal(ladder_due_ms(&ladder, &later, &policy, 1), 6 * MINUTE);
 }
 
 static void a_climb_keeps_the_distances(void **state)
 {
     (void)state;
     struct ladder ladder = {0};
-    ladder_open(&ladder, &policy, 0);
-    ladder_climb(&ladder, &policy, 16 * MINUTE);
+    struct ladder_later later = {0};
+    ladder_open(&ladder, &later, &policy, 0);
+    ladder_climb(&ladder, &later, &policy, 16 * MINUTE);
     assert_int_equal(ladder.climb, 2);
-    assert_int_equal(ladder_due_ms(&ladder, &policy, 0), 16 * MINUTE);
-    assert_int_equal(ladder_due_ms(&ladder, &policy, 2), 22 * MINUTE);
-    assert_int_equal(ladder_due_ms(&ladder, &policy, 1), 5 * MINUTE);
+    assert_int_equal(ladder_due_ms(&ladder, &later, &policy, 0), 16 * MINUTE);
+    assert_int_equal(ladder_due_ms(&ladder, &later, &policy, 2), 22 * MINUTE);
+    assert_int_equal(ladder_due_ms(&ladder, &later, &policy, 1), 5 * MINUTE);
 }
 
 static void a_reopening_goes_on_counting(void **state)
 {
     (void)state;
     struct ladder ladder = {0};
-    ladder_open(&ladder, &policy, 0);
+    struct ladder_later later = {0};
+    ladder_open(&ladder, &later, &policy, 0);
     ladder.serial = 7;
     ladder_mark_run(&ladder, 1);
-    ladder_open(&ladder, &policy, 5);
+    ladder_open(&ladder, &later, &policy, 5);
     assert_int_equal(ladder.climb, 2);
     assert_int_equal(ladder.first_climb, 2);
     assert_int_equal(ladder.serial, 7);
@@ -112,24 +116,25 @@ static void another_version_repeats_nothing(void **state)
         const struct repolicy_case *c = &cases[i];
         int64_t now_ms = c->now_minutes * MINUTE;
         struct ladder ladder = {0};
-        ladder_open(&ladder, &policy, 0);
+        struct ladder_later later = {0};
+        ladder_open(&ladder, &later, &policy, 0);
         ladder.page_from = (int8_t)(c->ran + 1);
         ladder.latest = (int8_t)c->ran;
         if (c->told)
             ladder_mark_run(&ladder, 1);
-        ladder_repolicy(&ladder, &policy, &other, 0, now_ms);
+        ladder_repolicy(&ladder, &later, &policy, &other, 0, now_ms);
         int32_t next = ladder_next_page(&ladder, &other);
         if (next != c->next ||
-            ladder_due_ms(&ladder, &other, (size_t)next) != c->next_minutes * MINUTE ||
+            ladder_due_ms(&ladder, &later, &other, (size_t)next) != c->next_minutes * MINUTE ||
             ladder_repeat_ms(&ladder, &other) != c->repeat_minutes * MINUTE)
             fail_msg("%s: step %d at %lld, repeat at %lld", c->name, next,
-                     (long long)ladder_due_ms(&ladder, &other, (size_t)next),
+                     (long long)ladder_due_ms(&ladder, &later, &other, (size_t)next),
                      (long long)ladder_repeat_ms(&ladder, &other));
-        assert_true(ladder_due_ms(&ladder, &other, 1) >= now_ms);
+        assert_true(ladder_due_ms(&ladder, &later, &other, 1) >= now_ms);
         assert_int_equal(ladder.climbs_left, 1);
         assert_int_equal(ladder.climb, 1);
         assert_int_equal(ladder.latest, c->ran == 2 ? 3 : c->ran);
-        ladder_climb(&ladder, &other, 60 * MINUTE); /* the next climb has all of them */
+        ladder_climb(&ladder, &later, &other, 60 * MINUTE); /* the next climb has all of them */
         assert_int_equal(ladder_next_page(&ladder, &other), 0);
         assert_int_equal(ladder_repeat_ms(&ladder, &other), 76 * MINUTE);
     }
@@ -139,30 +144,34 @@ static void another_version_counts_climbs_and_ends_exhaustion(void **state)
 {
     (void)state;
     struct ladder ladder = {0};
-    ladder_open(&ladder, &policy, 0);
+    struct ladder_later later = {0};
+    ladder_open(&ladder, &later, &policy, 0);
     ladder.climbs_left = 0; /* both used up */
     ladder.page_from = 3;
     ladder.latest = LADDER_FALLBACK;
     ladder.exhausted = true;
-    ladder.fallback_at_ms = 99 * MINUTE;
+    later.fallback_at_ms = 99 * MINUTE;
     struct ladder same = ladder;
+    struct ladder_later same_later = later;
     struct policy longer = policy;
     longer.repeat = 1; /* fewer than used up: none */
-    ladder_repolicy(&ladder, &policy, &longer, 0, 50 * MINUTE);
+    ladder_repolicy(&ladder, &later, &policy, &longer, 0, 50 * MINUTE);
     assert_int_equal(ladder.climbs_left, 0);
-    assert_true(ladder.exhausted && ladder.fallback_at_ms == 99 * MINUTE);
+    assert_true(ladder.exhausted && later.fallback_at_ms == 99 * MINUTE);
     assert_int_equal(ladder.latest, LADDER_FALLBACK);
     longer.repeat = 3;
     ladder = same;
-    ladder_repolicy(&ladder, &policy, &longer, 0, 50 * MINUTE);
+    later = same_later;
+    ladder_repolicy(&ladder, &later, &policy, &longer, 0, 50 * MINUTE);
     assert_int_equal(ladder.climbs_left, 1);
-    assert_true(!ladder.exhausted && ladder.fallback_at_ms == 0);
+    assert_true(!ladder.exhausted && later.fallback_at_ms == 0);
     assert_int_equal(ladder_repeat_ms(&ladder, &longer), 50 * MINUTE);
     const struct policy silent = {.name = "p", .repeat = 9};
     ladder = same;
-    ladder_repolicy(&ladder, &policy, &silent, 0,
+    later = same_later;
+    ladder_repolicy(&ladder, &later, &policy, &silent, 0,
                     50 * MINUTE); /* without page steps: never silence */
-    assert_true(ladder.exhausted && ladder.fallback_at_ms == 99 * MINUTE);
+    assert_true(ladder.exhausted && later.fallback_at_ms == 99 * MINUTE);
 }
 
 static void waits_of_zero_do_not_repeat_at_once(void **state)
@@ -172,7 +181,8 @@ static void waits_of_zero_do_not_repeat_at_once(void **state)
     const struct policy quick = {.name = "q", .steps = &step, .step_count = 1};
     const struct policy silent = {.name = "r"};
     struct ladder ladder = {0};
-    ladder_open(&ladder, &quick, 0);
+    struct ladder_later later = {0};
+    ladder_open(&ladder, &later, &quick, 0);
     assert_int_equal(ladder_repeat_ms(&ladder, &quick), LADDER_REPEAT_MIN_MS);
     assert_true(ladder_repeat_ms(&ladder, &silent) == INT64_MAX);
 }
@@ -181,23 +191,25 @@ static void text_reads_back(void **state)
 {
     (void)state;
     struct ladder ladder = {0};
+    struct ladder_later later = {0};
     struct ladder copy = {0};
+    struct ladder_later copy_later = {0};
     struct arena arena;
     struct strbuf text;
     arena_init(&arena);
     struct strbuf again;
     strbuf_init(&text, 10000);
     strbuf_init(&again, 10000);
-    ladder_open(&ladder, &policy, 1772330400000);
+    ladder_open(&ladder, &later, &policy, 1772330400000);
     ladder.latest = LADDER_FALLBACK;
     ladder.exhausted = true;
     ladder.by_person = true;
     ladder.serial = 12;
     ladder_mark_run(&ladder, 63);
-    ladder_write(&ladder, &text);
-    assert_int_equal(ladder_read(strbuf_text(&text), &arena, &copy, NULL), 0);
+    ladder_write(&ladder, &later, &text);
+    assert_int_equal(ladder_read(strbuf_text(&text), &arena, &copy, &copy_later, NULL), 0);
     assert_memory_equal(&ladder, &copy, sizeof(ladder));
-    ladder_write(&copy, &again);
+    ladder_write(&copy, &copy_later, &again);
     assert_string_equal(strbuf_text(&text), strbuf_text(&again));
     strbuf_clear(&text);
     strbuf_clear(&again);
@@ -215,7 +227,8 @@ static void other_forms_read_the_same(void **state)
     arena_init(&arena);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct ladder ladder = {0};
-        assert_int_equal(ladder_read(cases[i], &arena, &ladder, NULL), 0);
+        struct ladder_later later = {0};
+        assert_int_equal(ladder_read(cases[i], &arena, &ladder, &later, NULL), 0);
         assert_int_equal(ladder.climb, 2);
         assert_int_equal(ladder.serial, 7);
     }
@@ -244,8 +257,9 @@ static void bad_text_is_refused(void **state)
     arena_init(&arena);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct ladder ladder = {.climb = 77};
+        struct ladder_later later = {0};
         struct err err;
-        if (ladder_read(cases[i], &arena, &ladder, &err) == 0 || ladder.climb != 77)
+        if (ladder_read(cases[i], &arena, &ladder, &later, &err) == 0 || ladder.climb != 77)
             fail_msg("accepted %s", cases[i]);
     }
     arena_clear(&arena);
@@ -254,30 +268,32 @@ static void bad_text_is_refused(void **state)
 static void the_last_promises_are_kept_and_the_others_counted(void **state)
 {
     struct ladder ladder = {.climb = 1};
+    struct ladder_later later = {0};
     struct ladder again;
+    struct ladder_later again_later;
     struct arena arena;
     struct strbuf text;
     arena_init(&arena);
     struct err err;
     (void)state;
-    assert_int_equal(ladder_promise_count(&ladder), 0);
+    assert_int_equal(ladder_promise_count(&later), 0);
     for (int64_t minute = 1; minute <= LADDER_PROMISES_MAX + 2; minute++) {
-        ladder_promise(&ladder, &arena, minute * 60000);
-        ladder_promise(&ladder, &arena,
+        ladder_promise(&later, &arena, minute * 60000);
+        ladder_promise(&later, &arena,
                        minute * 60000 + 30000); /* the same minute: no new promise */
     }
-    assert_int_equal(ladder_promise_count(&ladder), LADDER_PROMISES_MAX);
-    assert_int_equal(ladder_promise_drops(&ladder), 2);
-    assert_int_equal(ladder_promise_ms(&ladder, 0), 3 * 60000);
-    assert_int_equal(ladder_promise_ms(&ladder, LADDER_PROMISES_MAX - 1),
+    assert_int_equal(ladder_promise_count(&later), LADDER_PROMISES_MAX);
+    assert_int_equal(ladder_promise_drops(&later), 2);
+    assert_int_equal(ladder_promise_ms(&later, 0), 3 * 60000);
+    assert_int_equal(ladder_promise_ms(&later, LADDER_PROMISES_MAX - 1),
                      (LADDER_PROMISES_MAX + 2) * 60000);
     strbuf_init(&text, 4096);
-    ladder_write(&ladder, &text);
-    assert_int_equal(ladder_read(strbuf_text(&text), &arena, &again, &err), 0);
-    assert_memory_equal(again.promises, ladder.promises, sizeof(*ladder.promises));
-    assert_int_equal(ladder_promise_drops(&again), 2);
-    ladder_open(&again, &policy, 1000); /* they were those of the opening before */
-    assert_null(again.promises);
+    ladder_write(&ladder, &later, &text);
+    assert_int_equal(ladder_read(strbuf_text(&text), &arena, &again, &again_later, &err), 0);
+    assert_memory_equal(again_later.promises, later.promises, sizeof(*later.promises));
+    assert_int_equal(ladder_promise_drops(&again_later), 2);
+    ladder_open(&again, &again_later, &policy, 1000); /* they were those of the opening before */
+    assert_null(again_later.promises);
     arena_clear(&arena);
     strbuf_clear(&text);
 }

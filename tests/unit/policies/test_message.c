@@ -21,17 +21,17 @@ static struct alert alert = {.source = "monitor",
                              .labels_offset = 20,
                              .firing = true,
                              .count = 3};
+static struct incident_later later = {
+    .owner = "ann", .cause = "db <failover>", .mark = "", .flap = "", .eta_at_ms = 1772330400000};
 static struct incident incident = {.number = 142,
                                    .policy = &policy,
                                    .text = incident_text,
                                    .title_offset = 15,
                                    .source = "monitor",
-                                   .owner = "ann",
-                                   .cause = "db <failover>",
+                                   .later = &later,
                                    .state = INCIDENT_ACKNOWLEDGED,
                                    .severity = SEVERITY_CRITICAL,
                                    .priority = 1,
-                                   .eta_at_ms = 1772330400000,
                                    .alerts = &alert,
                                    .firing = {[SEVERITY_CRITICAL] = 1}};
 
@@ -91,11 +91,13 @@ static void the_inside_is_told_of_loss_and_backup(void **state)
                               .ask_for = 1 << NEED_ETA | 1 << NEED_PRIORITY | 1 << NEED_CAUSE};
     const struct policy asking = {.name = "shop", .steps = &lead, .step_count = 1};
     struct incident told = incident;
+    struct incident_later told_later = later;
     struct heartbeats all = {0};
     struct arena arena;
     struct moment moment;
     struct strbuf text;
-    told.fields = &said;
+    told_later.fields = &said;
+    told.later = &told_later;
     told.policy = &asking;
     const struct heartbeat_row row = {
         .source = "nightly", .key = "db", .state = HEARTBEAT_UP, .success_at_ms = 1772330000000};

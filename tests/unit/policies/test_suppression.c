@@ -138,7 +138,8 @@ static void only_the_window_counts(void **state)
     (void)state;
     const struct policy policy = {.name = "p", .flap_count = 2, .flap_ms = 10 * MINUTE};
     const struct policy off = {.name = "p"};
-    struct incident incident = {.policy = &policy, .flap = "", .mark = ""};
+    struct incident_later later = incident_blank;
+    struct incident incident = {.policy = &policy, .later = &later};
     struct arena arena;
     struct moment moment;
     arena_init(&arena);
@@ -175,17 +176,19 @@ static void a_history_that_nobody_wrote_is_none(void **state)
     arena_init(&arena);
     moment_init(&moment, NULL, &arena, NOW, 0);
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        struct incident incident = {.policy = &policy, .flap = texts[i]};
+        struct incident_later later = {.flap = texts[i]};
+        struct incident incident = {.policy = &policy, .later = &later};
         (void)flap_calm_ms(&incident);
         (void)flap_counted(&incident);
         (void)flap_transition(&incident, &moment, false);
-        assert_non_null(strstr(incident.flap, "600000000"));
+        assert_non_null(strstr(incident.later->flap, "600000000"));
     }
-    struct incident incident = {.policy = &policy, .flap = ""};
+    struct incident_later later = {.flap = ""};
+    struct incident incident = {.policy = &policy, .later = &later};
     for (int i = 0; i < 100; i++) {
         moment.now_ms += MINUTE;
         (void)flap_transition(&incident, &moment, i % 2 == 0);
-        assert_true(strlen(incident.flap) < 512);
+        assert_true(strlen(incident.later->flap) < 512);
     }
     assert_int_equal(flap_calm_ms(&incident), moment.now_ms + 1000 * MINUTE);
     arena_clear(&arena);

@@ -31,6 +31,7 @@ struct place {
     struct arena arena;
     struct moment moment;
     struct incident incident;
+    struct incident_later later;
     struct notification page;
     struct silence silence;
 };
@@ -52,12 +53,10 @@ static void place_init(struct place *place)
                                         .state = NOTIFICATION_ACCEPTED,
                                         .due_at_ms = NOW - 5 * MINUTE,
                                         .next_at_ms = NOW - 5 * MINUTE};
+    place->later = incident_blank;
     place->incident = (struct incident){.number = 3,
                                         .policy = &policy,
-                                        .owner = "",
-                                        .cause = "",
-                                        .mark = "",
-                                        .flap = "",
+                                        .later = &place->later,
                                         .state = INCIDENT_TRIGGERED,
                                         .priority = 1,
                                         .live = true,
@@ -110,7 +109,7 @@ static void a_running_ladder(void **state)
                    "next: next: step vp at 02:05:01\n");
     place.incident.ladder.page_from = 2;
     place.incident.ladder.exhausted = true;
-    place.incident.ladder.fallback_at_ms = NOW + 60 * MINUTE;
+    place.incident.later->ladder.fallback_at_ms = NOW + 60 * MINUTE;
     place.page.state = NOTIFICATION_PENDING;
     place.page.attempt_count = 2;
     place.page.next_at_ms = NOW + 1000;
@@ -130,8 +129,8 @@ static void held_back_by_a_silence(void **state)
     (void)state;
     struct place place;
     place_init(&place);
-    place.incident.mark = "silence 7";
-    place.incident.flap = "1772331000000 4 1772330400000";
+    place.incident.later->mark = "silence 7";
+    place.incident.later->flap = "1772331000000 4 1772330400000";
     expect(
         &place,
         "suppressed: suppressed by silence 7 (deploy, by bob) until 02:35:00\n"
@@ -144,8 +143,8 @@ static void held_back_by_a_silence(void **state)
         "bob) until 02:35:00\n"
         "step-awaits-resolution: step care waits for the resolution\n"
         "next: next: it counts as calm at 02:10:00\n");
-    place.incident.flap = "";
-    place.incident.mark = "inhibition down";
+    place.incident.later->flap = "";
+    place.incident.later->mark = "inhibition down";
     expect(&place, "suppressed: suppressed by inhibition down\n"
                    "step-ran: step lead ran at 02:00:00\n"
                    "step-suppressed: step vp parked at 02:05:01: suppressed by inhibition down\n"
@@ -162,10 +161,10 @@ static void parked_by_an_answer(void **state)
     struct place place;
     place_init(&place);
     place.incident.state = INCIDENT_ACKNOWLEDGED;
-    place.incident.owner = "ann";
-    place.incident.acked_at_ms = NOW;
-    place.incident.ack_until_ms = NOW + 40 * MINUTE;
-    place.incident.ladder.reminder_at_ms = NOW + 8 * MINUTE;
+    place.incident.later->owner = "ann";
+    place.incident.later->acked_at_ms = NOW;
+    place.incident.later->ack_until_ms = NOW + 40 * MINUTE;
+    place.incident.later->ladder.reminder_at_ms = NOW + 8 * MINUTE;
     expect(&place, "acknowledged: acknowledged by ann until 02:45:00\n"
                    "step-ran: step lead ran at 02:00:00\n"
                    "step-parked: step vp parked at 02:05:01: acknowledged by ann until 02:45:00\n"
@@ -240,7 +239,7 @@ static void before_and_after(void **state)
                    "step-awaits-resolution: step care waits for the resolution\n"
                    "next: next: the hold ends at 02:06:00\n");
     place.incident.state = INCIDENT_RESOLVED;
-    place.incident.resolved_at_ms = NOW;
+    place.incident.later->resolved_at_ms = NOW;
     expect(&place, "resolved: resolved at 02:05:00\n"
                    "step-over: step lead will not run: resolved\n"
                    "step-over: step vp will not run: resolved\n"
@@ -273,9 +272,9 @@ static void updates_and_questions(void **state)
     place.book.contacts = contacts;
     place.book.contact_count = 3;
     place.incident.policy = &talk_policy;
-    place.incident.owner = "ann";
+    place.incident.later->owner = "ann";
     place.incident.state = INCIDENT_ACKNOWLEDGED;
-    place.incident.ack_until_ms = NOW + 40 * MINUTE;
+    place.incident.later->ack_until_ms = NOW + 40 * MINUTE;
     place.incident.ladder.ran = 3;
     struct talks *talks = talks_of(&place.incident);
     struct update *update = talks_add_update(talks, "affected");
