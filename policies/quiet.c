@@ -148,7 +148,7 @@ void quiet_release(struct incident *incident, struct moment *moment)
         asks_hear_sooner(incident, n, at_ms);
         if (reach_is_latest(incident, n) && at_ms < first_paged_ms)
             first_paged_ms = at_ms;
-        if (n->kind == KIND_PAGE && text_equal(n->contact, incident->later->owner))
+        if (n->kind == KIND_PAGE)
             answer_gain_ms = gain_ms;
     }
     if (later->answer_until_ms != 0)

@@ -124,7 +124,7 @@ void sleep_release(struct oracle *oracle, struct o_incident *o)
         if (m->paging != 0 && m->paging == o->paging && m->climb == o->climb &&
             m->next_ms < first_ms)
             first_ms = m->next_ms;
-        if (m->kind == KIND_PAGE && text_equal(m->contact, o->owner))
+        if (m->kind == KIND_PAGE)
             answer_gain_ms = m->gain_ms;
     }
     if (o->answer_until_ms != 0)
