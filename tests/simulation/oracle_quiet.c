@@ -115,6 +115,10 @@ void sleep_release(struct oracle *oracle, struct o_incident *o)
 {
     int64_t first_ms = INT64_MAX;
     int64_t answer_gain_ms = 0;
+    for (struct o_message *m = o->messages; m != NULL; m = m->next) {
+        if (sleep_is_urgent(o) && m->digest != 0 && m->state == NOTIFICATION_PENDING)
+            storm_hurry(oracle, m->digest);
+    }
     for (struct o_message *m = o->messages; m != NULL; m = m->next)
         m->gain_ms = waits(oracle, m) ? gain_of(oracle, o, m->contact) : 0;
     for (struct o_message *m = o->messages; m != NULL; m = m->next) {

@@ -45,6 +45,7 @@ void sleep_shift(struct oracle *oracle, struct o_incident *incident,
                  const struct o_planned *planned, int64_t first_ms);
 
 struct o_digest *storm_digest(const struct oracle *oracle, uint64_t id);
+void storm_hurry(struct oracle *oracle, uint64_t digest); /* one in it has become urgent */
 /* False: it is no digest. */
 bool storm_claim(struct oracle *oracle, const struct claim_row *row);
 bool storm_outcome(struct oracle *oracle, const struct outcome_row *row);
