@@ -290,6 +290,15 @@ int64_t reach_first_due_ms(const struct incident *incident)
     return first_ms;
 }
 
+bool reach_was_tried(const struct incident *incident)
+{
+    for (const struct notification *n = incident->notifications; n != NULL; n = n->next) {
+        if (reach_is_latest(incident, n) && (n->attempt_count > 0 || n->digest != 0))
+            return true;
+    }
+    return false;
+}
+
 struct notification *reach_next_method(const struct incident *incident,
                                        const struct notification *failed)
 {

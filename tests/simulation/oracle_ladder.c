@@ -487,7 +487,7 @@ static void run_one(struct oracle *oracle, struct o_incident *o, struct next nex
 }
 
 /* "The first says how late it is": a hold, a step, the next climb, a paging still to be sent. */
-static int64_t first_overdue_ms(const struct o_incident *o)
+static int64_t first_overdue_ms(const struct o_incident *o, int64_t now_ms)
 {
     int64_t first_ms = o->state == INCIDENT_HELD ? o->hold_until_ms : NEVER_MS;
     for (size_t i = 0; i < o->policy->step_count; i++)
@@ -496,8 +496,8 @@ static int64_t first_overdue_ms(const struct o_incident *o)
         return first_ms;
     if (o->plan_count > 0 && o->plan[0].step != OPEN_END)
         first_ms = at_most(first_ms, o->plan[0].at_ms);
-    if (o->reach_until_ms != 0 && paging_is_open(o))
-        first_ms = at_most(first_ms, o->reach_until_ms);
+    if (o->reach_until_ms != 0 && now_ms - o->reach_until_ms > LATE_MS && paging_is_open(o))
+        first_ms = at_most(first_ms, quiet_unsent_since_ms(o, o->was_there_at_ms));
     return first_ms;
 }
 
@@ -507,6 +507,7 @@ void ladder_look_back(struct oracle *oracle, struct o_incident *o)
     int64_t now_ms = oracle->now_ms;
     if (o->looked_at_ms == now_ms)
         return;
+    o->was_there_at_ms = o->looked_at_ms;
     o->looked_at_ms = now_ms;
     if ((o->state == INCIDENT_TRIGGERED || o->state == INCIDENT_ACKNOWLEDGED) &&
         o->calm_at_ms != 0 && o->calm_at_ms <= now_ms) {
@@ -514,7 +515,7 @@ void ladder_look_back(struct oracle *oracle, struct o_incident *o)
         flapping_calm(oracle, o);
         o->looks_back = false;
     }
-    int64_t late_ms = now_ms - first_overdue_ms(o);
+    int64_t late_ms = now_ms - first_overdue_ms(o, now_ms);
     if (late_ms <= LATE_MS)
         return;
     ladder_move_plan(o, late_ms);
