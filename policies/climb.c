@@ -477,9 +477,9 @@ static bool is_unsent(const struct incident *incident, const struct moment *mome
  * last moment in which we are known to have been there. */
 static int64_t unsent_since_ms(const struct incident *incident)
 {
-    if (reach_was_tried(incident))
+    int64_t due_ms = reach_untried_due_ms(incident);
+    if (due_ms == 0)
         return incident->ladder.reach_until_ms;
-    int64_t due_ms = reach_first_due_ms(incident);
     return due_ms > incident->updated_at_ms ? due_ms : incident->updated_at_ms;
 }
 

@@ -290,13 +290,17 @@ int64_t reach_first_due_ms(const struct incident *incident)
     return first_ms;
 }
 
-bool reach_was_tried(const struct incident *incident)
+int64_t reach_untried_due_ms(const struct incident *incident)
 {
+    int64_t first_ms = INT64_MAX;
     for (const struct notification *n = incident->notifications; n != NULL; n = n->next) {
-        if (reach_is_latest(incident, n) && (n->attempt_count > 0 || n->digest != 0))
-            return true;
+        if (!reach_is_latest(incident, n))
+            continue;
+        if (n->attempt_count > 0 || n->digest != 0)
+            return 0;
+        first_ms = n->next_at_ms < first_ms ? n->next_at_ms : first_ms;
     }
-    return false;
+    return first_ms;
 }
 
 struct notification *reach_next_method(const struct incident *incident,

@@ -427,6 +427,7 @@ static bool compare_row(struct oracle *oracle, const struct incident_row *row)
             (long long)row->slip_count);
     if (!row->live)
         o->live = false;
+    o->row_at_ms = row->updated_at_ms;
     return same;
 }
 

@@ -497,7 +497,7 @@ static int64_t first_overdue_ms(const struct o_incident *o, int64_t now_ms)
     if (o->plan_count > 0 && o->plan[0].step != OPEN_END)
         first_ms = at_most(first_ms, o->plan[0].at_ms);
     if (o->reach_until_ms != 0 && now_ms - o->reach_until_ms > LATE_MS && paging_is_open(o))
-        first_ms = at_most(first_ms, quiet_unsent_since_ms(o, o->was_there_at_ms));
+        first_ms = at_most(first_ms, quiet_unsent_since_ms(o));
     return first_ms;
 }
 
@@ -507,7 +507,6 @@ void ladder_look_back(struct oracle *oracle, struct o_incident *o)
     int64_t now_ms = oracle->now_ms;
     if (o->looked_at_ms == now_ms)
         return;
-    o->was_there_at_ms = o->looked_at_ms;
     o->looked_at_ms = now_ms;
     if ((o->state == INCIDENT_TRIGGERED || o->state == INCIDENT_ACKNOWLEDGED) &&
         o->calm_at_ms != 0 && o->calm_at_ms <= now_ms) {

@@ -155,7 +155,7 @@ void sleep_release_all(struct oracle *oracle)
 }
 
 /* "One that was never tried counts from when it was due." */
-int64_t quiet_unsent_since_ms(const struct o_incident *o, int64_t was_there_at_ms)
+int64_t quiet_unsent_since_ms(const struct o_incident *o)
 {
     int64_t due_ms = INT64_MAX;
     for (const struct o_message *m = o->messages; m != NULL; m = m->next) {
@@ -163,7 +163,7 @@ int64_t quiet_unsent_since_ms(const struct o_incident *o, int64_t was_there_at_m
             continue;
         if (m->attempts > 0 || m->digest != 0)
             return o->reach_until_ms;
-        due_ms = m->due_ms < due_ms ? m->due_ms : due_ms;
+        due_ms = m->next_ms < due_ms ? m->next_ms : due_ms;
     }
-    return due_ms > was_there_at_ms ? due_ms : was_there_at_ms;
+    return due_ms > o->row_at_ms ? due_ms : o->row_at_ms;
 }

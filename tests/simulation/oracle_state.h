@@ -114,8 +114,8 @@ struct o_incident {
     int64_t told_at_ms[STEPS_MAX];
     bool told[STEPS_MAX];
     int64_t hold_until_ms;
-    int64_t looked_at_ms;    /* at what time it was last looked back at an outage */
-    int64_t was_there_at_ms; /* and the time before */
+    int64_t looked_at_ms; /* at what time it was last looked back at an outage */
+    int64_t row_at_ms;    /* when its last row says that it was looked at */
     bool looks_back;
     int32_t climb, first_climb;
     int64_t paging; /* the latest; 0: none since the opening */

@@ -44,7 +44,7 @@ void sleep_hasten(struct oracle *oracle, struct o_incident *incident, struct o_m
 void sleep_shift(struct oracle *oracle, struct o_incident *incident,
                  const struct o_planned *planned, int64_t first_ms);
 /* From when the latest paging counts as unsent: when it was due where it was never tried, else when reach_within ran out. */
-int64_t quiet_unsent_since_ms(const struct o_incident *incident, int64_t was_there_at_ms);
+int64_t quiet_unsent_since_ms(const struct o_incident *incident);
 
 struct o_digest *storm_digest(const struct oracle *oracle, uint64_t id);
 void storm_hurry(struct oracle *oracle, uint64_t digest); /* one in it has become urgent */
