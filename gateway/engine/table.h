@@ -1,9 +1,10 @@
 /*
- * table - finds items by hash: open addressing with linear probing, the items stay where they are.
+ * table - finds items by hash: open addressing in the order of the hashes, the items stay where they are.
  *
  * Shape:   a lookup walks the items of one hash; the caller compares what it looks for.
  * Threads: one at a time; no insertion or removal during a walk.
- * Limits:  grows by a quarter at seven eighths full (walks compare hashes first, so that long ones stay cheap); 2^31 items.
+ * Limits:  grows by a quarter at seven eighths full (a walk that finds nothing ends at the first larger hash, a few slots
+ *          on); 2^31 items.
  */
 #ifndef ESCALATED_ENGINE_TABLE_H
 #define ESCALATED_ENGINE_TABLE_H
@@ -15,6 +16,7 @@ struct table {
     void **items;
     uint32_t *hashes; /* 0: empty */
     size_t capacity;
+    size_t slot_count; /* with those behind the last home; the last slot is empty */
     size_t count;
 };
 
