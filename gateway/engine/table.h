@@ -14,7 +14,7 @@
 
 struct table {
     void **items;
-    uint32_t *hashes; /* 0: empty */
+    uint32_t *hashes; /* 0: empty, no item is there */
     size_t capacity;
     size_t slot_count; /* with those behind the last home; the last slot is empty */
     size_t count;
