@@ -66,6 +66,18 @@ bool climb_fallback(const struct incident *incident, const struct moment *moment
     return false;
 }
 
+/* The chain begins anew: what an earlier page to it has waiting for the morning, or only just let go, would say the same
+ * twice. What waits for a digest is one line of it anyway. */
+static void withdraw_fallback(const struct incident *incident, struct moment *moment)
+{
+    for (struct notification *n = incident->notifications; n != NULL; n = n->next) {
+        if (n->kind == KIND_PAGE && n->repetition > 0 && text_equal(n->step, "fallback") &&
+            n->deferred && n->state == NOTIFICATION_PENDING && n->attempt_count == 0 &&
+            n->digest == 0)
+            moment_cancel(moment, n, "the fallback is paged anew");
+    }
+}
+
 /* Page the first level, from `from` on, on which somebody can be reached. Answers when that goes out: now, or at the end
  * of quiet hours where it is night for all of them. */
 static int64_t page_fallback(struct incident *incident, struct moment *moment, int32_t from,
@@ -90,6 +102,8 @@ static int64_t page_fallback(struct incident *incident, struct moment *moment, i
                                   .urgent = incident_is_urgent(incident),
                                   .text = why};
         moment_note(moment, "fallback", &(struct facts){.climb = ladder->climb}, why);
+        if (from == 0)
+            withdraw_fallback(incident, moment);
         struct sent sent = reach_send(&receivers, &message, moment);
         ASSERT(sent.count > 0);
         ladder->reach_until_ms = sent.first_due_ms + incident->policy->reach_within_ms;
@@ -463,9 +477,9 @@ static bool is_unsent(const struct incident *incident, const struct moment *mome
  * last moment in which we are known to have been there. */
 static int64_t unsent_since_ms(const struct incident *incident)
 {
-    if (reach_was_tried(incident))
+    int64_t due_ms = reach_untried_due_ms(incident);
+    if (due_ms == 0)
         return incident->ladder.reach_until_ms;
-    int64_t due_ms = reach_first_due_ms(incident);
     return due_ms > incident->updated_at_ms ? due_ms : incident->updated_at_ms;
 }
 

@@ -114,8 +114,8 @@ struct o_incident {
     int64_t told_at_ms[STEPS_MAX];
     bool told[STEPS_MAX];
     int64_t hold_until_ms;
-    int64_t looked_at_ms;    /* at what time it was last looked back at an outage */
-    int64_t was_there_at_ms; /* and the time before */
+    int64_t looked_at_ms; /* at what time it was last looked back at an outage */
+    int64_t row_at_ms;    /* when its last row says that it was looked at */
     bool looks_back;
     int32_t climb, first_climb;
     int64_t paging; /* the latest; 0: none since the opening */
@@ -282,6 +282,7 @@ void ladder_tell_all(struct oracle *oracle, struct o_incident *incident, bool in
 void ladder_move_plan(struct o_incident *incident, int64_t by_ms);
 /* A new climb from now on, and `left` more after it. */
 void ladder_new_climb(struct oracle *oracle, struct o_incident *incident, int64_t left);
+bool ladder_is_somebody_left(const struct o_incident *incident);
 /* Rule 11, where the severity is above what was acknowledged. */
 void ladder_page_owner(struct oracle *oracle, struct o_incident *incident);
 /* The hold is over, although its time is not. */
@@ -334,6 +335,8 @@ void fields_promised(struct oracle *oracle,
                      struct o_incident *incident); /* its owner is reminded of the promise */
 void fields_said(struct oracle *oracle, struct o_incident *incident,
                  const struct reply_command *command);
+/* The owner; where that has no address, whoever was paged last. */
+const char *fields_whom_of(const struct oracle *oracle, const struct o_incident *incident);
 const char *fields_note_line(struct oracle *oracle, const char *by, const char *what);
 void fields_ask(struct oracle *oracle, struct o_incident *incident);
 /* False: it reports nothing. */
