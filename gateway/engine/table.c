@@ -110,6 +110,15 @@ void table_add(struct table *table, uint64_t hash, void *item)
     table->count++;
 }
 
+void table_expect(const struct table *table, uint64_t hash)
+{
+    if (table->capacity == 0)
+        return;
+    size_t home = home_of(table, fold(hash));
+    __builtin_prefetch(&table->hashes[home]);
+    __builtin_prefetch(&table->items[home]);
+}
+
 static void *item_at(const struct table *table, const struct table_walk *walk)
 {
     return table->hashes[walk->slot] == walk->hash ? table->items[walk->slot] : NULL;

@@ -33,6 +33,9 @@ void table_remove(struct table *table, uint64_t hash, const void *item);
 void *table_first(const struct table *table, uint64_t hash, struct table_walk *out_walk);
 void *table_next(const struct table *table, struct table_walk *walk);
 
+/* Soon one with this hash is looked for or added: the memory comes meanwhile. */
+void table_expect(const struct table *table, uint64_t hash);
+
 /* Every item, in no order the caller may rely on: start with *slot = 0. */
 void *table_each(const struct table *table, size_t *slot);
 
