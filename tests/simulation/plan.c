@@ -16,7 +16,7 @@ static const char *const profile_names[PROFILE_COUNT] = {
     [PROFILE_DUTY] = "duty",         [PROFILE_FIELDS] = "fields",
     [PROFILE_SUPPRESS] = "suppress", [PROFILE_TALKS] = "talks",
     [PROFILE_QUIET] = "quiet",       [PROFILE_STORM] = "storm",
-    [PROFILE_MIXED] = "mixed",
+    [PROFILE_POWER] = "power",       [PROFILE_MIXED] = "mixed",
 };
 
 static const unsigned traits[PROFILE_COUNT] = {
@@ -38,6 +38,7 @@ static const char *const deed_names[DEED_KIND_COUNT] = {
     [DEED_DISK] = "disk",         [DEED_CONFIG] = "config",   [DEED_REPOLICY] = "repolicy",
     [DEED_CLOCK] = "clock",       [DEED_PINGS] = "pings",     [DEED_KNOWN] = "known",
     [DEED_OVERRIDE] = "override", [DEED_SILENCE] = "silence", [DEED_ALL_ACK] = "all-ack",
+    [DEED_POWER] = "power",
 };
 
 /* Out of so many, how often each kind is drawn. */
@@ -86,6 +87,7 @@ static const unsigned weights[PROFILE_COUNT][DEED_KIND_COUNT] = {
                       [DEED_OUTAGE] = 6,
                       [DEED_CRASH] = 8,
                       [DEED_DISK] = 16},
+    [PROFILE_POWER] = {[DEED_EVENTS] = 44, [DEED_REPLY] = 24, [DEED_MOOD] = 8, [DEED_POWER] = 24},
     [PROFILE_SUPPRESS] = {[DEED_EVENTS] = 46,
                           [DEED_REPLY] = 18,
                           [DEED_SILENCE] = 16,
@@ -155,6 +157,11 @@ static const unsigned weights[PROFILE_COUNT][DEED_KIND_COUNT] = {
                        [DEED_KNOWN] = 4,
                        [DEED_SILENCE] = 5},
 };
+
+bool profile_is_on_disk(enum profile profile)
+{
+    return profile == PROFILE_DISK || profile == PROFILE_POWER;
+}
 
 const char *profile_name(enum profile profile)
 {

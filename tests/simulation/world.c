@@ -189,7 +189,7 @@ static struct ticket the_ticket; /* nobody calls it: answers are read from the s
 static bool tick(struct world *world, size_t count)
 {
     uint64_t life = world->life;
-    if (world->plan->profile != PROFILE_DISK)
+    if (!profile_is_on_disk(world->plan->profile))
         return true;
     world->now_ms++;
     for (int i = 0; count > 0 && i < ROUNDS_MAX && !world_is_broken(world); i++) {
@@ -322,7 +322,9 @@ static void begin(struct world *world, char *path)
     scene_make(world->plan->seed, world->plan->profile, &world->scene);
     world->book = &world->scene.configs[0]->rulebook;
     world->dice = rng_stream(world->plan->seed, "world");
-    bool disk = world->plan->profile == PROFILE_DISK;
+    bool disk = profile_is_on_disk(world->plan->profile);
+    (void)faulty_vfs_disarm(); /* the life before may have broken with a fault still to come */
+    faulty_vfs_remember_unsynced(world->plan->profile == PROFILE_POWER);
     (void)snprintf(path, PATH_BYTES, "%s/run.db", scene_folder());
     world->checker = checker_create(world);
     world->channels = channels_create(world);
@@ -333,12 +335,15 @@ static void begin(struct world *world, char *path)
         start_engine(world);
     if (world->tape != NULL)
         tape_watch(world->tape, see_commit, world);
+    if (world->tape != NULL && world->options->dies_at > 0)
+        tape_die(world->tape, world->options->dies_at, world->options->dies_after);
 }
 
 static void remove_database(const char *path)
 {
     static const char *const ends[] = {"", "-wal", "-shm", "-journal", ".lock", ".ballast"};
     char name[PATH_BYTES + 16];
+    faulty_vfs_power_returns();
     for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
         (void)snprintf(name, sizeof(name), "%s%s", path, ends[i]);
         (void)unlink(name);
@@ -356,7 +361,7 @@ static void end(struct world *world, const char *path)
     checker_destroy(world->checker);
     scene_clear(&world->scene);
     arena_clear(&world->arena);
-    if (world->plan->profile == PROFILE_DISK)
+    if (profile_is_on_disk(world->plan->profile))
         remove_database(path);
 }
 
@@ -401,7 +406,7 @@ void world_run(const struct plan *plan, const struct world_options *options,
         end(&world, path);
     } else {
         world_breach(&world, "assert", "the product's own assertion failed");
-        if (plan->profile == PROFILE_DISK)
+        if (profile_is_on_disk(plan->profile))
             remove_database(path);
     }
     (void)sigaction(SIGABRT, &before, NULL);
