@@ -29,7 +29,8 @@ enum profile {
     PROFILE_QUIET, /* people who sleep, at different hours in each configuration */
     PROFILE_STORM, /* few messages a minute, digests, and answers to all that one lists */
     PROFILE_POWER, /* the machine loses power over SQLite, and with it what was not synced */
-    PROFILE_MIXED, /* every rule and most faults at once: only by its name (README.md) */
+    PROFILE_CONTINUE, /* policies that hand over to the next one: alerts of several incidents */
+    PROFILE_MIXED,    /* every rule and most faults at once: only by its name (README.md) */
     PROFILE_COUNT,
     PROFILES_IN_TURN = PROFILE_MIXED,
 };
@@ -44,6 +45,7 @@ enum trait {
     TRAIT_DUTY = 1 << 5, /* hand-overs are told */
     TRAIT_QUIET = 1 << 6,
     TRAIT_STORM = 1 << 7,
+    TRAIT_CONTINUE = 1 << 8,
 };
 bool profile_has(enum profile profile, enum trait trait);
 
