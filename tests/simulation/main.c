@@ -9,6 +9,7 @@
 
 #include "gateway/base/assert.h"
 #include "gateway/base/parse.h"
+#include "tests/simulation/memory.h"
 #include "tests/simulation/scene.h"
 #include "tests/simulation/shrink.h"
 #include "tests/support/faulty_vfs.h"
@@ -31,6 +32,7 @@ struct arguments {
 struct totals {
     uint64_t runs, commits;
     int64_t simulated_ms;
+    size_t first_bytes; /* in use after the first life */
 };
 
 static int64_t now_s(void)
@@ -108,6 +110,20 @@ static void print_breach(const struct plan *plan, const struct world_options *op
     printf("the trace:\n%s", strbuf_text(&report->trace));
 }
 
+/* I35: lives leave nothing behind. The allocator itself keeps less than this for the next call. */
+static bool gives_back(struct totals *totals)
+{
+    enum { KEPT_BYTES = 1 << 20 };
+    size_t used = memory_used();
+    if (totals->runs == 1)
+        totals->first_bytes = used;
+    if (used <= totals->first_bytes + KEPT_BYTES)
+        return true;
+    printf("I35: after %llu lives %zu bytes are in use, after the first %zu\n",
+           (unsigned long long)totals->runs, used, totals->first_bytes);
+    return false;
+}
+
 /* False: an invariant broke. */
 static bool run_one(const struct arguments *arguments, uint64_t seed, enum profile profile,
                     struct totals *totals, uint64_t *out_hash)
@@ -141,7 +157,7 @@ static bool run_one(const struct arguments *arguments, uint64_t seed, enum profi
     }
     report_clear(&report);
     plan_clear(&plan);
-    return held;
+    return held && gives_back(totals);
 }
 
 /* Every commit boundary of one life. */

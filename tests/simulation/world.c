@@ -54,7 +54,7 @@ void world_tell(struct world *world, const char *format, ...)
                   ms / 60000 % 60, ms / 1000 % 60, ms % 1000, text);
 }
 
-static void start_engine(struct world *world)
+void world_start_engine(struct world *world)
 {
     struct err err = {0};
     const struct engine_options options = {.store = tape_store(world->tape),
@@ -177,7 +177,8 @@ static void after_commit(struct world *world, const struct engine_out *out)
     channels_take(world->channels, out->orders, out->order_count);
     engine_counts(world->engine, &counts);
     checker_counts(world->checker, &counts);
-    bool checks = world->options->checks_reload || rng_chance(&world->dice, 3);
+    bool drawn = rng_chance(&world->dice, 3); /* always: a life that is looked at is the same life */
+    bool checks = world->options->checks_reload || drawn;
     if (checks && tape_was_applied(world->tape))
         check_reload(world, tape_store(world->tape), "I33");
 }
@@ -311,7 +312,7 @@ void world_restart(struct world *world, int64_t down_ms)
     world->now_ms += down_ms;
     if (world_is_broken(world))
         return;
-    start_engine(world);
+    world_start_engine(world);
     if (!world_is_broken(world) && tape_mirror(world->tape) != NULL)
         check_reload(world, tape_mirror(world->tape), "I34");
 }
@@ -332,7 +333,7 @@ static void begin(struct world *world, char *path)
     if (tape_open(disk ? path : NULL, &world->tape, &err) != 0)
         world_breach(world, "store", "the store does not open: %s", err.text);
     else
-        start_engine(world);
+        world_start_engine(world);
     if (world->tape != NULL)
         tape_watch(world->tape, see_commit, world);
     if (world->tape != NULL && world->options->dies_at > 0)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "gateway/base/text.h"
+#include "tests/simulation/memory.h"
 #include "tests/simulation/world_state.h"
 #include "tests/support/faulty_vfs.h"
 
@@ -586,4 +587,5 @@ void world_end_well(struct world *world)
                      (unsigned long long)counts.live_incidents,
                      (unsigned long long)counts.pending_notifications);
     checker_rest(world->checker);
+    memory_at_rest(world);
 }
