@@ -150,6 +150,8 @@ static bool is_decided(const struct outcome_row *row)
                                           "somebody else has it",
                                           "nothing is missing any more",
                                           "the reminder asks for it as well",
+                                          "somebody else is asked",
+                                          "a part of it has come",
                                           "the fallback is paged anew"};
     if (row->attempt != 0 || storm_is_gate(row))
         return false;

@@ -171,6 +171,7 @@ void sleep_release_all(struct oracle *oracle)
             any = any || waits(oracle, m);
         if (!any || !o->live)
             continue;
+        ladder_look_back(oracle, o);
         sleep_release(oracle, o);
         ladder_time(oracle, o);
     }

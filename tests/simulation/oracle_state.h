@@ -302,8 +302,8 @@ void suppression_command(struct oracle *oracle, const struct reply_command *comm
 /* Between firing and resolved. True: it flaps. */
 bool flapping_change(struct oracle *oracle, struct o_incident *incident);
 void flapping_calm(struct oracle *oracle, struct o_incident *incident);
-/* Does one alert fire, and no other? */
-bool flapping_is_first(const struct oracle *oracle, const struct o_incident *incident);
+/* Does one alert fire, and no other, after all had resolved? The first of what people have reported opens nothing again. */
+bool flapping_is_again(const struct oracle *oracle, const struct o_incident *incident);
 
 struct o_reply {
     const char *by;
