@@ -86,8 +86,12 @@ void sleep_withdraw_fallback(struct oracle *oracle, struct o_incident *o, bool a
 {
     for (struct o_message *m = o->messages; anew && m != NULL; m = m->next) {
         if (m->kind == KIND_PAGE && m->step != NULL && text_equal(m->step, "fallback") &&
-            m->deferred && m->state == NOTIFICATION_PENDING && m->attempts == 0 && m->digest == 0)
-            withdraw(oracle, o, m);
+            m->deferred && m->state == NOTIFICATION_PENDING && m->attempts == 0 && m->digest == 0) {
+            if (m->id == 0 && m->move == oracle->moves)
+                oracle_unsend(oracle, o, m);
+            else
+                withdraw(oracle, o, m);
+        }
     }
 }
 
