@@ -145,6 +145,19 @@ void moment_cancel(struct moment *moment, struct notification *notification, con
     act->u.end.reason = reason;
 }
 
+void moment_unsend_deferred(struct moment *moment, enum notification_kind kind, const char *step)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < moment->act_count; i++) {
+        const struct act *act = &moment->acts[i];
+        bool is_meant = act->kind == ACT_SEND && act->u.message.kind == kind &&
+                        act->u.message.deferred && text_equal(act->u.message.step, step);
+        if (!is_meant)
+            moment->acts[count++] = *act;
+    }
+    moment->act_count = count;
+}
+
 void moment_hasten(struct moment *moment, struct notification *notification, int64_t at_ms,
                    const char *reason)
 {
