@@ -24,7 +24,8 @@
 #include "policies/rulebook.h"
 
 struct incident;
-struct strbuf; /* gateway/base/text.h */
+struct undecided; /* policies/route.h */
+struct strbuf;    /* gateway/base/text.h */
 
 #define SILENCES_MAX 1000
 #define SILENCE_LONGEST_MS (INT64_C(366) * 86400000)
@@ -52,6 +53,8 @@ struct suppression {
     bool (*is_inhibited)(void *self, const struct inhibit *rule, const struct event *event,
                          const char *key);
     void *self;
+    struct undecided
+        *undecided_or_null; /* by match_use: what does not hold it back for that alone */
 };
 
 /* By which of them, in the order in which they are looked at. */

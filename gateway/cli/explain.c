@@ -219,26 +219,29 @@ static const char *group_text(struct explanation *explanation, const struct poli
 }
 
 /* Maintenance that holds at the event; inhibition would need to know what else fires. */
-static const char *suppression_of(struct explanation *explanation)
+static const char *suppression_of(struct explanation *explanation, struct undecided *out_undecided)
 {
     const struct rulebook *book = &explanation->config->rulebook;
     bool *holds = arena_alloc_array(&explanation->arena, book->maintenance_count + 1, sizeof(bool));
     for (size_t i = 0; i < book->maintenance_count; i++)
         holds[i] = maintenance_holds(&book->maintenances[i], explanation->arguments->at_ms);
-    const struct suppression now = {
-        .book = book, .wall_ms = explanation->arguments->at_ms, .holds = holds};
+    const struct suppression now = {.book = book,
+                                    .wall_ms = explanation->arguments->at_ms,
+                                    .holds = holds,
+                                    .undecided_or_null = out_undecided};
     return suppression_mark(&now, explanation->event, explanation->key, &explanation->arena);
 }
 
 static bool may_be_muted_by(const struct explanation *explanation, const struct inhibit *rule)
 {
-    return route_any_line(rule->mute, rule->mute_count, explanation->event, explanation->key);
+    return route_any_line(rule->mute, rule->mute_count, explanation->event, explanation->key, NULL);
 }
 
 static void add_suppression(struct explanation *explanation, struct json_out *out)
 {
     const struct rulebook *book = &explanation->config->rulebook;
-    json_add_string(out, "suppressed_by", suppression_of(explanation));
+    struct undecided undecided[MATCH_USE_COUNT] = {{.count = 0}};
+    json_add_string(out, "suppressed_by", suppression_of(explanation, undecided));
     json_add_array_begin(out, "inhibited_while");
     for (size_t i = 0; i < book->inhibit_count; i++) {
         if (may_be_muted_by(explanation, &book->inhibits[i]))
@@ -252,8 +255,9 @@ static void add_misses(struct explanation *explanation, const struct policy *pol
 {
     json_add_array_begin(out, "misses");
     for (size_t i = 0; i < policy->match_count; i++) {
-        const struct matcher *miss =
-            route_first_miss(&policy->match[i], explanation->event, explanation->key);
+        bool is_undecided = false;
+        const struct matcher *miss = route_first_miss(&policy->match[i], explanation->event,
+                                                      explanation->key, &is_undecided);
         if (miss == NULL)
             continue;
         json_add_object_begin(out, NULL);
@@ -261,6 +265,8 @@ static void add_misses(struct explanation *explanation, const struct policy *pol
         json_add_string(out, "matcher", matcher_text(explanation, miss));
         json_add_string(out, "value",
                         route_label(explanation->event, explanation->key, miss->label));
+        if (is_undecided)
+            json_add_bool(out, "undecided", true);
         json_add_object_end(out);
     }
     json_add_array_end(out);
@@ -352,24 +358,44 @@ static void print_policy(struct explanation *explanation, const struct policy *p
     }
     (void)printf("policy %s does not match\n", policy->name);
     for (size_t i = 0; i < policy->match_count; i++) {
-        const struct matcher *miss =
-            route_first_miss(&policy->match[i], explanation->event, explanation->key);
+        bool is_undecided = false;
+        const struct matcher *miss = route_first_miss(&policy->match[i], explanation->event,
+                                                      explanation->key, &is_undecided);
         if (miss == NULL)
             continue;
         const char *value = route_label(explanation->event, explanation->key, miss->label);
         char got[TEXT_EXCERPT_BYTES];
-        (void)printf("  %s: %s is %s%s%s\n", matcher_text(explanation, miss), miss->label,
+        (void)printf("  %s: %s%s is %s%s%s\n", matcher_text(explanation, miss),
+                     is_undecided ? "undecided, it ran into its limits: " : "", miss->label,
                      value[0] != '\0' ? "\"" : "not there", text_excerpt(value, got),
                      value[0] != '\0' ? "\"" : "");
     }
 }
 
+static void print_doubt(struct explanation *explanation, const struct inhibit *rule)
+{
+    const struct matcher *undecided = NULL;
+    (void)route_any_line(rule->mute, rule->mute_count, explanation->event, explanation->key,
+                         &undecided);
+    if (undecided != NULL)
+        (void)printf("inhibit %s does not hold it back: %s is undecided, it ran into its limits\n",
+                     rule->name, matcher_text(explanation, undecided));
+}
+
 static void print_suppression(struct explanation *explanation)
 {
     const struct rulebook *book = &explanation->config->rulebook;
-    const char *mark = suppression_of(explanation);
+    struct undecided undecided[MATCH_USE_COUNT] = {{.count = 0}};
+    const char *mark = suppression_of(explanation, undecided);
+    const struct undecided *doubt = &undecided[MATCH_USE_MAINTENANCE];
     if (mark[0] != '\0')
         (void)printf("suppressed by %s: no steps run while it holds\n", mark);
+    if (doubt->count > 0)
+        (void)printf("maintenance %s does not hold it back: %s is undecided, it ran into its "
+                     "limits\n",
+                     doubt->name, matcher_text(explanation, doubt->matcher));
+    for (size_t i = 0; i < book->inhibit_count; i++)
+        print_doubt(explanation, &book->inhibits[i]);
     for (size_t i = 0; i < book->inhibit_count; i++) {
         const struct inhibit *rule = &book->inhibits[i];
         if (!may_be_muted_by(explanation, rule))

@@ -312,7 +312,8 @@ enum store_verdict engine_step(struct engine *engine, struct input *const *input
                                .completed_count = engine->batch.completed_count,
                                .orders = engine->batch.orders,
                                .order_count = engine->batch.order_count,
-                               .effects = effects};
+                               .effects = effects,
+                               .doubts = &engine->batch.doubts};
     return STORE_COMMITTED;
 }
 

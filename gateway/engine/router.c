@@ -308,7 +308,8 @@ static bool pattern_matches(const struct pattern_line *line, const char *value, 
     if (strncmp(value, line->matcher->value, line->prefix_bytes) != 0)
         return false;
     *out_ran = true;
-    return regex_matches(line->matcher->regex, value, bytes, &limited) && !limited;
+    /* Where it ran into its limits the line is asked, and says so itself. */
+    return regex_matches(line->matcher->regex, value, bytes, &limited) || limited;
 }
 
 /* Lines under the value and lines whose patterns match it, merged in reading order. */
@@ -409,11 +410,42 @@ static uint32_t next_place(struct search *search)
     return place;
 }
 
+/* Another line of the policy may match yet, so what is undecided is noted when its last one has been asked. */
+struct open_line {
+    size_t policy;
+    const struct matcher *matcher; /* NULL: there is none */
+};
+
+static void note_open(const struct router *router, struct open_line *open, struct route *route)
+{
+    if (open->matcher != NULL)
+        undecided_note(&route->undecided, router->book->policies[open->policy].name, open->matcher);
+    open->matcher = NULL;
+}
+
+/* Does the line of another policy than the last one that matched match? */
+static bool line_matches(const struct search *search, const struct line *line,
+                         struct open_line *open, struct route *route)
+{
+    bool is_undecided = false;
+    const struct matcher *miss =
+        route_first_miss(line->match, search->event, search->key, &is_undecided);
+    bool is_same = open->matcher != NULL && open->policy == line->policy;
+    if (miss == NULL && is_same)
+        open->matcher = NULL;
+    if (!is_same && (miss == NULL || is_undecided))
+        note_open(search->router, open, route);
+    if (is_undecided && !is_same)
+        *open = (struct open_line){.policy = line->policy, .matcher = miss};
+    return miss == NULL;
+}
+
 void router_find(struct router *router, const struct event *event, const char *key,
                  struct route *out_route)
 {
     const struct rulebook *book = router->book;
     struct search search;
+    struct open_line open = {.matcher = NULL};
     size_t matched = SIZE_MAX;
     search.router = router;
     search.event = event;
@@ -428,13 +460,14 @@ void router_find(struct router *router, const struct event *event, const char *k
         if (place == UINT32_MAX)
             break;
         const struct line *line = &router->lines[place];
-        if (line->policy == matched || route_first_miss(line->match, event, key) != NULL)
+        if (line->policy == matched || !line_matches(&search, line, &open, out_route))
             continue;
         matched = line->policy;
         out_route->policies[out_route->count++] = &book->policies[matched];
         if (!book->policies[matched].goes_on)
             return;
     }
+    note_open(router, &open, out_route);
     out_route->policies[out_route->count++] = book->default_policy;
     ASSERT(out_route->count <= ROUTE_MAX);
 }

@@ -69,7 +69,7 @@ static size_t held_back(const struct engine *engine, const struct silence *silen
             struct event event;
             arena_init(&arena);
             alert_event(a, &arena, &event);
-            fits = route_any_line(&silence->line, 1, &event, event.key);
+            fits = route_any_line(&silence->line, 1, &event, event.key, NULL);
             arena_clear(&arena);
         }
         count += fits ? 1 : 0;

@@ -80,8 +80,12 @@ static const char *incident_mark(const struct incident *incident)
 static void mark_alert(struct engine *engine, struct alert *alert, const struct event *event,
                        struct arena *arena)
 {
-    const struct suppression now = view(engine);
+    struct undecided undecided[MATCH_USE_COUNT] = {{.count = 0}};
+    struct suppression now = view(engine);
+    now.undecided_or_null = undecided;
     set_mark(engine, alert, suppression_mark(&now, event, event->key, arena));
+    for (int i = 0; i < MATCH_USE_COUNT; i++)
+        doubts_add(&engine->batch.doubts, (enum match_use)i, &undecided[i], &engine->arena);
 }
 
 static void mark_anew(void *self, struct alert *alert)
@@ -105,9 +109,13 @@ void suppress_alert(struct engine *engine, struct alert *alert)
     }
     arena_init(&arena);
     alert_event(alert, &arena, &event);
-    if (engine->book->inhibit_count > 0)
+    if (engine->book->inhibit_count > 0) {
+        struct undecided *undecided = &engine->world.inhibition.undecided;
+        undecided->count = 0;
         inhibition_set(&engine->world.inhibition, engine->book, alert,
                        incident_is_open(alert->incident) ? &event : NULL, mark_anew, engine);
+        doubts_add(&engine->batch.doubts, MATCH_USE_INHIBITION, undecided, &engine->arena);
+    }
     mark_alert(engine, alert, &event, &arena);
     arena_clear(&arena);
     /* Whether it fires counts too. */

@@ -72,7 +72,7 @@ static bool is_inhibited(void *self, const struct inhibit *rule, const struct ev
                          const char *key)
 {
     const struct engine *engine = self;
-    bool fits_both = route_any_line(rule->when, rule->when_count, event, key);
+    bool fits_both = route_any_line(rule->when, rule->when_count, event, key, NULL);
     size_t slot = 0;
     bool found = false;
     struct arena arena;
@@ -83,8 +83,8 @@ static bool is_inhibited(void *self, const struct inhibit *rule, const struct ev
             struct event other;
             alert_event(a, &arena, &other);
             bool is_source = incident_is_open(incident) && a->firing &&
-                             route_any_line(rule->when, rule->when_count, &other, other.key);
-            bool too = route_any_line(rule->mute, rule->mute_count, &other, other.key);
+                             route_any_line(rule->when, rule->when_count, &other, other.key, NULL);
+            bool too = route_any_line(rule->mute, rule->mute_count, &other, other.key, NULL);
             bool equal = rule->equal_count == 0 || strcmp(route_label(&other, other.key, "service"),
                                                           route_label(event, key, "service")) == 0;
             found = found || (is_source && equal && !(fits_both && too));
