@@ -259,7 +259,7 @@ static void audience_inline(struct build *build, const struct ini_section *secti
             build_problem(build, section, section_entry(section, "addresses"), "%s", err.text);
         }
         for (size_t j = 0; j < i; j++) {
-            if (text_equal(read[i], read[j])) {
+            if (address_is_same(kind, read[i], read[j])) {
                 build_problem(build, section, section_entry(section, "addresses"),
                               "%s stands twice", addresses->items[i]);
                 break;
