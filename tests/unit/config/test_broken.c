@@ -27,7 +27,9 @@ static const char good[] = "[channel sms]\nplugin = file\n"
 #define STEP(lines) "[policy p]\nmatch = a=\"b\"\n[step p/s]\n" lines
 #define WANT_TARGET "want CONTACT, TEAM, @SCHEDULE, &AUDIENCE, channel:NAME or everyone\n"
 #define WANT_LISTEN "want HOST:PORT like 127.0.0.1:8080 or [::1]:8080, or none\n"
-#define WANT_ROTATE "want daily HH:MM [ZONE], or weekly mon HH:MM [ZONE]\n"
+#define WANT_ROTATE                                                                                \
+    "want daily HH:MM [ZONE], weekly mon HH:MM [ZONE], or 8h HH:MM [ZONE] with 1h, 2h, 3h, 4h, "   \
+    "6h, 8h or 12h\n"
 #define WANT_HOURS                                                                                 \
     "want [DAYS] HH:MM-HH:MM[, ...] [ZONE], such as mon-fri 09:00-17:00, sat,sun 10:00-14:00 "     \
     "Europe/Berlin\n"
@@ -225,6 +227,10 @@ static const struct broken people[] = {
      "a.ini:3: [schedule s] rotate: got 'monthly 09:00', " WANT_ROTATE},
     {"[schedule s]\nmembers = ann\nrotate = weekly 09:00\n",
      "a.ini:3: [schedule s] rotate: got 'weekly 09:00', " WANT_ROTATE},
+    {"[schedule s]\nmembers = ann\nrotate = 5h 09:00\n",
+     "a.ini:3: [schedule s] rotate: got '5h 09:00', " WANT_ROTATE},
+    {"[schedule s]\nmembers = ann\nrotate = 8h\n",
+     "a.ini:3: [schedule s] rotate: got '8h', " WANT_ROTATE},
     {"[schedule s]\nmembers = ann\nrotate = daily 24:00\n",
      "a.ini:3: [schedule s] rotate: got 'daily 24:00', " WANT_ROTATE},
     {"[schedule s]\nmembers = ann\nrotate = daily 09:00 UTC now\n",

@@ -101,6 +101,7 @@ static const char people[] =
     "[contact eve]\nvoice = 4\nsms = 5\n"
     "[team crew]\nmembers = ann,\n bob\n"
     "[schedule week]\nmembers = ann, bob\nrotate = weekly Fri 09:05\n"
+    "[schedule shifts]\nmembers = ann, bob\nrotate = 8h 06:30 Europe/Berlin\n"
     "[schedule day]\nmembers = ann\nrotate = daily 23:59 America/New_York\n"
     "[schedule fixed]\nmembers = eve, bob\n"
     "[audience shop]\naddresses_file = customers.csv\nchannel = post\n"
@@ -148,6 +149,11 @@ static void check_lists(const struct rulebook *book)
     assert_int_equal(day->rotate_days, 1);
     assert_int_equal(day->rotate_hour, 23);
     assert_string_equal(zone_name(day->zone), "America/New_York");
+    const struct schedule *shifts = rulebook_schedule(book, "shifts");
+    assert_int_equal(shifts->rotate_hours, 8);
+    assert_int_equal(shifts->rotate_days, 1);
+    assert_int_equal(shifts->rotate_hour * 60 + shifts->rotate_minute, 390);
+    assert_string_equal(zone_name(shifts->zone), "Europe/Berlin");
     assert_int_equal(rulebook_schedule(book, "fixed")->rotate_days, 0);
     const struct audience *shop = rulebook_audience(book, "shop");
     assert_int_equal(shop->address_count, 2); /* header, blank line and double left out */
