@@ -156,6 +156,16 @@ static const struct broken basics[] = {
 };
 
 static const struct broken people[] = {
+    {"[contact bob]\nvoice = +15550100\n",
+     "a.ini:2: [contact bob] voice: there is no [channel voice] that could use this address (want "
+     "that section, or the name "
+     "of another channel)\n"},
+    {"[contact bob]\ntelegram = @bob\n",
+     "a.ini:2: [contact bob] telegram: there is no [channel telegram] that could use this address "
+     "(want that section, or "
+     "the name of another channel)\n"},
+    {"[contact bob]\ntime_zon = UTC\n",
+     "a.ini:2: [contact bob] time_zon: unknown key (did you mean time_zone?)\n"},
     {"[contact bob]\nsmss = 1\n", "a.ini:2: [contact bob] smss: unknown key (did you mean sms?)\n"},
     {"[contact bob]\nemail = bob\n", "a.ini:2: [contact bob] email: got 'bob', " WANT_MAIL},
     {"[contact bob]\nemail = a@b@c\n", "a.ini:2: [contact bob] email: got 'a@b@c', " WANT_MAIL},
@@ -361,7 +371,7 @@ static const struct broken policies[] = {
      "off\n"},
     {POLICY("flap = 21 in 10m\n"), "a.ini:4: [policy p] flap: got '21 in 10m', want COUNT in "},
     {POLICY("flap = 5 in 8d\n"), "a.ini:4: [policy p] flap: got '5 in 8d', want COUNT in "},
-    {POLICY("backup = x\n"), "a.ini:4: [policy p] backup: there is no source x\n"},
+    {POLICY("backup = x\n"), "a.ini:4: [policy p] backup: there is no source x (want shop)\n"},
     {POLICY("ask_for = eta, couse\n"),
      "a.ini:4: [policy p] ask_for: got 'couse', want eta, cause, priority or loss (did you mean "
      "cause?)\n"},
@@ -379,7 +389,8 @@ static const struct broken policies[] = {
      "a.ini:5: [step p/s] inform: want one of page = WHOM, inform = WHOM and ask = WHOM\n"},
     {STEP("inform = ann\nask_for = eta\n"),
      "a.ini:5: [step p/s] ask_for: only who is paged acknowledges (want it in a page step)\n"},
-    {STEP("page = bob\n"), "a.ini:4: [step p/s] page: there is no contact or team bob\n"},
+    {STEP("page = bob\n"),
+     "a.ini:4: [step p/s] page: there is no contact or team bob (want ann, mute or crew)\n"},
     {STEP("page = lead\n"),
      "a.ini:4: [step p/s] page: there is no contact or team lead (did you mean @lead?)\n"},
     {STEP("page = @crew\n"),
@@ -568,7 +579,8 @@ static void test_all_at_once(void **state)
                "a.ini:2: [http] listen: got 'x', " WANT_LISTEN
                "a.ini:3: want KEY = VALUE, or a [SECTION]\n"
                "a.ini:4: [polcy q]: unknown kind of section (did you mean [policy ...]?)\n"
-               "b.ini:2: [contact bob] page: there is no address for sms here\n"
+               "b.ini:2: [contact bob] page: there is no address for sms here (want a line sms = "
+               "ADDRESS)\n"
                "b.ini:3: [policy p]: match is missing, so nothing would use it (want match = "
                "label=\"value\")\n"
                "b.ini:3: [policy p]: has no step (want page = WHOM, or a [step p/NAME])\n");
