@@ -1,6 +1,8 @@
 """escalate check and explain: what a user can prove without a daemon."""
 
+import datetime
 import json
+import re
 import subprocess
 
 import pytest
@@ -233,6 +235,19 @@ def test_layers_may_be_empty_as_long_as_somebody_is_called(tmp_path):
 def test_errors_come_before_findings(tmp_path):
     got = run(tmp_path, "check", config=PEOPLE + POLICIES + "[policy x]\npage = nobody\n")
     assert got.returncode == 78 and "there is no" in got.stderr and got.stdout == ""
+
+
+def test_times_as_elsewhere_and_steps_that_an_answer_starts(tmp_path):
+    more = "[step storefront/thanks]\ninform = &customers\nwhen = resolved\n[step storefront/calm]\ninform = &customers\nwhen = acked\n"
+    got = run(tmp_path, "explain", "--at", "14:30", *EVENT, config=PEOPLE + POLICIES + more)
+    assert got.returncode == 0 and re.search(r" 14:30:00 +0s ", got.stdout), got.stdout + got.stderr
+    assert "  step thanks waits until it is resolved, and reopen_within is over (when = resolved)\n" in got.stdout
+    assert "  step calm waits until somebody has acknowledged it (when = acked)\n" in got.stdout
+    later = run(tmp_path, "explain", "--json", "--at", "+2h", *EVENT).stdout
+    ahead = datetime.datetime.fromisoformat(json.loads(later)["at"].replace("Z", "+00:00")) - datetime.datetime.now(datetime.timezone.utc)
+    assert datetime.timedelta(hours=1, minutes=58) < ahead <= datetime.timedelta(hours=2)
+    wrong = run(tmp_path, "explain", "--at", "25:00", *EVENT)
+    assert wrong.returncode == 64 and "--at: got '25:00'" in wrong.stderr, wrong.stderr
 
 
 UNDECIDED = POLICIES.replace('match = team="data"', 'match = team=~"(d+)+x"') + """
