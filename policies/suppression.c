@@ -116,7 +116,8 @@ const char *suppression_mark(const struct suppression *now, const struct event *
     }
     for (size_t i = 0; i < now->silence_count; i++) {
         const struct silence *silence = &now->silences[i];
-        if (fits(now, MATCH_USE_SILENCE, silence->match, &silence->line, 1, event, key))
+        if (silence->from_ms <= now->now_ms &&
+            fits(now, MATCH_USE_SILENCE, silence->match, &silence->line, 1, event, key))
             return arena_printf(arena, SILENCE_WORD "%llu", (unsigned long long)silence->id);
     }
     for (size_t i = 0; now->is_inhibited != NULL && i < now->book->inhibit_count; i++) {

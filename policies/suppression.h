@@ -31,7 +31,7 @@ struct strbuf;    /* gateway/base/text.h */
 #define SILENCE_LONGEST_MS (INT64_C(366) * 86400000)
 #define SILENCE_TEXT_BYTES_MAX 4096
 
-/* One that holds now. */
+/* One that holds now, or from from_ms on. */
 struct silence {
     uint64_t id;
     struct match_line line;
@@ -46,6 +46,7 @@ struct silence {
 struct suppression {
     const struct rulebook *book;
     int64_t wall_ms;
+    int64_t now_ms;
     const bool *holds;              /* which maintenances do, in their order */
     const struct silence *silences; /* by id */
     size_t silence_count;
