@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "gateway/base/assert.h"
-#include "gateway/base/json.h"
 #include "gateway/base/text.h"
 
 enum { NOTE_BYTES_MAX = 1024 /* with its NUL; longer texts end in "..." */ };
@@ -47,45 +46,56 @@ static struct act *add_act(struct moment *moment, enum act_kind kind)
     return act;
 }
 
-static void add_text(struct json_out *json, const char *key, const char *text_or_null)
+/* Each fact brings the comma before it; that of the first makes place for the brace. */
+static void add_text(struct strbuf *out, const char *name, const char *text_or_null)
 {
     if (text_or_null != NULL && text_or_null[0] != '\0')
-        json_add_string(json, key, text_or_null);
+        strbuf_add_json_member(out, ',', name, text_or_null);
+}
+
+static void add_number(struct strbuf *out, const char *name, int64_t number)
+{
+    if (number == 0)
+        return;
+    strbuf_add_char(out, ',');
+    strbuf_add_json_string(out, name);
+    strbuf_add_char(out, ':');
+    strbuf_add_i64(out, number);
+}
+
+static void add_time(struct strbuf *out, const char *name, int64_t at_ms)
+{
+    char text[TEXT_RFC3339_BYTES];
+    if (at_ms != 0)
+        add_text(out, name, text_rfc3339(at_ms, text));
 }
 
 static const char *facts_json(struct moment *moment, const struct facts *facts)
 {
     enum { FACTS_BYTES_MAX = 8192 };
-    struct strbuf text;
-    struct json_out json;
-    strbuf_init(&text, FACTS_BYTES_MAX);
-    json_out_begin(&json, &text);
-    json_add_object_begin(&json, NULL);
-    add_text(&json, "state", facts->state);
-    add_text(&json, "policy", facts->policy);
-    add_text(&json, "step", facts->step);
-    add_text(&json, "by", facts->by);
-    if (facts->eta_at_ms != 0)
-        json_add_time(&json, "eta", facts->eta_at_ms);
-    if (facts->until_ms != 0)
-        json_add_time(&json, "until", facts->until_ms);
-    if (facts->slip_count != 0)
-        json_add_integer(&json, "slips", facts->slip_count);
-    if (facts->climb != 0)
-        json_add_integer(&json, "climb", facts->climb);
-    if (facts->follows != 0)
-        json_add_integer(&json, "follows", facts->follows);
-    add_text(&json, "from", facts->from);
-    add_text(&json, "to", facts->to);
-    add_text(&json, "backup", facts->backup);
-    if (facts->backup_at_ms != 0)
-        json_add_time(&json, "backup_at", facts->backup_at_ms);
-    add_text(&json, "missing", facts->missing);
-    json_add_object_end(&json);
-    ASSERT(!text.overflowed);
-    const char *copy = arena_strdup(moment->arena, strbuf_text(&text));
-    strbuf_clear(&text);
-    return copy;
+    struct strbuf out;
+    strbuf_init_in(&out, moment->arena, FACTS_BYTES_MAX);
+    add_text(&out, "state", facts->state);
+    add_text(&out, "policy", facts->policy);
+    add_text(&out, "step", facts->step);
+    add_text(&out, "by", facts->by);
+    add_time(&out, "eta", facts->eta_at_ms);
+    add_time(&out, "until", facts->until_ms);
+    add_number(&out, "slips", facts->slip_count);
+    add_number(&out, "climb", facts->climb);
+    add_number(&out, "follows", facts->follows);
+    add_text(&out, "from", facts->from);
+    add_text(&out, "to", facts->to);
+    add_text(&out, "backup", facts->backup);
+    add_time(&out, "backup_at", facts->backup_at_ms);
+    add_text(&out, "missing", facts->missing);
+    if (out.length == 0)
+        return "{}";
+    strbuf_add_char(&out, '}');
+    ASSERT(!out.overflowed);
+    char *text = strbuf_finish(&out);
+    text[0] = '{';
+    return text;
 }
 
 void moment_note(struct moment *moment, const char *kind, const struct facts *facts_or_null,

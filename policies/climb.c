@@ -66,6 +66,18 @@ bool climb_fallback(const struct incident *incident, const struct moment *moment
     return false;
 }
 
+/* The chain begins anew: what an earlier page to it has waiting for the morning, or only just let go, would say the same
+ * twice. What waits for a digest is one line of it anyway. */
+static void withdraw_fallback(const struct incident *incident, struct moment *moment)
+{
+    for (struct notification *n = incident->notifications; n != NULL; n = n->next) {
+        if (n->kind == KIND_PAGE && n->repetition > 0 && text_equal(n->step, "fallback") &&
+            n->deferred && n->state == NOTIFICATION_PENDING && n->attempt_count == 0 &&
+            n->digest == 0)
+            moment_cancel(moment, n, "the fallback is paged anew");
+    }
+}
+
 /* Page the first level, from `from` on, on which somebody can be reached. Answers when that goes out: now, or at the end
  * of quiet hours where it is night for all of them. */
 static int64_t page_fallback(struct incident *incident, struct moment *moment, int32_t from,
@@ -90,6 +102,8 @@ static int64_t page_fallback(struct incident *incident, struct moment *moment, i
                                   .urgent = incident_is_urgent(incident),
                                   .text = why};
         moment_note(moment, "fallback", &(struct facts){.climb = ladder->climb}, why);
+        if (from == 0)
+            withdraw_fallback(incident, moment);
         struct sent sent = reach_send(&receivers, &message, moment);
         ASSERT(sent.count > 0);
         ladder->reach_until_ms = sent.first_due_ms + incident->policy->reach_within_ms;
@@ -451,12 +465,22 @@ static void run_one(struct incident *incident, struct moment *moment, const stru
     }
 }
 
-/* When we were down while a paging waited to be sent, nobody has been tried yet. */
-static bool is_untried(const struct incident *incident, const struct moment *moment)
+/* When we were down while a paging waited to be sent, nobody has been reached yet. */
+static bool is_unsent(const struct incident *incident, const struct moment *moment)
 {
     int64_t until_ms = incident->ladder.reach_until_ms;
     return until_ms != 0 && moment->now_ms - until_ms > LADDER_LATE_MS &&
            reach_judge(incident) == REACH_OPEN;
+}
+
+/* What was never tried, as it was put off to a time at which we were down, is a step that runs late: but not since before the
+ * last moment in which we are known to have been there. */
+static int64_t unsent_since_ms(const struct incident *incident)
+{
+    int64_t due_ms = reach_untried_due_ms(incident);
+    if (due_ms == 0)
+        return incident->ladder.reach_until_ms;
+    return due_ms > incident->updated_at_ms ? due_ms : incident->updated_at_ms;
 }
 
 void climb_catch_up(struct incident *incident, struct moment *moment)
@@ -465,12 +489,12 @@ void climb_catch_up(struct incident *incident, struct moment *moment)
     if (due_calm_ms(incident) <= moment->now_ms)
         ending_calm(incident, moment);
     int64_t first_ms = due_on_ladder_ms(incident);
-    bool untried = is_untried(incident, moment);
-    if (untried && ladder->reach_until_ms < first_ms)
-        first_ms = ladder->reach_until_ms;
+    bool unsent = is_unsent(incident, moment);
+    if (unsent && unsent_since_ms(incident) < first_ms)
+        first_ms = unsent_since_ms(incident);
     if (moment->now_ms - first_ms > LADDER_LATE_MS)
         ladder_shift(ladder, moment->now_ms - first_ms);
-    if (untried)
+    if (unsent)
         ladder->reach_until_ms = moment->now_ms + incident->policy->reach_within_ms;
 }
 

@@ -267,6 +267,7 @@ static void take(struct incident *incident, const struct move *move, struct mome
         incident->later->owner = move->by;
         incident->later->ladder.answer_until_ms = 0;
         quiet_withdraw(incident, moment, KIND_REMINDER, "somebody else has it");
+        climb_cancel(incident, moment, KIND_PAGE, "somebody else has it");
         fields_expect(incident, moment);
         note_ack(incident, "take", moment);
     }
@@ -297,8 +298,8 @@ static void hear_accepted(struct incident *incident, const struct move *move, st
         incident->ladder.reach_until_ms = 0;
 }
 
-/* Rule 6: a method that failed brings that person's next one forward; when all have failed the
- * ladder moves on. */
+/* Rule 6: a method that failed brings that person's next one forward; when all have failed, or those
+ * who have not have passed, the ladder moves on. */
 static void hear_failed(struct incident *incident, const struct move *move, struct moment *moment)
 {
     const struct notification *failed = move->notification;
@@ -312,6 +313,9 @@ static void hear_failed(struct incident *incident, const struct move *move, stru
     enum reach_verdict verdict = reach_judge(incident);
     if (verdict == REACH_FAILED)
         climb_unreached(incident, moment);
+    else if (incident->later->ladder.passed != 0 && incident->ladder.latest >= 0 &&
+             reach_everybody_passed(incident, ""))
+        climb_pass_by(incident, moment, "nobody of the step is left: passed, or not reached");
     else if (verdict == REACH_OPEN && incident->ladder.reach_until_ms == 0)
         incident->ladder.reach_until_ms = moment->now_ms + incident->policy->reach_within_ms;
 }

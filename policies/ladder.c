@@ -269,104 +269,6 @@ void ladder_mark_run(struct ladder *ladder, size_t index)
 
 enum field_type { FIELD_I64, FIELD_I32, FIELD_I8, FIELD_BOOL };
 
-enum field_part { PART_OF_LADDER, PART_OF_LATER, PART_OF_PROMISES };
-
-struct ladder_field {
-    const char *name;
-    const char *lead; /* `,"name":` */
-    size_t lead_bytes;
-    enum field_type type;
-    enum field_part part;
-    size_t offset;
-};
-
-#define PART_FIELD(field_name, field_part, field_struct, field, field_type)                        \
-    {                                                                                              \
-        .name = (field_name),                                                                      \
-        .lead = ",\"" field_name "\":", .lead_bytes = sizeof(field_name) + 3,                      \
-        .type = (field_type), .part = (field_part), .offset = offsetof(struct field_struct, field) \
-    }
-#define LADDER_FIELD(field_name, field, field_type)                                                \
-    PART_FIELD(field_name, PART_OF_LADDER, ladder, field, field_type)
-#define LATER_FIELD(field_name, field, field_type)                                                 \
-    PART_FIELD(field_name, PART_OF_LATER, ladder_later, field, field_type)
-#define PROMISE_FIELD(field_name, field)                                                           \
-    PART_FIELD(field_name, PART_OF_PROMISES, promises, field, FIELD_I32)
-
-static const struct ladder_field ladder_fields[] = {
-    LADDER_FIELD("anchor", anchor_ms, FIELD_I64),
-    LADDER_FIELD("page_base", page_base_ms, FIELD_I64),
-    LADDER_FIELD("reach_until", reach_until_ms, FIELD_I64),
-    LATER_FIELD("fallback_at", fallback_at_ms, FIELD_I64),
-    LATER_FIELD("reminder_at", reminder_at_ms, FIELD_I64),
-    LATER_FIELD("answer_until", answer_until_ms, FIELD_I64),
-    LATER_FIELD("told_from", told_from_ms, FIELD_I64),
-    LADDER_FIELD("ran", ran, FIELD_I64),
-    LATER_FIELD("passed", passed, FIELD_I64),
-    LADDER_FIELD("climb", climb, FIELD_I32),
-    LADDER_FIELD("first_climb", first_climb, FIELD_I32),
-    LADDER_FIELD("climbs_left", climbs_left, FIELD_I32),
-    LADDER_FIELD("serial", serial, FIELD_I32),
-    LATER_FIELD("fallback_count", fallback_count, FIELD_I32),
-    LADDER_FIELD("page_from", page_from, FIELD_I8),
-    LADDER_FIELD("latest", latest, FIELD_I8),
-    LADDER_FIELD("fallback_level", fallback_level, FIELD_I8),
-    LADDER_FIELD("acked_severity", acked_severity, FIELD_I8),
-    LADDER_FIELD("exhausted", exhausted, FIELD_BOOL),
-    LADDER_FIELD("left_held", left_held, FIELD_BOOL),
-    LADDER_FIELD("reminded", reminded, FIELD_BOOL),
-    LADDER_FIELD("by_person", by_person, FIELD_BOOL),
-    PROMISE_FIELD("eta_drops", drops),
-    PROMISE_FIELD("eta_1", minutes[0]),
-    PROMISE_FIELD("eta_2", minutes[1]),
-    PROMISE_FIELD("eta_3", minutes[2]),
-    PROMISE_FIELD("eta_4", minutes[3]),
-    PROMISE_FIELD("eta_5", minutes[4]),
-    PROMISE_FIELD("eta_6", minutes[5]),
-    PROMISE_FIELD("eta_7", minutes[6]),
-    PROMISE_FIELD("eta_8", minutes[7]),
-    PROMISE_FIELD("eta_9", minutes[8]),
-    PROMISE_FIELD("eta_10", minutes[9]),
-    PROMISE_FIELD("eta_11", minutes[10]),
-    PROMISE_FIELD("eta_12", minutes[11]),
-    PROMISE_FIELD("eta_13", minutes[12]),
-    PROMISE_FIELD("eta_14", minutes[13]),
-    PROMISE_FIELD("eta_15", minutes[14]),
-    PROMISE_FIELD("eta_16", minutes[15]),
-};
-
-enum { LADDER_FIELD_COUNT = sizeof(ladder_fields) / sizeof(ladder_fields[0]) };
-
-/* The promises may not be there: all of theirs are 0 then. */
-static int64_t field_get(const struct ladder *ladder, const struct ladder_later *later,
-                         const struct ladder_field *field)
-{
-    const void *const parts[] = {ladder, later, later->promises};
-    const void *part = parts[field->part];
-    if (part == NULL)
-        return 0;
-    const char *place = (const char *)part + field->offset;
-    int64_t wide = 0;
-    int32_t narrow = 0;
-    int8_t tiny = 0;
-    bool flag = false;
-    switch (field->type) {
-    case FIELD_I64:
-        memcpy(&wide, place, sizeof(wide));
-        return wide;
-    case FIELD_I32:
-        memcpy(&narrow, place, sizeof(narrow));
-        return narrow;
-    case FIELD_I8:
-        memcpy(&tiny, place, sizeof(tiny));
-        return tiny;
-    case FIELD_BOOL:
-        memcpy(&flag, place, sizeof(flag));
-        return flag;
-    }
-    return 0;
-}
-
 /* What is read: the promises stand apart until it is known whether there are any. */
 struct reading {
     struct ladder ladder;
@@ -374,11 +276,69 @@ struct reading {
     struct promises promises;
 };
 
+struct ladder_field {
+    const char *name;
+    enum field_type type;
+    size_t offset; /* in a reading */
+};
+
+/* Where each one stands, in the order in which they are written. */
+#define LADDER_FIELDS(FIELD)                                                                       \
+    FIELD("anchor", ladder, anchor_ms, FIELD_I64)                                                  \
+    FIELD("page_base", ladder, page_base_ms, FIELD_I64)                                            \
+    FIELD("reach_until", ladder, reach_until_ms, FIELD_I64)                                        \
+    FIELD("fallback_at", later, fallback_at_ms, FIELD_I64)                                         \
+    FIELD("reminder_at", later, reminder_at_ms, FIELD_I64)                                         \
+    FIELD("answer_until", later, answer_until_ms, FIELD_I64)                                       \
+    FIELD("told_from", later, told_from_ms, FIELD_I64)                                             \
+    FIELD("ran", ladder, ran, FIELD_I64)                                                           \
+    FIELD("passed", later, passed, FIELD_I64)                                                      \
+    FIELD("climb", ladder, climb, FIELD_I32)                                                       \
+    FIELD("first_climb", ladder, first_climb, FIELD_I32)                                           \
+    FIELD("climbs_left", ladder, climbs_left, FIELD_I32)                                           \
+    FIELD("serial", ladder, serial, FIELD_I32)                                                     \
+    FIELD("fallback_count", later, fallback_count, FIELD_I32)                                      \
+    FIELD("page_from", ladder, page_from, FIELD_I8)                                                \
+    FIELD("latest", ladder, latest, FIELD_I8)                                                      \
+    FIELD("fallback_level", ladder, fallback_level, FIELD_I8)                                      \
+    FIELD("acked_severity", ladder, acked_severity, FIELD_I8)                                      \
+    FIELD("exhausted", ladder, exhausted, FIELD_BOOL)                                              \
+    FIELD("left_held", ladder, left_held, FIELD_BOOL)                                              \
+    FIELD("reminded", ladder, reminded, FIELD_BOOL)                                                \
+    FIELD("by_person", ladder, by_person, FIELD_BOOL)
+
+/* Behind those. */
+#define PROMISE_FIELDS(FIELD)                                                                      \
+    FIELD("eta_drops", promises, drops, FIELD_I32)                                                 \
+    FIELD("eta_1", promises, minutes[0], FIELD_I32)                                                \
+    FIELD("eta_2", promises, minutes[1], FIELD_I32)                                                \
+    FIELD("eta_3", promises, minutes[2], FIELD_I32)                                                \
+    FIELD("eta_4", promises, minutes[3], FIELD_I32)                                                \
+    FIELD("eta_5", promises, minutes[4], FIELD_I32)                                                \
+    FIELD("eta_6", promises, minutes[5], FIELD_I32)                                                \
+    FIELD("eta_7", promises, minutes[6], FIELD_I32)                                                \
+    FIELD("eta_8", promises, minutes[7], FIELD_I32)                                                \
+    FIELD("eta_9", promises, minutes[8], FIELD_I32)                                                \
+    FIELD("eta_10", promises, minutes[9], FIELD_I32)                                               \
+    FIELD("eta_11", promises, minutes[10], FIELD_I32)                                              \
+    FIELD("eta_12", promises, minutes[11], FIELD_I32)                                              \
+    FIELD("eta_13", promises, minutes[12], FIELD_I32)                                              \
+    FIELD("eta_14", promises, minutes[13], FIELD_I32)                                              \
+    FIELD("eta_15", promises, minutes[14], FIELD_I32)                                              \
+    FIELD("eta_16", promises, minutes[15], FIELD_I32)
+
+#define FIELD_ENTRY(field_name, part, field, field_type)                                           \
+    {.name = (field_name), .type = (field_type), .offset = offsetof(struct reading, part.field)},
+
+static const struct ladder_field ladder_fields[] = {LADDER_FIELDS(FIELD_ENTRY)
+                                                        PROMISE_FIELDS(FIELD_ENTRY)};
+
+enum { LADDER_FIELD_COUNT = sizeof(ladder_fields) / sizeof(ladder_fields[0]) };
+
 static int field_set(struct reading *reading, const struct ladder_field *field, int64_t value,
                      struct err *err)
 {
-    void *const parts[] = {&reading->ladder, &reading->later, &reading->promises};
-    char *place = (char *)parts[field->part] + field->offset;
+    char *place = (char *)reading + field->offset;
     int32_t narrow = (int32_t)value;
     int8_t tiny = (int8_t)value;
     bool flag = value != 0;
@@ -406,20 +366,35 @@ static int field_set(struct reading *reading, const struct ladder_field *field, 
                    (long long)value);
 }
 
+static inline char *put_field(char *to, const char *lead, size_t lead_bytes, int64_t value)
+{
+    if (value == 0)
+        return to;
+    memcpy(to, lead, lead_bytes);
+    return text_put_i64(to + lead_bytes, value);
+}
+
+#define FIELD_BYTES(field_name, part, field, type) +sizeof(field_name) + 3 + TEXT_I64_BYTES
+#define PUT_FIELD(field_name, part, field, type)                                                   \
+    to = put_field(to, ",\"" field_name "\":", sizeof(field_name) + 3, (int64_t)part->field);
+
 void ladder_write(const struct ladder *ladder, const struct ladder_later *later, struct strbuf *out)
 {
-    size_t comma = 0; /* stands before every field but the first */
-    strbuf_add_char(out, '{');
-    for (size_t i = 0; i < LADDER_FIELD_COUNT; i++) {
-        const struct ladder_field *field = &ladder_fields[i];
-        int64_t value = field_get(ladder, later, field);
-        if (value == 0)
-            continue;
-        strbuf_add_bytes(out, field->lead + 1 - comma, field->lead_bytes - 1 + comma);
-        strbuf_add_i64(out, value);
-        comma = 1;
+    enum { LADDER_BYTES = sizeof("{}") LADDER_FIELDS(FIELD_BYTES) PROMISE_FIELDS(FIELD_BYTES) };
+    const struct promises *promises = later->promises;
+    char *begin = strbuf_room(out, LADDER_BYTES);
+    char *to = begin;
+    if (begin == NULL)
+        return;
+    LADDER_FIELDS(PUT_FIELD)
+    if (promises != NULL) {
+        PROMISE_FIELDS(PUT_FIELD)
     }
-    strbuf_add_char(out, '}');
+    if (to == begin)
+        to++;
+    *begin = '{'; /* the first field's comma makes place for it */
+    *to = '}';
+    strbuf_wrote(out, to + 1);
 }
 
 /* One `"name":number` as ladder_write gives it, a field at or behind *which; NULL when it is

@@ -12,8 +12,8 @@
 
 void owner_note_severity(struct incident *incident, struct moment *moment);
 
-/* A higher severity than the one acknowledged pages the owner, who must answer within the first wait. Under a mark nobody is
- * paged: then when it ends. */
+/* A higher severity than the one acknowledged pages the owner, who must answer within the first wait; where that is a source
+ * or an operator, whoever was paged last is paged. Under a mark nobody is: then when it ends. */
 void owner_page(struct incident *incident, struct moment *moment);
 
 #endif

@@ -137,6 +137,8 @@ void quiet_release(struct incident *incident, struct moment *moment)
     int64_t first_paged_ms = INT64_MAX;
     int64_t answer_gain_ms = 0;
     for (struct notification *n = incident->notifications; n != NULL; n = n->next) {
+        if (urgent && n->digest != 0 && n->state == NOTIFICATION_PENDING && n->attempt_count == 0)
+            moment_hasten(moment, n, moment->now_ms, "has become urgent");
         if (!quiet_waits(n, moment->now_ms))
             continue;
         int64_t gain_ms = gain_of(incident, moment, n->contact);
@@ -148,7 +150,7 @@ void quiet_release(struct incident *incident, struct moment *moment)
         asks_hear_sooner(incident, n, at_ms);
         if (reach_is_latest(incident, n) && at_ms < first_paged_ms)
             first_paged_ms = at_ms;
-        if (n->kind == KIND_PAGE && text_equal(n->contact, incident->later->owner))
+        if (n->kind == KIND_PAGE)
             answer_gain_ms = gain_ms;
     }
     if (later->answer_until_ms != 0)

@@ -290,6 +290,19 @@ int64_t reach_first_due_ms(const struct incident *incident)
     return first_ms;
 }
 
+int64_t reach_untried_due_ms(const struct incident *incident)
+{
+    int64_t first_ms = INT64_MAX;
+    for (const struct notification *n = incident->notifications; n != NULL; n = n->next) {
+        if (!reach_is_latest(incident, n))
+            continue;
+        if (n->attempt_count > 0 || n->digest != 0)
+            return 0;
+        first_ms = n->next_at_ms < first_ms ? n->next_at_ms : first_ms;
+    }
+    return first_ms;
+}
+
 struct notification *reach_next_method(const struct incident *incident,
                                        const struct notification *failed)
 {
@@ -316,26 +329,27 @@ bool reach_was_handed_over(const struct notification *notification)
 }
 
 /* The people of the latest paging are counted in the order of their notifications; each has one bit
- * of `passed`. */
+ * of `passed`. Of whom every page has failed is not left either. */
 bool reach_everybody_passed(struct incident *incident, const char *by)
 {
     enum { PEOPLE_MAX = 64 };
     const char *people[PEOPLE_MAX];
     size_t count = 0;
+    uint64_t left = 0;
     for (const struct notification *n = incident->notifications; n != NULL; n = n->next) {
         if (!reach_is_latest(incident, n))
             continue;
         size_t i = 0;
         while (i < count && !text_equal(people[i], n->contact))
             i++;
-        if (i == count && count < PEOPLE_MAX)
+        if (i == PEOPLE_MAX)
+            continue;
+        if (i == count)
             people[count++] = n->contact;
-    }
-    uint64_t all = 0;
-    for (size_t i = 0; i < count; i++) {
-        all |= UINT64_C(1) << i;
-        if (text_equal(people[i], by))
+        if (n->state != NOTIFICATION_FAILED && n->state != NOTIFICATION_EXPIRED)
+            left |= UINT64_C(1) << i;
+        if (text_equal(n->contact, by))
             incident->later->ladder.passed |= UINT64_C(1) << i;
     }
-    return (incident->later->ladder.passed & all) == all;
+    return (left & ~incident->later->ladder.passed) == 0;
 }

@@ -64,6 +64,9 @@ bool reach_is_latest(const struct incident *incident, const struct notification 
 /* When the first of the latest paging goes, or went, out: a digest's time for what is bundled. INT64_MAX when it has none. */
 int64_t reach_first_due_ms(const struct incident *incident);
 
+/* When the first of the latest paging is to go out; 0 when one was tried, be it in a digest. */
+int64_t reach_untried_due_ms(const struct incident *incident);
+
 /* The next method of the same person in the same run that has not been tried yet, or NULL. */
 struct notification *reach_next_method(const struct incident *incident,
                                        const struct notification *failed);

@@ -1,6 +1,7 @@
 #include "gateway/base/arena.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,12 +89,17 @@ static struct arena_chunk *add_chunk(struct arena *arena, size_t size)
     return chunk;
 }
 
+static size_t rounded_size(size_t size)
+{
+    return (size + (size == 0) + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+}
+
 void *arena_take(struct arena *arena, size_t size)
 {
     if (size > SIZE_MAX / 2) {
         assert_out_of_memory(size);
     }
-    size_t rounded = (size + (size == 0) + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+    size_t rounded = rounded_size(size);
     struct arena_chunk *chunk = arena->head;
     if (chunk == NULL || chunk->size - chunk->used < rounded) {
         chunk = add_chunk(arena, rounded);
@@ -108,6 +114,29 @@ void *arena_alloc(struct arena *arena, size_t size)
 {
     void *result = arena_take(arena, size);
     memset(result, 0, size);
+    return result;
+}
+
+void *arena_resize(struct arena *arena, void *old_or_null, size_t old_size, size_t size)
+{
+    if (old_or_null == NULL || size > SIZE_MAX / 2) {
+        return arena_take(arena, size);
+    }
+    unsigned char *old = old_or_null;
+    size_t before = rounded_size(old_size);
+    size_t after = rounded_size(size);
+    struct arena_chunk *chunk = arena->head;
+    bool is_last = chunk != NULL && old + before == chunk->bytes + chunk->used;
+    if (is_last && after <= before + (chunk->size - chunk->used)) {
+        chunk->used = chunk->used - before + after;
+        arena->used_bytes = arena->used_bytes - before + after;
+        return old;
+    }
+    if (after <= before) {
+        return old;
+    }
+    void *result = arena_take(arena, size);
+    memcpy(result, old, old_size);
     return result;
 }
 
@@ -166,15 +195,18 @@ char *arena_strndup(struct arena *arena, const char *text, size_t length)
 
 char *arena_join(struct arena *arena, const char *const *parts, size_t count)
 {
+    size_t lengths[ARENA_PARTS_MAX];
     size_t length = 0;
-    for (size_t i = 0; i < count; i++)
-        length += strlen(parts[i]);
+    ASSERT(count <= ARENA_PARTS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        lengths[i] = strlen(parts[i]);
+        length += lengths[i];
+    }
     char *result = arena_take(arena, length + 1);
     char *end = result;
     for (size_t i = 0; i < count; i++) {
-        size_t bytes = strlen(parts[i]);
-        memcpy(end, parts[i], bytes);
-        end += bytes;
+        memcpy(end, parts[i], lengths[i]);
+        end += lengths[i];
     }
     *end = '\0';
     return result;
@@ -212,7 +244,11 @@ void *heap_alloc(size_t size)
 
 void *heap_take(size_t size)
 {
-    return heap_realloc(NULL, size);
+    void *result = malloc(size + (size == 0));
+    if (result == NULL) {
+        assert_out_of_memory(size);
+    }
+    return result;
 }
 
 void *heap_realloc(void *old, size_t size)

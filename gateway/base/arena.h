@@ -40,6 +40,9 @@ char *arena_printf(struct arena *arena, const char *format, ...)
 /* Not zeroed: for what is written as a whole anyway. */
 void *arena_take(struct arena *arena, size_t size);
 void *arena_take_array(struct arena *arena, size_t count, size_t size);
+/* What was taken last grows or shrinks where it lies; anything else moves to grow and stays to shrink. NULL: takes anew. */
+void *arena_resize(struct arena *arena, void *old_or_null, size_t old_size, size_t size);
+#define ARENA_PARTS_MAX 16
 /* The parts one behind the other. */
 char *arena_join(struct arena *arena, const char *const *parts, size_t count);
 

@@ -15,10 +15,31 @@ void strbuf_init(struct strbuf *buf, size_t max_length)
     *buf = (struct strbuf){.max_length = max_length};
 }
 
+void strbuf_init_in(struct strbuf *buf, struct arena *arena, size_t max_length)
+{
+    strbuf_init(buf, max_length);
+    buf->arena = arena;
+}
+
+char *strbuf_finish(struct strbuf *buf)
+{
+    ASSERT(buf->arena != NULL);
+    char *text = buf->data != NULL
+                     ? arena_resize(buf->arena, buf->data, buf->capacity, buf->length + 1)
+                     : arena_strdup(buf->arena, "");
+    buf->data = NULL;
+    buf->length = 0;
+    buf->capacity = 0;
+    /* `overflowed` stays, as in strbuf_steal. */
+    return text;
+}
+
 void strbuf_clear(struct strbuf *buf)
 {
-    free(buf->data);
-    strbuf_init(buf, buf->max_length);
+    if (buf->arena == NULL) {
+        free(buf->data);
+    }
+    strbuf_init_in(buf, buf->arena, buf->max_length);
 }
 
 void strbuf_reset(struct strbuf *buf)
@@ -37,6 +58,7 @@ const char *strbuf_text(const struct strbuf *buf)
 
 char *strbuf_steal(struct strbuf *buf)
 {
+    ASSERT(buf->arena == NULL);
     char *text = buf->data != NULL ? buf->data : heap_strdup("");
     buf->data = NULL;
     buf->length = 0;
@@ -64,19 +86,25 @@ static bool reserve(struct strbuf *buf, size_t count)
     if (capacity < needed) {
         capacity = needed;
     }
-    buf->data = heap_realloc(buf->data, capacity);
+    buf->data = buf->arena != NULL ? arena_resize(buf->arena, buf->data, buf->capacity, capacity)
+                                   : heap_realloc(buf->data, capacity);
     buf->capacity = capacity;
     return true;
 }
 
 void strbuf_add_bytes(struct strbuf *buf, const void *bytes, size_t count)
 {
-    if (count == 0 || !reserve(buf, count)) {
+    char *to = count > 0 ? strbuf_room(buf, count) : NULL;
+    if (to == NULL) {
         return;
     }
-    memcpy(buf->data + buf->length, bytes, count);
-    buf->length += count;
-    buf->data[buf->length] = '\0';
+    memcpy(to, bytes, count);
+    strbuf_wrote(buf, to + count);
+}
+
+char *strbuf_make_room(struct strbuf *buf, size_t count)
+{
+    return reserve(buf, count) ? buf->data + buf->length : NULL;
 }
 
 void strbuf_printf(struct strbuf *buf, const char *format, ...)
@@ -102,11 +130,16 @@ static const char pairs[] = "00010203040506070809101112131415161718192021222324"
                             "50515253545556575859606162636465666768697071727374"
                             "75767778798081828384858687888990919293949596979899";
 
-void strbuf_add_i64(struct strbuf *buf, int64_t number)
+char *text_put_i64(char *to, int64_t number)
 {
-    char digits[20];
-    size_t at = sizeof(digits);
+    char digits[2 *
+                TEXT_I64_BYTES]; /* the second half is never read but by the copy of fixed size */
+    size_t at = TEXT_I64_BYTES;
     uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+    if ((uint64_t)number < 10) {
+        *to = (char)('0' + number);
+        return to + 1;
+    }
     while (rest >= 100) { /* two at a time: a division is what it costs */
         at -= 2;
         memcpy(digits + at, pairs + rest % 100 * 2, 2);
@@ -121,5 +154,12 @@ void strbuf_add_i64(struct strbuf *buf, int64_t number)
     if (number < 0) {
         digits[--at] = '-';
     }
-    strbuf_add_bytes(buf, digits + at, sizeof(digits) - at);
+    memcpy(to, digits + at, TEXT_I64_BYTES);
+    return to + TEXT_I64_BYTES - at;
+}
+
+void strbuf_add_i64(struct strbuf *buf, int64_t number)
+{
+    char text[TEXT_I64_BYTES];
+    strbuf_add_bytes(buf, text, (size_t)(text_put_i64(text, number) - text));
 }

@@ -143,11 +143,6 @@ bool text_is_name(const char *text)
     return length > 0;
 }
 
-bool text_equal(const char *a, const char *b)
-{
-    return strcmp(a, b) == 0;
-}
-
 static unsigned char fold(char c)
 {
     return (unsigned char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);

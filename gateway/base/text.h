@@ -2,7 +2,8 @@
  * text - building, checking and comparing text without surprises.
  *
  * Shape:   strbuf grows up to a hard maximum; past it nothing more is added and `overflowed` stays set.
- * Owns:    strbuf_init/strbuf_clear own a heap buffer; strbuf_text is valid until the next call on it.
+ * Owns:    strbuf_init/strbuf_clear own a heap buffer, strbuf_init_in writes into an arena; strbuf_text is valid until the
+ *          next call on it.
  * Threads: one at a time per object; the plain functions are pure.
  * Limits:  the maximum given at init, terminating NUL not counted.
  */
@@ -14,8 +15,11 @@
 #include <stdint.h>
 #include <string.h>
 
+struct arena;
+
 struct strbuf {
-    char *data; /* NULL until the first byte */
+    char *data;          /* NULL until the first byte */
+    struct arena *arena; /* where data lies; NULL: on the heap */
     size_t length;
     size_t capacity;
     size_t max_length;
@@ -23,6 +27,9 @@ struct strbuf {
 };
 
 void strbuf_init(struct strbuf *buf, size_t max_length);
+/* In an arena: nothing to clear, and the text that strbuf_finish gives back lives as long as the arena's. */
+void strbuf_init_in(struct strbuf *buf, struct arena *arena, size_t max_length);
+char *strbuf_finish(struct strbuf *buf);
 void strbuf_clear(struct strbuf *buf);
 void strbuf_reset(struct strbuf *buf);             /* empty, keeps memory */
 const char *strbuf_text(const struct strbuf *buf); /* never NULL, NUL-terminated */
@@ -43,13 +50,36 @@ static inline void strbuf_add_char(struct strbuf *buf, char c)
     buf->data[buf->length++] = c;
     buf->data[buf->length] = '\0';
 }
+/* For what is written byte by byte: room for `count` bytes, and then where they end. NULL: they would pass the maximum. */
+char *strbuf_make_room(struct strbuf *buf, size_t count);
+/* Only if it is there without growing. */
+static inline char *strbuf_spare(const struct strbuf *buf, size_t count)
+{
+    bool fits = !buf->overflowed && buf->length + count < buf->capacity;
+    return fits ? buf->data + buf->length : NULL;
+}
+static inline char *strbuf_room(struct strbuf *buf, size_t count)
+{
+    char *spare = strbuf_spare(buf, count);
+    return spare != NULL ? spare : strbuf_make_room(buf, count);
+}
+static inline void strbuf_wrote(struct strbuf *buf, const char *end)
+{
+    buf->length = (size_t)(end - buf->data);
+    buf->data[buf->length] = '\0';
+}
 void strbuf_printf(struct strbuf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-void strbuf_add_i64(struct strbuf *buf,
-                    int64_t number); /* decimal, without printf: the hot path uses it */
+/* Decimal, without printf: the hot path uses it. */
+void strbuf_add_i64(struct strbuf *buf, int64_t number);
+#define TEXT_I64_BYTES 20
+/* The same to where TEXT_I64_BYTES fit; returns its end, without a NUL. */
+char *text_put_i64(char *to, int64_t number);
 
 /* One JSON string with its quotes, escaped (also <, so that no text can end a script element). */
 void strbuf_add_json_string(struct strbuf *buf, const char *text);
+/* An object's member that is a text: `before`, `"name":"value"`. */
+void strbuf_add_json_member(struct strbuf *buf, char before, const char *name, const char *value);
 /* Escaped for HTML text and for quoted attribute values. */
 void strbuf_add_html(struct strbuf *buf, const char *text);
 /* A logfmt value: bare if plain, else quoted with control bytes escaped. */
@@ -79,7 +109,11 @@ size_t text_unseen_step(const char *text, size_t length);
 bool text_has_control(const char *text,
                       size_t length); /* any byte < 0x20 except \n and \t, or 0x7f */
 bool text_is_name(const char *text);  /* [a-z0-9][a-z0-9-]{0,47}: names of sections and things */
-bool text_equal(const char *a, const char *b);
+/* Often asked of a text about itself, or of two that differ at once. */
+static inline bool text_equal(const char *a, const char *b)
+{
+    return a == b || (a[0] == b[0] && strcmp(a, b) == 0);
+}
 bool text_equal_fold(const char *a, const char *b); /* ASCII case-insensitive */
 bool text_starts_with(const char *text, const char *prefix);
 

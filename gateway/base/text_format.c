@@ -84,51 +84,112 @@ static struct piece json_piece(const char *text, size_t left, char scratch[8])
     return (struct piece){.step = 1, .with = keep ? NULL : control_escape(c, scratch)};
 }
 
-static inline bool json_word_is_plain(uint64_t word)
+/* Not 0 if any of the eight bytes cannot stand in a JSON string as it is: the top bit of one that is below 0x20, `"`, `\`,
+ * `<` or beyond ASCII is set. (A borrow may set another one too, but only above such a byte.) */
+static inline uint64_t json_odd(uint64_t word)
 {
-    return !(word_has_below(word, 0x20) || word_has(word, '"') || word_has(word, '\\') ||
-             word_has(word, '<') || word_has_top(word));
+    uint64_t quote = word ^ (WORD_ONES * '"');
+    uint64_t slash = word ^ (WORD_ONES * '\\');
+    uint64_t angle = word ^ (WORD_ONES * '<');
+    return ((word - WORD_ONES * 0x20) | (quote - WORD_ONES) | (slash - WORD_ONES) |
+            (angle - WORD_ONES) | word) &
+           WORD_TOPS;
 }
 
-/* Bytes at the beginning of `text` that stand in a JSON string as they are: nearly always all of
- * it. */
-static size_t json_plain(const char *text, size_t length)
+/* Copies the text if all of it can stand in a JSON string as it is; otherwise what lies at `to` means nothing. */
+static inline bool json_copy_plain(char *to, const char *text, size_t length)
 {
-    size_t at = 0;
-    while (length - at >= WORD_BYTES && json_word_is_plain(word_load(text + at))) {
-        at += WORD_BYTES;
+    uint64_t odd = 0;
+    if (length >= WORD_BYTES) {
+        for (size_t at = 0; at + WORD_BYTES < length; at += WORD_BYTES) {
+            odd |= json_odd(word_load(text + at));
+            memcpy(to + at, text + at, WORD_BYTES);
+        }
+        /* The end once more as a whole, instead of the few bytes that are left one by one. */
+        memcpy(to + length - WORD_BYTES, text + length - WORD_BYTES, WORD_BYTES);
+        return (odd | json_odd(word_load_end(text, length))) == 0;
     }
-    /* The end once more as a whole, instead of the few bytes that are left one by one. */
-    if (length - at < WORD_BYTES && length >= WORD_BYTES / 2 &&
-        json_word_is_plain(word_load_end(text, length))) {
-        return length;
+    if (length >= WORD_BYTES / 2) {
+        memcpy(to, text, WORD_BYTES / 2);
+        memcpy(to + length - WORD_BYTES / 2, text + length - WORD_BYTES / 2, WORD_BYTES / 2);
+        return json_odd(word_load_end(text, length)) == 0;
     }
-    while (at < length && (unsigned char)(text[at] - 0x20) < 0x60 && text[at] != '"' &&
-           text[at] != '\\' && text[at] != '<') {
-        at++;
+    for (size_t at = 0; at < length; at++) {
+        to[at] = text[at];
+        odd = odd << 8 | (unsigned char)text[at];
     }
-    return at;
+    return json_odd(odd | (WORD_ONES * 'a') << 8 * length) == 0;
+}
+
+/* Bytes that stand in a JSON string as they are. */
+static const bool json_plain[256] = {
+    [0x20 ... '!'] = true, ['#' ... ';'] = true, ['=' ... '['] = true, [']' ... 0x7f] = true};
+enum { JSON_SHORT = 16 };
+
+/* The same for a text below JSON_SHORT bytes, byte by byte: it need not be measured before. Its end, or NULL when the text
+ * is anything else. */
+static inline char *json_copy_short(char *to, const char *text)
+{
+#pragma GCC unroll 16
+    for (size_t at = 0; at < JSON_SHORT; at++) {
+        unsigned char c = (unsigned char)text[at];
+        if (!json_plain[c]) {
+            return c == '\0' ? to + at : NULL;
+        }
+        to[at] = text[at];
+    }
+    return NULL;
+}
+
+/* Out of the way of what is written mostly. */
+static __attribute__((noinline)) void add_json_long(struct strbuf *buf, const char *text)
+{
+    size_t length = strlen(text);
+    char *place = strbuf_room(buf, length + 2);
+    if (place == NULL) {
+        return;
+    }
+    if (json_copy_plain(place + 1, text, length)) {
+        place[0] = '"';
+        place[length + 1] = '"';
+        strbuf_wrote(buf, place + length + 2);
+        return;
+    }
+    strbuf_add_char(buf, '"');
+    add_escaped(buf, text, json_piece);
+    strbuf_add_char(buf, '"');
 }
 
 void strbuf_add_json_string(struct strbuf *buf, const char *text)
 {
-    size_t length = strlen(text);
-    size_t plain = json_plain(text, length);
-    if (plain == length && !buf->overflowed && buf->length + length + 2 < buf->capacity) {
-        char *place = buf->data + buf->length;
-        place[0] = '"';
-        memcpy(place + 1, text, length);
-        place[length + 1] = '"';
-        place[length + 2] = '\0';
-        buf->length += length + 2;
+    char *to = strbuf_spare(buf, JSON_SHORT + 2);
+    char *end = to != NULL ? json_copy_short(to + 1, text) : NULL;
+    if (end == NULL) {
+        add_json_long(buf, text);
         return;
     }
-    strbuf_add_char(buf, '"');
-    strbuf_add_bytes(buf, text, plain);
-    if (plain < length) {
-        add_escaped(buf, text + plain, json_piece);
+    *to = '"';
+    *end = '"';
+    strbuf_wrote(buf, end + 1);
+}
+
+void strbuf_add_json_member(struct strbuf *buf, char before, const char *name, const char *value)
+{
+    char *to = strbuf_spare(buf, 2 * JSON_SHORT + strlen(",\"\":\"\""));
+    char *middle = to != NULL ? json_copy_short(to + 2, name) : NULL;
+    char *end = middle != NULL ? json_copy_short(middle + 3, value) : NULL;
+    if (end == NULL) {
+        strbuf_add_char(buf, before);
+        strbuf_add_json_string(buf, name);
+        strbuf_add_char(buf, ':');
+        strbuf_add_json_string(buf, value);
+        return;
     }
-    strbuf_add_char(buf, '"');
+    to[0] = before;
+    to[1] = '"';
+    memcpy(middle, "\":\"", 3);
+    *end = '"';
+    strbuf_wrote(buf, end + 1);
 }
 
 static const char replacement_character[] = "\xef\xbf\xbd"; /* U+FFFD */

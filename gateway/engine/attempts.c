@@ -232,10 +232,9 @@ bool attempts_is_wanted(const struct notification *n)
         return incident->state == INCIDENT_ACKNOWLEDGED;
     if (incident->state == INCIDENT_TRIGGERED)
         return true;
-    /* The page to the owner about a higher severity. */
+    /* The page to the owner about a higher severity: all others ended with the acknowledgement. */
     return incident->state == INCIDENT_ACKNOWLEDGED &&
-           incident->later->ladder.answer_until_ms != 0 && n->repetition > 0 &&
-           text_equal(n->contact, incident->later->owner);
+           incident->later->ladder.answer_until_ms != 0 && n->repetition > 0;
 }
 
 /* Pages of one incident start in the order of its steps: what an upper step has not started by now

@@ -269,7 +269,7 @@ static const char *repliers_text(struct engine *engine, const struct incident *i
         strbuf_add(&engine->scratch, r->contact);
         strbuf_add(&engine->scratch, r->next != NULL ? "," : "");
     }
-    return arena_strndup(&engine->arena, strbuf_text(&engine->scratch), engine->scratch.length);
+    return arena_copy_text(&engine->arena, strbuf_text(&engine->scratch), engine->scratch.length);
 }
 
 /* What they were written as is what they are: made anew, they hold no texts that were replaced. */
@@ -303,7 +303,7 @@ static const char *fields_text(struct engine *engine, const struct incident *inc
     strbuf_reset(&engine->scratch);
     fields_write(incident->later->fields, &engine->scratch);
     ASSERT(!engine->scratch.overflowed);
-    return arena_strndup(&engine->arena, strbuf_text(&engine->scratch), engine->scratch.length);
+    return arena_copy_text(&engine->arena, strbuf_text(&engine->scratch), engine->scratch.length);
 }
 
 static const struct incident_row *incident_to_row(struct engine *engine, struct incident *incident)
@@ -339,7 +339,7 @@ static const struct incident_row *incident_to_row(struct engine *engine, struct 
         .firing_count = incident_firing_count(incident),
         .next_due_at_ms = next_due_ms == INT64_MAX ? 0 : next_due_ms,
         .ladder =
-            arena_strndup(&engine->arena, strbuf_text(&engine->scratch), engine->scratch.length),
+            arena_copy_text(&engine->arena, strbuf_text(&engine->scratch), engine->scratch.length),
         .updated_at_ms = incident->updated_at_ms,
         .mark = incident->later->mark,
         .flap = incident->later->flap,

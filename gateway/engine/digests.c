@@ -259,19 +259,6 @@ static void bundle(struct engine *engine, struct digest *digest, struct notifica
     wait_for_it(engine, n);
 }
 
-/* What is urgent does not wait for the token of what is not. */
-static void hurry(struct engine *engine, const struct digest *digest, struct storm_bucket *bucket,
-                  const struct channel_rule *rule)
-{
-    struct notification *self = world_notification(&engine->world, digest->id);
-    struct storm_bucket after = *bucket;
-    int64_t at_ms = storm_reserve(&after, rule, true, engine->now_ms);
-    if (at_ms >= self->next_at_ms)
-        return;
-    *bucket = after;
-    attempts_hasten(engine, self, at_ms, "something urgent goes out in it");
-}
-
 static void admit(struct engine *engine, struct notification *n)
 {
     char name[MARK_NAME_BYTES];
@@ -291,7 +278,7 @@ static void admit(struct engine *engine, struct notification *n)
         keep_row(engine, n, n->next_at_ms, "");
     } else if (digest != NULL) {
         if (urgent)
-            hurry(engine, digest, &bucket, &rule);
+            digests_hurry(engine, world_notification(&engine->world, digest->id), &bucket, &rule);
         bundle(engine, digest, n);
     } else {
         int64_t due_at_ms = storm_reserve(&bucket, &rule, urgent, engine->now_ms);

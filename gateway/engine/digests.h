@@ -14,11 +14,18 @@
 #define ESCALATED_ENGINE_DIGESTS_H
 
 #include "gateway/engine/engine_state.h"
+#include "policies/storm.h"
 
 /* True: it waits for the end of the batch. */
 bool digests_gate(struct engine *engine, struct notification *notification);
 /* Most urgent first, so that what the limit lets through is what matters most. */
 void digests_settle(struct engine *engine);
+
+/* What is urgent does not wait for the token of what is not: the digest takes the next one of its own bucket, where that comes
+ * sooner. For one that joins, and for one in it that has become urgent. */
+void digests_hurry(struct engine *engine, struct notification *digest, struct storm_bucket *bucket,
+                   const struct channel_rule *rule);
+void digests_has_urgent(struct engine *engine, const struct notification *member);
 
 /* A row that was read in goes out in a digest, or is one. */
 void digests_load(struct engine *engine, struct notification *notification);

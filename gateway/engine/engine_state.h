@@ -132,6 +132,7 @@ struct engine {
     struct table claims; /* by notification */
     uint64_t *orphans;   /* claims that nobody works on: their outcome is unknown */
     size_t orphan_count, orphan_capacity;
+    struct alert_name name; /* of the event that is taken now, by its own key */
     struct arena arena;
     struct strbuf scratch;
     struct batch batch;
@@ -258,19 +259,24 @@ struct verdict events_apply(struct engine *engine, const struct input *input,
                             const struct event *event);
 void replies_take(struct engine *engine, const struct input *input, struct answer *out_answer);
 
+/* changes.c */
+void changes_keep(struct engine *engine, const struct event *event);
+
 /* An incident that nothing has happened to yet: its first move opens it. */
 struct incident_wanted {
     const struct policy *policy; /* of the rulebook */
     const char *source;
-    const char *group_key;
-    const char *title;
-    const unsigned char *id; /* of the input, 16 bytes */
+    struct group_name group;
+    const char *title_or_null; /* NULL: its first alert's summary */
+    const unsigned char *id;   /* of the input, 16 bytes */
     uint64_t linked;
 };
 struct incident *events_add_incident(struct engine *engine, const struct incident_wanted *wanted,
                                      enum severity severity);
 /* The incident that had this alert last; 0: none. */
 uint64_t engine_last_of(const struct engine *engine, const char *source, const char *key);
+/* The same of one that is not in memory. */
+uint64_t engine_stored_last_of(const struct engine *engine, const struct alert_name *name);
 
 /* reports.c: a command with a report; `by` is who knows. */
 void reports_take(struct engine *engine, const struct input *input, const char *by,

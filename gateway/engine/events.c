@@ -9,16 +9,18 @@
 #include "gateway/engine/suppress.h"
 #include "policies/route.h"
 
-enum { DETAILS_SEED = 0x6474, GROUP_KEY_BYTES_MAX = 1 << 20 };
+enum { DETAILS_SEED = 0x6474 };
 
 /* What one trigger is about. */
 struct firing {
     struct engine *engine;
     const struct input *input;
     const struct event *event;
-    const char *key;
-    const char *labels; /* JSON, built when first needed */
-    bool unlimited;     /* our own overflow incident opens past every limit */
+    struct alert_name name; /* of its alert */
+    struct alert *known;    /* of a trigger, the newest of its twins; NULL: it is new */
+    const char *labels;     /* JSON, built when first needed */
+    const struct source_rule *rule_or_null; /* of its source, once it is routed */
+    bool unlimited;                         /* our own overflow incident opens past every limit */
 };
 
 static const char *labels_json(struct firing *firing)
@@ -28,22 +30,24 @@ static const char *labels_json(struct firing *firing)
     if (firing->labels != NULL)
         return firing->labels;
     strbuf_reset(text);
-    strbuf_add_char(text, '{');
-    for (size_t i = 0; i < event->label_count; i++) {
-        if (i > 0)
-            strbuf_add_char(text, ',');
-        strbuf_add_json_string(text, event->labels[i].name);
-        strbuf_add_char(text, ':');
-        strbuf_add_json_string(text, event->labels[i].value);
-    }
-    strbuf_add_char(text, '}');
+    for (size_t i = 0; i < event->label_count; i++)
+        strbuf_add_json_member(text, i == 0 ? '{' : ',', event->labels[i].name,
+                               event->labels[i].value);
+    strbuf_add(text, event->label_count == 0 ? "{}" : "}");
     ASSERT(!text->overflowed);
-    firing->labels = arena_strndup(&firing->engine->arena, strbuf_text(text), text->length);
+    firing->labels = arena_copy_text(&firing->engine->arena, strbuf_text(text), text->length);
     return firing->labels;
+}
+
+static bool is_bare(const struct event *event)
+{
+    return event->details[0] == '\0' && event->links[0] == '\0';
 }
 
 static uint32_t details_hash(const struct event *event)
 {
+    if (is_bare(event))
+        return 1;
     uint64_t hash = text_hash(DETAILS_SEED, event->details, strlen(event->details) + 1);
     hash = text_hash(hash, event->links, strlen(event->links));
     return (uint32_t)(hash ^ hash >> 32) | 1;
@@ -54,15 +58,15 @@ static uint32_t details_hash(const struct event *event)
 static bool update_text(struct firing *firing, struct alert *alert)
 {
     const struct event *event = firing->event;
-    bool bare = event->details[0] == '\0' && event->links[0] == '\0';
     uint32_t hash = details_hash(event);
     struct batch_alert *entry = batch_touch_alert(firing->engine, alert);
-    bool same = text_equal(alert_summary(alert), event->summary) &&
-                text_equal(alert_labels(alert), labels_json(firing));
-    if (same && !alert->fresh && (bare || hash == alert->details_hash))
+    bool is_made_of_it = alert->count == 1;
+    bool same = is_made_of_it || (text_equal(alert_summary(alert), event->summary) &&
+                                  text_equal(alert_labels(alert), labels_json(firing)));
+    if (same && !alert->fresh && (is_bare(event) || hash == alert->details_hash))
         return false;
     if (!same)
-        world_set_alert_text(alert, firing->key, event->summary, labels_json(firing));
+        world_set_alert_text(alert, firing->name.key, event->summary, labels_json(firing));
     alert->details_hash = hash;
     alert->text_changed = true;
     *entry = (struct batch_alert){
@@ -73,7 +77,8 @@ static bool update_text(struct firing *firing, struct alert *alert)
 static struct move event_move(const struct firing *firing, enum move_kind kind)
 {
     const char *const parts[] = {"source ", firing->event->source};
-    const char *by = arena_join(&firing->engine->arena, parts, 2);
+    bool is_answer = kind == MOVE_ACK || kind == MOVE_CLEAR; /* somebody's; others are nobody's */
+    const char *by = is_answer ? arena_join(&firing->engine->arena, parts, 2) : "";
     return (struct move){.kind = kind,
                          .actor = firing->input->actor,
                          .credential = firing->input->credential,
@@ -136,16 +141,17 @@ static struct alert *add_alert(struct firing *firing, struct incident *incident)
 {
     struct engine *engine = firing->engine;
     struct alert *alert =
-        world_add_alert(&engine->world, engine->meta.next_alert++, incident, firing->event->source,
-                        firing->key, firing->event->summary, labels_json(firing));
+        world_add_alert(&engine->world, engine->meta.next_alert++, incident, &firing->name,
+                        firing->event->summary, labels_json(firing));
     alert->fresh = true;
     alert->first_at_ms = engine->now_ms;
+    firing->known = alert;
     return alert;
 }
 
 static struct alert *alert_in(const struct firing *firing, const struct incident *incident)
 {
-    struct alert *alert = world_alert(&firing->engine->world, firing->event->source, firing->key);
+    struct alert *alert = firing->known;
     while (alert != NULL && alert->incident != incident)
         alert = alert->later->twin;
     return alert;
@@ -174,7 +180,7 @@ struct incident *events_add_incident(struct engine *engine, const struct inciden
     }
     struct incident *incident =
         world_add_incident(&engine->world, engine->meta.next_incident++, frozen, wanted->source,
-                           wanted->group_key, wanted->title);
+                           wanted->group.key, wanted->title_or_null);
     memcpy(incident->uuid, wanted->id, sizeof(incident->uuid));
     incident->fresh = true;
     incident->state = INCIDENT_HELD;
@@ -182,19 +188,18 @@ struct incident *events_add_incident(struct engine *engine, const struct inciden
     later_link(&engine->world, incident, wanted->linked);
     incident->severity = (uint8_t)severity;
     incident->priority = (uint8_t)incident_default_priority(severity);
-    world_reindex(&engine->world, incident, false);
+    world_open(&engine->world, incident, &wanted->group);
     return incident;
 }
 
 static struct incident *open_incident(struct firing *firing, const struct policy *policy,
-                                      const char *group_key, uint64_t linked)
+                                      const struct group_name *group, uint64_t linked)
 {
     struct engine *engine = firing->engine;
     const struct event *event = firing->event;
     const struct incident_wanted wanted = {.policy = policy,
                                            .source = event->source,
-                                           .group_key = group_key,
-                                           .title = event->summary,
+                                           .group = *group,
                                            .id = firing->input->id,
                                            .linked = linked};
     struct incident *incident = events_add_incident(engine, &wanted, event->severity);
@@ -214,28 +219,29 @@ static void reopen_incident(struct firing *firing, struct alert *alert)
 
 static bool past_limits(const struct firing *firing)
 {
-    const struct engine *engine = firing->engine;
-    const struct source_rule *rule = rulebook_source(engine->book, firing->event->source);
+    struct engine *engine = firing->engine;
+    const struct source_rule *rule = firing->rule_or_null;
     if (firing->unlimited)
         return false;
     if (engine->world.open_count >= (uint64_t)engine->book->incidents_max)
         return true;
-    return rule != NULL &&
-           world_open_of(&engine->world, firing->event->source) >= (uint64_t)rule->incidents_max;
+    return rule != NULL && world_source(&engine->world, firing->name.source)->open_count >=
+                               (uint64_t)rule->incidents_max;
 }
 
 /* A label that nobody groups by can make any number of alerts in few incidents: they are bounded by themselves. */
 static bool past_alert_limits(const struct firing *firing, const struct incident *incident_or_null)
 {
-    const struct engine *engine = firing->engine;
-    const struct source_rule *rule = rulebook_source(engine->book, firing->event->source);
+    struct engine *engine = firing->engine;
+    const struct source_rule *rule = firing->rule_or_null;
     uint64_t most = (uint64_t)engine->book->incident_alerts_max;
     if (firing->unlimited)
         return false;
     if (incident_or_null != NULL && most != 0 && incident_or_null->alert_count >= most)
         return true;
     return rule != NULL && rule->alerts_max != 0 &&
-           world_alerts_of(&engine->world, firing->event->source) >= (uint64_t)rule->alerts_max;
+           world_source(&engine->world, firing->name.source)->alert_count >=
+               (uint64_t)rule->alerts_max;
 }
 
 static struct verdict trigger(struct firing *firing);
@@ -246,11 +252,12 @@ static void note_overflow(struct firing *firing, uint64_t incident, const char *
     enum { NAMED_MAX = 100 };
     struct engine *engine = firing->engine;
     const struct event *event = firing->event;
-    const struct alert *alert = world_alert(&engine->world, "escalated", overflow_key);
+    const struct alert_name name = world_alert_name("escalated", overflow_key);
+    const struct alert *alert = world_alert(&engine->world, &name);
     if (incident == 0 || alert == NULL || alert->count > NAMED_MAX)
         return;
     const char *text = arena_printf(&engine->arena, "%s %s: %s", severity_name(event->severity),
-                                    firing->key, event->summary);
+                                    firing->name.key, event->summary);
     batch_note(engine, incident,
                &(struct note){.kind = "overflowed",
                               .actor = firing->input->actor,
@@ -291,11 +298,11 @@ static struct verdict overflow(struct firing *firing)
     struct firing ours = {.engine = engine,
                           .input = firing->input,
                           .event = &event,
-                          .key = event.key,
+                          .name = world_alert_name(event.source, event.key),
                           .unlimited = true};
     struct verdict verdict = trigger(&ours);
     verdict.disposition = DISPOSITION_OVERFLOW;
-    note_overflow(firing, verdict.incident, ours.key);
+    note_overflow(firing, verdict.incident, event.key);
     return verdict;
 }
 
@@ -303,16 +310,20 @@ static struct verdict open_or_join(struct firing *firing, const struct policy *p
                                    uint64_t linked)
 {
     struct engine *engine = firing->engine;
-    struct strbuf group;
-    strbuf_init(&group, GROUP_KEY_BYTES_MAX);
+    struct strbuf *group = &engine->scratch;
+    strbuf_reset(group);
     if (firing->unlimited)
-        strbuf_add(&group, firing->key);
+        strbuf_add(group, firing->name.key);
     else
-        route_group_key(policy, firing->event, firing->key, &group);
-    ASSERT(!group.overflowed);
-    const char *group_key = strbuf_text(&group);
+        route_group_key(policy, firing->event, firing->name.key, group);
+    ASSERT(!group->overflowed);
+    const struct group_name name = world_group_name(
+        policy->name, arena_copy_text(&engine->arena, strbuf_text(group), group->length));
     struct verdict verdict = {.disposition = DISPOSITION_JOINED};
-    struct incident *incident = world_group(&engine->world, policy->name, group_key);
+    table_expect(&engine->world.groups, name.hash);
+    (void)labels_json(firing); /* meanwhile: they are needed anyway */
+    firing->rule_or_null = rulebook_source(engine->book, firing->event->source);
+    struct incident *incident = world_group(&engine->world, &name);
     bool is_new = incident == NULL || alert_in(firing, incident) == NULL;
     if (is_new && past_alert_limits(firing, incident)) {
         if (incident != NULL)
@@ -324,10 +335,9 @@ static struct verdict open_or_join(struct firing *firing, const struct policy *p
     } else if (past_limits(firing)) {
         verdict = overflow(firing);
     } else {
-        incident = open_incident(firing, policy, group_key, linked);
+        incident = open_incident(firing, policy, &name, linked);
         verdict = (struct verdict){DISPOSITION_OPENED, incident->number};
     }
-    strbuf_clear(&group);
     return verdict;
 }
 
@@ -335,10 +345,11 @@ static struct verdict route_new(struct firing *firing, const struct alert *known
 {
     struct engine *engine = firing->engine;
     struct route route = {.policies = {engine->book->default_policy}, .count = 1};
+    table_expect(&engine->world.incidents, table_hash_number(engine->meta.next_incident));
     if (!firing->unlimited)
-        batch_route(engine, firing->event, firing->key, &route);
-    uint64_t linked = known != NULL ? known->incident->number
-                                    : engine_last_of(engine, firing->event->source, firing->key);
+        batch_route(engine, firing->event, firing->name.key, &route);
+    uint64_t linked =
+        known != NULL ? known->incident->number : engine_stored_last_of(engine, &firing->name);
     struct verdict first = {.incident = 0};
     for (size_t i = 0; i < route.count; i++) {
         struct verdict verdict = open_or_join(firing, route.policies[i], linked);
@@ -378,11 +389,12 @@ static bool reopen_known(struct firing *firing, struct alert *alert, const char 
     for (; alert != NULL; alert = alert->later->twin) {
         struct incident *incident = alert->incident;
         const char *policy = incident->policy->name;
+        const struct group_name group = world_group_name(policy, incident_group_key(incident));
         bool is_over = !incident_is_open(incident) && !incident->ladder.by_person &&
                        within_reopening(engine, incident);
         /* The group may be open again by another alert: there is one open incident for each. */
         if (!is_over || (policy_or_null != NULL && !text_equal(policy, policy_or_null)) ||
-            world_group(&engine->world, policy, incident_group_key(incident)) != NULL)
+            world_group(&engine->world, &group) != NULL)
             continue;
         route_add(has, incident->policy);
         reopen_incident(firing, alert);
@@ -401,7 +413,7 @@ static void route_rest(struct firing *firing, struct alert *known, struct route 
     bool agrees = true;
     if (firing->unlimited || !router_goes_on(firing->engine->router))
         return;
-    batch_route(firing->engine, firing->event, firing->key, &route);
+    batch_route(firing->engine, firing->event, firing->name.key, &route);
     for (size_t i = 0; i < has->count; i++)
         agrees = agrees && route_has(&route, has->policies[i]->name);
     for (size_t i = 0; agrees && i < route.count; i++) {
@@ -419,7 +431,8 @@ static struct verdict trigger(struct firing *firing)
 {
     struct verdict verdict = {.incident = 0};
     struct route has = {.count = 0};
-    struct alert *known = world_alert(&firing->engine->world, firing->event->source, firing->key);
+    struct alert *known = world_alert(&firing->engine->world, &firing->name);
+    firing->known = known;
     count_known(firing, known, &has, &verdict);
     if (has.count == 0 && !reopen_known(firing, known, NULL, &has, &verdict))
         return route_new(firing, known);
@@ -431,20 +444,19 @@ static struct verdict trigger(struct firing *firing)
 static bool same_content(struct firing *firing, const struct alert *alert)
 {
     const struct event *event = firing->event;
-    bool bare = event->details[0] == '\0' && event->links[0] == '\0';
     return (enum severity)alert->severity == event->severity &&
            text_equal(alert_summary(alert), event->summary) &&
            text_equal(alert_labels(alert), labels_json(firing)) &&
-           (bare || alert->details_hash == 0 || details_hash(event) == alert->details_hash);
+           (is_bare(event) || alert->details_hash == 0 ||
+            details_hash(event) == alert->details_hash);
 }
 
 static bool same_as_row(struct firing *firing, const struct alert_row *row)
 {
     const struct event *event = firing->event;
-    bool bare = event->details[0] == '\0' && event->links[0] == '\0';
     return row->severity == event->severity && text_equal(row->summary, event->summary) &&
            text_equal(row->labels, labels_json(firing)) &&
-           (bare ||
+           (is_bare(event) ||
             (text_equal(row->details, event->details) && text_equal(row->links, event->links)));
 }
 
@@ -460,13 +472,13 @@ static bool is_known_state(struct firing *firing, struct verdict *out_verdict)
     const struct store *store = engine->options.store;
     bool has_gap = firing->event->standing == EVENT_IS_REPLAYED_AFTER_GAP;
     struct alert_row row = {.id = 0};
-    struct alert *alert = world_alert(&engine->world, firing->event->source, firing->key);
+    struct alert *alert = world_alert(&engine->world, &firing->name);
     if (alert != NULL) { /* the newest of its twins */
         *out_verdict = (struct verdict){DISPOSITION_REPLAYED, alert->incident->number};
         return same_content(firing, alert) && (alert->firing || !has_gap);
     }
     /* A store that does not answer now will say so at the commit. */
-    if (store->ops->last_alert(store->self, firing->event->source, firing->key, &engine->arena,
+    if (store->ops->last_alert(store->self, firing->event->source, firing->name.key, &engine->arena,
                                &row, NULL) != 0 ||
         row.id == 0)
         return false;
@@ -502,7 +514,7 @@ static void clear_alert(struct firing *firing, struct alert *alert)
 static struct verdict resolve(struct firing *firing)
 {
     struct verdict verdict = {.disposition = DISPOSITION_UNKNOWN_KEY};
-    struct alert *alert = world_alert(&firing->engine->world, firing->event->source, firing->key);
+    struct alert *alert = world_alert(&firing->engine->world, &firing->name);
     for (; alert != NULL; alert = alert->later->twin) {
         if (!alert->firing)
             continue;
@@ -516,7 +528,7 @@ static struct verdict resolve(struct firing *firing)
 static struct verdict acknowledge(struct firing *firing)
 {
     struct verdict verdict = {.disposition = DISPOSITION_UNKNOWN_KEY};
-    struct alert *alert = world_alert(&firing->engine->world, firing->event->source, firing->key);
+    struct alert *alert = world_alert(&firing->engine->world, &firing->name);
     for (; alert != NULL; alert = alert->later->twin) {
         if (!alert->firing || !incident_is_open(alert->incident))
             continue;
@@ -526,29 +538,6 @@ static struct verdict acknowledge(struct firing *firing)
             verdict = (struct verdict){DISPOSITION_ACKED, alert->incident->number};
     }
     return verdict;
-}
-
-/* Changes are for the lists of the incidents around them: the last ones are kept. */
-static void keep_change(const struct firing *firing)
-{
-    enum { TEXT_BYTES_MAX = 300 };
-    struct engine *engine = firing->engine;
-    const struct event *event = firing->event;
-    const struct ledger_entry *spare = marks_spare_change(&engine->world.marks);
-    char name[MARK_NUMBER_BYTES];
-    size_t length = strnlen(event->summary, TEXT_BYTES_MAX + 1);
-    while (length > TEXT_BYTES_MAX ||
-           (length > 0 && ((unsigned char)event->summary[length] & 0xc0) == 0x80))
-        length--;
-    (void)marks_next_change(&engine->world.marks, name);
-    if (spare != NULL)
-        batch_mark(engine,
-                   &(struct mark_row){.kind = MARK_CHANGE, .name = spare->name, .gone = true});
-    batch_mark(engine,
-               &(struct mark_row){.kind = MARK_CHANGE,
-                                  .name = name,
-                                  .value = arena_printf(&engine->arena, "%s: %.*s", event->source,
-                                                        (int)length, event->summary)});
 }
 
 static struct verdict apply(struct firing *firing)
@@ -562,7 +551,7 @@ static struct verdict apply(struct firing *firing)
         return resolve(firing);
     case EVENT_HEARTBEAT: /* heartbeats.c */
     case EVENT_CHANGE:
-        keep_change(firing);
+        changes_keep(firing->engine, firing->event);
         break;
     case EVENT_ACTION_COUNT:
         break;
@@ -573,7 +562,10 @@ static struct verdict apply(struct firing *firing)
 struct verdict events_apply(struct engine *engine, const struct input *input,
                             const struct event *event)
 {
-    struct firing firing = {.engine = engine, .input = input, .event = event, .key = event->key};
+    struct firing firing = {.engine = engine,
+                            .input = input,
+                            .event = event,
+                            .name = world_alert_name(event->source, event->key)};
     return apply(&firing);
 }
 
@@ -581,19 +573,21 @@ void events_take(struct engine *engine, const struct input *input, struct answer
 {
     const struct event *event = &input->u.event;
     char derived[EVENT_DERIVED_KEY_BYTES];
-    struct firing firing = {.engine = engine, .input = input, .event = event, .key = event->key};
+    struct firing firing = {.engine = engine, .input = input, .event = event};
+    const char *key = event->key;
     struct verdict verdict = {.disposition = DISPOSITION_CHANGE};
     *out_answer = (struct answer){.status = ANSWER_DONE, .text = ""};
     if (event->key[0] == '\0')
-        firing.key = arena_strdup(&engine->arena, event_identity(event, derived));
+        key = arena_strdup(&engine->arena, event_identity(event, derived));
+    firing.name = key == engine->name.key ? engine->name : world_alert_name(event->source, key);
     if (!is_no_news(&firing, &verdict)) {
         if (event->action == EVENT_HEARTBEAT)
-            verdict = heartbeats_take(engine, input, firing.key, out_answer);
+            verdict = heartbeats_take(engine, input, key, out_answer);
         else
             verdict = apply(&firing);
         if (engine->book->expects_heartbeats)
             heartbeats_note_event(engine, event);
     }
-    batch_event(engine, input, firing.key, verdict.disposition, verdict.incident);
+    batch_event(engine, input, key, verdict.disposition, verdict.incident);
     out_answer->incident = verdict.incident;
 }

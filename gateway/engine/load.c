@@ -152,8 +152,9 @@ static void load_alert(void *self, const struct alert_row *row)
         return;
     if (incident->alerts == NULL)
         incident->source = names_keep(&engine->world.names, row->source);
-    struct alert *alert = world_add_alert(&engine->world, row->id, incident, row->source, row->key,
-                                          row->summary, row->labels);
+    struct alert_name name = world_alert_name(row->source, row->key);
+    struct alert *alert =
+        world_add_alert(&engine->world, row->id, incident, &name, row->summary, row->labels);
     alert->first_at_ms = row->first_at_ms;
     alert->last_at_ms = row->last_at_ms;
     later_set_resolved(alert, row->resolved_at_ms);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "gateway/base/assert.h"
+#include "gateway/engine/digests.h"
 #include "gateway/engine/engine_state.h"
 #include "gateway/engine/later.h"
 #include "gateway/engine/suppress.h"
@@ -45,7 +46,9 @@ static void perform(struct engine *engine, struct incident *incident, const stru
                          act->u.end.reason);
         break;
     case ACT_HASTEN:
-        if (!has_ended(act))
+        if (!has_ended(act) && act->u.end.notification->digest != 0)
+            digests_has_urgent(engine, act->u.end.notification);
+        else if (!has_ended(act))
             attempts_hasten(engine, act->u.end.notification, act->u.end.at_ms, act->u.end.reason);
         break;
     case ACT_KIND_COUNT:

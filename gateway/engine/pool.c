@@ -26,23 +26,24 @@ void pool_clear(struct pool *pool)
     pool_init(pool, pool->item_size);
 }
 
+/* Items are zeroed as they are taken, not a block of them before. */
 void *pool_take(struct pool *pool)
 {
     pool->used++;
     if (pool->free_items != NULL) {
         void *item = pool->free_items;
         memcpy(&pool->free_items, item, sizeof(pool->free_items));
-        memset(item, 0, pool->item_size);
-        return item;
+        return memset(item, 0, pool->item_size);
     }
     if (pool->block_room == 0) {
-        char *block = heap_alloc(BLOCK_HEAD + BLOCK_ITEMS * pool->item_size);
+        char *block = heap_take(BLOCK_HEAD + BLOCK_ITEMS * pool->item_size);
         memcpy(block, &pool->blocks, sizeof(pool->blocks));
         pool->blocks = block;
         pool->block_room = BLOCK_ITEMS;
     }
     pool->block_room--;
-    return (char *)pool->blocks + BLOCK_HEAD + pool->block_room * pool->item_size;
+    return memset((char *)pool->blocks + BLOCK_HEAD + pool->block_room * pool->item_size, 0,
+                  pool->item_size);
 }
 
 void pool_give(struct pool *pool, void *item)

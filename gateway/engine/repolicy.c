@@ -50,7 +50,8 @@ const char *repolicy_find(struct engine *engine, const struct incident *incident
                                 "would match now.",
                                 (unsigned long long)incident->number, incident->policy->name);
         policy = route_anew(engine, alert, &group_key);
-        const struct incident *other = world_group(&engine->world, policy->name, group_key);
+        const struct group_name name = world_group_name(policy->name, group_key);
+        const struct incident *other = world_group(&engine->world, &name);
         if (other != NULL)
             return arena_printf(arena,
                                 "#%llu stays: policy %s is gone, and in policy %s its group is "

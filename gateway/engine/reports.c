@@ -35,14 +35,14 @@ static const char *group_of(const struct reporting *reporting, const struct poli
 }
 
 static struct incident *open_reported(const struct reporting *reporting,
-                                      const struct policy *policy, const char *group_key)
+                                      const struct policy *policy, const struct group_name *group)
 {
     const struct event *event = &reporting->report->event;
     const struct incident_wanted wanted = {
         .policy = policy,
         .source = "", /* that of its first alert, when one joins */
-        .group_key = group_key,
-        .title = event->summary,
+        .group = *group,
+        .title_or_null = event->summary,
         .id = reporting->input->id,
         .linked = event->source[0] == '\0'
                       ? 0
@@ -80,12 +80,12 @@ static void open_known(struct saying *saying, const struct report *report)
 static void apply_to(struct reporting *reporting, const struct policy *policy)
 {
     struct engine *engine = reporting->engine;
-    const char *group_key = group_of(reporting, policy);
+    const struct group_name group = world_group_name(policy->name, group_of(reporting, policy));
     struct saying saying = {.engine = engine,
                             .input = reporting->input,
                             .reply = &reporting->input->u.reply,
                             .by = reporting->by,
-                            .incident = world_group(&engine->world, policy->name, group_key),
+                            .incident = world_group(&engine->world, &group),
                             .text = ""};
     if (saying.incident != NULL) {
         replies_note_replier(&saying);
@@ -95,7 +95,7 @@ static void apply_to(struct reporting *reporting, const struct policy *policy)
         reporting->text = "Too many incidents are open; resolve some, or try again later.";
         return;
     } else {
-        saying.incident = open_reported(reporting, policy, group_key);
+        saying.incident = open_reported(reporting, policy, &group);
         replies_note_replier(&saying);
         replies_gather(&saying);
         open_known(&saying, reporting->report);
@@ -146,12 +146,16 @@ void reports_take(struct engine *engine, const struct input *input, const char *
  * alert that is new; a store that does not answer now will say so at the commit. */
 uint64_t engine_last_of(const struct engine *engine, const char *source, const char *key)
 {
+    struct alert_name name = world_alert_name(source, key);
+    const struct alert *alert = world_alert(&engine->world, &name);
+    return alert != NULL ? alert->incident->number : engine_stored_last_of(engine, &name);
+}
+
+uint64_t engine_stored_last_of(const struct engine *engine, const struct alert_name *name)
+{
     const struct store *store = engine->options.store;
-    const struct alert *alert = world_alert(&engine->world, source, key);
     uint64_t linked = 0;
-    if (alert != NULL)
-        return alert->incident->number;
-    if (store->ops->find_alert(store->self, source, key, &linked, NULL) != 0)
+    if (store->ops->find_alert(store->self, name->source, name->key, &linked, NULL) != 0)
         return 0;
     return linked;
 }

@@ -9,7 +9,7 @@
 #include "gateway/engine/pattern.h"
 #include "gateway/engine/table.h"
 
-enum { SEED_NAME = 0x6c62, LISTS_MAX = EVENT_LABELS_MAX + 4 };
+enum { SEED_NAME = 0x6c62, LISTS_MAX = EVENT_LABELS_MAX + 4, SEEN_BYTES = 40 };
 
 /* Places in reading order, rising. */
 struct places {
@@ -18,9 +18,20 @@ struct places {
     size_t capacity;
 };
 
+/* A matcher as it is asked. */
+struct test {
+    const struct indexed_label *label;
+    const struct matcher *matcher;
+    const struct pattern_choice *choices; /* it is about these texts */
+    size_t choice_count;                  /* 0: its pattern runs */
+};
+
 struct line { /* by its place */
     size_t policy;
     const struct match_line *match;
+    struct test *tests; /* one for each matcher */
+    size_t
+        known; /* the one that holds whenever the line is asked; SIZE_MAX: none, or a pattern that once ran into its limits */
 };
 
 struct pattern_line {
@@ -36,6 +47,16 @@ struct indexed_label {
     struct pattern_line *patterns; /* lines that wait under the label alone */
     size_t pattern_count, pattern_capacity;
     bool may_begin[UCHAR_MAX + 1]; /* by the first byte of a value: a pattern may match it */
+    /* What the event says of it, in the round of that event. */
+    uint64_t round;
+    const char *value;
+    size_t value_bytes;
+};
+
+/* Events of one source mostly have the same labels in the same places. */
+struct seen {
+    struct indexed_label *label_or_null; /* NULL: no matcher names it */
+    char name[SEEN_BYTES];
 };
 
 struct bucket { /* lines that wait under a value */
@@ -54,7 +75,9 @@ struct router {
     struct table labels;
     struct table buckets;
     struct places always;
-    const struct indexed_label *source, *key, *severity; /* NULL: nothing waits under it */
+    struct indexed_label *source, *key, *severity; /* NULL: no matcher names it */
+    uint64_t round;                                /* of the event that is routed now */
+    struct seen seen[EVENT_LABELS_MAX];            /* by place in the event before */
     struct arena memo_arena;
     bool goes_on;
     struct table memo; /* buckets with the lines whose patterns match the value as well */
@@ -142,6 +165,27 @@ static size_t values_of(const struct matcher *matcher,
     return matcher->op == MATCH_REGEX ? pattern_choices(matcher->value, out_values) : 0;
 }
 
+static void make_test(struct router *router, const struct matcher *matcher, struct test *out_test)
+{
+    struct pattern_choice choices[PATTERN_CHOICES_MAX] = {{matcher->value, strlen(matcher->value)}};
+    bool is_text = matcher->op == MATCH_EQUAL || matcher->op == MATCH_NOT_EQUAL;
+    size_t count = is_text ? 1 : pattern_choices(matcher->value, choices);
+    *out_test = (struct test){
+        .label = make_label(router, matcher->label),
+        .matcher = matcher,
+        .choices = arena_copy(&router->arena, choices, count * sizeof(choices[0])),
+        .choice_count = count,
+    };
+}
+
+static void make_tests(struct router *router, struct line *line)
+{
+    size_t count = line->match->matcher_count;
+    line->tests = arena_alloc_array(&router->arena, count, sizeof(*line->tests));
+    for (size_t i = 0; i < count; i++)
+        make_test(router, &line->match->matchers[i], &line->tests[i]);
+}
+
 static void count_uses(struct router *router, const struct match_line *line)
 {
     struct pattern_choice values[PATTERN_CHOICES_MAX];
@@ -209,27 +253,27 @@ static void wait_under_label(struct router *router, uint32_t place, const struct
 
 static void place_line(struct router *router, uint32_t place)
 {
-    const struct match_line *line = router->lines[place].match;
-    const struct matcher *best = NULL;
+    const struct match_line *match = router->lines[place].match;
+    size_t best = SIZE_MAX;
     size_t least = SIZE_MAX;
-    for (size_t i = 0; i < line->matcher_count; i++) {
-        size_t cost = cost_of(router, &line->matchers[i]);
+    for (size_t i = 0; i < match->matcher_count; i++) {
+        size_t cost = cost_of(router, &match->matchers[i]);
         if (cost < least) {
             least = cost;
-            best = &line->matchers[i];
+            best = i;
         }
     }
-    if (best != NULL) {
-        wait_under_values(router, place, best);
-        return;
-    }
-    for (size_t i = 0; i < line->matcher_count; i++) {
-        if (waits_under_label(&line->matchers[i])) {
-            wait_under_label(router, place, &line->matchers[i]);
-            return;
+    if (best != SIZE_MAX)
+        wait_under_values(router, place, &match->matchers[best]);
+    for (size_t i = 0; best == SIZE_MAX && i < match->matcher_count; i++) {
+        if (waits_under_label(&match->matchers[i])) {
+            wait_under_label(router, place, &match->matchers[i]);
+            best = i;
         }
     }
-    add_place(&router->arena, &router->always, place);
+    if (best == SIZE_MAX)
+        add_place(&router->arena, &router->always, place);
+    router->lines[place].known = best;
 }
 
 static void list_lines(struct router *router)
@@ -270,8 +314,10 @@ void router_set(struct router *router, const struct rulebook *book)
     arena_init(&router->arena);
     arena_init(&router->memo_arena);
     list_lines(router);
-    for (size_t i = 0; i < router->line_count; i++)
+    for (size_t i = 0; i < router->line_count; i++) {
+        make_tests(router, &router->lines[i]);
         count_uses(router, router->lines[i].match);
+    }
     for (size_t i = 0; i < router->line_count; i++)
         place_line(router, (uint32_t)i);
     for (size_t i = 0; i < book->policy_count; i++)
@@ -301,15 +347,18 @@ void router_destroy(struct router *router)
     free(router);
 }
 
-static bool pattern_matches(const struct pattern_line *line, const char *value, size_t bytes,
-                            bool *out_ran)
+/* Where it runs into its limits the line is asked, and says so itself. */
+static bool pattern_matches(struct router *router, const struct pattern_line *line,
+                            const char *value, size_t bytes, bool *out_ran)
 {
     bool limited = false;
     if (strncmp(value, line->matcher->value, line->prefix_bytes) != 0)
         return false;
     *out_ran = true;
-    /* Where it ran into its limits the line is asked, and says so itself. */
-    return regex_matches(line->matcher->regex, value, bytes, &limited) || limited;
+    bool matches = regex_matches(line->matcher->regex, value, bytes, &limited);
+    if (limited)
+        router->lines[line->place].known = SIZE_MAX;
+    return matches || limited;
 }
 
 /* Lines under the value and lines whose patterns match it, merged in reading order. */
@@ -319,9 +368,8 @@ static struct places gather(struct router *router, const struct indexed_label *l
 {
     struct places all = {.count = 0};
     size_t next = 0;
-    size_t count = label->may_begin[(unsigned char)value[0]] ? label->pattern_count : 0;
-    for (size_t i = 0; i < count; i++) {
-        if (!pattern_matches(&label->patterns[i], value, bytes, out_ran))
+    for (size_t i = 0; i < label->pattern_count; i++) {
+        if (!pattern_matches(router, &label->patterns[i], value, bytes, out_ran))
             continue;
         while (next < plain->count && plain->items[next] < label->patterns[i].place)
             add_place(&router->memo_arena, &all, plain->items[next++]);
@@ -335,19 +383,22 @@ static struct places gather(struct router *router, const struct indexed_label *l
 }
 
 /* The lines to ask for an event whose label has this value. */
-static struct places look_up(struct router *router, const struct indexed_label *label,
-                             const char *value)
+static struct places look_up(struct router *router, const struct indexed_label *label)
 {
-    size_t bytes = strlen(value);
+    const char *value = label->value;
+    size_t bytes = label->value_bytes;
     bool has_run = false;
+    bool may_match = label->may_begin[(unsigned char)value[0]];
     uint64_t hash = text_hash(label->seed, value, bytes);
     const struct bucket *known =
-        label->pattern_count > 0 ? find_hashed(&router->memo, hash, label, value, bytes) : NULL;
+        may_match ? find_hashed(&router->memo, hash, label, value, bytes) : NULL;
     if (known != NULL)
         return known->places;
     const struct bucket *bucket = find_hashed(&router->buckets, hash, label, value, bytes);
     const struct places none = {.count = 0};
     const struct places *plain = bucket != NULL ? &bucket->places : &none;
+    if (!may_match)
+        return *plain;
     struct places all = gather(router, label, plain, value, bytes, &has_run);
     if (has_run)
         add_bucket(&router->memo, &router->memo_arena, label, value, bytes)->places = all;
@@ -356,11 +407,39 @@ static struct places look_up(struct router *router, const struct indexed_label *
 
 struct search {
     struct router *router;
-    const struct event *event;
-    const char *key;
+    struct indexed_label *labels[LISTS_MAX]; /* those of the event that some matcher names */
+    size_t label_count;
     struct places lists[LISTS_MAX]; /* what is still to be asked */
     size_t list_count;
 };
+
+/* Said again it is the event's own label, which wins over a pseudo label of its name. */
+static void say(struct search *search, struct indexed_label *label_or_null, const char *value)
+{
+    struct indexed_label *label = label_or_null;
+    if (label == NULL)
+        return;
+    if (label->round != search->router->round)
+        search->labels[search->label_count++] = label;
+    label->round = search->router->round;
+    label->value = value;
+    label->value_bytes = strlen(value);
+}
+
+/* NULL: no matcher names it. */
+static struct indexed_label *label_at(struct router *router, size_t place, const char *name)
+{
+    struct seen *seen = &router->seen[place];
+    if (text_equal(seen->name, name))
+        return seen->label_or_null;
+    size_t bytes = strlen(name) + 1;
+    struct indexed_label *label = find_label(router, name);
+    if (bytes <= sizeof(seen->name)) {
+        memcpy(seen->name, name, bytes);
+        seen->label_or_null = label;
+    }
+    return label;
+}
 
 static void add_list(struct search *search, struct places places)
 {
@@ -368,27 +447,20 @@ static void add_list(struct search *search, struct places places)
         search->lists[search->list_count++] = places;
 }
 
-static void add_pseudo(struct search *search, const struct indexed_label *label_or_null)
-{
-    if (label_or_null != NULL && label_or_null->has_lines)
-        add_list(search, look_up(search->router, label_or_null,
-                                 route_label(search->event, search->key, label_or_null->name)));
-}
-
-static void gather_lists(struct search *search)
+static void gather_lists(struct search *search, const struct event *event, const char *key)
 {
     struct router *router = search->router;
-    const struct event *event = search->event;
     ASSERT(event->label_count <= EVENT_LABELS_MAX);
+    router->round++;
+    say(search, router->source, event->source);
+    say(search, router->key, key);
+    say(search, router->severity, severity_name(event->severity));
+    for (size_t i = 0; i < event->label_count; i++)
+        say(search, label_at(router, i, event->labels[i].name), event->labels[i].value);
     add_list(search, router->always);
-    add_pseudo(search, router->source);
-    add_pseudo(search, router->key);
-    add_pseudo(search, router->severity);
-    for (size_t i = 0; i < event->label_count; i++) {
-        const struct indexed_label *label = find_label(router, event->labels[i].name);
-        if (label != NULL && label->has_lines && label != router->source && label != router->key &&
-            label != router->severity)
-            add_list(search, look_up(router, label, event->labels[i].value));
+    for (size_t i = 0; i < search->label_count; i++) {
+        if (search->labels[i]->has_lines)
+            add_list(search, look_up(router, search->labels[i]));
     }
 }
 
@@ -410,6 +482,50 @@ static uint32_t next_place(struct search *search)
     return place;
 }
 
+static bool is_choice(const struct test *test, const char *value, size_t bytes)
+{
+    for (size_t i = 0; i < test->choice_count; i++) {
+        const struct pattern_choice *choice = &test->choices[i];
+        if (choice->bytes == bytes && memcmp(choice->text, value, bytes) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* As in policies/route.c: a pattern that ran into its limit says nothing, so neither it nor its opposite holds. */
+static bool test_holds(const struct router *router, const struct test *test, bool *out_limited)
+{
+    bool is_said = test->label->round == router->round;
+    const char *value = is_said ? test->label->value : "";
+    size_t bytes = is_said ? test->label->value_bytes : 0;
+    enum match_op op = test->matcher->op;
+    bool matches = test->choice_count > 0
+                       ? is_choice(test, value, bytes)
+                       : regex_matches(test->matcher->regex, value, bytes, out_limited);
+    return !*out_limited && matches == (op == MATCH_EQUAL || op == MATCH_REGEX);
+}
+
+/* As route_first_miss: the matcher that alone keeps the line from holding, as it ran into its limits; else NULL. */
+static bool line_holds(const struct router *router, const struct line *line,
+                       const struct matcher **out_undecided)
+{
+    *out_undecided = NULL;
+    bool holds = true;
+    for (size_t i = 0; i < line->match->matcher_count; i++) {
+        bool limited = false;
+        if (i == line->known || test_holds(router, &line->tests[i], &limited))
+            continue;
+        holds = false;
+        if (!limited) {
+            *out_undecided = NULL;
+            break;
+        }
+        if (*out_undecided == NULL)
+            *out_undecided = line->tests[i].matcher;
+    }
+    return holds;
+}
+
 /* Another line of the policy may match yet, so what is undecided is noted when its last one has been asked. */
 struct open_line {
     size_t policy;
@@ -424,20 +540,19 @@ static void note_open(const struct router *router, struct open_line *open, struc
 }
 
 /* Does the line of another policy than the last one that matched match? */
-static bool line_matches(const struct search *search, const struct line *line,
+static bool line_matches(const struct router *router, const struct line *line,
                          struct open_line *open, struct route *route)
 {
-    bool is_undecided = false;
-    const struct matcher *miss =
-        route_first_miss(line->match, search->event, search->key, &is_undecided);
+    const struct matcher *undecided = NULL;
+    bool matches = line_holds(router, line, &undecided);
     bool is_same = open->matcher != NULL && open->policy == line->policy;
-    if (miss == NULL && is_same)
+    if (matches && is_same)
         open->matcher = NULL;
-    if (!is_same && (miss == NULL || is_undecided))
-        note_open(search->router, open, route);
-    if (is_undecided && !is_same)
-        *open = (struct open_line){.policy = line->policy, .matcher = miss};
-    return miss == NULL;
+    if (!is_same && (matches || undecided != NULL))
+        note_open(router, open, route);
+    if (undecided != NULL && !is_same)
+        *open = (struct open_line){.policy = line->policy, .matcher = undecided};
+    return matches;
 }
 
 void router_find(struct router *router, const struct event *event, const char *key,
@@ -447,20 +562,20 @@ void router_find(struct router *router, const struct event *event, const char *k
     struct search search;
     struct open_line open = {.matcher = NULL};
     size_t matched = SIZE_MAX;
-    search.router = router;
-    search.event = event;
-    search.key = key;
-    search.list_count = 0; /* not all of the lists: only those of the event's labels are filled */
-    *out_route = (struct route){.count = 0};
+    search.router = router; /* its lists are not emptied: only those of the event's labels count */
+    search.label_count = 0;
+    search.list_count = 0;
+    out_route->count = 0;
+    out_route->undecided = (struct undecided){.count = 0};
     if (router->memo.count >= ROUTER_MEMO_MAX)
         forget_values(router);
-    gather_lists(&search);
+    gather_lists(&search, event, key);
     while (out_route->count < ROUTE_MAX - 1) {
         uint32_t place = next_place(&search);
         if (place == UINT32_MAX)
             break;
         const struct line *line = &router->lines[place];
-        if (line->policy == matched || !line_matches(&search, line, &open, out_route))
+        if (line->policy == matched || !line_matches(router, line, &open, out_route))
             continue;
         matched = line->policy;
         out_route->policies[out_route->count++] = &book->policies[matched];

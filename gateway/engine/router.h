@@ -4,7 +4,8 @@
  * Shape:   router_set (a rulebook) -> router_find, the same answer as policies/route.h in the same order. Each line of
  *          matchers waits under one of its own: under a label's value for `=` and for a choice of plain texts, under a
  *          label alone for another pattern, else it is asked always. What waits under the labels of the event is asked, in
- *          reading order. Which lines wait under a label's value is remembered once a pattern had to run.
+ *          reading order: of a line's matchers all but the one it waits under. A choice of plain texts is compared, no
+ *          pattern runs for it. Which lines wait under a label's value is remembered once a pattern had to run.
  * Owns:    the index and what it remembers; the rulebook is borrowed and stays alive until the next router_set.
  * Threads: one at a time.
  * Limits:  ROUTER_MEMO_MAX values are remembered; past it all are forgotten.

@@ -11,7 +11,7 @@
 #include "gateway/engine/digests.h"
 #include "gateway/engine/later.h"
 
-enum { SEED_ALERT = 0x616c, SEED_GROUP = 0x6772, SEED_PAIR = 0x7072 };
+enum { SEED_ALERT = 0x616c, SEED_GROUP = 0x6772, SEED_PAIR = 0x7072, SEED_SOURCE = 0x736f };
 
 void world_init(struct world *world)
 {
@@ -30,6 +30,15 @@ static void free_incident_texts(struct incident *incident)
         later_clear_alert(alert);
         free(alert->text);
     }
+}
+
+static void clear_sources(struct world *world)
+{
+    size_t slot = 0;
+    for (struct source_count *count = table_each(&world->sources, &slot); count != NULL;
+         count = table_each(&world->sources, &slot))
+        free(count);
+    table_clear(&world->sources);
 }
 
 void world_clear(struct world *world)
@@ -56,7 +65,7 @@ void world_clear(struct world *world)
     inhibition_clear(&world->inhibition);
     oncall_clear(&world->overrides);
     heartbeats_clear(&world->heartbeats);
-    free(world->sources);
+    clear_sources(world);
     world_init(world);
 }
 
@@ -79,31 +88,36 @@ struct incident *world_incident(const struct world *world, uint64_t number)
     return incident;
 }
 
-struct incident *world_group(const struct world *world, const char *policy, const char *group_key)
+struct group_name world_group_name(const char *policy, const char *group_key)
+{
+    return (struct group_name){
+        .policy = policy, .key = group_key, .hash = pair_hash(SEED_GROUP, policy, group_key)};
+}
+
+struct incident *world_group(const struct world *world, const struct group_name *name)
 {
     struct table_walk walk;
-    struct incident *incident =
-        table_first(&world->groups, pair_hash(SEED_GROUP, policy, group_key), &walk);
-    while (incident != NULL && !(text_equal(incident->policy->name, policy) &&
-                                 text_equal(incident_group_key(incident), group_key)))
+    struct incident *incident = table_first(&world->groups, name->hash, &walk);
+    while (incident != NULL && !(text_equal(incident_group_key(incident), name->key) &&
+                                 text_equal(incident->policy->name, name->policy)))
         incident = table_next(&world->groups, &walk);
     return incident;
 }
 
-static struct alert *find_alert(const struct world *world, uint64_t hash, const char *source,
-                                const char *key)
+struct alert_name world_alert_name(const char *source, const char *key)
 {
-    struct table_walk walk;
-    struct alert *alert = table_first(&world->alerts, hash, &walk);
-    while (alert != NULL &&
-           !(text_equal(alert_key(alert), key) && text_equal(alert->source, source)))
-        alert = table_next(&world->alerts, &walk);
-    return alert;
+    return (struct alert_name){
+        .source = source, .key = key, .hash = pair_hash(SEED_ALERT, source, key)};
 }
 
-struct alert *world_alert(const struct world *world, const char *source, const char *key)
+struct alert *world_alert(const struct world *world, const struct alert_name *name)
 {
-    return find_alert(world, pair_hash(SEED_ALERT, source, key), source, key);
+    struct table_walk walk;
+    struct alert *alert = table_first(&world->alerts, name->hash, &walk);
+    while (alert != NULL &&
+           !(text_equal(alert_key(alert), name->key) && text_equal(alert->source, name->source)))
+        alert = table_next(&world->alerts, &walk);
+    return alert;
 }
 
 struct notification *world_notification(const struct world *world, uint64_t id)
@@ -115,38 +129,23 @@ struct notification *world_notification(const struct world *world, uint64_t id)
     return n;
 }
 
-static struct source_count *count_of(struct world *world, const char *source)
+struct source_count *world_source(struct world *world, const char *source)
 {
-    for (size_t i = 0; i < world->source_count; i++) {
-        if (text_equal(world->sources[i].source, source))
-            return &world->sources[i];
+    struct source_count *count = world->latest_or_null;
+    struct table_walk walk;
+    if (count != NULL && text_equal(count->source, source))
+        return count;
+    uint64_t hash = text_hash(SEED_SOURCE, source, strlen(source));
+    count = table_first(&world->sources, hash, &walk);
+    while (count != NULL && !text_equal(count->source, source))
+        count = table_next(&world->sources, &walk);
+    if (count == NULL) {
+        count = heap_alloc(sizeof(*count));
+        count->source = names_keep(&world->names, source);
+        table_add(&world->sources, hash, count);
     }
-    if (world->source_count == world->source_capacity) {
-        world->source_capacity = world->source_capacity == 0 ? 8 : world->source_capacity * 2;
-        world->sources =
-            heap_realloc(world->sources, world->source_capacity * sizeof(*world->sources));
-    }
-    struct source_count *count = &world->sources[world->source_count++];
-    *count = (struct source_count){.source = names_keep(&world->names, source)};
+    world->latest_or_null = count;
     return count;
-}
-
-uint64_t world_open_of(const struct world *world, const char *source)
-{
-    for (size_t i = 0; i < world->source_count; i++) {
-        if (text_equal(world->sources[i].source, source))
-            return world->sources[i].open_count;
-    }
-    return 0;
-}
-
-uint64_t world_alerts_of(const struct world *world, const char *source)
-{
-    for (size_t i = 0; i < world->source_count; i++) {
-        if (text_equal(world->sources[i].source, source))
-            return world->sources[i].alert_count;
-    }
-    return 0;
 }
 
 /* Without a title of its own the incident has its first alert's summary (incident_title). */
@@ -167,7 +166,7 @@ static void set_incident_text(struct incident *incident, const char *group_key,
 /* The first alert's summary mostly is the title: one copy is enough. */
 static void lend_title(struct incident *incident, const char *summary)
 {
-    if (!text_equal(incident_title(incident), summary))
+    if (incident->title_offset == 0 || !text_equal(incident_title(incident), summary))
         return;
     incident->text = heap_realloc(incident->text, incident->title_offset);
     incident->title_offset = 0;
@@ -185,14 +184,14 @@ static void keep_title(struct incident *incident)
 
 struct incident *world_add_incident(struct world *world, uint64_t number,
                                     const struct policy *policy, const char *source,
-                                    const char *group_key, const char *title)
+                                    const char *group_key, const char *title_or_null)
 {
     struct incident *incident = pool_take(&world->incident_pool);
     incident->number = number;
     incident->policy = policy;
-    incident->source = names_keep(&world->names, source);
+    incident->source = names_share(world_source(world, source)->source);
     incident->later = incident_without_later();
-    set_incident_text(incident, group_key, title);
+    set_incident_text(incident, group_key, title_or_null);
     incident->state = INCIDENT_RESOLVED;
     incident->priority = 5;
     incident->live = true;
@@ -225,22 +224,29 @@ void world_set_group_key(struct incident *incident, const char *group_key)
     free(old);
 }
 
+void world_open(struct world *world, struct incident *incident, const struct group_name *name)
+{
+    table_add(&world->groups, name->hash, incident);
+    world_source(world, incident->source)->open_count++;
+    world->open_count++;
+}
+
 void world_reindex(struct world *world, struct incident *incident, bool was_open)
 {
     bool is_open = incident_is_open(incident);
     if (is_open == was_open)
         return;
-    struct source_count *count = count_of(world, incident->source);
+    struct source_count *count = world_source(world, incident->source);
     if (is_open) {
-        world_enter_group(world, incident);
-        count->open_count++;
-        world->open_count++;
-    } else {
-        world_leave_group(world, incident);
-        ASSERT(count->open_count > 0 && world->open_count > 0);
-        count->open_count--;
-        world->open_count--;
+        const struct group_name name =
+            world_group_name(incident->policy->name, incident_group_key(incident));
+        world_open(world, incident, &name);
+        return;
     }
+    world_leave_group(world, incident);
+    ASSERT(count->open_count > 0 && world->open_count > 0);
+    count->open_count--;
+    world->open_count--;
 }
 
 enum suppression_kind world_mark_kind(const struct incident *incident)
@@ -263,13 +269,13 @@ void world_count_mark(struct world *world, const struct incident *incident,
 /* Takes the alert out of its chain of twins; the next one takes its place in the table. */
 static void unlink_alert(struct world *world, struct alert *alert)
 {
-    uint64_t hash = pair_hash(SEED_ALERT, alert->source, alert_key(alert));
-    struct alert *head = world_alert(world, alert->source, alert_key(alert));
+    struct alert_name name = world_alert_name(alert->source, alert_key(alert));
+    struct alert *head = world_alert(world, &name);
     ASSERT(head != NULL);
     if (head == alert) {
-        table_remove(&world->alerts, hash, alert);
+        table_remove(&world->alerts, name.hash, alert);
         if (alert->later->twin != NULL)
-            table_add(&world->alerts, hash, alert->later->twin);
+            table_add(&world->alerts, name.hash, alert->later->twin);
         return;
     }
     while (head->later->twin != alert) {
@@ -293,7 +299,7 @@ void world_drop_incident(struct world *world, struct incident *incident)
     ASSERT(!incident_is_open(incident) && incident->unfinished == 0);
     for (struct alert *alert = incident->alerts; alert != NULL; alert = alert->next) {
         world->firing_count -= alert->firing ? 1 : 0;
-        count_of(world, alert->source)->alert_count--;
+        world_source(world, alert->source)->alert_count--;
         unlink_alert(world, alert);
         names_drop(&world->names, alert->source);
         names_drop(&world->names, alert->later->mark);
@@ -329,11 +335,11 @@ void world_drop_notification(struct world *world, struct notification *notificat
 void world_set_source(struct world *world, struct incident *incident, const char *source)
 {
     if (incident_is_open(incident)) {
-        count_of(world, incident->source)->open_count--;
-        count_of(world, source)->open_count++;
+        world_source(world, incident->source)->open_count--;
+        world_source(world, source)->open_count++;
     }
     const char *before = incident->source;
-    incident->source = names_keep(&world->names, source);
+    incident->source = names_share(world_source(world, source)->source);
     names_drop(&world->names, before);
 }
 
@@ -364,23 +370,22 @@ void world_set_alert_text(struct alert *alert, const char *key, const char *summ
 }
 
 struct alert *world_add_alert(struct world *world, uint64_t id, struct incident *incident,
-                              const char *source, const char *key, const char *summary,
+                              const struct alert_name *name, const char *summary,
                               const char *labels)
 {
-    uint64_t hash = pair_hash(SEED_ALERT, source, key);
-    struct alert *twin = find_alert(world, hash, source, key);
+    struct source_count *count = world_source(world, name->source);
+    struct alert *twin = world_alert(world, name);
     struct alert *alert = pool_take(&world->alert_pool);
     alert->id = id;
     alert->incident = incident;
-    alert->source = text_equal(source, incident->source) ? names_share(incident->source)
-                                                         : names_keep(&world->names, source);
+    alert->source = names_share(count->source);
     alert->later = alert_without_later();
-    set_alert_text(alert, key, summary, labels);
+    set_alert_text(alert, name->key, summary, labels);
     if (twin != NULL) {
-        table_remove(&world->alerts, hash, twin);
+        table_remove(&world->alerts, name->hash, twin);
         later_set_twin(alert, twin);
     }
-    table_add(&world->alerts, hash, alert);
+    table_add(&world->alerts, name->hash, alert);
     if (incident->last_alert != NULL) {
         incident->last_alert->next = alert;
     } else {
@@ -389,7 +394,7 @@ struct alert *world_add_alert(struct world *world, uint64_t id, struct incident 
     }
     incident->last_alert = alert;
     incident->alert_count++;
-    count_of(world, source)->alert_count++;
+    count->alert_count++;
     return alert;
 }
 

@@ -23,10 +23,18 @@
 #include "policies/marks.h"
 #include "policies/override.h"
 
+/* What a source has in memory. */
 struct source_count {
     const char *source;
     uint64_t open_count;
     uint64_t alert_count;
+};
+
+/* What an alert is found by, with its hash: made once for all that an event asks about it. */
+struct alert_name {
+    const char *source;
+    const char *key;
+    uint64_t hash;
 };
 
 /* A digest that has not ended. */
@@ -58,9 +66,8 @@ struct world {
     struct inhibition inhibition;
     struct overrides overrides; /* of the marks, read */
     struct heartbeats heartbeats;
-    struct source_count *sources;
-    size_t source_count;
-    size_t source_capacity;
+    struct table sources;                /* by name, their counts */
+    struct source_count *latest_or_null; /* the one asked for last: mostly the next one too */
     uint64_t open_count;
     uint64_t suppressed_count[SUPPRESSION_KIND_COUNT]; /* open ones that are held back, by what */
     uint64_t firing_count;
@@ -68,20 +75,31 @@ struct world {
     uint64_t claimed_count;
 };
 
+/* The same for an open incident. */
+struct group_name {
+    const char *policy;
+    const char *key;
+    uint64_t hash;
+};
+
 void world_init(struct world *world);
 void world_clear(struct world *world);
 
 struct incident *world_incident(const struct world *world, uint64_t number);
-struct incident *world_group(const struct world *world, const char *policy, const char *group_key);
-struct alert *world_alert(const struct world *world, const char *source, const char *key);
+struct group_name world_group_name(const char *policy, const char *group_key);
+struct incident *world_group(const struct world *world, const struct group_name *name);
+struct alert_name world_alert_name(const char *source, const char *key);
+struct alert *world_alert(const struct world *world, const struct alert_name *name);
 struct notification *world_notification(const struct world *world, uint64_t id);
-uint64_t world_open_of(const struct world *world, const char *source);
-uint64_t world_alerts_of(const struct world *world, const char *source);
+struct source_count *world_source(struct world *world, const char *source); /* made if need be */
 
-/* A new incident takes over one use of `policy`. It counts as resolved until world_reindex. */
+/* A new incident takes over one use of `policy`. It counts as resolved until world_reindex. Without a title of its own it
+ * has its first alert's summary, and none before that alert. */
 struct incident *world_add_incident(struct world *world, uint64_t number,
                                     const struct policy *policy, const char *source,
-                                    const char *group_key, const char *title);
+                                    const char *group_key, const char *title_or_null);
+/* A new one is open, in its group. */
+void world_open(struct world *world, struct incident *incident, const struct group_name *name);
 /* After the state changed from or to resolved: keeps the group table and the counts right. */
 void world_reindex(struct world *world, struct incident *incident, bool was_open);
 /* After its mark or state changed from one that was counted as `was`, SUPPRESSION_NONE at first. */
@@ -98,7 +116,7 @@ void world_set_group_key(struct incident *incident, const char *group_key);
 void world_set_source(struct world *world, struct incident *incident, const char *source);
 
 struct alert *world_add_alert(struct world *world, uint64_t id, struct incident *incident,
-                              const char *source, const char *key, const char *summary,
+                              const struct alert_name *name, const char *summary,
                               const char *labels);
 void world_set_alert_text(struct alert *alert, const char *key, const char *summary,
                           const char *labels);

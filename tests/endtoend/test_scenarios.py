@@ -1,5 +1,6 @@
 """What a scenario may not hold, and that the lists of scenarios name what is there."""
 
+import itertools
 import re
 import subprocess
 from pathlib import Path
@@ -57,3 +58,82 @@ def test_an_expectation_with_line_ends_of_other_systems(tmp_path):
     assert subprocess.run(command, input=scenario, timeout=60, check=False).returncode == 0
     expected.write_bytes(expected.read_bytes().replace(b"page", b"pa\rge", 1))
     assert subprocess.run(command, input=scenario, timeout=60, check=False).returncode == 1
+
+
+# How a rule shows itself in a case: in its configurations, in what goes in, in what comes out. A case of the grid that lacks
+# it cannot be about that rule.
+SHOWN = {
+    "identity": ("ini", "^group_by|^continue|^match = severity", "out", '"incident":2'),
+    "hold": ("ini", r"^hold = "),
+    "frozen": ("in", r'"command":"repolicy"|"config":'),
+    "schedule": ("ini", r"^\[step (.*\n)*\[step |^when = |^wait = "),
+    "who": ("ini", r"^\[(schedule|team|audience) |everyone", "out", r'"step":"fallback"|"nobody"|fallback-unreachable'),
+    "reach": ("ini", r" after \d|^voice = ", "in", '"delivery":', "out", '"unreached"'),
+    "ack": ("in", r'"ack|"acknowledge"|"known"|"text":"[^"]*\b(ack|take|snooze|4)\b'),
+    "lapse": ("in", r"\b(eta|snooze)\b", "out", "eta-missed|ack-timeout|reminder"),
+    "escalate": ("in", r"\b(escalate|pass|snooze)\b"),
+    "repeat": ("out", '"climb"|"exhausted"'),
+    "rise": ("in", r'"severity":"(\w+)"(.*\n)*.*"severity":"(?!\1")', "ini", r"^severity = (\w+)(.*\n)*^severity = (?!\1)"),
+    "resolve": ("out", '"resolved"|"cleared'),
+    "flap": ("out", '"flapping"|"calm"', "ini", "^flap = "),
+    "maintenance": ("ini", r"^\[maintenance "),
+    "silence": ("in", r'"command":"silence"|"text":"[^"]*silence '),
+    "inhibition": ("ini", r"^\[inhibit "),
+    "quiet": ("ini", "^quiet = "),
+    "storm": ("out", '"digest"', "ini", "^per_contact"),
+    "heartbeat": ("ini", "^expect_every|^format = heartbeat"),
+    "update": ("ini", "^require = "),
+    "ask": ("ini", "^ask = "),
+    "fields": ("ini", "^ask_for = |^backup = ", "in", r'"known"|\b(p[1-5]|restored|loss|cause)\b'),
+    "reload": ("in", '"config":'),
+    "outage": ("in", '"restart":true'),
+    "clock": ("in", '"clock":'),
+}
+
+
+def grid():
+    """[(name, numbers)] of the rules, and {(rule, rule below it, or "alone"): what stands in the cell} of all of them."""
+    rules, cells, above = [], [], None
+    for line in (SCENARIOS / "grid.txt").read_text().splitlines():
+        if not line.startswith(" "):
+            above = None if line.startswith("#") else line
+        elif above == "rules":
+            name, numbers = re.match(r"  (\w+) +(-|[\d, ]+\d) +\w", line).groups()
+            rules.append((name, re.findall(r"\d+", numbers)))
+        else:
+            below, cell = line.split(None, 1)
+            cells.append(((above, below), cell))
+    assert len(cells) == len(dict(cells)), "a pair stands there twice"
+    return rules, dict(cells)
+
+
+def test_the_grid_has_every_pair_once():
+    rules, cells = grid()
+    names = [name for name, _ in rules]
+    numbers = set(re.findall(r"^(\d+)\. \*\*", (SCENARIOS.parent.parent / "policies" / "README.md").read_text(), re.M))
+    assert {number for _, those in rules for number in those} == numbers and len(numbers) == 19
+    assert names[-3:] == ["reload", "outage", "clock"] and len(set(names)) == len(names) == len(SHOWN)
+    want = {(name, "alone") for name in names} | set(itertools.combinations(names, 2))
+    assert set(cells) == want, sorted(set(cells) ^ want)
+
+
+def test_the_cases_of_the_grid_show_their_rules():
+    shown, wrong = {}, []
+    for (above, below), cell in grid()[1].items():
+        if cell.startswith("never: "):
+            assert below != "alone" and len(cell.split()) > 4, f"{above}, {below}: why can they never meet?"
+            continue
+        for name in cell.split():
+            folder = SCENARIOS / name
+            if not (folder / "expected.jsonl").exists():
+                wrong.append(f"{above}, {below}: there is no case {name}")
+                continue
+            text = {"ini": "".join(path.read_text() for path in sorted(folder.rglob("*.ini"))),
+                    "in": (folder / "scenario.jsonl").read_text(), "out": (folder / "expected.jsonl").read_text()}
+            for rule in {above, below} - {"alone"}:
+                signs = SHOWN[rule]
+                if (name, rule) not in shown:
+                    shown[name, rule] = any(re.search(sign, text[part], re.M) for part, sign in zip(signs[::2], signs[1::2]))
+                if not shown[name, rule]:
+                    wrong.append(f"{above}, {below}: {name} shows nothing of {rule}")
+    assert not wrong, "\n".join(wrong)

@@ -76,7 +76,7 @@ static int64_t ladder_number(const struct incident_row *row, const char *name)
     return at != NULL ? strtoll(at + strlen(name), NULL, 10) : 0;
 }
 
-/* What was due up to its last row has run then: all that is late is late for less than the time since. */
+/* What was due when its ladder was last looked at has run then: all that is late is late for less than the time since. */
 static void check_anchor(struct checker *checker, struct incident_case *c,
                          const struct incident_row *row)
 {
@@ -90,7 +90,7 @@ static void check_anchor(struct checker *checker, struct incident_case *c,
                      (long long)(now_ms - c->moved_at_ms));
     c->anchor_ms = anchor_ms;
     c->first_climb = first_climb;
-    c->moved_at_ms = now_ms;
+    c->moved_at_ms = row->updated_at_ms;
 }
 
 /* Rows of incidents are as they are at the end of the batch. */

@@ -34,7 +34,8 @@ struct incident_case {
     bool was_urgent;
     int64_t ack_until_ms;
     int64_t page_rank, claimed_rank;
-    int64_t anchor_ms, first_climb, moved_at_ms; /* of its last row */
+    int64_t anchor_ms, first_climb,
+        moved_at_ms; /* of its last row: when its ladder was last looked at */
 };
 
 struct checker {

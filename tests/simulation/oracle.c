@@ -149,7 +149,8 @@ static bool is_decided(const struct outcome_row *row)
                                           "nobody has completed it since the resolution",
                                           "somebody else has it",
                                           "nothing is missing any more",
-                                          "the reminder asks for it as well"};
+                                          "the reminder asks for it as well",
+                                          "the fallback is paged anew"};
     if (row->attempt != 0 || storm_is_gate(row))
         return false;
     if (row->state == NOTIFICATION_PENDING)
@@ -426,6 +427,7 @@ static bool compare_row(struct oracle *oracle, const struct incident_row *row)
             (long long)row->slip_count);
     if (!row->live)
         o->live = false;
+    o->row_at_ms = row->updated_at_ms;
     return same;
 }
 

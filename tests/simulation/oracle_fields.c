@@ -8,7 +8,7 @@ const char *fields_note_line(struct oracle *oracle, const char *by, const char *
     return arena_printf(&oracle->arena, "note missing %s %s", by, what);
 }
 
-static const char *whom(const struct oracle *oracle, const struct o_incident *o)
+const char *fields_whom_of(const struct oracle *oracle, const struct o_incident *o)
 {
     const char *last = "";
     if (rulebook_contact(oracle->book, o->owner) != NULL)
@@ -59,7 +59,7 @@ static const char *missing(struct oracle *oracle, const struct o_incident *o)
                                        [NEED_CAUSE] = o->has_cause,
                                        [NEED_PRIORITY] = o->has_priority,
                                        [NEED_LOSS] = o->has_loss};
-    uint8_t asked = asked_of(o, whom(oracle, o));
+    uint8_t asked = asked_of(o, fields_whom_of(oracle, o));
     const char *text = "";
     for (int i = 0; i < NEED_COUNT; i++) {
         if ((asked >> i & 1) != 0 && !is_there[i])
@@ -104,7 +104,7 @@ void fields_said(struct oracle *oracle, struct o_incident *o, const struct reply
 void fields_ask(struct oracle *oracle, struct o_incident *o)
 {
     const char *lacks = missing(oracle, o);
-    const char *person = whom(oracle, o);
+    const char *person = fields_whom_of(oracle, o);
     o->ask_at_ms = 0;
     bool ends = o->ack_until_ms <= oracle->now_ms ||
                 (o->answer_until_ms != 0 && o->answer_until_ms <= oracle->now_ms);

@@ -140,6 +140,7 @@ static int64_t page_fallback(struct oracle *oracle, struct o_incident *o, int fr
         if (people_is_empty(&people))
             continue;
         oracle_expectf(oracle, o, "note fallback %d", o->climb);
+        sleep_withdraw_fallback(oracle, o, from == 0);
         start_paging(oracle, o, &people, "fallback", level);
         return oracle->all_wait ? o->reach_until_ms - o->policy->reach_within_ms : oracle->now_ms;
     }
@@ -219,6 +220,20 @@ void ladder_advance(struct oracle *oracle, struct o_incident *o)
     run_page(oracle, o);
 }
 
+/* Nobody of the latest step is left: the one below, or the fallback; no new climb before its time. */
+static void run_below(struct oracle *oracle, struct o_incident *o)
+{
+    o->reach_until_ms = 0;
+    if (o->mark[0] != '\0')
+        return;
+    if (!next_is_in_climb(o)) {
+        (void)page_fallback(oracle, o, 0);
+        return;
+    }
+    ladder_move_plan(o, oracle->now_ms - o->plan[0].at_ms);
+    run_page(oracle, o);
+}
+
 static void run_unreached(struct oracle *oracle, struct o_incident *o)
 {
     o->reach_until_ms = 0;
@@ -230,12 +245,7 @@ static void run_unreached(struct oracle *oracle, struct o_incident *o)
     }
     oracle_expectf(oracle, o, "note unreached %s %d", o->policy->steps[o->latest_step].name,
                    o->climb);
-    if (!next_is_in_climb(o)) {
-        (void)page_fallback(oracle, o, 0);
-        return;
-    }
-    ladder_move_plan(o, oracle->now_ms - o->plan[0].at_ms);
-    run_page(oracle, o);
+    run_below(oracle, o);
 }
 
 /* Rules 7 and 12: everybody who was paged (or informed) is told once. */
@@ -477,7 +487,7 @@ static void run_one(struct oracle *oracle, struct o_incident *o, struct next nex
 }
 
 /* "The first says how late it is": a hold, a step, the next climb, a paging still to be sent. */
-static int64_t first_overdue_ms(const struct o_incident *o)
+static int64_t first_overdue_ms(const struct o_incident *o, int64_t now_ms)
 {
     int64_t first_ms = o->state == INCIDENT_HELD ? o->hold_until_ms : NEVER_MS;
     for (size_t i = 0; i < o->policy->step_count; i++)
@@ -486,8 +496,8 @@ static int64_t first_overdue_ms(const struct o_incident *o)
         return first_ms;
     if (o->plan_count > 0 && o->plan[0].step != OPEN_END)
         first_ms = at_most(first_ms, o->plan[0].at_ms);
-    if (o->reach_until_ms != 0 && paging_is_open(o))
-        first_ms = at_most(first_ms, o->reach_until_ms);
+    if (o->reach_until_ms != 0 && now_ms - o->reach_until_ms > LATE_MS && paging_is_open(o))
+        first_ms = at_most(first_ms, quiet_unsent_since_ms(o));
     return first_ms;
 }
 
@@ -504,7 +514,7 @@ void ladder_look_back(struct oracle *oracle, struct o_incident *o)
         flapping_calm(oracle, o);
         o->looks_back = false;
     }
-    int64_t late_ms = now_ms - first_overdue_ms(o);
+    int64_t late_ms = now_ms - first_overdue_ms(o, now_ms);
     if (late_ms <= LATE_MS)
         return;
     ladder_move_plan(o, late_ms);
@@ -548,19 +558,6 @@ void ladder_new_climb(struct oracle *oracle, struct o_incident *o, int64_t left)
     oracle_expectf(oracle, o, "note climb %d", o->climb);
 }
 
-void ladder_page_owner(struct oracle *oracle, struct o_incident *o)
-{
-    if ((int)o->severity <= o->acked_severity || o->mark[0] != '\0')
-        return;
-    size_t first = 0;
-    while (o->policy->steps[first].kind != STEP_PAGE)
-        first++;
-    o->acked_severity = (int)o->severity;
-    o->answer_until_ms = sleep_out_ms(oracle, o->owner, sleep_is_urgent(o), oracle->now_ms) +
-                         o->policy->steps[first].wait_ms;
-    ladder_tell(oracle, o, KIND_PAGE, o->owner);
-}
-
 void ladder_failed(struct oracle *oracle, struct o_incident *o, struct o_message *failed)
 {
     ladder_look_back(oracle, o);
@@ -581,10 +578,12 @@ void ladder_failed(struct oracle *oracle, struct o_incident *o, struct o_message
     }
     if (next != NULL)
         sleep_hasten(oracle, o, next);
-    if (failed->paging == o->paging && o->paging != 0 && !taken) {
-        if (!paging_is_open(o))
+    if (failed->paging == o->paging && o->paging != 0) {
+        if (!taken && !paging_is_open(o))
             run_unreached(oracle, o);
-        else if (o->reach_until_ms == 0)
+        else if (o->passed != NULL && o->latest_level < 0 && !ladder_is_somebody_left(o))
+            run_below(oracle, o);
+        else if (!taken && o->reach_until_ms == 0)
             o->reach_until_ms = oracle->now_ms + o->policy->reach_within_ms;
     }
     ladder_time(oracle, o);

@@ -241,3 +241,17 @@ bool reply_has(const struct reply *reply, enum verb verb)
     }
     return false;
 }
+
+void ladder_page_owner(struct oracle *oracle, struct o_incident *o)
+{
+    if ((int)o->severity <= o->acked_severity || o->mark[0] != '\0')
+        return;
+    size_t first = 0;
+    while (o->policy->steps[first].kind != STEP_PAGE)
+        first++;
+    const char *whom = fields_whom_of(oracle, o);
+    o->acked_severity = (int)o->severity;
+    o->answer_until_ms = sleep_out_ms(oracle, whom, sleep_is_urgent(o), oracle->now_ms) +
+                         o->policy->steps[first].wait_ms;
+    ladder_tell(oracle, o, KIND_PAGE, whom);
+}

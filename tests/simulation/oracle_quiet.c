@@ -45,14 +45,49 @@ static bool waits(const struct oracle *oracle, const struct o_message *m)
            m->next_ms > oracle->now_ms;
 }
 
+static void withdraw(struct oracle *oracle, const struct o_incident *o, struct o_message *m)
+{
+    m->state = NOTIFICATION_CANCELLED;
+    oracle_expectf(oracle, o, "cancel %llu %s", (unsigned long long)m->id,
+                   m->id == 0 ? m->contact : "");
+}
+
 void sleep_withdraw(struct oracle *oracle, struct o_incident *o)
 {
     for (struct o_message *m = o->messages; m != NULL; m = m->next) {
-        if (m->kind != KIND_REMINDER || m->talk != 0 || !waits(oracle, m))
-            continue;
-        m->state = NOTIFICATION_CANCELLED;
-        oracle_expectf(oracle, o, "cancel %llu %s", (unsigned long long)m->id,
-                       m->id == 0 ? m->contact : "");
+        if (m->kind == KIND_REMINDER && m->talk == 0 && waits(oracle, m))
+            withdraw(oracle, o, m);
+    }
+}
+
+bool sleep_is_put_off(const struct o_incident *o, enum notification_kind kind, int talk,
+                      const char *contact)
+{
+    for (const struct o_message *m = o->messages; m != NULL; m = m->next) {
+        if (m->kind == kind && m->talk == talk && text_equal(m->contact, contact) && m->deferred &&
+            m->state == NOTIFICATION_PENDING && m->attempts == 0)
+            return true;
+    }
+    return false;
+}
+
+void sleep_withdraw_request(struct oracle *oracle, struct o_incident *o, int talk,
+                            const char *but_not)
+{
+    for (struct o_message *m = o->messages; m != NULL; m = m->next) {
+        if (m->kind == KIND_REMINDER && m->talk == talk && waits(oracle, m) &&
+            !text_equal(m->contact, but_not))
+            withdraw(oracle, o, m);
+    }
+}
+
+/* Also what this very moment has let go. */
+void sleep_withdraw_fallback(struct oracle *oracle, struct o_incident *o, bool anew)
+{
+    for (struct o_message *m = o->messages; anew && m != NULL; m = m->next) {
+        if (m->kind == KIND_PAGE && m->step != NULL && text_equal(m->step, "fallback") &&
+            m->deferred && m->state == NOTIFICATION_PENDING && m->attempts == 0 && m->digest == 0)
+            withdraw(oracle, o, m);
     }
 }
 
@@ -101,16 +136,21 @@ void sleep_release(struct oracle *oracle, struct o_incident *o)
 {
     int64_t first_ms = INT64_MAX;
     int64_t answer_gain_ms = 0;
+    for (struct o_message *m = o->messages; m != NULL; m = m->next) {
+        if (sleep_is_urgent(o) && m->digest != 0 && m->state == NOTIFICATION_PENDING)
+            storm_hurry(oracle, m->digest);
+    }
     for (struct o_message *m = o->messages; m != NULL; m = m->next)
         m->gain_ms = waits(oracle, m) ? gain_of(oracle, o, m->contact) : 0;
     for (struct o_message *m = o->messages; m != NULL; m = m->next) {
         if (m->gain_ms == 0)
             continue;
         hasten(oracle, o, m, m->next_ms - m->gain_ms);
+        talks_sooner(o, m);
         if (m->paging != 0 && m->paging == o->paging && m->climb == o->climb &&
             m->next_ms < first_ms)
             first_ms = m->next_ms;
-        if (m->kind == KIND_PAGE && text_equal(m->contact, o->owner))
+        if (m->kind == KIND_PAGE)
             answer_gain_ms = m->gain_ms;
     }
     if (o->answer_until_ms != 0)
@@ -134,4 +174,18 @@ void sleep_release_all(struct oracle *oracle)
         sleep_release(oracle, o);
         ladder_time(oracle, o);
     }
+}
+
+/* "One that was never tried counts from when it was due." */
+int64_t quiet_unsent_since_ms(const struct o_incident *o)
+{
+    int64_t due_ms = INT64_MAX;
+    for (const struct o_message *m = o->messages; m != NULL; m = m->next) {
+        if (m->paging != o->paging)
+            continue;
+        if (m->attempts > 0 || m->digest != 0)
+            return o->reach_until_ms;
+        due_ms = m->next_ms < due_ms ? m->next_ms : due_ms;
+    }
+    return due_ms > o->row_at_ms ? due_ms : o->row_at_ms;
 }

@@ -152,6 +152,7 @@ void ladder_take(struct oracle *oracle, struct o_incident *o, const struct o_rep
         o->owner = reply->by;
         o->answer_until_ms = 0;
         sleep_withdraw(oracle, o);
+        ladder_cancel(oracle, o, KIND_PAGE, NULL);
         fields_begin(oracle, o);
         expect_owner(oracle, o, "take");
     }
@@ -191,11 +192,13 @@ void ladder_escalate(struct oracle *oracle, struct o_incident *o, const struct o
     ladder_time(oracle, o);
 }
 
-/* Is anybody of the latest paging left who has not passed? */
-static bool somebody_is_left(const struct o_incident *o)
+/* Is anybody of the latest paging left, who has not passed and of whom not every page has failed? */
+bool ladder_is_somebody_left(const struct o_incident *o)
 {
     for (const struct o_message *m = o->messages; m != NULL; m = m->next) {
-        if (o->paging != 0 && m->paging == o->paging && !names_have(o->passed, m->contact))
+        bool failed = m->state == NOTIFICATION_FAILED || m->state == NOTIFICATION_EXPIRED;
+        if (o->paging != 0 && m->paging == o->paging && !failed &&
+            !names_have(o->passed, m->contact))
             return true;
     }
     return false;
@@ -213,7 +216,7 @@ void ladder_pass(struct oracle *oracle, struct o_incident *o, const struct o_rep
     if (o->state == INCIDENT_TRIGGERED) {
         ladder_cancel(oracle, o, KIND_PAGE, reply->by);
         names_add(oracle, &o->passed, reply->by);
-        if (!somebody_is_left(o))
+        if (!ladder_is_somebody_left(o))
             escalate_now(oracle, o, reply->by);
     }
     ladder_time(oracle, o);

@@ -83,6 +83,7 @@ enum o_update_state { O_MISSING, O_CHANGED, O_HELD, O_RETURNED, O_SENT, O_DROPPE
 struct o_update {
     enum o_update_state state;
     int64_t due_ms, remind_ms, promised_ms, round;
+    int64_t batch; /* of those who were asked last to approve it */
     bool escalated;
 };
 
@@ -115,6 +116,7 @@ struct o_incident {
     bool told[STEPS_MAX];
     int64_t hold_until_ms;
     int64_t looked_at_ms; /* at what time it was last looked back at an outage */
+    int64_t row_at_ms;    /* when its last row says that it was looked at */
     bool looks_back;
     int32_t climb, first_climb;
     int64_t paging; /* the latest; 0: none since the opening */
@@ -265,6 +267,8 @@ void talks_decide(struct oracle *oracle, struct o_incident *incident, const stru
 /* False: the reply answers no question. */
 bool talks_answer(struct oracle *oracle, struct o_incident *incident, const struct o_reply *reply,
                   bool free_text);
+/* A message of an update or ask that waited for the morning goes out sooner. */
+void talks_sooner(struct o_incident *incident, const struct o_message *message);
 void talks_failed(struct oracle *oracle, struct o_incident *incident,
                   const struct o_message *message);
 
@@ -281,6 +285,7 @@ void ladder_tell_all(struct oracle *oracle, struct o_incident *incident, bool in
 void ladder_move_plan(struct o_incident *incident, int64_t by_ms);
 /* A new climb from now on, and `left` more after it. */
 void ladder_new_climb(struct oracle *oracle, struct o_incident *incident, int64_t left);
+bool ladder_is_somebody_left(const struct o_incident *incident);
 /* Rule 11, where the severity is above what was acknowledged. */
 void ladder_page_owner(struct oracle *oracle, struct o_incident *incident);
 /* The hold is over, although its time is not. */
@@ -333,6 +338,8 @@ void fields_promised(struct oracle *oracle,
                      struct o_incident *incident); /* its owner is reminded of the promise */
 void fields_said(struct oracle *oracle, struct o_incident *incident,
                  const struct reply_command *command);
+/* The owner; where that has no address, whoever was paged last. */
+const char *fields_whom_of(const struct oracle *oracle, const struct o_incident *incident);
 const char *fields_note_line(struct oracle *oracle, const char *by, const char *what);
 void fields_ask(struct oracle *oracle, struct o_incident *incident);
 /* False: it reports nothing. */

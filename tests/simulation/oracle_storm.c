@@ -248,6 +248,21 @@ static void bundle(struct oracle *oracle, const struct due *due, const struct o_
     wait_for_it(due->incident, due->message);
 }
 
+void storm_hurry(struct oracle *oracle, uint64_t id)
+{
+    struct o_digest *d = storm_digest(oracle, id);
+    if (d == NULL || d->state != NOTIFICATION_PENDING || d->attempts > 0)
+        return;
+    const struct channel_rule rule = rulebook_channel_rule(oracle->book, d->channel);
+    bool is_limited = rule.per_contact > 0 && rule.per_contact_critical > 0;
+    struct o_bucket *bucket = bucket_of(oracle, d->contact, d->channel);
+    fill(bucket, oracle->now_ms);
+    int64_t at_ms = oracle->now_ms + (is_limited ? lacks_ms(bucket, &rule, true) : 0);
+    if (at_ms >= d->next_ms)
+        return;
+    d->next_ms = is_limited ? reserve_ms(bucket, &rule, true) : at_ms;
+}
+
 /* Its number is the engine's. */
 static struct o_digest *open_digest(struct oracle *oracle, const struct o_message *m,
                                     const struct effects *effects, int64_t due_ms)

@@ -36,13 +36,24 @@ void sleep_release(struct oracle *oracle, struct o_incident *incident);
 void sleep_release_all(struct oracle *oracle);
 /* What its owner was to be asked in the morning is no longer asked. */
 void sleep_withdraw(struct oracle *oracle, struct o_incident *incident);
+/* A request or question about one step that has not reached this person yet: of the same kind they get no second one. */
+bool sleep_is_put_off(const struct o_incident *incident, enum notification_kind kind, int talk,
+                      const char *contact);
+/* Requests for parts that wait for the morning. */
+void sleep_withdraw_request(struct oracle *oracle, struct o_incident *incident, int talk,
+                            const char *but_not);
+/* When the fallback is paged anew, from the first of its chain: what an earlier page to it has waiting. */
+void sleep_withdraw_fallback(struct oracle *oracle, struct o_incident *incident, bool anew);
 /* The next method of somebody whose last one has failed. */
 void sleep_hasten(struct oracle *oracle, struct o_incident *incident, struct o_message *message);
 /* A page step of which every message waits. */
 void sleep_shift(struct oracle *oracle, struct o_incident *incident,
                  const struct o_planned *planned, int64_t first_ms);
+/* From when the latest paging counts as unsent: when it was due where it was never tried, else when reach_within ran out. */
+int64_t quiet_unsent_since_ms(const struct o_incident *incident);
 
 struct o_digest *storm_digest(const struct oracle *oracle, uint64_t id);
+void storm_hurry(struct oracle *oracle, uint64_t digest); /* one in it has become urgent */
 /* False: it is no digest. */
 bool storm_claim(struct oracle *oracle, const struct claim_row *row);
 bool storm_outcome(struct oracle *oracle, const struct outcome_row *row);

@@ -95,6 +95,28 @@ static void test_copies_of_text_and_bytes(void **state)
     arena_clear(&arena);
 }
 
+static void test_only_the_last_piece_changes_where_it_lies(void **state)
+{
+    (void)state;
+    struct arena arena;
+    arena_init(&arena);
+    char *first = arena_resize(&arena, NULL, 0, 20);
+    memcpy(first, "first", 6);
+    assert_ptr_equal(arena_resize(&arena, first, 20, 100), first);
+    assert_ptr_equal(arena_resize(&arena, first, 100, 6), first);
+    assert_int_equal(arena.used_bytes, 16);
+    char *second = arena_take(&arena, 16);
+    assert_ptr_equal(second, first + 16);
+    assert_ptr_equal(arena_resize(&arena, first, 6, 3), first); /* it stays, nothing comes back */
+    char *moved = arena_resize(&arena, first, 6, 40);
+    assert_true(moved >= second + 16);
+    assert_string_equal(moved, "first");
+    moved = arena_resize(&arena, moved, 40, 100000); /* past its chunk */
+    assert_string_equal(moved, "first");
+    memset(moved, 1, 100000);
+    arena_clear(&arena);
+}
+
 static void test_heap_helpers(void **state)
 {
     (void)state;
@@ -119,6 +141,7 @@ int main(void)
         cmocka_unit_test(test_reset_reuses_its_chunk),
         cmocka_unit_test(test_a_large_piece_leaves_the_head_in_use),
         cmocka_unit_test(test_copies_of_text_and_bytes),
+        cmocka_unit_test(test_only_the_last_piece_changes_where_it_lies),
         cmocka_unit_test(test_heap_helpers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -98,6 +98,53 @@ static void test_url(void **state)
     CASES_CHECK(strbuf_add_url, cases);
 }
 
+static void test_members_are_written_as_two_strings(void **state)
+{
+    (void)state;
+    struct strbuf buf;
+    strbuf_init(&buf, 80);
+    strbuf_add_json_member(&buf, '{', "service", "shop");
+    strbuf_add_json_member(&buf, ',', "a\"b", "");
+    strbuf_add_json_member(&buf, ',', "", "tab\t");
+    strbuf_add_json_member(&buf, ',', "host", "<");
+    assert_string_equal(
+        strbuf_text(&buf),
+        "{\"service\":\"shop\",\"a\\\"b\":\"\",\"\":\"tab\\t\",\"host\":\"\\u003c\"");
+    assert_false(buf.overflowed);
+    strbuf_add_json_member(&buf, ',', "much-longer-name", "much-longer-value");
+    assert_true(buf.overflowed);
+    strbuf_clear(&buf);
+}
+
+/* Texts are looked at in words: a byte is found wherever it stands. */
+static void test_every_byte_at_every_place_is_written_as_alone(void **state)
+{
+    (void)state;
+    enum { LENGTH_MAX = 19 };
+    struct strbuf alone, buf;
+    char want[LENGTH_MAX * 8], text[LENGTH_MAX + 1];
+    strbuf_init(&alone, 100);
+    strbuf_init(&buf, 1000);
+    for (int byte = 1; byte < 256; byte++) {
+        strbuf_reset(&alone);
+        strbuf_add_json_string(&alone, (const char[]){(char)byte, '\0'});
+        for (int length = 1; length <= LENGTH_MAX; length++) {
+            for (int place = 0; place < length; place++) {
+                memset(text, 'z', sizeof(text));
+                text[length] = '\0';
+                text[place] = (char)byte;
+                (void)snprintf(want, sizeof(want), "\"%.*s%.*s%s\"", place, text,
+                               (int)alone.length - 2, strbuf_text(&alone) + 1, text + place + 1);
+                strbuf_reset(&buf);
+                strbuf_add_json_string(&buf, text);
+                assert_string_equal(strbuf_text(&buf), want);
+            }
+        }
+    }
+    strbuf_clear(&alone);
+    strbuf_clear(&buf);
+}
+
 /* No byte alone, and none between two others, breaks out of its quoting. */
 static void test_every_byte_reads_back_as_json(void **state)
 {
@@ -145,6 +192,8 @@ int main(void)
         cmocka_unit_test(test_html),
         cmocka_unit_test(test_logfmt),
         cmocka_unit_test(test_url),
+        cmocka_unit_test(test_members_are_written_as_two_strings),
+        cmocka_unit_test(test_every_byte_at_every_place_is_written_as_alone),
         cmocka_unit_test(test_every_byte_reads_back_as_json),
         cmocka_unit_test(test_every_byte_stays_inside_html_url_and_log),
     };

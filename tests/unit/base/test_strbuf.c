@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/base/arena.h"
 #include "gateway/base/text.h"
 
 static void test_an_empty_buffer(void **state)
@@ -126,6 +127,48 @@ static void test_a_long_printf_past_the_maximum_adds_nothing(void **state)
     strbuf_clear(&buf);
 }
 
+static void test_text_in_an_arena_outlives_its_buffer(void **state)
+{
+    (void)state;
+    struct arena arena;
+    struct strbuf buf;
+    arena_init(&arena);
+    strbuf_init_in(&buf, &arena, 2000);
+    assert_string_equal(strbuf_finish(&buf), "");
+    for (int i = 0; i < 300; i++)
+        strbuf_add(&buf, "abc");
+    size_t before = arena.used_bytes;
+    const char *text = strbuf_finish(&buf);
+    assert_int_equal(strlen(text), 900);
+    assert_true(arena.used_bytes <= before);
+    assert_int_equal(buf.length, 0);
+    strbuf_add(&buf, "next");
+    assert_string_equal(strbuf_finish(&buf), "next");
+    assert_memory_equal(text + 897, "abc", 4);
+    strbuf_clear(&buf); /* frees nothing of the arena's */
+    for (int i = 0; i < 700; i++)
+        strbuf_add(&buf, "abc");
+    assert_true(buf.overflowed);
+    arena_clear(&arena);
+}
+
+static void test_room_is_written_byte_by_byte(void **state)
+{
+    (void)state;
+    struct strbuf buf;
+    strbuf_init(&buf, 300);
+    char *at = strbuf_room(&buf, 280);
+    memset(at, 'x', 5);
+    strbuf_wrote(&buf, at + 5);
+    at = text_put_i64(strbuf_room(&buf, TEXT_I64_BYTES), INT64_MIN);
+    strbuf_wrote(&buf, at);
+    assert_string_equal(strbuf_text(&buf), "xxxxx-9223372036854775808");
+    assert_null(strbuf_room(&buf, 300 - buf.length + 1));
+    assert_true(buf.overflowed);
+    assert_null(strbuf_room(&buf, 1));
+    strbuf_clear(&buf);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -134,6 +177,8 @@ int main(void)
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_the_maximum_is_hard),
         cmocka_unit_test(test_a_long_printf_past_the_maximum_adds_nothing),
+        cmocka_unit_test(test_text_in_an_arena_outlives_its_buffer),
+        cmocka_unit_test(test_room_is_written_byte_by_byte),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

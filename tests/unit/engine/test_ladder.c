@@ -331,7 +331,7 @@ static void an_outage_skips_nobody(void **state)
     expect(rig, "");
     assert_int_equal(rig->start_count, started + 2);
     rig_run(rig, 300);
-    expect(rig, "3841 step\n3841 page vp carol sms\n");
+    expect(rig, "3961 step\n3961 page vp carol sms\n"); /* 5m from when the lead was paged */
 }
 
 /* The time of the reminder and that of the lapse both passed while down: nobody is asked for what no longer counts. */
