@@ -320,6 +320,8 @@ static struct verdict open_or_join(struct firing *firing, const struct policy *p
     const struct group_name name = world_group_name(
         policy->name, arena_copy_text(&engine->arena, strbuf_text(group), group->length));
     struct verdict verdict = {.disposition = DISPOSITION_JOINED};
+    table_expect(&engine->world.groups, name.hash);
+    (void)labels_json(firing); /* meanwhile: they are needed anyway */
     firing->rule_or_null = rulebook_source(engine->book, firing->event->source);
     struct incident *incident = world_group(&engine->world, &name);
     bool is_new = incident == NULL || alert_in(firing, incident) == NULL;
@@ -343,6 +345,7 @@ static struct verdict route_new(struct firing *firing, const struct alert *known
 {
     struct engine *engine = firing->engine;
     struct route route = {.policies = {engine->book->default_policy}, .count = 1};
+    table_expect(&engine->world.incidents, table_hash_number(engine->meta.next_incident));
     if (!firing->unlimited)
         router_find(engine->router, firing->event, firing->name.key, &route);
     uint64_t linked =
@@ -577,7 +580,7 @@ void events_take(struct engine *engine, const struct input *input, struct answer
     *out_answer = (struct answer){.status = ANSWER_DONE, .text = ""};
     if (event->key[0] == '\0')
         key = arena_strdup(&engine->arena, event_identity(event, derived));
-    firing.name = world_alert_name(event->source, key);
+    firing.name = key == engine->name.key ? engine->name : world_alert_name(event->source, key);
     if (!is_no_news(&firing, &verdict)) {
         if (event->action == EVENT_HEARTBEAT)
             verdict = heartbeats_take(engine, input, key, out_answer);

@@ -60,6 +60,27 @@ void sleep_withdraw(struct oracle *oracle, struct o_incident *o)
     }
 }
 
+bool sleep_is_put_off(const struct o_incident *o, enum notification_kind kind, int talk,
+                      const char *contact)
+{
+    for (const struct o_message *m = o->messages; m != NULL; m = m->next) {
+        if (m->kind == kind && m->talk == talk && text_equal(m->contact, contact) && m->deferred &&
+            m->state == NOTIFICATION_PENDING && m->attempts == 0)
+            return true;
+    }
+    return false;
+}
+
+void sleep_withdraw_request(struct oracle *oracle, struct o_incident *o, int talk,
+                            const char *but_not)
+{
+    for (struct o_message *m = o->messages; m != NULL; m = m->next) {
+        if (m->kind == KIND_REMINDER && m->talk == talk && waits(oracle, m) &&
+            !text_equal(m->contact, but_not))
+            withdraw(oracle, o, m);
+    }
+}
+
 /* Also what this very moment has let go. */
 void sleep_withdraw_fallback(struct oracle *oracle, struct o_incident *o, bool anew)
 {
@@ -125,6 +146,7 @@ void sleep_release(struct oracle *oracle, struct o_incident *o)
         if (m->gain_ms == 0)
             continue;
         hasten(oracle, o, m, m->next_ms - m->gain_ms);
+        talks_sooner(o, m);
         if (m->paging != 0 && m->paging == o->paging && m->climb == o->climb &&
             m->next_ms < first_ms)
             first_ms = m->next_ms;

@@ -83,6 +83,7 @@ enum o_update_state { O_MISSING, O_CHANGED, O_HELD, O_RETURNED, O_SENT, O_DROPPE
 struct o_update {
     enum o_update_state state;
     int64_t due_ms, remind_ms, promised_ms, round;
+    int64_t batch; /* of those who were asked last to approve it */
     bool escalated;
 };
 
@@ -266,6 +267,8 @@ void talks_decide(struct oracle *oracle, struct o_incident *incident, const stru
 /* False: the reply answers no question. */
 bool talks_answer(struct oracle *oracle, struct o_incident *incident, const struct o_reply *reply,
                   bool free_text);
+/* A message of an update or ask that waited for the morning goes out sooner. */
+void talks_sooner(struct o_incident *incident, const struct o_message *message);
 void talks_failed(struct oracle *oracle, struct o_incident *incident,
                   const struct o_message *message);
 

@@ -36,6 +36,12 @@ void sleep_release(struct oracle *oracle, struct o_incident *incident);
 void sleep_release_all(struct oracle *oracle);
 /* What its owner was to be asked in the morning is no longer asked. */
 void sleep_withdraw(struct oracle *oracle, struct o_incident *incident);
+/* A request or question about one step that has not reached this person yet: of the same kind they get no second one. */
+bool sleep_is_put_off(const struct o_incident *incident, enum notification_kind kind, int talk,
+                      const char *contact);
+/* Requests for parts that wait for the morning. */
+void sleep_withdraw_request(struct oracle *oracle, struct o_incident *incident, int talk,
+                            const char *but_not);
 /* When the fallback is paged anew, from the first of its chain: what an earlier page to it has waiting. */
 void sleep_withdraw_fallback(struct oracle *oracle, struct o_incident *incident, bool anew);
 /* The next method of somebody whose last one has failed. */

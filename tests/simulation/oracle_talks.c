@@ -7,6 +7,11 @@
 #define MINUTE_MS INT64_C(60000)
 #define LATE_MS 30000
 
+static int64_t at_most(int64_t value, int64_t most)
+{
+    return value < most ? value : most;
+}
+
 static bool is_under_way(const struct o_message *m)
 {
     return m->state == NOTIFICATION_ACCEPTED || m->state == NOTIFICATION_DELIVERED ||
@@ -59,6 +64,9 @@ static const char *writer(struct oracle *oracle, const struct o_incident *o, boo
 static void ask_writer(struct oracle *oracle, struct o_incident *o, size_t i, const char *whom)
 {
     bool room = text_starts_with(whom, "channel:");
+    sleep_withdraw_request(oracle, o, (int)i + 1, whom);
+    if (sleep_is_put_off(o, KIND_REMINDER, (int)i + 1, whom))
+        return;
     if (!room && rulebook_contact(oracle->book, whom) == NULL) {
         oracle_expectf(oracle, o, "note nobody %s ", step_at(o, i)->name);
         return;
@@ -139,6 +147,30 @@ static void mark_sent(struct o_incident *o, enum notification_kind kind, size_t 
     }
 }
 
+/* From when on their time counts: where all sleep, from the first message that goes out. */
+static int64_t send_from(struct oracle *oracle, struct o_incident *o, size_t i,
+                         const struct o_people *people, enum notification_kind kind)
+{
+    int64_t first_ms = ladder_send_all(oracle, o, people, kind, step_at(o, i)->name);
+    return oracle->all_wait ? first_ms : oracle->now_ms;
+}
+
+void talks_sooner(struct o_incident *o, const struct o_message *m)
+{
+    if (m->talk == 0)
+        return;
+    const struct step *step = step_at(o, (size_t)m->talk - 1);
+    struct o_update *u = &o->updates[m->talk - 1];
+    struct o_ask *ask = &o->asks[m->talk - 1];
+    if (m->kind == KIND_APPROVE && u->state == O_HELD && m->batch == u->batch)
+        u->due_ms = at_most(u->due_ms, m->next_ms + step->within_ms);
+    if (m->kind != KIND_ASK || !ask->is_open)
+        return;
+    ask->deadline_ms = at_most(ask->deadline_ms, m->next_ms + step->deadline_ms);
+    if (step->remind_ms > 0)
+        ask->remind_ms = at_most(ask->remind_ms, m->next_ms + step->remind_ms);
+}
+
 static void ask_approval(struct oracle *oracle, struct o_incident *o, size_t i,
                          const struct o_people *people)
 {
@@ -147,8 +179,9 @@ static void ask_approval(struct oracle *oracle, struct o_incident *o, size_t i,
     if (u->round == 0)
         u->round = ++oracle->rounds;
     u->state = O_HELD;
-    u->due_ms = oracle->now_ms + step_at(o, i)->within_ms;
-    (void)ladder_send_all(oracle, o, people, KIND_APPROVE, step_at(o, i)->name);
+    int64_t from_ms = send_from(oracle, o, i, people, KIND_APPROVE);
+    u->due_ms = from_ms + step_at(o, i)->within_ms;
+    u->batch = oracle->batches;
     mark_sent(o, KIND_APPROVE, i, u->round);
 }
 
@@ -298,7 +331,9 @@ static void ask_time(struct oracle *oracle, struct o_incident *o, size_t i)
         return;
     ask->remind_ms = oracle->now_ms + step_at(o, i)->remind_ms;
     for (const struct o_name *n = ask->asked; n != NULL; n = n->next) {
-        if (is_waited_for(oracle, ask, n->name))
+        bool sleeps = sleep_is_put_off(o, KIND_ASK, (int)i + 1, n->name) ||
+                      sleep_is_put_off(o, KIND_REMINDER, (int)i + 1, n->name);
+        if (is_waited_for(oracle, ask, n->name) && !sleeps)
             people.contacts[people.contact_count++] = rulebook_contact(oracle->book, n->name);
     }
     if (people_is_empty(&people))
@@ -328,9 +363,9 @@ void talks_begin(struct oracle *oracle, struct o_incident *o, size_t i,
             names_add(oracle, &ask->asked, people->contacts[n]->name);
     }
     ask->asked_ms = oracle->now_ms;
-    ask->deadline_ms = oracle->now_ms + step->deadline_ms;
-    ask->remind_ms = step->remind_ms > 0 ? oracle->now_ms + step->remind_ms : 0;
-    (void)ladder_send_all(oracle, o, people, KIND_ASK, step->name);
+    int64_t from_ms = send_from(oracle, o, i, people, KIND_ASK);
+    ask->deadline_ms = from_ms + step->deadline_ms;
+    ask->remind_ms = step->remind_ms > 0 ? from_ms + step->remind_ms : 0;
     mark_sent(o, KIND_ASK, i, 0);
 }
 
@@ -401,6 +436,8 @@ static void hear_change(struct oracle *oracle, struct o_incident *o, size_t i)
     if (u->state == O_MISSING) {
         if (is_complete(o, i))
             pass_gates(oracle, o, i);
+        else
+            sleep_withdraw_request(oracle, o, (int)i + 1, "");
         return;
     }
     cancel(oracle, o, i, KIND_APPROVE, NULL);
