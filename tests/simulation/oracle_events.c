@@ -175,7 +175,7 @@ static bool is_recent(const struct oracle *oracle, const struct o_incident *o)
 static void add_to_ladder(struct oracle *oracle, struct o_incident *o)
 {
     ladder_look_back(oracle, o);
-    bool again = o->state != INCIDENT_HELD && flapping_is_first(oracle, o);
+    bool again = o->state != INCIDENT_HELD && flapping_is_again(oracle, o);
     if (!again || !flapping_change(oracle, o))
         oracle_expect(oracle, o, "note alert");
     if (o->state == INCIDENT_TRIGGERED && o->exhausted && o->mark[0] == '\0')
@@ -239,9 +239,10 @@ static void join(struct oracle *oracle, struct o_incident *o, const struct event
         alert = alert->next;
     if (o->source[0] == '\0')
         o->source = arena_strdup(&oracle->arena, event->source);
-    if (alert == NULL)
-        alert = add_alert(oracle, o, event, key);
-    fire(oracle, alert, event);
+    if (alert != NULL)
+        fire(oracle, alert, event);
+    else
+        (void)add_alert(oracle, o, event, key);
     suppression_look(oracle, o);
     add_to_ladder(oracle, o);
     if (find_severity(oracle, o))
