@@ -145,6 +145,19 @@ void moment_cancel(struct moment *moment, struct notification *notification, con
     act->u.end.reason = reason;
 }
 
+void moment_unsend_deferred(struct moment *moment, enum notification_kind kind, const char *step)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < moment->act_count; i++) {
+        const struct act *act = &moment->acts[i];
+        bool is_meant = act->kind == ACT_SEND && act->u.message.kind == kind &&
+                        act->u.message.deferred && text_equal(act->u.message.step, step);
+        if (!is_meant)
+            moment->acts[count++] = *act;
+    }
+    moment->act_count = count;
+}
+
 void moment_hasten(struct moment *moment, struct notification *notification, int64_t at_ms,
                    const char *reason)
 {
@@ -162,15 +175,33 @@ struct roster moment_roster(const struct moment *moment)
                            .arena = moment->arena};
 }
 
+/* With zeros before it, to so many digits. */
+static char *put_padded(char *to, int number, int width)
+{
+    int least = 1;
+    for (int i = 1; i < width; i++)
+        least *= 10;
+    for (; least > 1 && number < least; least /= 10)
+        *to++ = '0';
+    return text_put_i64(to, number);
+}
+
 const char *moment_local_time(const struct moment *moment, const struct zone *zone, int64_t at_ms)
 {
     static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
     struct civil civil;
     zone_civil(zone, at_ms + moment->wall_offset_ms, &civil);
     ASSERT(civil.weekday >= 0 && civil.weekday < 7);
-    return arena_printf(moment->arena, "%s %04d-%02d-%02d %02d:%02d (%s)", days[civil.weekday],
-                        civil.year, civil.month, civil.day, civil.hour, civil.minute,
-                        zone_name(zone));
+    const int numbers[] = {civil.year, civil.month, civil.day, civil.hour, civil.minute};
+    static const char after[] = "-- :";
+    char when[5 * TEXT_I64_BYTES];
+    char *to = when;
+    for (int i = 0; i < 5; i++) {
+        to = put_padded(to, numbers[i], i == 0 ? 4 : 2);
+        *to++ = after[i]; /* the NUL at last */
+    }
+    const char *const parts[] = {days[civil.weekday], " ", when, " (", zone_name(zone), ")"};
+    return arena_join(moment->arena, parts, sizeof(parts) / sizeof(parts[0]));
 }
 
 const struct zone *moment_zone_of(const struct moment *moment, const char *contact)

@@ -76,6 +76,7 @@ static void withdraw_fallback(const struct incident *incident, struct moment *mo
             n->digest == 0)
             moment_cancel(moment, n, "the fallback is paged anew");
     }
+    moment_unsend_deferred(moment, KIND_PAGE, "fallback");
 }
 
 /* Page the first level, from `from` on, on which somebody can be reached. Answers when that goes out: now, or at the end

@@ -115,6 +115,7 @@ static void run_timers(struct engine *engine)
 
 static void set_book(struct engine *engine, const struct rulebook *book)
 {
+    world_forget_rules(&engine->world);
     engine->book = book;
     router_set(engine->router, book);
 }

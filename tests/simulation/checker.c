@@ -196,6 +196,8 @@ static void check_note(struct checker *checker, const struct timeline_row *row)
                          (long long)(world->now_ms - c->ack_until_ms));
     } else if (is(row, "priority")) {
         c->was_urgent = c->was_urgent || text_equal(row->text, "p1");
+    } else if (is(row, "severity")) { /* perhaps for this commit only */
+        c->was_urgent = c->was_urgent || text_equal(row->text, "the severity rose to critical");
     } else if (is(row, "climb")) {
         c->page_rank = 0;
     } else if (is(row, "repolicy")) {

@@ -87,12 +87,28 @@ struct o_message *oracle_send(struct oracle *oracle, struct o_incident *incident
     *m = *message;
     m->next_ms = m->due_ms;
     m->severity = incident->severity;
+    m->move = oracle->moves;
     m->line = send_line(oracle, m->kind, message->line, m->climb, m->contact, m->channel,
                         m->address, m->due_ms);
     *incident->last_message = m;
     incident->last_message = &m->next;
     oracle_expect(oracle, incident, m->line);
     return m;
+}
+
+void oracle_unsend(struct oracle *oracle, const struct o_incident *incident, struct o_message *m)
+{
+    struct o_lines *lines = &oracle->expected;
+    size_t at = 0;
+    while (at < lines->count && !(lines->whose[at] == incident && lines->items[at] == m->line))
+        at++;
+    ASSERT(at < lines->count);
+    for (lines->count--; at < lines->count; at++) {
+        lines->items[at] = lines->items[at + 1];
+        lines->whose[at] = lines->whose[at + 1];
+    }
+    m->state = NOTIFICATION_CANCELLED;
+    m->line = ""; /* no message of the engine is this one */
 }
 
 struct o_incident *oracle_incident(struct oracle *oracle, uint64_t number)
@@ -150,6 +166,8 @@ static bool is_decided(const struct outcome_row *row)
                                           "somebody else has it",
                                           "nothing is missing any more",
                                           "the reminder asks for it as well",
+                                          "somebody else is asked",
+                                          "a part of it has come",
                                           "the fallback is paged anew"};
     if (row->attempt != 0 || storm_is_gate(row))
         return false;
@@ -504,7 +522,8 @@ const char *oracle_judge(struct oracle *oracle, const struct oracle_step *step)
     oracle->now_ms = step->now_ms;
     oracle->started_at_ms = step->started_at_ms;
     oracle->process = step->process + 1;
-    if (is_first || oracle->load != step->load) {
+    bool is_loaded = oracle->load != step->load; /* a commit has failed */
+    if (is_first || is_loaded) {
         oracle->book = step->book;
         oracle->wall_offset_ms = step->wall_offset_ms;
         storm_forget_passed(oracle);
@@ -519,10 +538,10 @@ const char *oracle_judge(struct oracle *oracle, const struct oracle_step *step)
     strbuf_reset(&oracle->complaint);
     storm_begin(oracle);
     suppression_time(oracle);
-    if (is_first) {
+    if (is_first)
         oracle_heartbeats_away(oracle, away_from_ms);
+    if (is_first || is_loaded)
         oracle_heartbeats_expected(oracle);
-    }
     oracle_heartbeats_time(oracle);
     give_orphans(oracle, step->effects_or_null);
     suppression_look_at_all(oracle);

@@ -169,8 +169,18 @@ static void compare_duty(struct oracle *oracle, const struct o_duty *before,
     }
 }
 
+/* One that has ended is over, whatever the clock shows later. */
+static void end_overrides(struct oracle *oracle)
+{
+    for (size_t i = 0; i < oracle->override_count; i++) {
+        struct o_override *o = &oracle->overrides[i];
+        o->gone = o->gone || o->until_ms <= oracle->now_ms + oracle->wall_offset_ms;
+    }
+}
+
 void duty_settle(struct oracle *oracle)
 {
+    end_overrides(oracle);
     ASSERT(oracle->book->schedule_count <= O_SCHEDULES_MAX);
     for (size_t i = 0; i < oracle->book->schedule_count; i++) {
         const struct schedule *schedule = &oracle->book->schedules[i];

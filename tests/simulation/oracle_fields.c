@@ -44,7 +44,7 @@ static uint8_t asked_of(const struct o_incident *o, const char *person)
     }
     if (step != NULL)
         return asked_by(o, step);
-    if (o->paging != 0)
+    if (o->was_paged)
         return o->latest_level >= 0 ? o->policy->ask_for : o->policy->steps[o->latest_step].ask_for;
     for (size_t i = 0; i < o->policy->step_count; i++) {
         if (o->policy->steps[i].kind == STEP_PAGE)

@@ -89,6 +89,7 @@ void ladder_prepare(struct o_incident *o, int64_t anchor_ms)
     o->hold_until_ms = anchor_ms;
     o->climb = o->first_climb = o->climb + 1;
     o->paging = 0;
+    o->was_paged = false;
     o->passed = NULL;
     write_plan(o, anchor_ms, o->policy->repeat + 1);
     int64_t at_ms = anchor_ms;
@@ -125,6 +126,7 @@ static void start_paging(struct oracle *oracle, struct o_incident *o, const stru
                          const char *step, int level)
 {
     o->paging = ++oracle->pagings;
+    o->was_paged = true;
     o->passed = NULL;
     o->latest_level = level;
     int64_t first_ms = ladder_send_all(oracle, o, people, KIND_PAGE, step);
@@ -538,8 +540,10 @@ void ladder_time(struct oracle *oracle, struct o_incident *o)
     ladder_look_back(oracle, o);
     for (int i = 0; i < 1000; i++) {
         struct next next = find_next(o);
-        if (next.at_ms > oracle->now_ms)
+        if (next.at_ms > oracle->now_ms) {
+            oracle->moves++;
             return;
+        }
         run_one(oracle, o, next);
     }
     ASSERT(o == NULL); /* the rules go in circles */

@@ -86,8 +86,12 @@ void sleep_withdraw_fallback(struct oracle *oracle, struct o_incident *o, bool a
 {
     for (struct o_message *m = o->messages; anew && m != NULL; m = m->next) {
         if (m->kind == KIND_PAGE && m->step != NULL && text_equal(m->step, "fallback") &&
-            m->deferred && m->state == NOTIFICATION_PENDING && m->attempts == 0 && m->digest == 0)
-            withdraw(oracle, o, m);
+            m->deferred && m->state == NOTIFICATION_PENDING && m->attempts == 0 && m->digest == 0) {
+            if (m->id == 0 && m->move == oracle->moves)
+                oracle_unsend(oracle, o, m);
+            else
+                withdraw(oracle, o, m);
+        }
     }
 }
 
@@ -171,8 +175,14 @@ void sleep_release_all(struct oracle *oracle)
             any = any || waits(oracle, m);
         if (!any || !o->live)
             continue;
+        ladder_look_back(oracle, o);
         sleep_release(oracle, o);
         ladder_time(oracle, o);
+    }
+    for (struct o_message *m = oracle->nobodys.messages; m != NULL; m = m->next) {
+        int64_t at_ms = sleep_out_ms(oracle, m->contact, false, oracle->now_ms);
+        if (waits(oracle, m) && at_ms < m->next_ms)
+            hasten(oracle, &oracle->nobodys, m, at_ms);
     }
 }
 

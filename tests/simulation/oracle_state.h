@@ -41,6 +41,7 @@ struct o_message {
     uint64_t digest, seen_digest; /* in which it goes out; as the engine says in this step */
     bool seen, seen_admitted;
     bool is_new;      /* sent by what is being decided */
+    int64_t move;     /* in which it was made */
     int talk;         /* the step, from 1, whose update or ask it belongs to; 0: none */
     int64_t round;    /* of approval */
     int64_t batch;    /* messages that were sent together */
@@ -119,7 +120,8 @@ struct o_incident {
     int64_t row_at_ms;    /* when its last row says that it was looked at */
     bool looks_back;
     int32_t climb, first_climb;
-    int64_t paging; /* the latest; 0: none since the opening */
+    int64_t paging; /* the latest of this climb; 0: none */
+    bool was_paged; /* anybody, since the opening */
     int latest_step;
     int64_t latest_at_ms; /* its time, moved with those of the steps below */
     int latest_level;     /* -1: a step's; else of the fallback chain */
@@ -190,6 +192,7 @@ struct oracle {
     int64_t committed_at_ms;
     uint64_t next_number;
     int64_t pagings, rounds, batches;
+    int64_t moves; /* one each time that an incident was moved and everything due then has run */
     bool all_wait; /* for the morning: what was sent last */
     bool is_off;
     struct o_found *by_id; /* messages by their numbers */
@@ -212,6 +215,10 @@ void oracle_expectf(struct oracle *oracle, const struct o_incident *incident, co
                     ...) __attribute__((format(printf, 3, 4)));
 struct o_message *oracle_send(struct oracle *oracle, struct o_incident *incident,
                               const struct o_message *message);
+
+/* It was made in this very move, and is not: nobody ever sees it. */
+void oracle_unsend(struct oracle *oracle, const struct o_incident *incident,
+                   struct o_message *message);
 
 struct o_incident *oracle_incident(struct oracle *oracle, uint64_t number);
 struct o_found oracle_message(const struct oracle *oracle, uint64_t id);
@@ -302,8 +309,8 @@ void suppression_command(struct oracle *oracle, const struct reply_command *comm
 /* Between firing and resolved. True: it flaps. */
 bool flapping_change(struct oracle *oracle, struct o_incident *incident);
 void flapping_calm(struct oracle *oracle, struct o_incident *incident);
-/* Does one alert fire, and no other? */
-bool flapping_is_first(const struct oracle *oracle, const struct o_incident *incident);
+/* Does one alert fire, and no other, after all had resolved? The first of what people have reported opens nothing again. */
+bool flapping_is_again(const struct oracle *oracle, const struct o_incident *incident);
 
 struct o_reply {
     const char *by;

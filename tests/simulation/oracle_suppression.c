@@ -260,10 +260,15 @@ void flapping_calm(struct oracle *oracle, struct o_incident *o)
         ladder_clear(oracle, o, arena_printf(&oracle->arena, "source %s", o->source));
 }
 
-bool flapping_is_first(const struct oracle *oracle, const struct o_incident *o)
+bool flapping_is_again(const struct oracle *oracle, const struct o_incident *o)
 {
-    int count = 0;
-    for (const struct o_alert *a = oracle->alerts; a != NULL; a = a->next)
-        count += a->incident == o && a->firing;
-    return count == 1;
+    int firing = 0;
+    bool has_fired = false;
+    for (const struct o_alert *a = oracle->alerts; a != NULL; a = a->next) {
+        if (a->incident != o)
+            continue;
+        firing += a->firing;
+        has_fired = has_fired || !a->firing || a->count > 1;
+    }
+    return firing == 1 && has_fired;
 }
