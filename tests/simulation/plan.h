@@ -28,9 +28,8 @@ enum profile {
     PROFILE_TALKS, /* updates to approve and questions to answer, among outages and bad channels */
     PROFILE_QUIET, /* people who sleep, at different hours in each configuration */
     PROFILE_STORM, /* few messages a minute, digests, and answers to all that one lists */
-    PROFILE_MIXED, /* every rule and most faults at once: only by its name (README.md) */
+    PROFILE_MIXED, /* every rule and most faults at once */
     PROFILE_COUNT,
-    PROFILES_IN_TURN = PROFILE_MIXED,
 };
 
 /* What a life has besides people and ladders. */
