@@ -47,30 +47,27 @@ static struct act *add_act(struct moment *moment, enum act_kind kind)
 }
 
 /* Each fact brings the comma before it; that of the first makes place for the brace. */
-#define LEAD(name) ",\"" name "\":", sizeof(name) + 3
-
-static void add_text(struct strbuf *out, const char *lead, size_t lead_bytes,
-                     const char *text_or_null)
+static void add_text(struct strbuf *out, const char *name, const char *text_or_null)
 {
-    if (text_or_null == NULL || text_or_null[0] == '\0')
-        return;
-    strbuf_add_bytes(out, lead, lead_bytes);
-    strbuf_add_json_string(out, text_or_null);
+    if (text_or_null != NULL && text_or_null[0] != '\0')
+        strbuf_add_json_member(out, ',', name, text_or_null);
 }
 
-static void add_number(struct strbuf *out, const char *lead, size_t lead_bytes, int64_t number)
+static void add_number(struct strbuf *out, const char *name, int64_t number)
 {
     if (number == 0)
         return;
-    strbuf_add_bytes(out, lead, lead_bytes);
+    strbuf_add_char(out, ',');
+    strbuf_add_json_string(out, name);
+    strbuf_add_char(out, ':');
     strbuf_add_i64(out, number);
 }
 
-static void add_time(struct strbuf *out, const char *lead, size_t lead_bytes, int64_t at_ms)
+static void add_time(struct strbuf *out, const char *name, int64_t at_ms)
 {
     char text[TEXT_RFC3339_BYTES];
     if (at_ms != 0)
-        add_text(out, lead, lead_bytes, text_rfc3339(at_ms, text));
+        add_text(out, name, text_rfc3339(at_ms, text));
 }
 
 static const char *facts_json(struct moment *moment, const struct facts *facts)
@@ -78,20 +75,20 @@ static const char *facts_json(struct moment *moment, const struct facts *facts)
     enum { FACTS_BYTES_MAX = 8192 };
     struct strbuf out;
     strbuf_init_in(&out, moment->arena, FACTS_BYTES_MAX);
-    add_text(&out, LEAD("state"), facts->state);
-    add_text(&out, LEAD("policy"), facts->policy);
-    add_text(&out, LEAD("step"), facts->step);
-    add_text(&out, LEAD("by"), facts->by);
-    add_time(&out, LEAD("eta"), facts->eta_at_ms);
-    add_time(&out, LEAD("until"), facts->until_ms);
-    add_number(&out, LEAD("slips"), facts->slip_count);
-    add_number(&out, LEAD("climb"), facts->climb);
-    add_number(&out, LEAD("follows"), facts->follows);
-    add_text(&out, LEAD("from"), facts->from);
-    add_text(&out, LEAD("to"), facts->to);
-    add_text(&out, LEAD("backup"), facts->backup);
-    add_time(&out, LEAD("backup_at"), facts->backup_at_ms);
-    add_text(&out, LEAD("missing"), facts->missing);
+    add_text(&out, "state", facts->state);
+    add_text(&out, "policy", facts->policy);
+    add_text(&out, "step", facts->step);
+    add_text(&out, "by", facts->by);
+    add_time(&out, "eta", facts->eta_at_ms);
+    add_time(&out, "until", facts->until_ms);
+    add_number(&out, "slips", facts->slip_count);
+    add_number(&out, "climb", facts->climb);
+    add_number(&out, "follows", facts->follows);
+    add_text(&out, "from", facts->from);
+    add_text(&out, "to", facts->to);
+    add_text(&out, "backup", facts->backup);
+    add_time(&out, "backup_at", facts->backup_at_ms);
+    add_text(&out, "missing", facts->missing);
     if (out.length == 0)
         return "{}";
     strbuf_add_char(&out, '}');
@@ -178,15 +175,33 @@ struct roster moment_roster(const struct moment *moment)
                            .arena = moment->arena};
 }
 
+/* With zeros before it, to so many digits. */
+static char *put_padded(char *to, int number, int width)
+{
+    int least = 1;
+    for (int i = 1; i < width; i++)
+        least *= 10;
+    for (; least > 1 && number < least; least /= 10)
+        *to++ = '0';
+    return text_put_i64(to, number);
+}
+
 const char *moment_local_time(const struct moment *moment, const struct zone *zone, int64_t at_ms)
 {
     static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
     struct civil civil;
     zone_civil(zone, at_ms + moment->wall_offset_ms, &civil);
     ASSERT(civil.weekday >= 0 && civil.weekday < 7);
-    return arena_printf(moment->arena, "%s %04d-%02d-%02d %02d:%02d (%s)", days[civil.weekday],
-                        civil.year, civil.month, civil.day, civil.hour, civil.minute,
-                        zone_name(zone));
+    const int numbers[] = {civil.year, civil.month, civil.day, civil.hour, civil.minute};
+    static const char after[] = "-- :";
+    char when[5 * TEXT_I64_BYTES];
+    char *to = when;
+    for (int i = 0; i < 5; i++) {
+        to = put_padded(to, numbers[i], i == 0 ? 4 : 2);
+        *to++ = after[i]; /* the NUL at last */
+    }
+    const char *const parts[] = {days[civil.weekday], " ", when, " (", zone_name(zone), ")"};
+    return arena_join(moment->arena, parts, sizeof(parts) / sizeof(parts[0]));
 }
 
 const struct zone *moment_zone_of(const struct moment *moment, const char *contact)

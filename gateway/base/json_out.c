@@ -60,6 +60,10 @@ void json_add_array_end(struct json_out *out)
 
 void json_add_string(struct json_out *out, const char *key_or_null, const char *value)
 {
+    if (key_or_null != NULL && (out->has_item & (uint64_t)1 << out->depth) != 0) {
+        strbuf_add_json_member(out->buf, ',', key_or_null, value);
+        return;
+    }
     begin_item(out, key_or_null);
     strbuf_add_json_string(out->buf, value);
 }

@@ -130,6 +130,7 @@ enum { JSON_SHORT = 16 };
  * is anything else. */
 static inline char *json_copy_short(char *to, const char *text)
 {
+#pragma GCC unroll 16
     for (size_t at = 0; at < JSON_SHORT; at++) {
         unsigned char c = (unsigned char)text[at];
         if (!json_plain[c]) {

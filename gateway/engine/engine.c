@@ -115,6 +115,7 @@ static void run_timers(struct engine *engine)
 
 static void set_book(struct engine *engine, const struct rulebook *book)
 {
+    world_forget_rules(&engine->world);
     engine->book = book;
     router_set(engine->router, book);
 }
@@ -253,6 +254,18 @@ static enum store_verdict commit(struct engine *engine, const struct effects *ef
     return store->ops->commit(store->self, &commit, err);
 }
 
+/* An event that names its alert comes soon: what it asks for comes from memory while another one is taken. */
+static struct alert_name expect_event(const struct engine *engine, struct input *const *inputs,
+                                      size_t index, size_t count)
+{
+    if (index == count || inputs[index]->kind != INPUT_EVENT)
+        return (struct alert_name){.key = NULL};
+    const struct event *event = &inputs[index]->u.event;
+    const struct alert_name name = world_alert_name(event->source, event->key);
+    table_expect(&engine->world.alerts, name.hash);
+    return name;
+}
+
 static void apply(struct engine *engine, struct input *const *inputs, size_t count)
 {
     suppress_due(engine);
@@ -264,7 +277,10 @@ static void apply(struct engine *engine, struct input *const *inputs, size_t cou
     if (engine->wakes)
         engine_wake_all(engine);
     run_timers(engine);
+    struct alert_name next = expect_event(engine, inputs, 0, count);
     for (size_t i = 0; i < count; i++) {
+        engine->name = next;
+        next = expect_event(engine, inputs, i + 1, count);
         struct answer answer = take_input(engine, inputs[i]);
         suppress_settle(engine);
         note_applied(engine, inputs[i], answer.status);

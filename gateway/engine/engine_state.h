@@ -131,6 +131,7 @@ struct engine {
     struct table claims; /* by notification */
     uint64_t *orphans;   /* claims that nobody works on: their outcome is unknown */
     size_t orphan_count, orphan_capacity;
+    struct alert_name name; /* of the event that is taken now, by its own key */
     struct arena arena;
     struct strbuf scratch;
     struct batch batch;

@@ -19,8 +19,7 @@ struct firing {
     struct alert_name name; /* of its alert */
     struct alert *known;    /* of a trigger, the newest of its twins; NULL: it is new */
     const char *labels;     /* JSON, built when first needed */
-    const struct source_rule *rule_or_null; /* of its source, once it is routed */
-    bool unlimited;                         /* our own overflow incident opens past every limit */
+    bool unlimited;         /* our own overflow incident opens past every limit */
 };
 
 static const char *labels_json(struct firing *firing)
@@ -217,31 +216,37 @@ static void reopen_incident(struct firing *firing, struct alert *alert)
     engine_move(firing->engine, alert->incident, &move);
 }
 
-static bool past_limits(const struct firing *firing)
+static struct source_count *source_of(const struct firing *firing)
 {
-    struct engine *engine = firing->engine;
-    const struct source_rule *rule = firing->rule_or_null;
+    struct source_count *source = world_source(&firing->engine->world, firing->name.source);
+    if (!source->has_looked)
+        source->rule_or_null = rulebook_source(firing->engine->book, source->source);
+    source->has_looked = true;
+    return source;
+}
+
+static bool past_limits(const struct firing *firing, const struct source_count *source)
+{
+    const struct engine *engine = firing->engine;
+    const struct source_rule *rule = source->rule_or_null;
     if (firing->unlimited)
         return false;
-    if (engine->world.open_count >= (uint64_t)engine->book->incidents_max)
-        return true;
-    return rule != NULL && world_source(&engine->world, firing->name.source)->open_count >=
-                               (uint64_t)rule->incidents_max;
+    return engine->world.open_count >= (uint64_t)engine->book->incidents_max ||
+           (rule != NULL && source->open_count >= (uint64_t)rule->incidents_max);
 }
 
 /* A label that nobody groups by can make any number of alerts in few incidents: they are bounded by themselves. */
-static bool past_alert_limits(const struct firing *firing, const struct incident *incident_or_null)
+static bool past_alert_limits(const struct firing *firing, const struct source_count *source,
+                              const struct incident *incident_or_null)
 {
-    struct engine *engine = firing->engine;
-    const struct source_rule *rule = firing->rule_or_null;
-    uint64_t most = (uint64_t)engine->book->incident_alerts_max;
+    const struct source_rule *rule = source->rule_or_null;
+    uint64_t most = (uint64_t)firing->engine->book->incident_alerts_max;
     if (firing->unlimited)
         return false;
     if (incident_or_null != NULL && most != 0 && incident_or_null->alert_count >= most)
         return true;
     return rule != NULL && rule->alerts_max != 0 &&
-           world_source(&engine->world, firing->name.source)->alert_count >=
-               (uint64_t)rule->alerts_max;
+           source->alert_count >= (uint64_t)rule->alerts_max;
 }
 
 static struct verdict trigger(struct firing *firing);
@@ -320,17 +325,19 @@ static struct verdict open_or_join(struct firing *firing, const struct policy *p
     const struct group_name name = world_group_name(
         policy->name, arena_copy_text(&engine->arena, strbuf_text(group), group->length));
     struct verdict verdict = {.disposition = DISPOSITION_JOINED};
-    firing->rule_or_null = rulebook_source(engine->book, firing->event->source);
+    table_expect(&engine->world.groups, name.hash);
+    (void)labels_json(firing); /* meanwhile: they are needed anyway */
+    const struct source_count *source = source_of(firing);
     struct incident *incident = world_group(&engine->world, &name);
     bool is_new = incident == NULL || alert_in(firing, incident) == NULL;
-    if (is_new && past_alert_limits(firing, incident)) {
+    if (is_new && past_alert_limits(firing, source, incident)) {
         if (incident != NULL)
             note_full(firing, incident);
         verdict = overflow(firing);
     } else if (incident != NULL) {
         join_incident(firing, incident);
         verdict.incident = incident->number;
-    } else if (past_limits(firing)) {
+    } else if (past_limits(firing, source)) {
         verdict = overflow(firing);
     } else {
         incident = open_incident(firing, policy, &name, linked);
@@ -343,6 +350,7 @@ static struct verdict route_new(struct firing *firing, const struct alert *known
 {
     struct engine *engine = firing->engine;
     struct route route = {.policies = {engine->book->default_policy}, .count = 1};
+    table_expect(&engine->world.incidents, table_hash_number(engine->meta.next_incident));
     if (!firing->unlimited)
         router_find(engine->router, firing->event, firing->name.key, &route);
     uint64_t linked =
@@ -577,7 +585,7 @@ void events_take(struct engine *engine, const struct input *input, struct answer
     *out_answer = (struct answer){.status = ANSWER_DONE, .text = ""};
     if (event->key[0] == '\0')
         key = arena_strdup(&engine->arena, event_identity(event, derived));
-    firing.name = world_alert_name(event->source, key);
+    firing.name = key == engine->name.key ? engine->name : world_alert_name(event->source, key);
     if (!is_no_news(&firing, &verdict)) {
         if (event->action == EVENT_HEARTBEAT)
             verdict = heartbeats_take(engine, input, key, out_answer);

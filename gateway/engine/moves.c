@@ -102,6 +102,28 @@ static int compare_numbers(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
+/* Notices of a hand-over belong to no incident. */
+static void wake_notices(struct engine *engine)
+{
+    size_t count = 0;
+    size_t slot = 0;
+    uint64_t *ids =
+        arena_alloc_array(&engine->arena, engine->world.notifications.count + 1, sizeof(*ids));
+    for (const struct notification *n = table_each(&engine->world.notifications, &slot); n != NULL;
+         n = table_each(&engine->world.notifications, &slot)) {
+        if (n->incident == NULL && quiet_waits(n, engine->now_ms))
+            ids[count++] = n->id;
+    }
+    qsort(ids, count, sizeof(*ids), compare_numbers);
+    for (size_t i = 0; i < count; i++) {
+        struct notification *n = world_notification(&engine->world, ids[i]);
+        const struct contact *contact = rulebook_contact(engine->book, n->contact);
+        int64_t out_ms = quiet_out_ms(contact, &engine->moment, false, engine->now_ms);
+        if (out_ms < n->next_at_ms)
+            attempts_hasten(engine, n, out_ms, "quiet hours have changed");
+    }
+}
+
 void engine_wake_all(struct engine *engine)
 {
     size_t count = 0;
@@ -121,6 +143,7 @@ void engine_wake_all(struct engine *engine)
             engine, world_incident(&engine->world, numbers[i]),
             &(struct move){.kind = MOVE_WAKE, .actor = "engine", .credential = "", .by = ""});
     }
+    wake_notices(engine);
 }
 
 bool engine_has_waiting(const struct engine *engine)
@@ -128,7 +151,7 @@ bool engine_has_waiting(const struct engine *engine)
     size_t slot = 0;
     for (const struct notification *n = table_each(&engine->world.notifications, &slot); n != NULL;
          n = table_each(&engine->world.notifications, &slot)) {
-        if (n->incident != NULL && quiet_waits(n, engine->now_ms))
+        if (quiet_waits(n, engine->now_ms))
             return true;
     }
     return false;

@@ -43,7 +43,7 @@ static void allocate(struct table *table, size_t capacity)
     ASSERT(capacity <= (size_t)1 << 31);
     table->capacity = capacity;
     table->slot_count = capacity + FIRST_TAIL;
-    table->items = heap_alloc(table->slot_count * sizeof(*table->items));
+    table->items = heap_take(table->slot_count * sizeof(*table->items));
     table->hashes = heap_alloc(table->slot_count * sizeof(*table->hashes));
 }
 
@@ -54,7 +54,6 @@ static void lengthen(struct table *table)
     table->items = heap_realloc(table->items, (table->slot_count + more) * sizeof(*table->items));
     table->hashes =
         heap_realloc(table->hashes, (table->slot_count + more) * sizeof(*table->hashes));
-    memset(table->items + table->slot_count, 0, more * sizeof(*table->items));
     memset(table->hashes + table->slot_count, 0, more * sizeof(*table->hashes));
     table->slot_count += more;
 }
@@ -89,7 +88,7 @@ static void grow(struct table *table)
     size_t next = 0;
     allocate(table, old.capacity == 0 ? FIRST_CAPACITY : old.capacity + old.capacity / 4);
     for (size_t i = 0; i < old.slot_count; i++) {
-        if (old.items[i] == NULL)
+        if (old.hashes[i] == 0)
             continue;
         size_t home = home_of(table, old.hashes[i]);
         next = home > next ? home : next;
@@ -109,6 +108,15 @@ void table_add(struct table *table, uint64_t hash, void *item)
     make_place(table, slot);
     put(table, slot, folded, item);
     table->count++;
+}
+
+void table_expect(const struct table *table, uint64_t hash)
+{
+    if (table->capacity == 0)
+        return;
+    size_t home = home_of(table, fold(hash));
+    __builtin_prefetch(&table->hashes[home]);
+    __builtin_prefetch(&table->items[home]);
 }
 
 static void *item_at(const struct table *table, const struct table_walk *walk)
@@ -140,7 +148,6 @@ static void close_hole(struct table *table, size_t hole)
     size_t count = end - 1 - hole;
     memmove(table->items + hole, table->items + hole + 1, count * sizeof(*table->items));
     memmove(table->hashes + hole, table->hashes + hole + 1, count * sizeof(*table->hashes));
-    table->items[end - 1] = NULL;
     table->hashes[end - 1] = 0;
 }
 
@@ -157,12 +164,9 @@ void table_remove(struct table *table, uint64_t hash, const void *item)
 
 void *table_each(const struct table *table, size_t *slot)
 {
-    while (*slot < table->slot_count) {
-        void *item = table->items[(*slot)++];
-        if (item != NULL)
-            return item;
-    }
-    return NULL;
+    while (*slot < table->slot_count && table->hashes[*slot] == 0)
+        (*slot)++;
+    return *slot < table->slot_count ? table->items[(*slot)++] : NULL;
 }
 
 uint64_t table_hash_number(uint64_t number)

@@ -14,7 +14,7 @@
 
 struct table {
     void **items;
-    uint32_t *hashes; /* 0: empty */
+    uint32_t *hashes; /* 0: empty, no item is there */
     size_t capacity;
     size_t slot_count; /* with those behind the last home; the last slot is empty */
     size_t count;
@@ -32,6 +32,9 @@ void table_remove(struct table *table, uint64_t hash, const void *item);
 /* First and next item with this hash; NULL at the end. */
 void *table_first(const struct table *table, uint64_t hash, struct table_walk *out_walk);
 void *table_next(const struct table *table, struct table_walk *walk);
+
+/* Soon one with this hash is looked for or added: the memory comes meanwhile. */
+void table_expect(const struct table *table, uint64_t hash);
 
 /* Every item, in no order the caller may rely on: start with *slot = 0. */
 void *table_each(const struct table *table, size_t *slot);

@@ -148,6 +148,16 @@ struct source_count *world_source(struct world *world, const char *source)
     return count;
 }
 
+void world_forget_rules(struct world *world)
+{
+    size_t slot = 0;
+    for (struct source_count *count = table_each(&world->sources, &slot); count != NULL;
+         count = table_each(&world->sources, &slot)) {
+        count->rule_or_null = NULL;
+        count->has_looked = false;
+    }
+}
+
 /* Without a title of its own the incident has its first alert's summary (incident_title). */
 static void set_incident_text(struct incident *incident, const char *group_key,
                               const char *title_or_null)

@@ -28,6 +28,8 @@ struct source_count {
     const char *source;
     uint64_t open_count;
     uint64_t alert_count;
+    const struct source_rule *rule_or_null; /* of the rulebook, once it was looked for */
+    bool has_looked;
 };
 
 /* What an alert is found by, with its hash: made once for all that an event asks about it. */
@@ -92,6 +94,7 @@ struct alert_name world_alert_name(const char *source, const char *key);
 struct alert *world_alert(const struct world *world, const struct alert_name *name);
 struct notification *world_notification(const struct world *world, uint64_t id);
 struct source_count *world_source(struct world *world, const char *source); /* made if need be */
+void world_forget_rules(struct world *world); /* before the rulebook changes */
 
 /* A new incident takes over one use of `policy`. It counts as resolved until world_reindex. Without a title of its own it
  * has its first alert's summary, and none before that alert. */

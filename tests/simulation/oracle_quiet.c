@@ -180,6 +180,11 @@ void sleep_release_all(struct oracle *oracle)
         sleep_release(oracle, o);
         ladder_time(oracle, o);
     }
+    for (struct o_message *m = oracle->nobodys.messages; m != NULL; m = m->next) {
+        int64_t at_ms = sleep_out_ms(oracle, m->contact, false, oracle->now_ms);
+        if (waits(oracle, m) && at_ms < m->next_ms)
+            hasten(oracle, &oracle->nobodys, m, at_ms);
+    }
 }
 
 /* "One that was never tried counts from when it was due." */
