@@ -146,7 +146,10 @@ void sleep_release(struct oracle *oracle, struct o_incident *o)
             storm_hurry(oracle, m->digest);
     }
     for (struct o_message *m = o->messages; m != NULL; m = m->next)
-        m->gain_ms = waits(oracle, m) ? gain_of(oracle, o, m->contact) : 0;
+        /* What was made in this very step goes by the hours that are in force already. */
+        m->gain_ms = waits(oracle, m) && (m->id != 0 || sleep_is_urgent(o))
+                         ? gain_of(oracle, o, m->contact)
+                         : 0;
     for (struct o_message *m = o->messages; m != NULL; m = m->next) {
         if (m->gain_ms == 0)
             continue;
