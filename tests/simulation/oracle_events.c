@@ -16,7 +16,7 @@ static const char *value_of(const struct event *event, const char *key, const ch
     return text_equal(name, "severity") ? severity_name(event->severity) : "";
 }
 
-static bool matches(const struct policy *policy, const struct event *event, const char *key)
+bool events_match(const struct policy *policy, const struct event *event, const char *key)
 {
     for (size_t l = 0; l < policy->match_count; l++) {
         bool all = true;
@@ -35,7 +35,7 @@ static const struct policy *choose(const struct oracle *oracle, const struct eve
                                    const char *key)
 {
     for (size_t i = 0; i < oracle->book->policy_count; i++) {
-        if (matches(&oracle->book->policies[i], event, key))
+        if (events_match(&oracle->book->policies[i], event, key))
             return &oracle->book->policies[i];
     }
     return oracle->book->default_policy;
@@ -196,9 +196,9 @@ static void get_worse(struct oracle *oracle, struct o_incident *o)
 }
 
 /* Already firing, or still under a person's resolve: only counted, unless it gets worse. */
-static bool count_known(struct oracle *oracle, const struct event *event, const char *key)
+static void count_known(struct oracle *oracle, const struct event *event, const char *key,
+                        struct o_routes *has)
 {
-    bool found = false;
     for (struct o_alert *a = oracle->alerts; a != NULL; a = a->next) {
         struct o_incident *o = a->incident;
         if (!is_about(a, event, key))
@@ -206,23 +206,27 @@ static bool count_known(struct oracle *oracle, const struct event *event, const 
         bool open = o->state != INCIDENT_RESOLVED;
         if (!(open && a->firing) && !(!open && o->by_person && is_recent(oracle, o)))
             continue;
-        found = true;
+        routes_add(has, o->policy);
         fire(oracle, a, event);
         if (find_severity(oracle, o)) {
             suppression_look(oracle, o);
             get_worse(oracle, o);
         }
     }
-    return found;
 }
 
-static bool reopen_known(struct oracle *oracle, const struct event *event, const char *key)
+/* The newest that may open again, of this policy where one is named. */
+static bool reopen_known(struct oracle *oracle, const struct event *event, const char *key,
+                         const char *policy_or_null, struct o_routes *has)
 {
     for (struct o_alert *a = oracle->alerts; a != NULL; a = a->next) {
         struct o_incident *o = a->incident;
         if (!is_about(a, event, key) || o->state != INCIDENT_RESOLVED || o->by_person ||
             !is_recent(oracle, o) || open_in_group(oracle, o->policy->name, o->group) != NULL)
             continue;
+        if (policy_or_null != NULL && !text_equal(policy_or_null, o->policy->name))
+            continue;
+        routes_add(has, o->policy);
         fire(oracle, a, event);
         (void)find_severity(oracle, o);
         ladder_begin(oracle, o, true);
@@ -260,12 +264,11 @@ static void name_overflow(struct oracle *oracle, const struct event *ours)
 }
 
 static void trigger(struct oracle *oracle, const struct event *event, const char *key,
-                    bool overflows)
+                    bool overflows);
+
+static void open_or_join(struct oracle *oracle, const struct policy *policy,
+                         const struct event *event, const char *key, bool overflows)
 {
-    if (count_known(oracle, event, key) || reopen_known(oracle, event, key))
-        return;
-    const struct policy *policy =
-        overflows ? oracle->book->default_policy : choose(oracle, event, key);
     const char *group = overflows ? arena_printf(&oracle->arena, "overflow %s", key)
                                   : group_of(oracle, policy, event, key);
     struct o_incident *o = open_in_group(oracle, policy->name, group);
@@ -279,6 +282,27 @@ static void trigger(struct oracle *oracle, const struct event *event, const char
         name_overflow(oracle, &ours);
     } else {
         open_new(oracle, policy, group, event, key);
+    }
+}
+
+static void trigger(struct oracle *oracle, const struct event *event, const char *key,
+                    bool overflows)
+{
+    struct o_routes has = {.count = 0}, wanted = {.count = 0}, missing;
+    count_known(oracle, event, key, &has);
+    if (has.count == 0)
+        (void)reopen_known(oracle, event, key, NULL, &has);
+    if (!overflows)
+        routes_of(oracle, event, key, &wanted);
+    else if (has.count == 0)
+        routes_add(&wanted, oracle->book->default_policy);
+    routes_missing(&wanted, &has, &missing);
+    if (overflows && has.count > 0)
+        return;
+    for (size_t i = 0; i < missing.count; i++) {
+        const struct policy *policy = missing.policies[i];
+        if (has.count == 0 || !reopen_known(oracle, event, key, policy->name, &has))
+            open_or_join(oracle, policy, event, key, overflows);
     }
 }
 

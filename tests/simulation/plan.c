@@ -16,6 +16,7 @@ static const char *const profile_names[PROFILE_COUNT] = {
     [PROFILE_DUTY] = "duty",         [PROFILE_FIELDS] = "fields",
     [PROFILE_SUPPRESS] = "suppress", [PROFILE_TALKS] = "talks",
     [PROFILE_QUIET] = "quiet",       [PROFILE_STORM] = "storm",
+    [PROFILE_CONTINUE] = "continue", [PROFILE_POWER] = "power",
     [PROFILE_MIXED] = "mixed",
 };
 
@@ -27,6 +28,7 @@ static const unsigned traits[PROFILE_COUNT] = {
     [PROFILE_TALKS] = TRAIT_FLAP | TRAIT_TALKS,
     [PROFILE_QUIET] = TRAIT_FLAP | TRAIT_QUIET,
     [PROFILE_STORM] = TRAIT_FLAP | TRAIT_STORM,
+    [PROFILE_CONTINUE] = TRAIT_CONTINUE | TRAIT_FLAP,
     [PROFILE_MIXED] = TRAIT_FLAP | TRAIT_RULES | TRAIT_NEEDS | TRAIT_TALKS | TRAIT_JOBS |
                       TRAIT_DUTY | TRAIT_QUIET | TRAIT_STORM,
 };
@@ -38,6 +40,7 @@ static const char *const deed_names[DEED_KIND_COUNT] = {
     [DEED_DISK] = "disk",         [DEED_CONFIG] = "config",   [DEED_REPOLICY] = "repolicy",
     [DEED_CLOCK] = "clock",       [DEED_PINGS] = "pings",     [DEED_KNOWN] = "known",
     [DEED_OVERRIDE] = "override", [DEED_SILENCE] = "silence", [DEED_ALL_ACK] = "all-ack",
+    [DEED_POWER] = "power",
 };
 
 /* Out of so many, how often each kind is drawn. */
@@ -86,6 +89,15 @@ static const unsigned weights[PROFILE_COUNT][DEED_KIND_COUNT] = {
                       [DEED_OUTAGE] = 6,
                       [DEED_CRASH] = 8,
                       [DEED_DISK] = 16},
+    [PROFILE_CONTINUE] = {[DEED_EVENTS] = 50,
+                          [DEED_REPLY] = 22,
+                          [DEED_MOOD] = 5,
+                          [DEED_OUTAGE] = 5,
+                          [DEED_STALL] = 2,
+                          [DEED_CRASH] = 5,
+                          [DEED_REFUSE] = 5,
+                          [DEED_CONFIG] = 6},
+    [PROFILE_POWER] = {[DEED_EVENTS] = 44, [DEED_REPLY] = 24, [DEED_MOOD] = 8, [DEED_POWER] = 24},
     [PROFILE_SUPPRESS] = {[DEED_EVENTS] = 46,
                           [DEED_REPLY] = 18,
                           [DEED_SILENCE] = 16,
@@ -101,15 +113,16 @@ static const unsigned weights[PROFILE_COUNT][DEED_KIND_COUNT] = {
                       [DEED_CRASH] = 6,
                       [DEED_REFUSE] = 6,
                       [DEED_OVERRIDE] = 30},
-    [PROFILE_HEARTBEATS] = {[DEED_EVENTS] = 12,
-                            [DEED_REPLY] = 16,
-                            [DEED_MOOD] = 3,
-                            [DEED_OUTAGE] = 10,
-                            [DEED_STALL] = 4,
-                            [DEED_CRASH] = 4,
-                            [DEED_REFUSE] = 5,
-                            [DEED_CLOCK] = 1,
-                            [DEED_PINGS] = 45},
+    [PROFILE_HEARTBEATS] =
+        {[DEED_EVENTS] = 12,
+         [DEED_REPLY] = 16,
+         [DEED_MOOD] = 3,
+         [DEED_OUTAGE] = 10,
+         [DEED_STALL] = 4,
+         [DEED_CRASH] = 4,
+         [DEED_REFUSE] = 5,
+         [DEED_CLOCK] = 1,
+         [DEED_PINGS] = 45},
     [PROFILE_TALKS] = {[DEED_EVENTS] = 25,
                        [DEED_REPLY] = 55,
                        [DEED_RECEIPT] = 3,
@@ -155,6 +168,11 @@ static const unsigned weights[PROFILE_COUNT][DEED_KIND_COUNT] = {
                        [DEED_KNOWN] = 4,
                        [DEED_SILENCE] = 5},
 };
+
+bool profile_is_on_disk(enum profile profile)
+{
+    return profile == PROFILE_DISK || profile == PROFILE_POWER;
+}
 
 const char *profile_name(enum profile profile)
 {

@@ -28,7 +28,9 @@ enum profile {
     PROFILE_TALKS, /* updates to approve and questions to answer, among outages and bad channels */
     PROFILE_QUIET, /* people who sleep, at different hours in each configuration */
     PROFILE_STORM, /* few messages a minute, digests, and answers to all that one lists */
-    PROFILE_MIXED, /* every rule and most faults at once */
+    PROFILE_POWER, /* the machine loses power over SQLite, and with it what was not synced */
+    PROFILE_CONTINUE, /* policies that hand over to the next one: alerts of several incidents */
+    PROFILE_MIXED,    /* every rule and most faults at once */
     PROFILE_COUNT,
 };
 
@@ -42,8 +44,12 @@ enum trait {
     TRAIT_DUTY = 1 << 5, /* hand-overs are told */
     TRAIT_QUIET = 1 << 6,
     TRAIT_STORM = 1 << 7,
+    TRAIT_CONTINUE = 1 << 8,
 };
 bool profile_has(enum profile profile, enum trait trait);
+
+/* Over a database in a file, with a memory store beside it. */
+bool profile_is_on_disk(enum profile profile);
 
 const char *profile_name(enum profile profile);
 int profile_parse(const char *name, enum profile *out_profile);
@@ -67,6 +73,7 @@ enum deed_kind {
     DEED_KNOWN,    /* somebody reports what no monitor has said */
     DEED_SILENCE,
     DEED_ALL_ACK, /* somebody answers a digest */
+    DEED_POWER,   /* the machine loses power, now or at one of the next changes to a file */
     DEED_KIND_COUNT,
 };
 

@@ -241,6 +241,17 @@ static void add_jobs(struct strbuf *out, struct rng *rng)
         add_policy(out, rng, NULL, "off", "jobs", "match = source=\"jobs\"\n");
 }
 
+/* Policies that meet the first one, and each other, in some alerts; labels may change what an alert is routed to. */
+static void add_others(struct strbuf *out, struct rng *rng, const char *flap)
+{
+    static const char *const wholes[] = {
+        "match = region=\"east\"\ncontinue = yes\n", "match = source=\"monitor\"\ncontinue = yes\n",
+        "match = source=\"monitor\"\n", "match = severity=\"critical\"\ncontinue = yes\n"};
+    add_policy(out, rng, NULL, flap, "place", ONE_OF(rng, wholes));
+    if (rng_chance(rng, 50))
+        add_policy(out, rng, NULL, flap, "more", ONE_OF(rng, wholes));
+}
+
 /* What holds incidents back, drawn from a stream of its own: without it a scene is what it was. */
 static void add_rules(struct strbuf *out, struct rng *rng)
 {
@@ -285,9 +296,14 @@ static void write_text(struct strbuf *out, uint64_t seed, size_t version, enum p
     if (draws.nights != NULL)
         strbuf_add(out, "[gateway]\ntime_zone = UTC\n");
     add_people(out, &people, version == 0, &draws);
-    add_policy(out, &policies, asking, flap, "shop", "match = service=\"shop\"\n");
+    add_policy(out, &policies, asking, flap, "shop",
+               profile_has(profile, TRAIT_CONTINUE) && rng_chance(&policies, 80)
+                   ? "match = service=\"shop\"\ncontinue = yes\n"
+                   : "match = service=\"shop\"\n");
     if (profile_has(profile, TRAIT_TALKS))
         add_talks(out, &policies, "shop");
+    if (profile_has(profile, TRAIT_CONTINUE))
+        add_others(out, &policies, flap);
     if (rng_chance(&policies, 70))
         add_policy(out, &policies, asking, flap, "grave",
                    "match = service=\"blog\", severity=\"critical\"\nmatch = service=\"bank\"\n");

@@ -5,10 +5,12 @@
 
 #include "gateway/base/arena.h"
 
-static bool breaks_without(const struct plan *plan, size_t from, size_t count, const char *id,
-                           struct plan *out_plan)
+static bool breaks_without(const struct plan *plan, const struct world_options *options,
+                           size_t from, size_t count, const char *id, struct plan *out_plan)
 {
-    static const struct world_options quiet = {.checks_reload = true};
+    struct world_options quiet = *options;
+    quiet.tells = false;
+    quiet.checks_reload = true;
     struct report report;
     struct plan less = *plan;
     less.count = plan->count - count;
@@ -27,15 +29,17 @@ static bool breaks_without(const struct plan *plan, size_t from, size_t count, c
 }
 
 /* Halves, quarters and so on down to single deeds, again from the top after every success at the bottom. */
-void shrink(struct plan *plan, struct report *report, int runs_max)
+void shrink(struct plan *plan, const struct world_options *options, struct report *report,
+            int runs_max)
 {
-    static const struct world_options telling = {.tells = true, .checks_reload = true};
+    struct world_options telling = *options;
+    telling.tells = telling.checks_reload = true;
     int runs = 0;
     for (size_t size = plan->count / 2; size > 0 && runs < runs_max;) {
         bool smaller = false;
         for (size_t from = 0; from + size <= plan->count && runs < runs_max; runs++) {
             struct plan less;
-            if (!breaks_without(plan, from, size, report->id, &less)) {
+            if (!breaks_without(plan, options, from, size, report->id, &less)) {
                 from += size;
                 continue;
             }

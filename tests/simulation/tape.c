@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "gateway/base/assert.h"
+#include "tests/support/faulty_vfs.h"
 
 struct tape {
     struct store store;
@@ -13,6 +14,8 @@ struct tape {
     int64_t commits_left; /* until the one that fails; 0: none will */
     enum store_verdict verdict;
     bool applies;
+    int64_t life_left; /* commits until the one around which the process dies; 0: it does not */
+    bool dies_after;
     bool asked, applied, doubtful;
     void (*see)(void *self, const struct effects *effects);
     void *watcher;
@@ -44,13 +47,17 @@ static void note_applied(struct tape *tape, const struct commit *commit)
 static enum store_verdict tape_commit(void *self, const struct commit *commit, struct err *err)
 {
     struct tape *tape = current;
-    bool fails = tape->commits_left == 1;
+    bool dies = tape->life_left == 1;
+    bool fails = dies || tape->commits_left == 1;
+    bool applies = dies ? tape->dies_after : tape->applies;
+    enum store_verdict failure = dies ? STORE_BROKEN : tape->verdict;
+    tape->life_left -= tape->life_left > 0 ? 1 : 0;
     tape->commits_left -= tape->commits_left > 0 ? 1 : 0;
     tape->asked = true;
     tape->commit = *commit;
-    if (fails && !tape->applies) {
+    if (fails && !applies) {
         (void)err_set(err, ERR_SYSTEM, "made to fail");
-        return tape->verdict;
+        return failure;
     }
     enum store_verdict verdict = tape->inner->ops->commit(self, commit, err);
     tape->applied = verdict == STORE_COMMITTED;
@@ -59,7 +66,7 @@ static enum store_verdict tape_commit(void *self, const struct commit *commit, s
         note_applied(tape, commit);
     if (fails && tape->applied)
         (void)err_set(err, ERR_SYSTEM, "made to fail afterwards");
-    return fails && tape->applied ? tape->verdict : verdict;
+    return fails && tape->applied ? failure : verdict;
 }
 
 static void tape_close_op(void *self)
@@ -124,6 +131,12 @@ void tape_fail(struct tape *tape, int64_t nth, enum store_verdict verdict, bool 
     tape->applies = applied;
 }
 
+void tape_die(struct tape *tape, int64_t nth, bool after)
+{
+    tape->life_left = nth;
+    tape->dies_after = after;
+}
+
 void tape_calm(struct tape *tape)
 {
     tape->commits_left = 0;
@@ -145,6 +158,7 @@ int tape_reopen(struct tape *tape, bool *out_applied, struct err *err)
     if (tape->inner != NULL)
         store_close(tape->inner);
     tape->inner = NULL;
+    faulty_vfs_power_returns();
     if (open_inner(tape, err) != 0)
         return -1;
     if (tape->doubtful && is_there(tape, err)) {

@@ -23,6 +23,8 @@ struct store *tape_store(struct tape *tape);
 struct store *tape_mirror(struct tape *tape);
 
 void tape_fail(struct tape *tape, int64_t nth, enum store_verdict verdict, bool applied);
+/* The process dies around the nth commit from now, before or after it is applied; tape_calm does not prevent it. */
+void tape_die(struct tape *tape, int64_t nth, bool after);
 void tape_calm(struct tape *tape);
 /* Closes and opens the real store, as another process would; true: the last commit, whose fate was unknown, is
  * there (and was seen just now). */

@@ -54,7 +54,7 @@ void world_tell(struct world *world, const char *format, ...)
                   ms / 60000 % 60, ms / 1000 % 60, ms % 1000, text);
 }
 
-static void start_engine(struct world *world)
+void world_start_engine(struct world *world)
 {
     struct err err = {0};
     const struct engine_options options = {.store = tape_store(world->tape),
@@ -177,7 +177,9 @@ static void after_commit(struct world *world, const struct engine_out *out)
     channels_take(world->channels, out->orders, out->order_count);
     engine_counts(world->engine, &counts);
     checker_counts(world->checker, &counts);
-    bool checks = world->options->checks_reload || rng_chance(&world->dice, 3);
+    bool drawn =
+        rng_chance(&world->dice, 3); /* always: a life that is looked at is the same life */
+    bool checks = world->options->checks_reload || drawn;
     if (checks && tape_was_applied(world->tape))
         check_reload(world, tape_store(world->tape), "I33");
 }
@@ -189,7 +191,7 @@ static struct ticket the_ticket; /* nobody calls it: answers are read from the s
 static bool tick(struct world *world, size_t count)
 {
     uint64_t life = world->life;
-    if (world->plan->profile != PROFILE_DISK)
+    if (!profile_is_on_disk(world->plan->profile))
         return true;
     world->now_ms++;
     for (int i = 0; count > 0 && i < ROUNDS_MAX && !world_is_broken(world); i++) {
@@ -311,7 +313,7 @@ void world_restart(struct world *world, int64_t down_ms)
     world->now_ms += down_ms;
     if (world_is_broken(world))
         return;
-    start_engine(world);
+    world_start_engine(world);
     if (!world_is_broken(world) && tape_mirror(world->tape) != NULL)
         check_reload(world, tape_mirror(world->tape), "I34");
 }
@@ -322,7 +324,9 @@ static void begin(struct world *world, char *path)
     scene_make(world->plan->seed, world->plan->profile, &world->scene);
     world->book = &world->scene.configs[0]->rulebook;
     world->dice = rng_stream(world->plan->seed, "world");
-    bool disk = world->plan->profile == PROFILE_DISK;
+    bool disk = profile_is_on_disk(world->plan->profile);
+    (void)faulty_vfs_disarm(); /* the life before may have broken with a fault still to come */
+    faulty_vfs_remember_unsynced(world->plan->profile == PROFILE_POWER);
     (void)snprintf(path, PATH_BYTES, "%s/run.db", scene_folder());
     world->checker = checker_create(world);
     world->channels = channels_create(world);
@@ -330,15 +334,18 @@ static void begin(struct world *world, char *path)
     if (tape_open(disk ? path : NULL, &world->tape, &err) != 0)
         world_breach(world, "store", "the store does not open: %s", err.text);
     else
-        start_engine(world);
+        world_start_engine(world);
     if (world->tape != NULL)
         tape_watch(world->tape, see_commit, world);
+    if (world->tape != NULL && world->options->dies_at > 0)
+        tape_die(world->tape, world->options->dies_at, world->options->dies_after);
 }
 
 static void remove_database(const char *path)
 {
     static const char *const ends[] = {"", "-wal", "-shm", "-journal", ".lock", ".ballast"};
     char name[PATH_BYTES + 16];
+    faulty_vfs_power_returns();
     for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
         (void)snprintf(name, sizeof(name), "%s%s", path, ends[i]);
         (void)unlink(name);
@@ -356,7 +363,7 @@ static void end(struct world *world, const char *path)
     checker_destroy(world->checker);
     scene_clear(&world->scene);
     arena_clear(&world->arena);
-    if (world->plan->profile == PROFILE_DISK)
+    if (profile_is_on_disk(world->plan->profile))
         remove_database(path);
 }
 
@@ -401,7 +408,7 @@ void world_run(const struct plan *plan, const struct world_options *options,
         end(&world, path);
     } else {
         world_breach(&world, "assert", "the product's own assertion failed");
-        if (plan->profile == PROFILE_DISK)
+        if (profile_is_on_disk(plan->profile))
             remove_database(path);
     }
     (void)sigaction(SIGABRT, &before, NULL);

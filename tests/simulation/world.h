@@ -29,6 +29,8 @@ struct report {
 
 struct world_options {
     bool tells;         /* fill report.trace */
+    int64_t dies_at;    /* the process dies around this commit; 0: only where a deed says so */
+    bool dies_after;    /* when it is applied, else before */
     bool checks_reload; /* after every commit, not at random */
 };
 

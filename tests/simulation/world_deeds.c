@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "gateway/base/text.h"
+#include "tests/simulation/memory.h"
 #include "tests/simulation/world_state.h"
 #include "tests/support/faulty_vfs.h"
 
@@ -253,6 +254,26 @@ static void do_disk(struct world *world, struct rng *dice)
     faulty_vfs_arm(nth, fault, false);
 }
 
+/* Half of the cuts come while a commit is written. Whoever takes power away also stops the engine; the machine may be back soon. */
+static void do_power(struct world *world, struct rng *dice)
+{
+    struct err err = {0};
+    bool applied = false, now = rng_chance(dice, 30);
+    int64_t nth = 1 + (int64_t)rng_below(dice, 40);
+    int64_t down_ms = (int64_t)rng_below(dice, 600000);
+    uint64_t which = rng_next(dice);
+    faulty_vfs_cut_power(now ? 0 : nth, which);
+    if (!now) {
+        world_tell(world, "  the power will fail at the %lldth change to a file", (long long)nth);
+        return;
+    }
+    world_tell(world, "  the power fails for %lld s", (long long)down_ms / 1000);
+    tape_rewind(world->tape);
+    if (tape_reopen(world->tape, &applied, &err) != 0)
+        world_breach(world, "I34", "the store does not open after a power cut: %s", err.text);
+    world_restart(world, down_ms);
+}
+
 /* Only `all ack`: to one of the last digests that went out, or to what went out in it. */
 static void do_all_ack(struct world *world, struct rng *dice)
 {
@@ -471,6 +492,9 @@ void world_do(struct world *world, const struct deed *deed)
     case DEED_DISK:
         do_disk(world, &dice);
         break;
+    case DEED_POWER:
+        do_power(world, &dice);
+        break;
     case DEED_CONFIG:
         do_config(world);
         break;
@@ -512,7 +536,8 @@ static void resolve_all(struct world *world)
         input.u.reply.commands[0] =
             (struct reply_command){.verb = VERB_RESOLVE, .text = "", .clock_minute = -1};
         world_number_input(world, &input, "ann");
-        (void)world_step(world, &input, 1);
+        if (!world_step(world, &input, 1)) /* the process died: it is said once more */
+            (void)world_step(world, &input, 1);
         world_settle(world);
     }
 }
@@ -524,7 +549,8 @@ static void expect_nothing(struct world *world)
     input.u.rulebook = &world->scene.configs[1]->rulebook;
     world_number_input(world, &input, "engine");
     world->book = input.u.rulebook;
-    (void)world_step(world, &input, 1); /* nothing fails any more */
+    if (!world_step(world, &input, 1)) /* the process died, and whoever starts reads it */
+        world->engine_book = world->book;
     world_settle(world);
 }
 
@@ -561,4 +587,5 @@ void world_end_well(struct world *world)
                      (unsigned long long)counts.live_incidents,
                      (unsigned long long)counts.pending_notifications);
     checker_rest(world->checker);
+    memory_at_rest(world);
 }

@@ -57,6 +57,8 @@ void world_settle(struct world *world);
 void world_pass_time(struct world *world, int64_t until_ms);
 /* The process ends as by kill -9, and another one starts over what the store has. */
 void world_restart(struct world *world, int64_t down_ms);
+/* Over what the store has; world->engine is NULL before. */
+void world_start_engine(struct world *world);
 void world_number_input(struct world *world, struct input *input, const char *actor);
 
 /* world_deeds.c */

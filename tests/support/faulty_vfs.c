@@ -5,9 +5,12 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "tests/support/unsynced.h"
+
 struct faulty_file {
     sqlite3_file file;
     sqlite3_file *inner; /* behind this struct, in the same block */
+    const char *name;    /* SQLite's own, as long as the file is open; NULL: a temporary one */
 };
 
 static struct {
@@ -18,10 +21,26 @@ static struct {
     bool lasting;
     bool has_failed;
     bool skips_locks;
+    bool remembers;
+    bool is_dark; /* there is no power */
+    bool cuts;    /* the armed failure is one of power */
+    uint64_t dice;
 } faulty;
+
+static bool power_fails(void)
+{
+    if (faulty.is_dark)
+        return true;
+    if (!faulty.cuts || faulty.changes_left == 0 || --faulty.changes_left > 0)
+        return false;
+    faulty.is_dark = true;
+    return true;
+}
 
 static bool change_fails(void)
 {
+    if (faulty.cuts)
+        return false;
     if (faulty.has_failed && faulty.lasting) {
         return true;
     }
@@ -37,6 +56,12 @@ static sqlite3_file *inner_of(sqlite3_file *file)
     return ((struct faulty_file *)file)->inner;
 }
 
+/* NULL: what is not synced there need not be remembered. */
+static const char *name_of(sqlite3_file *file)
+{
+    return faulty.remembers ? ((struct faulty_file *)file)->name : NULL;
+}
+
 static int faulty_close(sqlite3_file *file)
 {
     return inner_of(file)->pMethods->xClose(inner_of(file));
@@ -44,12 +69,19 @@ static int faulty_close(sqlite3_file *file)
 
 static int faulty_read(sqlite3_file *file, void *out, int count, sqlite3_int64 offset)
 {
+    if (faulty.is_dark)
+        return SQLITE_IOERR_READ;
     return inner_of(file)->pMethods->xRead(inner_of(file), out, count, offset);
 }
 
 static int faulty_write(sqlite3_file *file, const void *bytes, int count, sqlite3_int64 offset)
 {
     sqlite3_file *inner = inner_of(file);
+    const char *name = name_of(file);
+    if (power_fails())
+        return SQLITE_IOERR_WRITE;
+    if (name != NULL)
+        unsynced_change(name, inner, offset, offset + count, 0);
     if (!change_fails()) {
         return inner->pMethods->xWrite(inner, bytes, count, offset);
     }
@@ -61,22 +93,30 @@ static int faulty_write(sqlite3_file *file, const void *bytes, int count, sqlite
 static int faulty_truncate(sqlite3_file *file, sqlite3_int64 size)
 {
     sqlite3_file *inner = inner_of(file);
+    sqlite3_int64 before = 0;
+    if (power_fails())
+        return SQLITE_IOERR_TRUNCATE;
     if (faulty.fault == FAULT_IO && change_fails()) {
         errno = EIO;
         return SQLITE_IOERR_TRUNCATE;
     }
+    if (name_of(file) != NULL && inner->pMethods->xFileSize(inner, &before) == SQLITE_OK)
+        unsynced_change(name_of(file), inner, size, before, 1);
     return inner->pMethods->xTruncate(inner, size);
 }
 
 static int faulty_sync(sqlite3_file *file, int flags)
 {
-    (void)file;
     (void)flags;
+    if (power_fails())
+        return SQLITE_IOERR_FSYNC;
     if (faulty.fault == FAULT_IO && change_fails()) {
         errno = EIO;
         return SQLITE_IOERR_FSYNC;
     }
-    return SQLITE_OK; /* no power cut is played here: waiting for the disk would only take time */
+    if (name_of(file) != NULL)
+        unsynced_synced(name_of(file));
+    return SQLITE_OK; /* the machine itself stays on: waiting for its disk would only take time */
 }
 
 static int faulty_size(sqlite3_file *file, sqlite3_int64 *out_size)
@@ -167,9 +207,23 @@ static int faulty_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, i
     (void)vfs;
     struct faulty_file *wrapped = (struct faulty_file *)file;
     wrapped->inner = (sqlite3_file *)(wrapped + 1);
+    if (faulty.is_dark) {
+        wrapped->file.pMethods = NULL;
+        return SQLITE_CANTOPEN;
+    }
+    wrapped->name = name;
     int rc = faulty.inner->xOpen(faulty.inner, name, wrapped->inner, flags, out_flags);
     wrapped->file.pMethods = rc == SQLITE_OK ? &faulty_methods : NULL;
     return rc;
+}
+
+static int faulty_delete(sqlite3_vfs *vfs, const char *name, int syncs_folder)
+{
+    (void)vfs;
+    if (faulty.is_dark)
+        return SQLITE_IOERR_DELETE;
+    unsynced_synced(name);
+    return faulty.inner->xDelete(faulty.inner, name, syncs_folder);
 }
 
 void faulty_vfs_install(void)
@@ -186,6 +240,7 @@ void faulty_vfs_install(void)
     faulty.vfs.pNext = NULL;
     faulty.vfs.szOsFile = (int)sizeof(struct faulty_file) + faulty.inner->szOsFile;
     faulty.vfs.xOpen = faulty_open;
+    faulty.vfs.xDelete = faulty_delete;
     if (sqlite3_vfs_register(&faulty.vfs, 1) != SQLITE_OK) {
         abort();
     }
@@ -202,6 +257,30 @@ void faulty_vfs_arm(int64_t nth, enum fault fault, bool lasting)
     faulty.fault = fault;
     faulty.lasting = lasting;
     faulty.has_failed = false;
+    faulty.cuts = false;
+}
+
+void faulty_vfs_remember_unsynced(bool remembers)
+{
+    faulty.remembers = remembers;
+    unsynced_forget();
+}
+
+void faulty_vfs_cut_power(int64_t nth, uint64_t dice)
+{
+    faulty_vfs_arm(nth, FAULT_IO, false);
+    faulty.cuts = true;
+    faulty.is_dark = nth == 0;
+    faulty.dice = dice;
+}
+
+void faulty_vfs_power_returns(void)
+{
+    if (!faulty.is_dark)
+        return;
+    faulty.is_dark = false;
+    faulty.cuts = false;
+    unsynced_lose(faulty.dice);
 }
 
 bool faulty_vfs_disarm(void)
@@ -209,5 +288,6 @@ bool faulty_vfs_disarm(void)
     bool has_failed = faulty.has_failed;
     faulty.changes_left = 0;
     faulty.has_failed = false;
+    faulty.cuts = faulty.is_dark;
     return has_failed;
 }
