@@ -45,6 +45,7 @@ struct engine_thread {
     struct input *held[HELD_MAX];
     size_t held_count;
     struct log_burst refused_burst;
+    struct log_burst doubt_bursts[MATCH_USE_COUNT];
 
     pthread_mutex_t status_lock; /* guards what follows */
     struct engine_counts counts;
@@ -66,10 +67,13 @@ static void note_status(struct engine_thread *t, enum store_verdict verdict, int
     t->is_loaded = t->engine != NULL && engine_is_loaded(t->engine);
     t->stands_by = t->engine == NULL;
     pthread_mutex_unlock(&t->status_lock);
+    engine_metrics_tell(&t->metrics, &counts);
+}
 
+static void note_queues(struct engine_thread *t)
+{
     metric_set(t->metrics.inbox_depth, (int64_t)inbox_count(t->options.inbox));
     metric_set(t->metrics.outbox_depth, (int64_t)outbox_count(t->options.outbox));
-    engine_metrics_tell(&t->metrics, &counts);
 }
 
 static void release_all(struct input *const *inputs, size_t count)
@@ -203,6 +207,17 @@ static size_t add_clock_input(struct engine_thread *t, struct input **inputs, si
     return count + 1;
 }
 
+static void log_doubts(struct engine_thread *t, const struct doubts *doubts)
+{
+    for (int i = 0; i < MATCH_USE_COUNT; i++) {
+        if (doubts->of[i].count == 0 || !log_burst_due(&t->doubt_bursts[i], clock_mono_ms()))
+            continue;
+        log_line(LOG_WARNING, "a pattern ran into its limits, so it matched nothing", "of",
+                 match_use_name((enum match_use)i), "name", doubts->of[i].name, "matcher",
+                 doubts->of[i].matcher, "count", log_i64((int64_t)t->doubt_bursts[i].count), NULL);
+    }
+}
+
 static bool step(struct engine_thread *t, struct input **inputs, size_t count, int64_t now_ms)
 {
     struct engine_out out = {0};
@@ -214,14 +229,16 @@ static bool step(struct engine_thread *t, struct input **inputs, size_t count, i
     metric_add(t->metrics.batches_total, 1);
     metric_add(t->metrics.refused[verdict], 1);
     bool go_on = true;
+    note_status(t, verdict, ended_ns / 1000000); /* whoever has an answer finds it counted */
     if (verdict == STORE_COMMITTED) {
         metric_add(t->metrics.inputs_total, (int64_t)count);
         if (count > 0)
             metric_observe_ns(t->metrics.commit_seconds, ended_ns - started_ns);
         t->held_count = 0;
         t->refused_burst = (struct log_burst){0};
-        /* Whoever has an answer finds it counted. */
         engine_metrics_note(&t->metrics, out.effects);
+        engine_metrics_doubt(&t->metrics, out.doubts);
+        log_doubts(t, out.doubts);
         heartbeat_metrics_note(&t->heartbeats, engine_heartbeats(t->engine), out.effects, now_ms);
         tell(&out);
         for (size_t i = 0; i < out.order_count; i++)
@@ -233,7 +250,7 @@ static bool step(struct engine_thread *t, struct input **inputs, size_t count, i
     } else {
         go_on = handle_refusal(t, verdict, &out, inputs, count, &err);
     }
-    note_status(t, verdict, ended_ns / 1000000);
+    note_queues(t);
     return go_on;
 }
 
@@ -290,6 +307,7 @@ static void on_standby_turn(void *self)
 {
     struct engine_thread *t = self;
     note_status(t, STORE_COMMITTED, clock_mono_ms());
+    note_queues(t);
     if (t->options.on_beat != NULL)
         t->options.on_beat(t->options.self);
     if (t->options.on_commit != NULL)

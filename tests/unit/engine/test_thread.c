@@ -35,6 +35,7 @@ struct place {
     bool is_short; /* of space */
     size_t answer_count;
     struct answer answer;
+    uint64_t open_at_answer; /* incidents, as counted when the answer came */
     int fatal_code;
 };
 
@@ -188,8 +189,11 @@ static void complete(struct ticket *ticket, uint32_t index, const struct answer 
 {
     struct sender *sender = (struct sender *)(void *)ticket;
     struct place *p = sender->place;
+    struct engine_counts counts;
     (void)index;
+    engine_thread_counts(p->thread, &counts);
     pthread_mutex_lock(&p->place_lock);
+    p->open_at_answer = counts.open_incidents;
     p->answer_count++;
     p->answer = *answer;
     p->answer.text = "";
@@ -339,6 +343,18 @@ static bool has_incident(const struct place *p)
     return counts.open_incidents == 1;
 }
 
+static void test_whoever_has_an_answer_finds_it_counted(void **state)
+{
+    (void)state;
+    struct place p;
+    struct sender sender;
+    place_init(&p);
+    assert_int_equal(send_event(&p, &sender, "k", true), INBOX_TAKEN);
+    assert_true(wait_until(&p, is_answered));
+    assert_int_equal(p.open_at_answer, 1);
+    place_clear(&p);
+}
+
 /* What nobody repeats for us waits for the next step instead of being lost. */
 static void test_an_input_without_ticket_is_kept(void **state)
 {
@@ -427,6 +443,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nobody_hears_yes_before_the_commit),
         cmocka_unit_test(test_a_refused_commit_is_told_and_passes),
+        cmocka_unit_test(test_whoever_has_an_answer_finds_it_counted),
         cmocka_unit_test(test_an_input_without_ticket_is_kept),
         cmocka_unit_test(test_a_sequence_ends_where_it_breaks),
         cmocka_unit_test(test_broken_and_lease_lost_end_the_process),
