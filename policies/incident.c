@@ -166,6 +166,18 @@ static void note_ack(const struct incident *incident, const char *kind, struct m
     moment_note(moment, kind, &facts, answer_owner(incident, moment, ""));
 }
 
+/* What the owner has now; an ETA that was cut is not cut in silence. */
+static const char *answer_promise(const struct incident *incident, const struct move *move,
+                                  const struct moment *moment)
+{
+    char most[TEXT_RFC3339_BYTES];
+    const char *answer = answer_owner(incident, moment, move->by);
+    if (move->eta_at_ms <= moment->now_ms + incident->policy->eta_max_ms)
+        return answer;
+    return arena_printf(moment->arena, "%s That ETA is too far: at most %s ahead is taken here.",
+                        answer, text_duration(incident->policy->eta_max_ms, most));
+}
+
 static void acknowledge(struct incident *incident, const struct move *move, struct moment *moment)
 {
     incident->state = INCIDENT_ACKNOWLEDGED;
@@ -182,7 +194,7 @@ static void acknowledge(struct incident *incident, const struct move *move, stru
         moment_notef(moment, "known", &(struct facts){.by = move->by}, "%s already knew", move->by);
     fields_expect(incident, moment);
     follow_tell(incident, moment, false, move->by, answer_owner(incident, moment, ""));
-    moment->answer = answer_owner(incident, moment, move->by);
+    moment->answer = answer_promise(incident, move, moment);
 }
 
 /* The owner acknowledges again: a new ETA renews the promise, a bare ack does so only after the
@@ -208,7 +220,7 @@ static void renew(struct incident *incident, const struct move *move, struct mom
     climb_cancel(incident, moment, KIND_REMINDER, "answered");
     fields_expect_less(incident, moment);
     note_ack(incident, "ack", moment);
-    moment->answer = answer_owner(incident, moment, move->by);
+    moment->answer = answer_promise(incident, move, moment);
 }
 
 /* One move, so that nobody is paged in between. */

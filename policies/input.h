@@ -77,6 +77,7 @@ struct reply_command {
     int64_t duration_ms;       /* eta 45m, snooze 30m; 0 when a clock time was given */
     int clock_minute;          /* eta 14:30 as minutes after midnight; -1 when absent */
     int64_t at_ms;             /* an absolute ETA (API, RFC 3339); 0 when absent */
+    int64_t from_at_ms;        /* VERB_SILENCE: it begins then, wall clock; 0: at once */
     int priority;              /* 1..5 for VERB_PRIORITY */
     const char *match_or_null; /* VERB_SILENCE: matchers; VERB_UNSILENCE: the number */
     bool

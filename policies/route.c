@@ -35,9 +35,27 @@ const char *route_label(const struct event *event, const char *key, const char *
     return "";
 }
 
-static bool matcher_holds(const struct matcher *matcher, const char *value)
+const char *match_use_name(enum match_use use)
 {
-    bool limited = false;
+    static const char *const names[MATCH_USE_COUNT] = {
+        [MATCH_USE_POLICY] = "policy",
+        [MATCH_USE_MAINTENANCE] = "maintenance",
+        [MATCH_USE_SILENCE] = "silence",
+        [MATCH_USE_INHIBITION] = "inhibition",
+    };
+    return names[use];
+}
+
+void undecided_note(struct undecided *undecided, const char *name, const struct matcher *matcher)
+{
+    if (undecided->count++ > 0)
+        return;
+    undecided->name = name;
+    undecided->matcher = matcher;
+}
+
+static bool matcher_holds(const struct matcher *matcher, const char *value, bool *out_limited)
+{
     bool equal = false;
     switch (matcher->op) {
     case MATCH_EQUAL:
@@ -46,37 +64,47 @@ static bool matcher_holds(const struct matcher *matcher, const char *value)
         return equal == (matcher->op == MATCH_EQUAL);
     case MATCH_REGEX:
     case MATCH_NOT_REGEX:
-        equal = regex_matches(matcher->regex, value, strlen(value), &limited);
+        equal = regex_matches(matcher->regex, value, strlen(value), out_limited);
         /* A pattern that ran into its limit says nothing, so neither it nor its opposite holds. */
-        return !limited && equal == (matcher->op == MATCH_REGEX);
+        return !*out_limited && equal == (matcher->op == MATCH_REGEX);
     }
     return false;
 }
 
 const struct matcher *route_first_miss(const struct match_line *line, const struct event *event,
-                                       const char *key)
+                                       const char *key, bool *out_undecided)
 {
+    const struct matcher *undecided = NULL;
+    *out_undecided = false;
     for (size_t i = 0; i < line->matcher_count; i++) {
         const struct matcher *matcher = &line->matchers[i];
-        if (!matcher_holds(matcher, route_label(event, key, matcher->label)))
+        bool limited = false;
+        if (matcher_holds(matcher, route_label(event, key, matcher->label), &limited))
+            continue;
+        if (!limited)
             return matcher;
+        if (undecided == NULL)
+            undecided = matcher;
     }
-    return NULL;
+    *out_undecided = undecided != NULL;
+    return undecided;
 }
 
 bool route_any_line(const struct match_line *lines, size_t count, const struct event *event,
-                    const char *key)
+                    const char *key, const struct matcher **out_undecided_or_null)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (route_first_miss(&lines[i], event, key) == NULL)
-            return true;
+    const struct matcher *undecided = NULL;
+    bool matches = false;
+    for (size_t i = 0; i < count && !matches; i++) {
+        bool is_undecided = false;
+        const struct matcher *miss = route_first_miss(&lines[i], event, key, &is_undecided);
+        matches = miss == NULL;
+        if (is_undecided && undecided == NULL)
+            undecided = miss;
     }
-    return false;
-}
-
-bool route_policy_matches(const struct policy *policy, const struct event *event, const char *key)
-{
-    return route_any_line(policy->match, policy->match_count, event, key);
+    if (out_undecided_or_null != NULL)
+        *out_undecided_or_null = matches ? NULL : undecided;
+    return matches;
 }
 
 void route_find(const struct rulebook *book, const struct event *event, const char *key,
@@ -85,8 +113,14 @@ void route_find(const struct rulebook *book, const struct event *event, const ch
     *out_route = (struct route){.count = 0};
     for (size_t i = 0; i < book->policy_count && out_route->count < ROUTE_MAX - 1; i++) {
         const struct policy *policy = &book->policies[i];
-        if (policy == book->default_policy || !route_policy_matches(policy, event, key))
+        const struct matcher *undecided = NULL;
+        if (policy == book->default_policy)
             continue;
+        if (!route_any_line(policy->match, policy->match_count, event, key, &undecided)) {
+            if (undecided != NULL)
+                undecided_note(&out_route->undecided, policy->name, undecided);
+            continue;
+        }
         out_route->policies[out_route->count++] = policy;
         if (!policy->goes_on)
             return;

@@ -75,7 +75,8 @@ struct schedule {
     bool tells_handover;  /* handover = yes */
     const char *const *members;
     size_t member_count;
-    int64_t rotate_days; /* 0: fixed; 1: daily; 7: weekly */
+    int64_t rotate_days; /* 0: fixed; 1: daily, or several a day; 7: weekly */
+    int rotate_hours;    /* between turns of a day, a divisor of 24; 0: one a day */
     int rotate_weekday;  /* 0 = Sunday, for weekly */
     int rotate_hour, rotate_minute;
     const struct zone *zone;

@@ -3,7 +3,7 @@
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
 
-enum { EPOCH_WEEKDAY = 4 /* 1970-01-01 was a Thursday */, DAYS_A_WEEK = 7 };
+enum { EPOCH_WEEKDAY = 4 /* 1970-01-01 was a Thursday */, DAYS_A_WEEK = 7, HOURS_A_DAY = 24 };
 
 static int64_t floor_divide(int64_t number, int64_t divisor)
 {
@@ -38,17 +38,35 @@ static int64_t first_day(const struct schedule *schedule)
     return distance > 0 ? distance - DAYS_A_WEEK : distance;
 }
 
-static int64_t turn_number(const struct schedule *schedule, int64_t at_ms)
+static int64_t turns_a_day(const struct schedule *schedule)
 {
-    return floor_divide(turn_day(schedule, at_ms) - first_day(schedule), schedule->rotate_days);
+    return schedule->rotate_hours > 0 ? HOURS_A_DAY / schedule->rotate_hours : 1;
 }
 
 static int64_t turn_start_ms(const struct schedule *schedule, int64_t turn)
 {
-    struct civil civil = {.hour = schedule->rotate_hour, .minute = schedule->rotate_minute};
-    civil_from_days(turn * schedule->rotate_days + first_day(schedule), &civil.year, &civil.month,
-                    &civil.day);
+    int64_t a_day = turns_a_day(schedule);
+    int64_t day = floor_divide(turn, a_day);
+    int64_t hour = schedule->rotate_hour + (turn - day * a_day) * schedule->rotate_hours;
+    struct civil civil = {.hour = (int)(hour % HOURS_A_DAY), .minute = schedule->rotate_minute};
+    civil_from_days(day * schedule->rotate_days + first_day(schedule) + hour / HOURS_A_DAY,
+                    &civil.year, &civil.month, &civil.day);
     return zone_instant(schedule->zone, &civil);
+}
+
+static int64_t turn_number(const struct schedule *schedule, int64_t at_ms)
+{
+    int64_t a_day = turns_a_day(schedule);
+    int64_t day =
+        floor_divide(turn_day(schedule, at_ms) - first_day(schedule), schedule->rotate_days);
+    int64_t turn = day * a_day;
+    if (a_day == 1)
+        return turn;
+    /* The last that has begun; of a day that a zone leaves out none has. */
+    int64_t last = turn + a_day - 1;
+    while (last >= turn && turn_start_ms(schedule, last) > at_ms)
+        last--;
+    return last;
 }
 
 static struct duty rotating(const struct schedule *schedule, int64_t at_ms)

@@ -4,7 +4,7 @@
  * Shape:   instant -> the names on duty: of the first layer that has somebody, else of the calendar's shift, else the one
  *          whose turn it is, else all members; then the overrides of the schedule (override.h), each layer's by itself.
  * Units:   at_ms is wall-clock UTC milliseconds.
- * Limits:  turns change at the schedule's clock time in its zone, also when a day has 23 or 25 hours. Layers form no circle
+ * Limits:  turns change at the schedule's clock times in its zone, also when a day has 23 or 25 hours. Layers form no circle
  *          and stand at most SCHEDULE_DEPTH_MAX deep.
  * Fails:   never; nobody on duty is an empty answer.
  */

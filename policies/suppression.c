@@ -93,22 +93,36 @@ void inhibit_values(const struct inhibit *rule, const struct event *event, const
     }
 }
 
+/* Does one of the lines match? What is undecided holds nothing back. */
+static bool fits(const struct suppression *now, enum match_use use, const char *name,
+                 const struct match_line *lines, size_t count, const struct event *event,
+                 const char *key)
+{
+    const struct matcher *undecided = NULL;
+    bool matches = route_any_line(lines, count, event, key, &undecided);
+    if (undecided != NULL && now->undecided_or_null != NULL)
+        undecided_note(&now->undecided_or_null[use], name, undecided);
+    return matches;
+}
+
 const char *suppression_mark(const struct suppression *now, const struct event *event,
                              const char *key, struct arena *arena)
 {
     for (size_t i = 0; i < now->book->maintenance_count; i++) {
         const struct maintenance *m = &now->book->maintenances[i];
-        if (now->holds[i] && route_any_line(m->match, m->match_count, event, key))
+        if (now->holds[i] &&
+            fits(now, MATCH_USE_MAINTENANCE, m->name, m->match, m->match_count, event, key))
             return arena_printf(arena, MAINTENANCE_WORD "%s", m->name);
     }
     for (size_t i = 0; i < now->silence_count; i++) {
         const struct silence *silence = &now->silences[i];
-        if (route_any_line(&silence->line, 1, event, key))
+        if (silence->from_ms <= now->now_ms &&
+            fits(now, MATCH_USE_SILENCE, silence->match, &silence->line, 1, event, key))
             return arena_printf(arena, SILENCE_WORD "%llu", (unsigned long long)silence->id);
     }
     for (size_t i = 0; now->is_inhibited != NULL && i < now->book->inhibit_count; i++) {
         const struct inhibit *rule = &now->book->inhibits[i];
-        if (route_any_line(rule->mute, rule->mute_count, event, key) &&
+        if (fits(now, MATCH_USE_INHIBITION, rule->name, rule->mute, rule->mute_count, event, key) &&
             now->is_inhibited(now->self, rule, event, key))
             return arena_printf(arena, INHIBITION_WORD "%s", rule->name);
     }

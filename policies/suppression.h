@@ -24,13 +24,14 @@
 #include "policies/rulebook.h"
 
 struct incident;
-struct strbuf; /* gateway/base/text.h */
+struct undecided; /* policies/route.h */
+struct strbuf;    /* gateway/base/text.h */
 
 #define SILENCES_MAX 1000
 #define SILENCE_LONGEST_MS (INT64_C(366) * 86400000)
 #define SILENCE_TEXT_BYTES_MAX 4096
 
-/* One that holds now. */
+/* One that holds now, or from from_ms on. */
 struct silence {
     uint64_t id;
     struct match_line line;
@@ -45,6 +46,7 @@ struct silence {
 struct suppression {
     const struct rulebook *book;
     int64_t wall_ms;
+    int64_t now_ms;
     const bool *holds;              /* which maintenances do, in their order */
     const struct silence *silences; /* by id */
     size_t silence_count;
@@ -52,6 +54,8 @@ struct suppression {
     bool (*is_inhibited)(void *self, const struct inhibit *rule, const struct event *event,
                          const char *key);
     void *self;
+    struct undecided
+        *undecided_or_null; /* by match_use: what does not hold it back for that alone */
 };
 
 /* By which of them, in the order in which they are looked at. */

@@ -8,11 +8,11 @@
 #include "gateway/base/when.h"
 #include "policies/suppression.h"
 
-static void write_row(struct json_out *out, const struct silence_row *row)
+static void write_row(struct json_out *out, const struct silence_row *row, int64_t now_ms)
 {
     json_add_object_begin(out, NULL);
     json_add_integer(out, "id", (int64_t)row->id);
-    json_add_bool(out, "holds", row->ended_at_ms == 0);
+    json_add_bool(out, "holds", row->ended_at_ms == 0 && row->from_ms <= now_ms);
     json_add_string(out, "match", row->match);
     json_add_string(out, "reason", row->reason);
     json_add_string(out, "author", row->author);
@@ -48,7 +48,7 @@ static void read_silences(struct api *api, struct store_reader *reader,
     json_add_object_begin(&out, NULL);
     json_add_array_begin(&out, "silences");
     for (size_t i = 0; i < count; i++)
-        write_row(&out, &rows[i]);
+        write_row(&out, &rows[i], clock_wall_ms());
     json_add_array_end(&out);
     if (count == limit)
         json_add_integer(&out, "before", (int64_t)rows[count - 1].id);
@@ -61,9 +61,13 @@ static void handle_silences(void *self, struct http_request *request)
     api_read_if_allowed(self, request, read_silences);
 }
 
+struct span { /* as written; "" where it is not given */
+    const char *from, *until;
+};
+
 /* One member of the body; unknown ones are refused by name. */
 static int read_member(struct api *api, const char *key, const struct json *value,
-                       struct reply *reply, const char **out_until, struct err *err)
+                       struct reply *reply, struct span *out_span, struct err *err)
 {
     struct reply_command *command = &reply->commands[0];
     if (json_kind(value) != JSON_STRING || json_string_length(value) > SILENCE_TEXT_BYTES_MAX)
@@ -78,7 +82,9 @@ static int read_member(struct api *api, const char *key, const struct json *valu
         if (parse_duration(text, 1000, SILENCE_LONGEST_MS, &command->duration_ms, err) != 0)
             return err_wrap(err, "for");
     } else if (text_equal(key, "until")) {
-        *out_until = text;
+        out_span->until = text;
+    } else if (text_equal(key, "from")) {
+        out_span->from = text;
     } else if (text_equal(key, "as")) {
         struct config *config = api_config(api);
         bool known = rulebook_contact(&config->rulebook, text) != NULL;
@@ -87,24 +93,32 @@ static int read_member(struct api *api, const char *key, const struct json *valu
             return err_set(err, ERR_INVALID, "as: no contact '%s'", text);
         reply->from = text;
     } else {
-        return err_set(err, ERR_INVALID, "unknown field '%s', want match, for or until, reason, as",
-                       key);
+        return err_set(err, ERR_INVALID,
+                       "unknown field '%s', want match, from, for or until, reason, as", key);
     }
     return 0;
 }
 
-/* A time of day is one in the zone of whom the silence is made for, else the site's. */
-static int read_until(struct api *api, const char *until, struct reply *reply, struct err *err)
+/* Times of day are in the zone of whom the silence is made for, else the site's; of the end the next one after the start. */
+static int read_span(struct api *api, const struct span *span, struct reply *reply, struct err *err)
 {
     struct config *config = api_config(api);
     const struct contact *contact = rulebook_contact(&config->rulebook, reply->from);
     int64_t now_ms = clock_wall_ms();
-    const struct when when = {.now_ms = now_ms,
-                              .after_ms = now_ms,
-                              .zone = contact != NULL ? contact->zone : config->rulebook.zone};
-    int verdict = when_parse(until, &when, &reply->commands[0].at_ms, err);
+    struct when when = {.now_ms = now_ms,
+                        .after_ms = now_ms,
+                        .zone = contact != NULL ? contact->zone : config->rulebook.zone};
+    struct reply_command *command = &reply->commands[0];
+    int verdict = 0;
+    if (span->from[0] != '\0' && when_parse(span->from, &when, &command->from_at_ms, err) != 0)
+        verdict = err_wrap(err, "from");
+    if (command->from_at_ms > now_ms)
+        when.after_ms = command->from_at_ms;
+    if (verdict == 0 && span->until[0] != '\0' &&
+        when_parse(span->until, &when, &command->at_ms, err) != 0)
+        verdict = err_wrap(err, "until");
     config_release(config);
-    return verdict == 0 ? 0 : err_wrap(err, "until");
+    return verdict;
 }
 
 static int read_body(struct api *api, const struct json *body, struct reply *reply, struct err *err)
@@ -113,19 +127,19 @@ static int read_body(struct api *api, const struct json *body, struct reply *rep
     void *position = NULL;
     const char *key;
     const struct json *value;
-    const char *until = "";
+    struct span span = {.from = "", .until = ""};
     if (json_kind(body) != JSON_OBJECT)
         return err_set(err, ERR_INVALID, "got %s, want a JSON object",
                        json_kind_name(json_kind(body)));
     while (json_next(body, &position, &key, &value)) {
-        if (read_member(api, key, value, reply, &until, err) != 0)
+        if (read_member(api, key, value, reply, &span, err) != 0)
             return -1;
     }
     if (command->match_or_null == NULL || command->match_or_null[0] == '\0')
         return err_set(err, ERR_INVALID, "match is missing (want matchers like service=\"shop\")");
-    if ((command->duration_ms == 0) == (until[0] == '\0'))
+    if ((command->duration_ms == 0) == (span.until[0] == '\0'))
         return err_set(err, ERR_INVALID, "want one of for (2h) and until (+2h, 14:30, RFC 3339)");
-    return until[0] != '\0' ? read_until(api, until, reply, err) : 0;
+    return read_span(api, &span, reply, err);
 }
 
 static void answered(struct http_request *request, const struct answer *answer)

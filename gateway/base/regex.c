@@ -11,8 +11,8 @@
 
 #define PATTERN_BYTES_MAX 1000
 #define MATCH_LIMIT 10000
-#define DEPTH_LIMIT 250
-#define HEAP_LIMIT_KIB 256
+#define DEPTH_LIMIT 4000
+#define HEAP_LIMIT_KIB 2048 /* room for DEPTH_LIMIT levels, whose list grows twofold */
 
 struct regex {
     pcre2_code *code;

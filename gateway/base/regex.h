@@ -4,7 +4,7 @@
  * Shape:   a pattern is compiled once at configuration load; matching is whole-text, as Prometheus matchers are.
  * Owns:    the caller, regex_destroy.
  * Threads: a compiled pattern may be used by any number of threads at once.
- * Limits:  match 10,000, depth 250, heap 256 KiB; pattern at most 1,000 bytes; no back-references or callouts.
+ * Limits:  match 10,000, depth 4,000, heap 2 MiB; pattern at most 1,000 bytes; no back-references or callouts.
  * Fails:   compile: -1 with the offset. Match past a limit counts as no match and sets *out_limited.
  */
 #ifndef ESCALATED_BASE_REGEX_H

@@ -2,14 +2,15 @@
  * calendar - an iCalendar text as the shifts that it says, in absolute time.
  *
  * Shape:   bytes -> calendar_read -> shifts that touch [from, until), by start. Recurrences are expanded, exceptions and
- *          replaced instances applied, cancelled events left out.
+ *          replaced instances applied, cancelled events and outdated versions left out.
  * Units:   instants in Unix ms, UTC.
  * Owns:    the shifts lie in the caller's arena.
  * Threads: any, one call at a time for an arena.
  * Limits:  CALENDAR_BYTES_MAX of text, CALENDAR_EVENTS_MAX events, CALENDAR_INSTANCES_MAX instances tried an event,
  *          CALENDAR_WORK_MAX in all (about two seconds), CALENDAR_SHIFTS_MAX shifts. Rules that repeat every second or minute are refused.
  * Fails:   -1 with which event is wrong and why: a calendar that is half understood would call the wrong people.
- * Source:  RFC 5545. Wall-clock rules, ours where it is silent:
+ * Source:  RFC 5545, RFC 5546. Of events with the same UID and RECURRENCE-ID the highest SEQUENCE counts, and one that is
+ *          cancelled ends those up to its own; those of the same number that are not cancelled all count. Wall-clock rules, ours where it is silent:
  *            a time that the zone's clock shows twice is the earlier one; one that it never shows is moved by the gap
  *            an event whose start and end are in one zone keeps its wall-clock end across a clock change
  *            a time without a zone is in X-WR-TIMEZONE, else in the zone given; of EXDATE, RDATE and RECURRENCE-ID in that of
@@ -38,6 +39,8 @@ struct calendar_shift {
     const char *summary;      /* one line; "" when there is none */
     const char *const *mails; /* of the attendees, as written, without mailto: */
     size_t mail_count;
+    const char *const *declined; /* of those who have declined, or sent somebody else */
+    size_t declined_count;
 };
 
 struct calendar_options {

@@ -5,7 +5,13 @@
 
 #include "gateway/base/text.h"
 
-enum { SUMMARY_BYTES_MAX = 512, EXCEPTIONS_MAX = 4096 };
+enum {
+    SUMMARY_BYTES_MAX = 512,
+    EXCEPTIONS_MAX = 4096,
+    SEARCH_UNITS = 50000, /* of CALENDAR_WORK_MAX: through all years, up to a quarter of a second */
+    LONG_GAP_DAYS = 5 * 366,
+    LONG_GAP_UNITS = 10000
+};
 
 static const int64_t DAY_MS = INT64_C(86400000);
 
@@ -139,16 +145,26 @@ int event_read(icalcomponent *calendar, icalcomponent *component,
 {
     const char *summary = icalcomponent_get_summary(component);
     const char *uid = icalcomponent_get_uid(component);
-    struct calendar_event event = {.component = component,
-                                   .uid = uid != NULL ? uid : "",
-                                   .summary = summary != NULL ? one_line(arena, summary) : "",
-                                   .is_cancelled = icalcomponent_get_status(component) ==
-                                                   ICAL_STATUS_CANCELLED};
+    bool is_method = icalcomponent_get_method(calendar) == ICAL_METHOD_CANCEL;
+    struct calendar_event event = {
+        .calendar = calendar,
+        .component = component,
+        .uid = uid != NULL ? uid : "",
+        .summary = summary != NULL ? one_line(arena, summary) : "",
+        .is_cancelled = is_method || icalcomponent_get_status(component) == ICAL_STATUS_CANCELLED,
+        .sequence = icalcomponent_get_sequence(component)};
     char got[TEXT_EXCERPT_BYTES];
     const char *what = text_excerpt(event.summary[0] != '\0' ? event.summary : event.uid, got);
     icalproperty *start = icalcomponent_get_first_property(component, ICAL_DTSTART_PROPERTY);
     struct icaltimetype time =
         start != NULL ? icalproperty_get_dtstart(start) : icaltime_null_time();
+    if (event.is_cancelled) { /* what it was does not matter, and it need not say so */
+        if (read_replaced(calendar, &event, options, err) != 0)
+            return err_wrap(err, "event '%s'", what);
+        event.cancels_all = is_method && !event.replaces;
+        *out_event = event;
+        return 0;
+    }
     if (icalcomponent_get_first_property(component, ICAL_EXRULE_PROPERTY) != NULL)
         return err_set(err, ERR_INVALID, "event '%s' has an EXRULE (want EXDATEs)", what);
     if (check_notes(component, err) != 0)
@@ -169,7 +185,6 @@ int event_read(icalcomponent *calendar, icalcomponent *component,
 
 /* One expansion under way. */
 struct expansion {
-    icalcomponent *calendar;
     const struct calendar_event *event;
     const struct calendar_options *options;
     const int64_t *but_not;
@@ -229,7 +244,8 @@ static int read_exceptions(struct expansion *x, struct err *err)
          property = icalcomponent_get_next_property(component, ICAL_EXDATE_PROPERTY)) {
         struct icaltimetype time = icalproperty_get_exdate(property);
         int64_t at_ms = 0;
-        if (find_instant(x->calendar, x->event, property, time, x->options, &at_ms, err) != 0)
+        if (find_instant(x->event->calendar, x->event, property, time, x->options, &at_ms, err) !=
+            0)
             return err_wrap(err, "EXDATE");
         if (x->except_count == EXCEPTIONS_MAX)
             return err_set(err, ERR_TOO_LARGE, "more than %d EXDATEs", EXCEPTIONS_MAX);
@@ -246,6 +262,18 @@ static int prepare_rule(const struct calendar_event *event, struct icalrecurrenc
         return err_set(
             err, ERR_INVALID,
             "RRULE repeats every second or minute, or has no FREQ (want HOURLY or rarer)");
+    if (rule->freq == ICAL_HOURLY_RECURRENCE &&
+        (rule->by_month[0] != ICAL_RECURRENCE_ARRAY_MAX ||
+         rule->by_month_day[0] != ICAL_RECURRENCE_ARRAY_MAX ||
+         rule->by_year_day[0] != ICAL_RECURRENCE_ARRAY_MAX))
+        return err_set(err, ERR_INVALID,
+                       "RRULE is HOURLY with BYMONTH, BYMONTHDAY or BYYEARDAY (want DAILY with "
+                       "BYHOUR)");
+    for (int i = 0; rule->by_month[i] != ICAL_RECURRENCE_ARRAY_MAX; i++) {
+        if (rule->by_month[i] < 1 || rule->by_month[i] > 12)
+            return err_set(err, ERR_INVALID, "RRULE has BYMONTH=%d (want 1 to 12)",
+                           rule->by_month[i]);
+    }
     if (!icaltime_is_null_time(rule->until)) {
         int64_t until_ms = place_ms_of(rule->until);
         if (icaltime_is_utc(rule->until))
@@ -291,23 +319,54 @@ static int turn_week(struct icalrecurrencetype *rule, int *out_days, struct err 
     return 0;
 }
 
+/* A yearly rule of which no instance is ever there (a 30th of February) is none to the library. */
+static int begin_rule(struct expansion *x, struct icalrecurrencetype rule, int back,
+                      struct icalrecur_iterator_impl **out_iterator, struct err *err)
+{
+    const struct calendar_event *event = x->event;
+    struct icaltimetype start =
+        place_time_of(event->start_wall_ms - back * DAY_MS, event->is_all_day);
+    *out_iterator = NULL;
+    if (!icaltime_is_null_time(rule.until) && place_ms_of(rule.until) < place_ms_of(start))
+        return 0;
+    *out_iterator = icalrecur_iterator_new(rule, start);
+    if (*out_iterator == NULL && rule.freq == ICAL_YEARLY_RECURRENCE)
+        return add_work(x, SEARCH_UNITS, err);
+    return *out_iterator != NULL ? 0 : err_set(err, ERR_INVALID, "RRULE makes no sense");
+}
+
+/* What the library has searched between two instances, to the end of its years where there was none at all. */
+static int add_search(struct expansion *x, int64_t gap_ms, bool is_end, size_t tried,
+                      struct err *err)
+{
+    size_t units = 0;
+    if (is_end)
+        units = tried == 0 ? SEARCH_UNITS : 0;
+    else if (gap_ms > LONG_GAP_DAYS * DAY_MS)
+        units = LONG_GAP_UNITS;
+    return units > 0 ? add_work(x, units, err) : 0;
+}
+
 static int expand_rule(struct expansion *x, struct icalrecurrencetype rule, struct err *err)
 {
     const struct calendar_event *event = x->event;
     int back = 0;
     if (prepare_rule(event, &rule, err) != 0 || turn_week(&rule, &back, err) != 0)
         return -1;
-    struct icalrecur_iterator_impl *iterator = icalrecur_iterator_new(
-        rule, place_time_of(event->start_wall_ms - back * DAY_MS, event->is_all_day));
-    if (iterator == NULL)
-        return err_set(err, ERR_INVALID, "RRULE makes no sense");
+    struct icalrecur_iterator_impl *iterator = NULL;
+    if (begin_rule(x, rule, back, &iterator, err) != 0)
+        return -1;
     int verdict = 0;
     size_t tried = 0;
-    while (verdict == 0) {
+    int64_t last_ms = event->start_wall_ms;
+    while (verdict == 0 && iterator != NULL) {
         struct icaltimetype time = icalrecur_iterator_next(iterator);
-        if (icaltime_is_null_time(time))
+        bool is_end = icaltime_is_null_time(time);
+        int64_t wall_ms = is_end ? last_ms : place_ms_of(time) + back * DAY_MS;
+        verdict = add_search(x, wall_ms - last_ms, is_end, tried, err);
+        if (is_end || verdict != 0)
             break;
-        int64_t wall_ms = place_ms_of(time) + back * DAY_MS;
+        last_ms = wall_ms;
         if (place_instant_ms(&event->start_place, wall_ms) >= x->options->until_ms)
             break;
         if (++tried > CALENDAR_INSTANCES_MAX)
@@ -316,7 +375,8 @@ static int expand_rule(struct expansion *x, struct icalrecurrencetype rule, stru
         else if (wall_ms != event->start_wall_ms) /* that one was given before */
             verdict = give(x, wall_ms, err);
     }
-    icalrecur_iterator_free(iterator);
+    if (iterator != NULL)
+        icalrecur_iterator_free(iterator);
     return verdict;
 }
 
@@ -332,7 +392,8 @@ static int expand_dates(struct expansion *x, struct err *err)
         if (icaltime_is_null_time(time))
             return err_set(err, ERR_INVALID,
                            "RDATE is a period (want instants, or an event of its own)");
-        if (find_instant(x->calendar, x->event, property, time, x->options, &at_ms, err) != 0)
+        if (find_instant(x->event->calendar, x->event, property, time, x->options, &at_ms, err) !=
+            0)
             return err_wrap(err, "RDATE");
         if (give(x, place_wall_ms(&x->event->start_place, at_ms), err) != 0)
             return -1;
@@ -356,13 +417,11 @@ static int expand(struct expansion *x, struct err *err)
     return expand_dates(x, err);
 }
 
-int event_expand(icalcomponent *calendar, const struct calendar_event *event,
-                 const struct event_window *window, event_instance *take, void *self,
-                 struct err *err)
+int event_expand(const struct calendar_event *event, const struct event_window *window,
+                 event_instance *take, void *self, struct err *err)
 {
     char got[TEXT_EXCERPT_BYTES];
     struct expansion *x = heap_alloc(sizeof(*x));
-    x->calendar = calendar;
     x->event = event;
     x->options = window->options;
     x->but_not = window->but_not;

@@ -11,6 +11,7 @@
 #include "gateway/calendar/place.h"
 
 struct calendar_event {
+    icalcomponent *calendar; /* which it is of */
     icalcomponent *component;
     const char *uid;
     const char *summary;
@@ -18,7 +19,9 @@ struct calendar_event {
     int64_t start_at_ms;
     struct place start_place;
     bool is_all_day;
-    bool is_cancelled;
+    bool is_cancelled; /* or another event of its uid says what holds instead */
+    bool cancels_all;  /* METHOD:CANCEL without RECURRENCE-ID: whatever has its uid */
+    int sequence;
     int64_t wall_length_ms;  /* added on the wall clock … */
     int64_t exact_length_ms; /* … then in absolute time */
     bool replaces;           /* an instance of the event with the same uid: */
@@ -46,8 +49,7 @@ struct event_window {
 };
 
 /* Instances that touch the window of the options, without those at one of the `but_not` starts. */
-int event_expand(icalcomponent *calendar, const struct calendar_event *event,
-                 const struct event_window *window, event_instance *take, void *self,
-                 struct err *err);
+int event_expand(const struct calendar_event *event, const struct event_window *window,
+                 event_instance *take, void *self, struct err *err);
 
 #endif

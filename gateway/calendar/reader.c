@@ -19,6 +19,8 @@ struct reading {
     const struct calendar_event *event; /* whose instances come in */
     const char *const *mails;
     size_t mail_count;
+    const char *const *declined;
+    size_t declined_count;
     size_t work;
 };
 
@@ -38,27 +40,40 @@ static int add_shift(void *self, int64_t from_ms, int64_t until_ms, struct err *
                                 .until_ms = until_ms,
                                 .summary = reading->event->summary,
                                 .mails = reading->mails,
-                                .mail_count = reading->mail_count};
+                                .mail_count = reading->mail_count,
+                                .declined = reading->declined,
+                                .declined_count = reading->declined_count};
     return 0;
+}
+
+static bool has_declined(icalproperty *attendee)
+{
+    icalparameter *answer = icalproperty_get_first_parameter(attendee, ICAL_PARTSTAT_PARAMETER);
+    icalparameter_partstat is =
+        answer != NULL ? icalparameter_get_partstat(answer) : ICAL_PARTSTAT_NONE;
+    return is == ICAL_PARTSTAT_DECLINED || is == ICAL_PARTSTAT_DELEGATED;
 }
 
 static void read_mails(struct reading *reading, icalcomponent *component)
 {
-    const char *mails[CALENDAR_PEOPLE_MAX];
-    size_t count = 0;
+    const char *mails[2][CALENDAR_PEOPLE_MAX];
+    size_t counts[2] = {0};
     for (icalproperty *attendee =
              icalcomponent_get_first_property(component, ICAL_ATTENDEE_PROPERTY);
-         attendee != NULL && count < CALENDAR_PEOPLE_MAX;
+         attendee != NULL;
          attendee = icalcomponent_get_next_property(component, ICAL_ATTENDEE_PROPERTY)) {
         const char *address = icalproperty_get_attendee(attendee);
-        if (address == NULL)
+        bool declined = has_declined(attendee);
+        if (address == NULL || counts[declined] == CALENDAR_PEOPLE_MAX)
             continue;
         if (strncasecmp(address, "mailto:", 7) == 0)
             address += 7;
-        mails[count++] = arena_strdup(reading->arena, address);
+        mails[declined][counts[declined]++] = arena_strdup(reading->arena, address);
     }
-    reading->mails = arena_copy(reading->arena, mails, count * sizeof(mails[0]));
-    reading->mail_count = count;
+    reading->mails = arena_copy(reading->arena, mails[0], counts[0] * sizeof(mails[0][0]));
+    reading->mail_count = counts[0];
+    reading->declined = arena_copy(reading->arena, mails[1], counts[1] * sizeof(mails[1][0]));
+    reading->declined_count = counts[1];
 }
 
 /* The starts of `event` that other events of the same uid stand for. */
@@ -74,12 +89,105 @@ static size_t find_replaced(const struct reading *reading, const struct calendar
     return count;
 }
 
-static int expand_events(struct reading *reading, icalcomponent *calendar, size_t first,
-                         struct err *err)
+/* One event among those that may stand for the same instances. */
+struct version {
+    struct calendar_event *event;
+    int64_t replaced_ms;
+};
+
+static int by_uid(const void *a, const void *b)
+{
+    const struct version *left = a;
+    const struct version *right = b;
+    int order = strcmp(left->event->uid, right->event->uid);
+    if (order != 0)
+        return order;
+    return left->event < right->event ? -1 : left->event > right->event;
+}
+
+static int by_instance(const void *a, const void *b)
+{
+    const struct version *left = a;
+    const struct version *right = b;
+    if (left->event->replaces != right->event->replaces)
+        return left->event->replaces ? 1 : -1;
+    if (left->replaced_ms != right->replaced_ms)
+        return left->replaced_ms < right->replaced_ms ? -1 : 1;
+    return left->event < right->event ? -1 : left->event > right->event;
+}
+
+/* Of versions of the same instances only the newest counts; what is cancelled ends the older ones, and those of its number. */
+static void settle_instance(struct version *versions, size_t count, int cancelled_all)
+{
+    int highest = -1;
+    int cancelled = cancelled_all;
+    for (size_t i = 0; i < count; i++) {
+        const struct calendar_event *event = versions[i].event;
+        if (event->sequence > highest)
+            highest = event->sequence;
+        if (event->is_cancelled && event->sequence > cancelled)
+            cancelled = event->sequence;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct calendar_event *event = versions[i].event;
+        if (event->sequence < highest || event->sequence <= cancelled)
+            event->is_cancelled = true;
+    }
+}
+
+static void settle_uid(struct version *versions, size_t count)
+{
+    const struct calendar_event *master = NULL;
+    int cancelled_all = -1;
+    for (size_t i = 0; i < count; i++) {
+        const struct calendar_event *event = versions[i].event;
+        if (!event->replaces && !event->is_cancelled && master == NULL)
+            master = event;
+        if (event->cancels_all && event->sequence > cancelled_all)
+            cancelled_all = event->sequence;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct calendar_event *event = versions[i].event;
+        versions[i].replaced_ms = !event->replaces ? 0
+                                  : master != NULL ? event_replaced_ms(event, master)
+                                                   : event->replaces_at_ms;
+    }
+    qsort(versions, count, sizeof(*versions), by_instance);
+    for (size_t first = 0, next = 0; first < count; first = next) {
+        for (next = first + 1; next < count &&
+                               versions[next].event->replaces == versions[first].event->replaces &&
+                               versions[next].replaced_ms == versions[first].replaced_ms;)
+            next++;
+        settle_instance(versions + first, next - first, cancelled_all);
+    }
+}
+
+/* Events without a uid are nobody's versions. */
+static void settle_versions(struct reading *reading)
+{
+    size_t count = 0;
+    struct version *versions = heap_alloc((reading->event_count + 1) * sizeof(*versions));
+    for (size_t i = 0; i < reading->event_count; i++) {
+        if (reading->events[i].uid[0] != '\0')
+            versions[count++] = (struct version){.event = &reading->events[i]};
+    }
+    if (count > 0)
+        qsort(versions, count, sizeof(*versions), by_uid);
+    for (size_t first = 0, next = 0; first < count; first = next) {
+        for (next = first + 1;
+             next < count && text_equal(versions[next].event->uid, versions[first].event->uid);)
+            next++;
+        if (next - first > 1 || versions[first].event->cancels_all)
+            settle_uid(versions + first, next - first);
+    }
+    free(versions);
+}
+
+static int expand_events(struct reading *reading, struct err *err)
 {
     int64_t *replaced = heap_alloc((reading->event_count + 1) * sizeof(*replaced));
     int verdict = 0;
-    for (size_t i = first; i < reading->event_count && verdict == 0; i++) {
+    for (size_t i = 0; i < reading->event_count && verdict == 0; i++) {
         const struct calendar_event *event = &reading->events[i];
         if (event->is_cancelled)
             continue;
@@ -90,7 +198,7 @@ static int expand_events(struct reading *reading, icalcomponent *calendar, size_
                                             .but_not = replaced,
                                             .but_not_count = count,
                                             .work = &reading->work};
-        verdict = event_expand(calendar, event, &window, add_shift, reading, err);
+        verdict = event_expand(event, &window, add_shift, reading, err);
     }
     free(replaced);
     return verdict;
@@ -98,7 +206,6 @@ static int expand_events(struct reading *reading, icalcomponent *calendar, size_
 
 static int read_calendar(struct reading *reading, icalcomponent *calendar, struct err *err)
 {
-    size_t first = reading->event_count;
     for (icalcomponent *component =
              icalcomponent_get_first_component(calendar, ICAL_VEVENT_COMPONENT);
          component != NULL;
@@ -111,7 +218,7 @@ static int read_calendar(struct reading *reading, icalcomponent *calendar, struc
             return -1;
         reading->event_count++;
     }
-    return expand_events(reading, calendar, first, err);
+    return 0;
 }
 
 static int by_start(const void *a, const void *b)
@@ -175,6 +282,10 @@ int calendar_reader_read(const char *text, size_t count, const struct calendar_o
     struct reading reading = {.options = options, .arena = arena};
     reading.events = heap_alloc(CALENDAR_EVENTS_MAX * sizeof(reading.events[0]));
     int verdict = read_root(&reading, root, err);
+    if (verdict == 0) {
+        settle_versions(&reading);
+        verdict = expand_events(&reading, err);
+    }
     if (verdict == 0) {
         if (reading.shift_count > 0)
             qsort(reading.shifts, reading.shift_count, sizeof(reading.shifts[0]), by_start);

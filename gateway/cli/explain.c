@@ -6,8 +6,10 @@
 
 #include "gateway/base/json.h"
 #include "gateway/base/parse.h"
+#include "gateway/base/when.h"
 #include "gateway/cli/cli.h"
 #include "gateway/cli/event_arguments.h"
+#include "gateway/cli/ladder_table.h"
 #include "gateway/cli/policy_folder.h"
 #include "gateway/cli/scenario.h"
 #include "gateway/cli/simulation.h"
@@ -30,6 +32,8 @@ static const int64_t DAY_MS = INT64_C(86400000);
 struct explain_arguments {
     struct event_arguments event;
     const char *config;
+    const char *at; /* NULL: now */
+    int64_t now_ms;
     int64_t at_ms;
     int64_t for_ms;
     bool json;
@@ -55,21 +59,49 @@ static bool parse_arguments(int argc, char **argv, struct explain_arguments *out
         {"severity", required_argument, NULL, 'v'}, {NULL, 0, NULL, 0},
     };
     *out = (struct explain_arguments){.event = {.source = "", .action = "trigger"},
-                                      .at_ms = clock_wall_ms() / 1000 * 1000,
+                                      .now_ms = clock_wall_ms() / 1000 * 1000,
                                       .for_ms = DAY_MS};
     for (int c; (c = getopt_long(argc, argv, "c:s:k:v:", options, NULL)) != -1;) {
         if (c == 'c')
             out->config = optarg;
         else if (c == 'j')
             out->json = true;
-        else if (c == 't' && parse_rfc3339(optarg, &out->at_ms, err) != 0)
-            return false;
+        else if (c == 't')
+            out->at = optarg;
         else if (c == 'f' && parse_duration(optarg, 1000, 366 * DAY_MS, &out->for_ms, err) != 0)
             return false;
-        else if (c != 't' && c != 'f' && !event_arguments_option(&out->event, c, optarg))
+        else if (c != 'f' && !event_arguments_option(&out->event, c, optarg))
             return false;
     }
     return event_arguments_rest(&out->event, argc, argv, optind) && out->config != NULL;
+}
+
+/* `--at +2h`, `--at 14:30`, `--at 2026-03-01T14:30Z`; without it now. */
+static int read_at(const struct explain_arguments *arguments, const struct zone *zone,
+                   int64_t *out_at_ms, struct err *err)
+{
+    const struct when when = {
+        .now_ms = arguments->now_ms, .after_ms = arguments->now_ms, .zone = zone};
+    if (arguments->at == NULL) {
+        *out_at_ms = arguments->now_ms;
+        return 0;
+    }
+    return when_parse(arguments->at, &when, out_at_ms, err) == 0 ? 0 : err_wrap(err, "--at");
+}
+
+/* What is left of a chosen policy while nobody answers: steps that an answer would start. */
+static void print_parked(const struct policy *policy)
+{
+    static const char *const starts[] = {
+        [WHEN_ACKED] = "somebody has acknowledged it",
+        [WHEN_RESOLVED] = "it is resolved, and reopen_within is over",
+    };
+    for (size_t i = 0; i < policy->step_count; i++) {
+        enum step_when when = policy->steps[i].when;
+        if (when == WHEN_ACKED || when == WHEN_RESOLVED)
+            (void)printf("  step %s waits until %s (when = %s)\n", policy->steps[i].name,
+                         starts[when], when == WHEN_ACKED ? "acked" : "resolved");
+    }
 }
 
 /* NULL: nothing is expected of it. */
@@ -219,26 +251,29 @@ static const char *group_text(struct explanation *explanation, const struct poli
 }
 
 /* Maintenance that holds at the event; inhibition would need to know what else fires. */
-static const char *suppression_of(struct explanation *explanation)
+static const char *suppression_of(struct explanation *explanation, struct undecided *out_undecided)
 {
     const struct rulebook *book = &explanation->config->rulebook;
     bool *holds = arena_alloc_array(&explanation->arena, book->maintenance_count + 1, sizeof(bool));
     for (size_t i = 0; i < book->maintenance_count; i++)
         holds[i] = maintenance_holds(&book->maintenances[i], explanation->arguments->at_ms);
-    const struct suppression now = {
-        .book = book, .wall_ms = explanation->arguments->at_ms, .holds = holds};
+    const struct suppression now = {.book = book,
+                                    .wall_ms = explanation->arguments->at_ms,
+                                    .holds = holds,
+                                    .undecided_or_null = out_undecided};
     return suppression_mark(&now, explanation->event, explanation->key, &explanation->arena);
 }
 
 static bool may_be_muted_by(const struct explanation *explanation, const struct inhibit *rule)
 {
-    return route_any_line(rule->mute, rule->mute_count, explanation->event, explanation->key);
+    return route_any_line(rule->mute, rule->mute_count, explanation->event, explanation->key, NULL);
 }
 
 static void add_suppression(struct explanation *explanation, struct json_out *out)
 {
     const struct rulebook *book = &explanation->config->rulebook;
-    json_add_string(out, "suppressed_by", suppression_of(explanation));
+    struct undecided undecided[MATCH_USE_COUNT] = {{.count = 0}};
+    json_add_string(out, "suppressed_by", suppression_of(explanation, undecided));
     json_add_array_begin(out, "inhibited_while");
     for (size_t i = 0; i < book->inhibit_count; i++) {
         if (may_be_muted_by(explanation, &book->inhibits[i]))
@@ -252,8 +287,9 @@ static void add_misses(struct explanation *explanation, const struct policy *pol
 {
     json_add_array_begin(out, "misses");
     for (size_t i = 0; i < policy->match_count; i++) {
-        const struct matcher *miss =
-            route_first_miss(&policy->match[i], explanation->event, explanation->key);
+        bool is_undecided = false;
+        const struct matcher *miss = route_first_miss(&policy->match[i], explanation->event,
+                                                      explanation->key, &is_undecided);
         if (miss == NULL)
             continue;
         json_add_object_begin(out, NULL);
@@ -261,6 +297,8 @@ static void add_misses(struct explanation *explanation, const struct policy *pol
         json_add_string(out, "matcher", matcher_text(explanation, miss));
         json_add_string(out, "value",
                         route_label(explanation->event, explanation->key, miss->label));
+        if (is_undecided)
+            json_add_bool(out, "undecided", true);
         json_add_object_end(out);
     }
     json_add_array_end(out);
@@ -348,28 +386,49 @@ static void print_policy(struct explanation *explanation, const struct policy *p
                                                     : " matches",
                      group_text(explanation, policy));
         print_asked(explanation, policy);
+        print_parked(policy);
         return;
     }
     (void)printf("policy %s does not match\n", policy->name);
     for (size_t i = 0; i < policy->match_count; i++) {
-        const struct matcher *miss =
-            route_first_miss(&policy->match[i], explanation->event, explanation->key);
+        bool is_undecided = false;
+        const struct matcher *miss = route_first_miss(&policy->match[i], explanation->event,
+                                                      explanation->key, &is_undecided);
         if (miss == NULL)
             continue;
         const char *value = route_label(explanation->event, explanation->key, miss->label);
         char got[TEXT_EXCERPT_BYTES];
-        (void)printf("  %s: %s is %s%s%s\n", matcher_text(explanation, miss), miss->label,
+        (void)printf("  %s: %s%s is %s%s%s\n", matcher_text(explanation, miss),
+                     is_undecided ? "undecided, it ran into its limits: " : "", miss->label,
                      value[0] != '\0' ? "\"" : "not there", text_excerpt(value, got),
                      value[0] != '\0' ? "\"" : "");
     }
 }
 
+static void print_doubt(struct explanation *explanation, const struct inhibit *rule)
+{
+    const struct matcher *undecided = NULL;
+    (void)route_any_line(rule->mute, rule->mute_count, explanation->event, explanation->key,
+                         &undecided);
+    if (undecided != NULL)
+        (void)printf("inhibit %s does not hold it back: %s is undecided, it ran into its limits\n",
+                     rule->name, matcher_text(explanation, undecided));
+}
+
 static void print_suppression(struct explanation *explanation)
 {
     const struct rulebook *book = &explanation->config->rulebook;
-    const char *mark = suppression_of(explanation);
+    struct undecided undecided[MATCH_USE_COUNT] = {{.count = 0}};
+    const char *mark = suppression_of(explanation, undecided);
+    const struct undecided *doubt = &undecided[MATCH_USE_MAINTENANCE];
     if (mark[0] != '\0')
         (void)printf("suppressed by %s: no steps run while it holds\n", mark);
+    if (doubt->count > 0)
+        (void)printf("maintenance %s does not hold it back: %s is undecided, it ran into its "
+                     "limits\n",
+                     doubt->name, matcher_text(explanation, doubt->matcher));
+    for (size_t i = 0; i < book->inhibit_count; i++)
+        print_doubt(explanation, &book->inhibits[i]);
     for (size_t i = 0; i < book->inhibit_count; i++) {
         const struct inhibit *rule = &book->inhibits[i];
         if (!may_be_muted_by(explanation, rule))
@@ -386,62 +445,6 @@ static void print_suppression(struct explanation *explanation)
             strbuf_clear(&text);
         }
     }
-}
-
-enum { CELL_BYTES = 512, CELL_COUNT = 5 };
-
-/* Times on the site's clock, and how long after the event. Rows that are the same, as those of an audience, become one. */
-struct ladder_table {
-    struct table *table;
-    const struct zone *zone;
-    int64_t from_ms;
-    char cells[CELL_COUNT][CELL_BYTES]; /* of the row that is not written yet */
-    size_t repeats;                     /* 0: there is none */
-};
-
-static int write_row(struct ladder_table *ladder)
-{
-    char who[CELL_BYTES + 32];
-    const char *cells[CELL_COUNT];
-    if (ladder->repeats == 0)
-        return 0;
-    for (size_t i = 0; i < CELL_COUNT; i++)
-        cells[i] = ladder->cells[i];
-    (void)snprintf(who, sizeof(who), "%s (%zu messages)", cells[CELL_COUNT - 1], ladder->repeats);
-    if (ladder->repeats > 1)
-        cells[CELL_COUNT - 1] = who;
-    ladder->repeats = 0;
-    return table_row(ladder->table, cells);
-}
-
-static int add_ladder_row(void *self, const struct json *line, int64_t at_ms)
-{
-    static const char *const days[] = {"sun", "mon", "tue", "wed", "thu", "fri", "sat"};
-    struct ladder_table *ladder = self;
-    struct civil civil;
-    char cells[CELL_COUNT][CELL_BYTES], after[TEXT_RFC3339_BYTES];
-    const char *kind = json_string(json_get(line, "kind"));
-    const char *state = json_string(json_get(line, "state"));
-    const char *to = json_string(json_get(line, "to"));
-    const char *event = state[0] != '\0' ? state : json_string(json_get(line, "timeline"));
-    zone_civil(ladder->zone, at_ms, &civil);
-    memset(cells, 0, sizeof(cells));
-    (void)snprintf(cells[0], CELL_BYTES, "%s %04d-%02d-%02d %02d:%02d:%02d", days[civil.weekday],
-                   civil.year, civil.month, civil.day, civil.hour, civil.minute, civil.second);
-    (void)snprintf(cells[1], CELL_BYTES, "%s", text_duration(at_ms - ladder->from_ms, after));
-    (void)snprintf(cells[2], CELL_BYTES, "%s", json_string(json_get(line, "step")));
-    (void)snprintf(cells[3], CELL_BYTES, "%s", kind[0] != '\0' ? kind : event);
-    const char *by = to[0] == '\0' ? json_string(json_get(line, "by")) : "";
-    const char *until = json_string(json_get(line, "until"));
-    (void)snprintf(cells[4], CELL_BYTES, "%s%s%s%s%s%s", to, to[0] != '\0' ? " via " : "",
-                   json_string(json_get(line, "via")), by, until[0] != '\0' ? " until " : "",
-                   until);
-    if (ladder->repeats > 0 && memcmp(cells, ladder->cells, sizeof(cells)) != 0 &&
-        write_row(ladder) != 0)
-        return -1;
-    memcpy(ladder->cells, cells, sizeof(cells));
-    ladder->repeats++;
-    return 0;
 }
 
 static void print_watch(const struct explanation *explanation)
@@ -476,8 +479,8 @@ static int print_text(struct explanation *explanation)
         .table = table_create(headings, sizeof(headings) / sizeof(headings[0])),
         .zone = book->zone,
         .from_ms = explanation->arguments->at_ms};
-    int failed = ladder.table == NULL || walk_ladder(explanation, add_ladder_row, &ladder) != 0 ||
-                 write_row(&ladder) != 0 || table_print(ladder.table) != 0;
+    int failed = ladder.table == NULL || walk_ladder(explanation, ladder_table_add, &ladder) != 0 ||
+                 ladder_table_end(&ladder) != 0 || table_print(ladder.table) != 0;
     table_destroy(ladder.table);
     return failed ? cli_fail(CLI_EXIT_UNAVAILABLE, "the ladder could not be printed") : 0;
 }
@@ -526,14 +529,21 @@ int cli_explain(const struct cli *cli, int argc, char **argv)
     struct explain_arguments arguments;
     struct strbuf scenario;
     struct err err = {0};
-    if (!parse_arguments(argc, argv, &arguments, &err))
+    struct zone *utc = zone_utc();
+    bool is_read = parse_arguments(argc, argv, &arguments, &err) &&
+                   read_at(&arguments, utc, &arguments.at_ms, &err) == 0;
+    zone_destroy(utc);
+    if (!is_read)
         return err.text[0] != '\0' ? cli_fail(CLI_EXIT_USAGE, "%s", err.text)
                                    : cli_usage("explain");
+    /* A time of day is the site's, which only the configuration says: a day more on both sides. */
     const struct config_span span =
-        policy_folder_span(arguments.at_ms, arguments.for_ms + 90 * DAY_MS);
+        policy_folder_span(arguments.at_ms - DAY_MS, arguments.for_ms + 92 * DAY_MS);
     struct config *config = policy_folder_load(arguments.config, &span);
     if (config == NULL)
         return CLI_EXIT_CONFIG;
+    (void)read_at(&arguments, config->rulebook.zone, &arguments.at_ms,
+                  NULL); /* it was read before */
     struct explanation explanation = {.arguments = &arguments, .config = config};
     arena_init(&explanation.arena);
     strbuf_init(&scenario, TEXT_BYTES_MAX);

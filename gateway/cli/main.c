@@ -40,7 +40,7 @@ static const struct cli_command commands[] = {
     {"quarantine", "[--limit N] [--before ID] [--json]",
      "what came in and no event could be made of, newest first", cli_quarantine},
     {"silence",
-     "MATCHER… --for 2h|--until T [--reason TEXT] [--as CONTACT] [--json]\n"
+     "MATCHER… [--from T] --for 2h|--until T [--reason TEXT] [--as CONTACT] [--json]\n"
      "              list [--all] [--json]\n"
      "              end N",
      "alerts that nobody wants to hear of for a while; T is +2h, 14:30 or RFC 3339", cli_silence},

@@ -357,8 +357,8 @@ static void review_patterns(struct review *review, const char *kind, const char 
             strbuf_init(&text, LINE_BYTES_MAX);
             route_matcher_write(matcher, &text);
             find(review,
-                 "[%s %s] %s gives up on long texts such as \"%c%c%c%c...\" and then matches "
-                 "nothing: write it without "
+                 "[%s %s] %s runs into its limits on long texts such as \"%c%c%c%c...\" and then "
+                 "matches nothing: write it without "
                  "repeating what repeats already",
                  kind, name, strbuf_text(&text), seed, seed, seed, seed);
             strbuf_clear(&text);

@@ -248,7 +248,10 @@ static int read_silence(struct reader *reader, const struct json *root, struct s
         return 0;
     }
     const struct json *until = json_get(root, "until");
+    const struct json *from = json_get(root, "from");
     const char *duration = json_string(json_get(root, "for"));
+    if (from != NULL && read_instant(from, line->at_ms, &line->from_ms, err) != 0)
+        return err_wrap(err, "from");
     line->match_or_null = copy(reader, json_get(root, "match"));
     line->text = copy(reader, json_get(root, "reason"));
     if (line->match_or_null[0] == '\0' || (until == NULL) == (duration[0] == '\0'))
@@ -441,6 +444,7 @@ static const struct form {
       {"silence", JSON_INTEGER},
       {"match", JSON_STRING},
       {"for", JSON_STRING},
+      {"from", JSON_STRING},
       {"until", JSON_STRING},
       {"reason", JSON_STRING}}},
     {SCENARIO_OVERRIDE,

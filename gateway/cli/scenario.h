@@ -44,6 +44,7 @@ struct scenario_line {
     enum verb verb;            /* command */
     const char *match_or_null; /* of a silence; or its number, to end it */
     int64_t for_ms;
+    int64_t from_ms; /* a silence begins then; 0: at once */
     uint64_t incident;
     const char *to; /* delivery */
     enum outcome outcome;

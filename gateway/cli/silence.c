@@ -14,6 +14,7 @@ enum { MATCH_BYTES_MAX = 16384, LIMIT_MAX = 1000 };
 
 struct arguments {
     const char *duration;
+    const char *from;
     const char *until;
     const char *reason;
     const char *as;
@@ -25,19 +26,19 @@ struct arguments {
 static bool parse_arguments(int argc, char **argv, struct arguments *out)
 {
     static const struct option options[] = {
-        {"for", required_argument, NULL, 'f'},
-        {"until", required_argument, NULL, 'u'},
-        {"reason", required_argument, NULL, 'r'},
-        {"as", required_argument, NULL, 'a'},
-        {"json", no_argument, NULL, 'j'},
-        {"all", no_argument, NULL, 'l'},
-        {NULL, 0, NULL, 0},
+        {"for", required_argument, NULL, 'f'},   {"from", required_argument, NULL, 'b'},
+        {"until", required_argument, NULL, 'u'}, {"reason", required_argument, NULL, 'r'},
+        {"as", required_argument, NULL, 'a'},    {"json", no_argument, NULL, 'j'},
+        {"all", no_argument, NULL, 'l'},         {NULL, 0, NULL, 0},
     };
     *out = (struct arguments){.duration = NULL};
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (c) {
         case 'f':
             out->duration = optarg;
+            break;
+        case 'b':
+            out->from = optarg;
             break;
         case 'u':
             out->until = optarg;
@@ -100,6 +101,7 @@ static void write_body(const struct arguments *arguments, int argc, char **argv,
     json_add_object_begin(&out, NULL);
     json_add_string(&out, "match", strbuf_text(&match));
     add_if(&out, "for", arguments->duration);
+    add_if(&out, "from", arguments->from);
     add_if(&out, "until", arguments->until);
     add_if(&out, "reason", arguments->reason);
     add_if(&out, "as", arguments->as);
@@ -178,14 +180,14 @@ int cli_silence(const struct cli *cli, int argc, char **argv)
         return cli_usage("silence");
     const char *word = arguments.rest < argc ? argv[arguments.rest] : "list";
     int count = argc - arguments.rest;
-    bool has_end = arguments.duration != NULL || arguments.until != NULL;
-    if (strcmp(word, "list") == 0 && count <= 1 && !has_end)
+    bool has_span = arguments.duration != NULL || arguments.until != NULL || arguments.from != NULL;
+    if (strcmp(word, "list") == 0 && count <= 1 && !has_span)
         return ask(cli,
                    arguments.all ? "/v1/silences?limit=1000&state=all" : "/v1/silences?limit=1000",
                    NULL, &arguments);
-    if (strcmp(word, "end") == 0 && count == 2 && !has_end)
+    if (strcmp(word, "end") == 0 && count == 2 && !has_span)
         return end(cli, argv[arguments.rest + 1], &arguments);
-    if (!has_end || (arguments.duration != NULL && arguments.until != NULL))
+    if ((arguments.duration == NULL) == (arguments.until == NULL))
         return cli_usage("silence");
     struct strbuf body;
     strbuf_init(&body, MATCH_BYTES_MAX * 4);

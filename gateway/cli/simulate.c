@@ -68,6 +68,17 @@ static int print_difference(const char *got, const char *want, const char *expec
     }
 }
 
+/* An editor that ends lines with CR LF changes nothing that counts. */
+static void drop_carriage_returns(char *text)
+{
+    char *to = text;
+    for (const char *from = text; *from != '\0'; from++) {
+        if (from[0] != '\r' || from[1] != '\n')
+            *to++ = *from;
+    }
+    *to = '\0';
+}
+
 static int compare(const struct strbuf *output, const char *expect_path)
 {
     char *want = NULL;
@@ -75,6 +86,7 @@ static int compare(const struct strbuf *output, const char *expect_path)
     struct err err = {0};
     if (file_read(expect_path, OUTPUT_BYTES_MAX, &want, &count, &err) != 0)
         return cli_fail(CLI_EXIT_USAGE, "%s", err.text);
+    drop_carriage_returns(want);
     int exit_code = print_difference(strbuf_text(output), want, expect_path);
     free(want);
     return exit_code;

@@ -378,6 +378,7 @@ static void add_command(struct simulation *s, const struct scenario_line *line)
                                                 .text = line->text,
                                                 .duration_ms = line->for_ms,
                                                 .at_ms = line->until_ms,
+                                                .from_at_ms = line->from_ms,
                                                 .match_or_null = line->match_or_null,
                                                 .clock_minute = -1};
 }

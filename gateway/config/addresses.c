@@ -1,5 +1,6 @@
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "gateway/base/mailbox.h"
 #include "gateway/config/build.h"
@@ -98,8 +99,7 @@ static bool csv_next(struct csv *csv, const char **out_line, size_t *out_length)
     return true;
 }
 
-/* The first column: up to a comma or semicolon, blanks and one pair of quotes around it taken off.
- */
+/* The first column: up to a comma or semicolon, one pair of quotes and blanks around and in it taken off. */
 static const char *csv_column(struct arena *arena, const char *line, size_t length)
 {
     size_t begin = 0;
@@ -116,6 +116,12 @@ static const char *csv_column(struct arena *arena, const char *line, size_t leng
     if (end - begin >= 2 && line[begin] == '"' && line[end - 1] == '"') {
         begin++;
         end--;
+        while (begin < end && line[begin] == ' ') {
+            begin++;
+        }
+        while (end > begin && line[end - 1] == ' ') {
+            end--;
+        }
     }
     return arena_strndup(arena, line + begin, end - begin);
 }
@@ -133,17 +139,30 @@ static int pointer_compare(const void *left, const void *right)
     return strcmp(*(const char *const *)left, *(const char *const *)right);
 }
 
+static int folded_compare(const void *left, const void *right)
+{
+    int order = strcasecmp(*(const char *const *)left, *(const char *const *)right);
+    return order != 0 ? order : pointer_compare(left, right);
+}
+
+/* RFC 5321 leaves it to each mail server whether the part before the @ depends on case; none that people have does. */
+bool address_is_same(enum address_kind kind, const char *a, const char *b)
+{
+    return kind == ADDRESS_MAIL ? text_equal_fold(a, b) : text_equal(a, b);
+}
+
 /* The same address twice is one address. The order of the file does not matter to anybody, so they
  * may be sorted. */
-static size_t drop_doubles(const char **addresses, size_t count)
+static size_t drop_doubles(enum address_kind kind, const char **addresses, size_t count)
 {
     if (count < 2) {
         return count;
     }
-    qsort(addresses, count, sizeof(*addresses), pointer_compare);
+    qsort(addresses, count, sizeof(*addresses),
+          kind == ADDRESS_MAIL ? folded_compare : pointer_compare);
     size_t kept = 1;
     for (size_t i = 1; i < count; i++) {
-        if (!text_equal(addresses[i], addresses[kept - 1])) {
+        if (!address_is_same(kind, addresses[i], addresses[kept - 1])) {
             addresses[kept++] = addresses[i];
         }
     }
@@ -206,6 +225,6 @@ void addresses_read(struct build *build, const struct ini_section *section,
     const char **addresses = arena_alloc_array(build->arena, ADDRESSES_MAX, sizeof(*addresses));
     size_t found = csv_addresses(build, section, entry, kind, &csv, addresses);
     free(text);
-    audience->address_count = drop_doubles(addresses, found);
+    audience->address_count = drop_doubles(kind, addresses, found);
     audience->addresses = addresses;
 }

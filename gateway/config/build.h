@@ -90,6 +90,8 @@ enum address_kind { ADDRESS_ANY, ADDRESS_MAIL, ADDRESS_PHONE };
 enum address_kind address_kind_of(const struct build *build, const char *channel);
 int address_read(struct build *build, const char *text, enum address_kind kind,
                  const char **out_address, struct err *err);
+/* Do both reach the same? Of mail addresses upper and lower case do. */
+bool address_is_same(enum address_kind kind, const char *a, const char *b);
 void addresses_read(struct build *build, const struct ini_section *section,
                     const struct ini_entry *entry, enum address_kind kind,
                     struct audience *audience);

@@ -10,6 +10,24 @@ struct methods {
     size_t count;
 };
 
+/* A key that is like no option and no channel is meant for a channel that is not there; so is the usual name of one. */
+static bool is_way(const struct build *build, const char *key)
+{
+    static const char *const usual[] = {"email", "sms", "voice", "webhook", "mqtt", "signal"};
+    const struct rulebook *book = &build->config->rulebook;
+    for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++) {
+        if (text_equal(key, usual[i])) {
+            return true;
+        }
+    }
+    const struct option *row = section_types[SECTION_CONTACT].options;
+    bool is_near = text_nearest(key, book->channels, book->channel_count) != NULL;
+    for (; row->key != NULL && !is_near; row++) {
+        is_near = text_nearest(key, &row->key, 1) != NULL;
+    }
+    return text_is_name(key) && !is_near;
+}
+
 /* A key that is no option of [contact] is the name of a channel; its value is the address there. */
 static bool take_method(struct build *build, const struct ini_section *section,
                         const struct ini_entry *entry, void *context)
@@ -22,9 +40,16 @@ static bool take_method(struct build *build, const struct ini_section *section,
         if (later_find(section_types[SECTION_CONTACT].later, entry->key) != NULL) {
             return false;
         }
-        section_unknown_key(build, section, entry, SECTION_CONTACT,
-                            build->config->rulebook.channels,
-                            build->config->rulebook.channel_count);
+        if (is_way(build, entry->key)) {
+            build_problem(build, section, entry,
+                          "there is no [channel %s] that could use this address (want that "
+                          "section, or the name of another channel)",
+                          entry->key);
+        } else {
+            section_unknown_key(build, section, entry, SECTION_CONTACT,
+                                build->config->rulebook.channels,
+                                build->config->rulebook.channel_count);
+        }
     } else if (first != entry) {
         build_problem(build, section, entry, "stands twice (first in line %u)", first->line);
     } else if (entry->value[0] == '\0') {
@@ -259,7 +284,7 @@ static void audience_inline(struct build *build, const struct ini_section *secti
             build_problem(build, section, section_entry(section, "addresses"), "%s", err.text);
         }
         for (size_t j = 0; j < i; j++) {
-            if (text_equal(read[i], read[j])) {
+            if (address_is_same(kind, read[i], read[j])) {
                 build_problem(build, section, section_entry(section, "addresses"),
                               "%s stands twice", addresses->items[i]);
                 break;

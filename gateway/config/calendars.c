@@ -135,6 +135,18 @@ static const char *find_in_summary(const struct calendars *calendars, const char
     return name;
 }
 
+/* NULL: has any contact? */
+static bool has_declined(const struct calendars *calendars, const struct calendar_shift *shift,
+                         const char *contact_or_null)
+{
+    for (size_t i = 0; i < shift->declined_count; i++) {
+        const char *name = find_person(calendars, shift->declined[i]);
+        if (name != NULL && (contact_or_null == NULL || text_equal(name, contact_or_null)))
+            return true;
+    }
+    return false;
+}
+
 static size_t find_people(struct calendars *calendars, const struct calendar_shift *shift,
                           const char *names[PEOPLE_MAX])
 {
@@ -146,7 +158,7 @@ static size_t find_people(struct calendars *calendars, const struct calendar_shi
     }
     if (count == 0) {
         names[0] = find_in_summary(calendars, shift->summary);
-        count = names[0] != NULL ? 1 : 0;
+        count = names[0] != NULL && !has_declined(calendars, shift, names[0]) ? 1 : 0;
     }
     return count;
 }
@@ -228,7 +240,8 @@ static void man_shifts(struct calendars *calendars, const struct calendar_shift 
         const char *names[PEOPLE_MAX];
         size_t name_count = find_people(calendars, &shifts[i], names);
         if (name_count == 0) {
-            tell_nobody(calendars, &shifts[i]);
+            if (!has_declined(calendars, &shifts[i], NULL)) /* else it is a gap like any other */
+                tell_nobody(calendars, &shifts[i]);
             continue;
         }
         edges[2 * manned_count] = shifts[i].from_ms;
@@ -399,16 +412,20 @@ static const struct zone *find_zone_alone(void *self, const char *name)
     return keeper_zone(&reading->keeper, name, &zone, NULL) == 0 ? zone : NULL;
 }
 
+static bool is_same_list(const char *const *a, size_t a_count, const char *const *b, size_t b_count)
+{
+    size_t i = 0;
+    while (i < a_count && i < b_count && text_equal(a[i], b[i]))
+        i++;
+    return i == a_count && i == b_count;
+}
+
 static bool is_same_shift(const struct calendar_shift *a, const struct calendar_shift *b)
 {
-    if (a->from_ms != b->from_ms || a->until_ms != b->until_ms || a->mail_count != b->mail_count ||
-        !text_equal(a->summary, b->summary))
-        return false;
-    for (size_t i = 0; i < a->mail_count; i++) {
-        if (!text_equal(a->mails[i], b->mails[i]))
-            return false;
-    }
-    return true;
+    return a->from_ms == b->from_ms && a->until_ms == b->until_ms &&
+           text_equal(a->summary, b->summary) &&
+           is_same_list(a->mails, a->mail_count, b->mails, b->mail_count) &&
+           is_same_list(a->declined, a->declined_count, b->declined, b->declined_count);
 }
 
 static bool has_changed(const struct reading *reading)

@@ -30,9 +30,13 @@ static int rule_parse(const char *item, const struct contact *contact, struct ar
         }
         const char *name = arena_strndup(arena, item, length);
         const char *nearest = text_nearest(name, known, contact->method_count);
-        return err_set(err, ERR_INVALID, "there is no address for %s here%s%s%s",
-                       text_excerpt(name, got), nearest == NULL ? "" : " (did you mean ",
-                       nearest == NULL ? "" : nearest, nearest == NULL ? "" : "?)");
+        (void)text_excerpt(name, got);
+        return nearest != NULL
+                   ? err_set(err, ERR_INVALID, "there is no address for %s here (did you mean %s?)",
+                             got, nearest)
+                   : err_set(err, ERR_INVALID,
+                             "there is no address for %s here (want a line %s = ADDRESS)", got,
+                             got);
     }
     const char *rest = item + length + strspn(item + length, " \t");
     int64_t after_ms = 0;

@@ -8,6 +8,7 @@
 
 #define SUFFIX "_file"
 #define KNOWN_MAX 64
+#define NAMED_MAX 6 /* names that a problem lists */
 
 void build_problem(struct build *build, const struct ini_section *section,
                    const struct ini_entry *entry, const char *format, ...)
@@ -26,6 +27,16 @@ void build_problem(struct build *build, const struct ini_section *section,
     }
 }
 
+/* "ann, bob or carol" */
+static const char *one_of(struct arena *arena, const char *const *names, size_t count)
+{
+    const char *text = names[0];
+    for (size_t i = 1; i < count; i++) {
+        text = arena_printf(arena, "%s%s%s", text, i + 1 < count ? ", " : " or ", names[i]);
+    }
+    return text;
+}
+
 void build_unknown(struct build *build, const struct ini_section *section,
                    const struct ini_entry *entry, const char *what, const char *name,
                    const char *const *known, size_t known_count)
@@ -38,8 +49,12 @@ void build_unknown(struct build *build, const struct ini_section *section,
                       nearest);
     } else if (known_count == 0) {
         build_problem(build, section, entry, "there is no %s %s (none is configured)", what, got);
+    } else if (known_count <= NAMED_MAX) {
+        build_problem(build, section, entry, "there is no %s %s (want %s)", what, got,
+                      one_of(build->arena, known, known_count));
     } else {
-        build_problem(build, section, entry, "there is no %s %s", what, got);
+        build_problem(build, section, entry, "there is no %s %s (nor one with a name like that)",
+                      what, got);
     }
 }
 

@@ -154,7 +154,8 @@ static const struct option schedule_options[] = {
      .help = "Names of contacts, in the order of duty. With a calendar: who may have duty at all."},
     {.key = "rotate", .type = OPTION_TEXT, AT(schedule_values, rotate), .max = 200,
      .default_text = "",
-     .help = "daily HH:MM [ZONE], or weekly mon HH:MM [ZONE]. Without it all members, always."},
+     .help = "daily HH:MM [ZONE], weekly mon HH:MM [ZONE], or a number of hours as in 8h 06:00 [ZONE]. "
+             "Without it all members, always."},
     {.key = "calendar", .type = OPTION_TEXT, AT(schedule_values, calendar), .max = 4095,
      .default_text = "",
      .help = "An iCalendar file or https address: who has duty are the attendees, else who the summary names."},

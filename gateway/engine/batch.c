@@ -72,6 +72,13 @@ void batch_note(struct engine *engine, uint64_t incident, const struct note *not
     effects_add(&engine->batch.tail, (struct effect){.kind = EFFECT_TIMELINE, .u.timeline = row});
 }
 
+void batch_route(struct engine *engine, const struct event *event, const char *key,
+                 struct route *out_route)
+{
+    router_find(engine->router, event, key, out_route);
+    doubts_add(&engine->batch.doubts, MATCH_USE_POLICY, &out_route->undecided, &engine->arena);
+}
+
 void batch_policy(struct engine *engine, const struct policy *policy)
 {
     struct policy_row *row = arena_take(&engine->arena, sizeof(*row));

@@ -328,7 +328,8 @@ enum store_verdict engine_step(struct engine *engine, struct input *const *input
                                .completed_count = engine->batch.completed_count,
                                .orders = engine->batch.orders,
                                .order_count = engine->batch.order_count,
-                               .effects = effects};
+                               .effects = effects,
+                               .doubts = &engine->batch.doubts};
     return STORE_COMMITTED;
 }
 
@@ -385,7 +386,8 @@ void engine_counts(const struct engine *engine, struct engine_counts *out_counts
     };
     memcpy(out_counts->suppressed_incidents, engine->world.suppressed_count,
            sizeof(out_counts->suppressed_incidents));
-    out_counts->suppressions[SUPPRESSION_SILENCE] = engine->world.silences.count;
+    out_counts->suppressions[SUPPRESSION_SILENCE] =
+        silences_holding(&engine->world.silences, engine->now_ms);
     out_counts->suppressions[SUPPRESSION_INHIBITION] = engine->world.inhibition.sources.count;
     for (size_t i = 0; engine->windows != NULL && i < engine->book->maintenance_count; i++)
         out_counts->suppressions[SUPPRESSION_MAINTENANCE] += engine->windows[i] ? 1 : 0;

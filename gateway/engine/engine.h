@@ -20,6 +20,7 @@
 
 #include "gateway/base/arena.h"
 #include "gateway/base/err.h"
+#include "gateway/engine/doubts.h"
 #include "gateway/handoff/outbox.h"
 #include "gateway/handoff/ticket.h"
 #include "gateway/store/store.h"
@@ -62,6 +63,7 @@ struct engine_out {
     size_t order_count;
     const struct effects
         *effects; /* what was committed, for simulate and tests; NULL when nothing was */
+    const struct doubts *doubts; /* of matchers that ran into their limits; never NULL */
 };
 
 int engine_create(const struct engine_options *options, int64_t now_ms, struct engine **out_engine,

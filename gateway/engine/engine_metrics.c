@@ -57,6 +57,12 @@ void engine_metrics_init(struct engine_metrics *m)
         metric_counter("escalated_deferred_total",
                        "Messages put off to the end of their reader's quiet hours.", NULL, NULL);
     make_suppressions(m);
+    for (int i = 0; i < MATCH_USE_COUNT; i++)
+        m->undecided[i] =
+            metric_counter("escalated_matcher_limit_total",
+                           "Times nothing matched because a pattern ran into its limits, by what "
+                           "it is a matcher of.",
+                           "use", match_use_name((enum match_use)i));
     m->timers = metric_gauge("escalated_timers", "Timers set.", NULL, NULL);
     m->intake_open = metric_gauge("escalated_intake_open",
                                   "1 while there is space for what comes in.", NULL, NULL);
@@ -79,6 +85,14 @@ void engine_metrics_note(struct engine_metrics *m, const struct effects *effects
             metric_add(m->overflowed, 1);
         else if (effect->kind == EFFECT_NOTIFICATION && effect->u.notification->deferred)
             metric_add(m->deferred, 1);
+    }
+}
+
+void engine_metrics_doubt(struct engine_metrics *m, const struct doubts *doubts)
+{
+    for (int i = 0; i < MATCH_USE_COUNT; i++) {
+        if (doubts->of[i].count > 0)
+            metric_add(m->undecided[i], (int64_t)doubts->of[i].count);
     }
 }
 

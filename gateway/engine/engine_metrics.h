@@ -34,10 +34,12 @@ struct engine_metrics {
     struct metric *deferred;
     struct metric *suppressions[SUPPRESSION_KIND_COUNT];
     struct metric *suppressed[SUPPRESSION_KIND_COUNT];
+    struct metric *undecided[MATCH_USE_COUNT];
 };
 
 void engine_metrics_init(struct engine_metrics *m);
 void engine_metrics_note(struct engine_metrics *m, const struct effects *effects_or_null);
+void engine_metrics_doubt(struct engine_metrics *m, const struct doubts *doubts);
 void engine_metrics_tell(struct engine_metrics *m, const struct engine_counts *counts);
 
 #endif

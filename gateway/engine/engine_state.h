@@ -98,6 +98,7 @@ struct batch {
     uint64_t first_notification;
     struct heartbeat **heartbeats; /* changed; NULL: dropped since */
     size_t heartbeat_count, heartbeat_capacity;
+    struct doubts doubts;
 };
 
 struct engine {
@@ -144,6 +145,9 @@ void *batch_grow(struct arena *arena, void *items, size_t count, size_t *capacit
 void batch_touch_incident(struct engine *engine, struct incident *incident);
 struct batch_alert *batch_touch_alert(struct engine *engine, struct alert *alert);
 void batch_note(struct engine *engine, uint64_t incident, const struct note *note);
+/* As router_find; notes what is undecided. */
+void batch_route(struct engine *engine, const struct event *event, const char *key,
+                 struct route *out_route);
 void batch_policy(struct engine *engine, const struct policy *policy);
 /* At now; MARK_HEARD goes to the store only. */
 void batch_mark(struct engine *engine, const struct mark_row *mark);

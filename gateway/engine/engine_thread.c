@@ -45,6 +45,7 @@ struct engine_thread {
     struct input *held[HELD_MAX];
     size_t held_count;
     struct log_burst refused_burst;
+    struct log_burst doubt_bursts[MATCH_USE_COUNT];
 
     pthread_mutex_t status_lock; /* guards what follows */
     struct engine_counts counts;
@@ -206,6 +207,17 @@ static size_t add_clock_input(struct engine_thread *t, struct input **inputs, si
     return count + 1;
 }
 
+static void log_doubts(struct engine_thread *t, const struct doubts *doubts)
+{
+    for (int i = 0; i < MATCH_USE_COUNT; i++) {
+        if (doubts->of[i].count == 0 || !log_burst_due(&t->doubt_bursts[i], clock_mono_ms()))
+            continue;
+        log_line(LOG_WARNING, "a pattern ran into its limits, so it matched nothing", "of",
+                 match_use_name((enum match_use)i), "name", doubts->of[i].name, "matcher",
+                 doubts->of[i].matcher, "count", log_i64((int64_t)t->doubt_bursts[i].count), NULL);
+    }
+}
+
 static bool step(struct engine_thread *t, struct input **inputs, size_t count, int64_t now_ms)
 {
     struct engine_out out = {0};
@@ -225,6 +237,8 @@ static bool step(struct engine_thread *t, struct input **inputs, size_t count, i
         t->held_count = 0;
         t->refused_burst = (struct log_burst){0};
         engine_metrics_note(&t->metrics, out.effects);
+        engine_metrics_doubt(&t->metrics, out.doubts);
+        log_doubts(t, out.doubts);
         heartbeat_metrics_note(&t->heartbeats, engine_heartbeats(t->engine), out.effects, now_ms);
         tell(&out);
         for (size_t i = 0; i < out.order_count; i++)

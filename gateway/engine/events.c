@@ -352,7 +352,7 @@ static struct verdict route_new(struct firing *firing, const struct alert *known
     struct route route = {.policies = {engine->book->default_policy}, .count = 1};
     table_expect(&engine->world.incidents, table_hash_number(engine->meta.next_incident));
     if (!firing->unlimited)
-        router_find(engine->router, firing->event, firing->name.key, &route);
+        batch_route(engine, firing->event, firing->name.key, &route);
     uint64_t linked =
         known != NULL ? known->incident->number : engine_stored_last_of(engine, &firing->name);
     struct verdict first = {.incident = 0};
@@ -413,13 +413,12 @@ static bool reopen_known(struct firing *firing, struct alert *alert, const char 
  * more opens beside the others; an alert that routing would now take from one of them stays where it is. */
 static void route_rest(struct firing *firing, struct alert *known, struct route *has)
 {
-    struct router *router = firing->engine->router;
     struct verdict ignored;
     struct route route;
     bool agrees = true;
-    if (firing->unlimited || !router_goes_on(router))
+    if (firing->unlimited || !router_goes_on(firing->engine->router))
         return;
-    router_find(router, firing->event, firing->name.key, &route);
+    batch_route(firing->engine, firing->event, firing->name.key, &route);
     for (size_t i = 0; i < has->count; i++)
         agrees = agrees && route_has(&route, has->policies[i]->name);
     for (size_t i = 0; agrees && i < route.count; i++) {

@@ -6,7 +6,6 @@
 #include "gateway/base/assert.h"
 #include "gateway/base/text.h"
 #include "gateway/engine/later.h"
-#include "policies/route.h"
 #include "policies/suppression.h"
 
 enum { SOURCE_SEED = 0x7372, TARGET_SEED = 0x7467, VALUES_BYTES_MAX = 1 << 20 };
@@ -57,15 +56,18 @@ static struct pairing *make(struct alert *alert, size_t rule, bool is_source, bo
 }
 
 static struct pairing *make_all(const struct rulebook *book, struct alert *alert,
-                                const struct event *event)
+                                const struct event *event, struct undecided *undecided)
 {
     struct pairing *first = NULL;
     struct strbuf values;
     strbuf_init(&values, VALUES_BYTES_MAX);
     for (size_t i = 0; i < book->inhibit_count; i++) {
         const struct inhibit *rule = &book->inhibits[i];
-        bool is_when = route_any_line(rule->when, rule->when_count, event, event->key);
-        bool is_mute = route_any_line(rule->mute, rule->mute_count, event, event->key);
+        const struct matcher *doubt = NULL;
+        bool is_when = route_any_line(rule->when, rule->when_count, event, event->key, &doubt);
+        bool is_mute = route_any_line(rule->mute, rule->mute_count, event, event->key, NULL);
+        if (doubt != NULL)
+            undecided_note(undecided, rule->name, doubt);
         if (!is_when && !is_mute)
             continue;
         strbuf_reset(&values);
@@ -121,7 +123,8 @@ void inhibition_set(struct inhibition *inhibition, const struct rulebook *book, 
                     const struct event *event_or_null, inhibition_touch *touch, void *self)
 {
     struct pairing *old = alert->later->pairings;
-    struct pairing *new = event_or_null != NULL ? make_all(book, alert, event_or_null) : NULL;
+    struct pairing *new =
+        event_or_null != NULL ? make_all(book, alert, event_or_null, &inhibition->undecided) : NULL;
     if (is_same(old, new)) {
         free_all(new);
         return;
@@ -164,7 +167,7 @@ bool inhibition_holds(const struct inhibition *inhibition, const struct rulebook
     strbuf_init(&values, VALUES_BYTES_MAX);
     inhibit_values(rule, event, key, &values);
     bool holds = has_source(inhibition, index, false, strbuf_text(&values));
-    if (!holds && !route_any_line(rule->when, rule->when_count, event, key))
+    if (!holds && !route_any_line(rule->when, rule->when_count, event, key, NULL))
         holds = has_source(inhibition, index, true, strbuf_text(&values));
     strbuf_clear(&values);
     return holds;

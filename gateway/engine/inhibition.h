@@ -15,10 +15,12 @@
 #include "gateway/engine/table.h"
 #include "policies/event.h"
 #include "policies/incident.h"
+#include "policies/route.h"
 
 struct inhibition {
     struct table sources; /* that fire */
     struct table targets;
+    struct undecided undecided; /* of `when`, since whoever reads it has cleared it */
 };
 
 /* Told of each alert for which the answer of inhibition_holds may have changed. */

@@ -27,7 +27,7 @@ static const struct policy *route_anew(struct engine *engine, const struct alert
     struct route route;
     struct strbuf group;
     alert_event(alert, &engine->arena, &event);
-    router_find(engine->router, &event, event.key, &route);
+    batch_route(engine, &event, event.key, &route);
     strbuf_init(&group, GROUP_KEY_BYTES_MAX);
     route_group_key(route.policies[0], &event, event.key, &group);
     ASSERT(!group.overflowed);

@@ -132,7 +132,7 @@ void reports_take(struct engine *engine, const struct input *input, const char *
         reporting.key = arena_strdup(&engine->arena, derived);
     }
     struct route route;
-    route_find(engine->book, &report.event, reporting.key, &route);
+    batch_route(engine, &report.event, reporting.key, &route);
     for (size_t i = 0; i < route.count; i++)
         apply_to(&reporting, route.policies[i]);
     *out_answer = (struct answer){.status = reporting.first == 0 ? ANSWER_OVERLIMIT

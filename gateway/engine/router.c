@@ -30,7 +30,8 @@ struct line { /* by its place */
     size_t policy;
     const struct match_line *match;
     struct test *tests; /* one for each matcher */
-    size_t known;       /* the one that holds whenever the line is asked; SIZE_MAX: none */
+    size_t
+        known; /* the one that holds whenever the line is asked; SIZE_MAX: none, or a pattern that once ran into its limits */
 };
 
 struct pattern_line {
@@ -346,14 +347,18 @@ void router_destroy(struct router *router)
     free(router);
 }
 
-static bool pattern_matches(const struct pattern_line *line, const char *value, size_t bytes,
-                            bool *out_ran)
+/* Where it runs into its limits the line is asked, and says so itself. */
+static bool pattern_matches(struct router *router, const struct pattern_line *line,
+                            const char *value, size_t bytes, bool *out_ran)
 {
     bool limited = false;
     if (strncmp(value, line->matcher->value, line->prefix_bytes) != 0)
         return false;
     *out_ran = true;
-    return regex_matches(line->matcher->regex, value, bytes, &limited) && !limited;
+    bool matches = regex_matches(line->matcher->regex, value, bytes, &limited);
+    if (limited)
+        router->lines[line->place].known = SIZE_MAX;
+    return matches || limited;
 }
 
 /* Lines under the value and lines whose patterns match it, merged in reading order. */
@@ -364,7 +369,7 @@ static struct places gather(struct router *router, const struct indexed_label *l
     struct places all = {.count = 0};
     size_t next = 0;
     for (size_t i = 0; i < label->pattern_count; i++) {
-        if (!pattern_matches(&label->patterns[i], value, bytes, out_ran))
+        if (!pattern_matches(router, &label->patterns[i], value, bytes, out_ran))
             continue;
         while (next < plain->count && plain->items[next] < label->patterns[i].place)
             add_place(&router->memo_arena, &all, plain->items[next++]);
@@ -488,26 +493,66 @@ static bool is_choice(const struct test *test, const char *value, size_t bytes)
 }
 
 /* As in policies/route.c: a pattern that ran into its limit says nothing, so neither it nor its opposite holds. */
-static bool test_holds(const struct router *router, const struct test *test)
+static bool test_holds(const struct router *router, const struct test *test, bool *out_limited)
 {
     bool is_said = test->label->round == router->round;
     const char *value = is_said ? test->label->value : "";
     size_t bytes = is_said ? test->label->value_bytes : 0;
     enum match_op op = test->matcher->op;
-    bool limited = false;
     bool matches = test->choice_count > 0
                        ? is_choice(test, value, bytes)
-                       : regex_matches(test->matcher->regex, value, bytes, &limited);
-    return !limited && matches == (op == MATCH_EQUAL || op == MATCH_REGEX);
+                       : regex_matches(test->matcher->regex, value, bytes, out_limited);
+    return !*out_limited && matches == (op == MATCH_EQUAL || op == MATCH_REGEX);
 }
 
-static bool line_holds(const struct router *router, const struct line *line)
+/* As route_first_miss: the matcher that alone keeps the line from holding, as it ran into its limits; else NULL. */
+static bool line_holds(const struct router *router, const struct line *line,
+                       const struct matcher **out_undecided)
 {
+    *out_undecided = NULL;
+    bool holds = true;
     for (size_t i = 0; i < line->match->matcher_count; i++) {
-        if (i != line->known && !test_holds(router, &line->tests[i]))
-            return false;
+        bool limited = false;
+        if (i == line->known || test_holds(router, &line->tests[i], &limited))
+            continue;
+        holds = false;
+        if (!limited) {
+            *out_undecided = NULL;
+            break;
+        }
+        if (*out_undecided == NULL)
+            *out_undecided = line->tests[i].matcher;
     }
-    return true;
+    return holds;
+}
+
+/* Another line of the policy may match yet, so what is undecided is noted when its last one has been asked. */
+struct open_line {
+    size_t policy;
+    const struct matcher *matcher; /* NULL: there is none */
+};
+
+static void note_open(const struct router *router, struct open_line *open, struct route *route)
+{
+    if (open->matcher != NULL)
+        undecided_note(&route->undecided, router->book->policies[open->policy].name, open->matcher);
+    open->matcher = NULL;
+}
+
+/* Does the line of another policy than the last one that matched match? */
+static bool line_matches(const struct router *router, const struct line *line,
+                         struct open_line *open, struct route *route)
+{
+    const struct matcher *undecided = NULL;
+    bool matches = line_holds(router, line, &undecided);
+    bool is_same = open->matcher != NULL && open->policy == line->policy;
+    if (matches && is_same)
+        open->matcher = NULL;
+    if (!is_same && (matches || undecided != NULL))
+        note_open(router, open, route);
+    if (undecided != NULL && !is_same)
+        *open = (struct open_line){.policy = line->policy, .matcher = undecided};
+    return matches;
 }
 
 void router_find(struct router *router, const struct event *event, const char *key,
@@ -515,11 +560,13 @@ void router_find(struct router *router, const struct event *event, const char *k
 {
     const struct rulebook *book = router->book;
     struct search search;
+    struct open_line open = {.matcher = NULL};
     size_t matched = SIZE_MAX;
     search.router = router; /* its lists are not emptied: only those of the event's labels count */
     search.label_count = 0;
     search.list_count = 0;
     out_route->count = 0;
+    out_route->undecided = (struct undecided){.count = 0};
     if (router->memo.count >= ROUTER_MEMO_MAX)
         forget_values(router);
     gather_lists(&search, event, key);
@@ -528,13 +575,14 @@ void router_find(struct router *router, const struct event *event, const char *k
         if (place == UINT32_MAX)
             break;
         const struct line *line = &router->lines[place];
-        if (line->policy == matched || !line_holds(router, line))
+        if (line->policy == matched || !line_matches(router, line, &open, out_route))
             continue;
         matched = line->policy;
         out_route->policies[out_route->count++] = &book->policies[matched];
         if (!book->policies[matched].goes_on)
             return;
     }
+    note_open(router, &open, out_route);
     out_route->policies[out_route->count++] = book->default_policy;
     ASSERT(out_route->count <= ROUTE_MAX);
 }

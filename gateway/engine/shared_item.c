@@ -98,6 +98,9 @@ static void write_reply(struct json_out *out, const struct reply *reply)
         json_add_integer(out, "at_ms", command->at_ms);
         json_add_integer(out, "priority", command->priority);
         json_add_bool(out, "answers_page", command->answers_page);
+        if (command->from_at_ms != 0) {
+            json_add_integer(out, "from_at_ms", command->from_at_ms);
+        }
         if (command->match_or_null != NULL) {
             json_add_string(out, "match", command->match_or_null);
         }
@@ -154,13 +157,16 @@ static bool has_report(const struct input *input)
 static int version_of(const struct input *input)
 {
     if (has_report(input)) {
-        return SHARED_ITEM_VERSION;
+        return SHARED_ITEM_VERSION_SAID;
     }
     bool is_said = input->kind == INPUT_REPLY || input->kind == INPUT_COMMAND;
     for (size_t i = 0; is_said && i < input->u.reply.command_count; i++) {
         enum verb verb = input->u.reply.commands[i].verb;
-        if (verb == VERB_SILENCE || verb == VERB_UNSILENCE) {
+        if (input->u.reply.commands[i].from_at_ms != 0) {
             return SHARED_ITEM_VERSION;
+        }
+        if (verb == VERB_SILENCE || verb == VERB_UNSILENCE) {
+            return SHARED_ITEM_VERSION_SAID;
         }
     }
     return SHARED_ITEM_VERSION_PLAIN;
@@ -278,7 +284,9 @@ static int read_command(const struct json *object, struct reply_command *command
     if (read_number(object, "duration_ms", 0, INT64_MAX, &command->duration_ms, err) != 0 ||
         read_number(object, "at_ms", 0, INT64_MAX, &command->at_ms, err) != 0 ||
         read_number(object, "clock_minute", -1, MINUTES_A_DAY - 1, &minute, err) != 0 ||
-        read_number(object, "priority", 0, PRIORITY_MAX, &priority, err) != 0) {
+        read_number(object, "priority", 0, PRIORITY_MAX, &priority, err) != 0 ||
+        (json_get(object, "from_at_ms") != NULL &&
+         read_number(object, "from_at_ms", 0, INT64_MAX, &command->from_at_ms, err) != 0)) {
         return -1;
     }
     command->text = json_string(json_get(object, "text"));

@@ -19,7 +19,8 @@
 #include "policies/input.h"
 
 /* Raised when older programs would misread what is written. Items without it are from before there were replies. */
-#define SHARED_ITEM_VERSION 2
+#define SHARED_ITEM_VERSION 3      /* of a silence that begins later */
+#define SHARED_ITEM_VERSION_SAID 2 /* of a report or another silence */
 #define SHARED_ITEM_VERSION_PLAIN                                                                  \
     1 /* of an item without a report or a silence: older programs read it too */
 #define SHARED_ITEM_BYTES_MAX (4 * 1024 * 1024)

@@ -25,6 +25,13 @@ static const char *who(const struct input *input)
 }
 
 /* "eta 45m" and this are from when it was said, also where it waited in the shared inbox. */
+static int64_t from_of(const struct asking *asking)
+{
+    const struct engine *engine = asking->engine;
+    int64_t from_ms = asking->command->from_at_ms - engine->wall_offset_ms;
+    return asking->command->from_at_ms != 0 && from_ms > engine->now_ms ? from_ms : engine->now_ms;
+}
+
 static int64_t until_of(const struct asking *asking)
 {
     const struct engine *engine = asking->engine;
@@ -34,7 +41,8 @@ static int64_t until_of(const struct asking *asking)
         said_ms = engine->now_ms;
     if (asking->command->at_ms != 0)
         return asking->command->at_ms - engine->wall_offset_ms;
-    return said_ms + asking->command->duration_ms;
+    int64_t from_ms = from_of(asking);
+    return (from_ms > engine->now_ms ? from_ms : said_ms) + asking->command->duration_ms;
 }
 
 static const char *refusal(const struct asking *asking, int64_t until_ms)
@@ -46,7 +54,11 @@ static const char *refusal(const struct asking *asking, int64_t until_ms)
                             SILENCES_MAX);
     if (until_ms <= engine->now_ms)
         return "A silence needs an end that is still to come.";
-    if (until_ms - engine->now_ms > SILENCE_LONGEST_MS)
+    if (until_ms <= from_of(asking))
+        return "A silence needs an end after its beginning.";
+    if (from_of(asking) - engine->now_ms > SILENCE_LONGEST_MS)
+        return "A silence begins at most 366 days ahead.";
+    if (until_ms - from_of(asking) > SILENCE_LONGEST_MS)
         return "A silence lasts at most 366 days.";
     if (strlen(asking->match) > SILENCE_TEXT_BYTES_MAX ||
         strlen(asking->command->text) > SILENCE_TEXT_BYTES_MAX)
@@ -69,7 +81,7 @@ static size_t held_back(const struct engine *engine, const struct silence *silen
             struct event event;
             arena_init(&arena);
             alert_event(a, &arena, &event);
-            fits = route_any_line(&silence->line, 1, &event, event.key);
+            fits = route_any_line(&silence->line, 1, &event, event.key, NULL);
             arena_clear(&arena);
         }
         count += fits ? 1 : 0;
@@ -91,7 +103,7 @@ static uint64_t make(const struct asking *asking, const char **out_text)
                                     .match = asking->match,
                                     .author = asking->by,
                                     .reason = asking->command->text,
-                                    .from_ms = engine->now_ms,
+                                    .from_ms = from_of(asking),
                                     .until_ms = until_ms,
                                     .ended_by = ""};
     if (silences_add(&engine->world.silences, &row, &err) != 0) {
@@ -99,21 +111,27 @@ static uint64_t make(const struct asking *asking, const char **out_text)
         return 0;
     }
     batch_silence(engine, &row);
-    const char *until = moment_local_time(moment, moment_zone_of(moment, asking->by), until_ms);
+    const struct zone *zone = moment_zone_of(moment, asking->by);
+    bool is_later = row.from_ms > engine->now_ms;
+    const char *from = is_later ? arena_printf(&engine->arena, "from %s ",
+                                               moment_local_time(moment, zone, row.from_ms))
+                                : "";
+    const char *until =
+        arena_printf(&engine->arena, "%suntil %s", from, moment_local_time(moment, zone, until_ms));
     const char *reason =
         row.reason[0] != '\0' ? arena_printf(&engine->arena, ": %s", row.reason) : "";
     batch_note(engine, 0,
                &(struct note){.kind = "silence",
                               .actor = asking->input->actor,
                               .credential = asking->input->credential,
-                              .text = arena_printf(
-                                  &engine->arena, "%s silences %s until %s as %llu%s", asking->by,
-                                  row.match, until, (unsigned long long)row.id, reason),
+                              .text = arena_printf(&engine->arena, "%s silences %s %s as %llu%s",
+                                                   asking->by, row.match, until,
+                                                   (unsigned long long)row.id, reason),
                               .data = ""});
     size_t count = held_back(engine, silences_find(&engine->world.silences, row.id));
     suppress_refresh(engine);
     *out_text =
-        arena_printf(&engine->arena, "Silence %llu holds until %s; %zu open incident%s it now.",
+        arena_printf(&engine->arena, "Silence %llu holds %s; %zu open incident%s it now.",
                      (unsigned long long)row.id, until, count, count == 1 ? " fits" : "s fit");
     return row.id;
 }

@@ -133,12 +133,22 @@ const struct silence *silences_find(const struct silences *silences, uint64_t id
     return NULL;
 }
 
-int64_t silences_next_ms(const struct silences *silences)
+int64_t silences_next_ms(const struct silences *silences, int64_t now_ms)
 {
     int64_t next_ms = INT64_MAX;
     for (size_t i = 0; i < silences->count; i++) {
-        if (silences->items[i].until_ms < next_ms)
-            next_ms = silences->items[i].until_ms;
+        const struct silence *silence = &silences->items[i];
+        int64_t at_ms = silence->from_ms > now_ms ? silence->from_ms : silence->until_ms;
+        if (at_ms < next_ms)
+            next_ms = at_ms;
     }
     return next_ms;
+}
+
+size_t silences_holding(const struct silences *silences, int64_t now_ms)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < silences->count; i++)
+        count += silences->items[i].from_ms <= now_ms ? 1 : 0;
+    return count;
 }

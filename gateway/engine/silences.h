@@ -1,5 +1,5 @@
 /*
- * silences - those that hold now, with their matchers compiled.
+ * silences - those that hold now or will, with their matchers compiled.
  *
  * Shape:   rows of the store, or a person's words -> struct silence; in the order of their numbers.
  * Owns:    texts and patterns, until the silence is taken out.
@@ -26,8 +26,9 @@ int silences_add(struct silences *silences, const struct silence_row *row, struc
 void silences_drop(struct silences *silences, uint64_t id);
 void silences_clear(struct silences *silences);
 const struct silence *silences_find(const struct silences *silences, uint64_t id); /* or NULL */
-/* When the next one ends; INT64_MAX without any. */
-int64_t silences_next_ms(const struct silences *silences);
+/* When the next one begins or ends after now; INT64_MAX: none does. */
+int64_t silences_next_ms(const struct silences *silences, int64_t now_ms);
+size_t silences_holding(const struct silences *silences, int64_t now_ms);
 
 /* Can these matchers be read? */
 int silences_check(const char *match, struct arena *arena, struct err *err);

@@ -24,6 +24,7 @@ static struct suppression view(struct engine *engine)
 {
     return (struct suppression){.book = engine->book,
                                 .wall_ms = wall_ms(engine),
+                                .now_ms = engine->now_ms,
                                 .holds = engine->windows,
                                 .silences = engine->world.silences.items,
                                 .silence_count = engine->world.silences.count,
@@ -80,8 +81,12 @@ static const char *incident_mark(const struct incident *incident)
 static void mark_alert(struct engine *engine, struct alert *alert, const struct event *event,
                        struct arena *arena)
 {
-    const struct suppression now = view(engine);
+    struct undecided undecided[MATCH_USE_COUNT] = {{.count = 0}};
+    struct suppression now = view(engine);
+    now.undecided_or_null = undecided;
     set_mark(engine, alert, suppression_mark(&now, event, event->key, arena));
+    for (int i = 0; i < MATCH_USE_COUNT; i++)
+        doubts_add(&engine->batch.doubts, (enum match_use)i, &undecided[i], &engine->arena);
 }
 
 static void mark_anew(void *self, struct alert *alert)
@@ -105,9 +110,13 @@ void suppress_alert(struct engine *engine, struct alert *alert)
     }
     arena_init(&arena);
     alert_event(alert, &arena, &event);
-    if (engine->book->inhibit_count > 0)
+    if (engine->book->inhibit_count > 0) {
+        struct undecided *undecided = &engine->world.inhibition.undecided;
+        undecided->count = 0;
         inhibition_set(&engine->world.inhibition, engine->book, alert,
                        incident_is_open(alert->incident) ? &event : NULL, mark_anew, engine);
+        doubts_add(&engine->batch.doubts, MATCH_USE_INHIBITION, undecided, &engine->arena);
+    }
     mark_alert(engine, alert, &event, &arena);
     arena_clear(&arena);
     /* Whether it fires counts too. */
@@ -156,7 +165,7 @@ static bool look_at_clock(struct engine *engine)
     }
     if (next_ms != INT64_MAX)
         next_ms -= engine->wall_offset_ms;
-    int64_t silence_ms = silences_next_ms(&engine->world.silences);
+    int64_t silence_ms = silences_next_ms(&engine->world.silences, engine->now_ms);
     engine->suppress_due_ms = silence_ms < next_ms ? silence_ms : next_ms;
     return changed;
 }
@@ -224,15 +233,18 @@ void suppress_due(struct engine *engine)
 {
     if (engine->suppress_due_ms > engine->now_ms)
         return;
-    bool has_ended = false;
+    bool has_changed = false; /* one has ended, or begun since the last look */
     for (size_t i = engine->world.silences.count; i > 0; i--) {
         const struct silence *silence = &engine->world.silences.items[i - 1];
-        if (silence->until_ms > engine->now_ms)
+        if (silence->until_ms > engine->now_ms) {
+            has_changed = has_changed || (silence->from_ms >= engine->suppress_due_ms &&
+                                          silence->from_ms <= engine->now_ms);
             continue;
+        }
         silence_end(engine, silence, "time", "engine", "");
-        has_ended = true;
+        has_changed = true;
     }
-    if (look_at_clock(engine) || has_ended)
+    if (look_at_clock(engine) || has_changed)
         each_open(engine, mark_each_alert);
 }
 

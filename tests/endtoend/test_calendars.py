@@ -99,6 +99,26 @@ def test_what_has_not_changed_is_not_sent_again_and_what_has_is_in_force(daemon,
     assert d.log_text().count("configuration reloaded") == reloads + 2  # ours, and that of the change
 
 
+def test_a_declined_a_newer_and_a_cancelled_duty_are_in_force(daemon, server, authority):
+    ann = calendar(("Ann Lee", utc(-1), utc(7)), ("Bob Stone", utc(8), utc(9)))
+    server.body = ann
+    d = daemon(config(server, authority).replace("sms = +15550100", "sms = +15550100\nemail = ann@example.com")
+               .replace("[channel sms]", "[channel email]\nplugin = file\n[channel sms]")).start()
+    wait_for(lambda: on_duty(d) == ["ann"], "the calendar to be in force")
+    server.body = ann.replace("SUMMARY:On Call - Ann", "ATTENDEE;PARTSTAT=DECLINED:mailto:ann@example.com\r\nSUMMARY:On Call - Ann")
+    look_again(d, server)
+    wait_for(lambda: on_duty(d) == [], "that Ann has declined")
+    newer = calendar(("Bob Stone", utc(-1), utc(7))).replace("UID:", "SEQUENCE:1\r\nUID:")
+    server.body = newer + ann
+    look_again(d, server)
+    wait_for(lambda: on_duty(d) == ["bob"], "that Bob has it instead")
+    cancel = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nMETHOD:CANCEL\r\nBEGIN:VEVENT\r\nUID:shift-0\r\nSEQUENCE:1\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+    server.body = newer + ann + cancel
+    look_again(d, server)
+    wait_for(lambda: on_duty(d) == [], "that it was cancelled")
+    assert metric(d, "escalated_calendars_failing") == 0
+
+
 def test_only_a_stamp_is_no_change(daemon, server, authority):
     begin, end = utc(-1), utc(7)
     server.body = calendar(("Ann Lee", begin, end))

@@ -1,6 +1,8 @@
 """escalate check and explain: what a user can prove without a daemon."""
 
+import datetime
 import json
+import re
 import subprocess
 
 import pytest
@@ -143,7 +145,8 @@ CASES = {
                "[policy storefront] no alert gets here: [policy database] above takes them all"),
     "no wait": ("page = @lead\nwait = 5m", "page = @lead\nwait = 0",
                 "[step storefront/lead] has wait = 0: vp is paged at the same moment"),
-    "explodes": ("match = team=\"data\"", "match = team=~\"(d+)+x\"", "team=~\"(d+)+x\" gives up on long texts such as \"dddd...\""),
+    "explodes": ("match = team=\"data\"", "match = team=~\"(d+)+x\"",
+                 "team=~\"(d+)+x\" runs into its limits on long texts such as \"dddd...\""),
     "nobody's": ("[policy default]", "[contact zoe]\nsms = +15550103\n[policy default]",
                  "[contact zoe] is named by no team, schedule or policy"),
     "over": ("[policy default]", "[maintenance move]\nmatch = service=\"db\"\n"
@@ -155,7 +158,7 @@ CASES = {
     "itself": ("[policy default]", "[inhibit same]\nwhen = a=\"1\", b=\"2\"\nmute = b=\"2\", a=\"1\"\nequal = service\n"
                "[policy default]", "[inhibit same] mutes itself"),
     "explodes too": ("[policy default]", "[inhibit bad]\nwhen = a=~\"(d+)+x\"\nmute = b=\"2\"\n[policy default]",
-                     "[inhibit bad] a=~\"(d+)+x\" gives up"),
+                     "[inhibit bad] a=~\"(d+)+x\" runs into its limits"),
     "asleep": ("[contact carol]\nsms = +15550102", "[contact carol]\nsms = +15550102\nquiet = 22:00-07:00",
                "[policy default] everybody who is paged when nobody else can be has quiet hours"),
     "never reminded": ("inform = &customers", "inform = &customers\n[step storefront/all]\nask = everyone\nquestion = What?\n"
@@ -232,3 +235,41 @@ def test_layers_may_be_empty_as_long_as_somebody_is_called(tmp_path):
 def test_errors_come_before_findings(tmp_path):
     got = run(tmp_path, "check", config=PEOPLE + POLICIES + "[policy x]\npage = nobody\n")
     assert got.returncode == 78 and "there is no" in got.stderr and got.stdout == ""
+
+
+def test_times_as_elsewhere_and_steps_that_an_answer_starts(tmp_path):
+    more = "[step storefront/thanks]\ninform = &customers\nwhen = resolved\n[step storefront/calm]\ninform = &customers\nwhen = acked\n"
+    got = run(tmp_path, "explain", "--at", "14:30", *EVENT, config=PEOPLE + POLICIES + more)
+    assert got.returncode == 0 and re.search(r" 14:30:00 +0s ", got.stdout), got.stdout + got.stderr
+    assert "  step thanks waits until it is resolved, and reopen_within is over (when = resolved)\n" in got.stdout
+    assert "  step calm waits until somebody has acknowledged it (when = acked)\n" in got.stdout
+    later = run(tmp_path, "explain", "--json", "--at", "+2h", *EVENT).stdout
+    ahead = datetime.datetime.fromisoformat(json.loads(later)["at"].replace("Z", "+00:00")) - datetime.datetime.now(datetime.timezone.utc)
+    assert datetime.timedelta(hours=1, minutes=58) < ahead <= datetime.timedelta(hours=2)
+    wrong = run(tmp_path, "explain", "--at", "25:00", *EVENT)
+    assert wrong.returncode == 64 and "--at: got '25:00'" in wrong.stderr, wrong.stderr
+
+
+UNDECIDED = POLICIES.replace('match = team="data"', 'match = team=~"(d+)+x"') + """
+[maintenance move]
+match = team!~"(d+)+x"
+during = 2026-03-01T02:00/2026-03-05T04:00
+[inhibit same]
+when = team="b"
+mute = team=~"(d+)+x"
+equal = service
+"""
+
+
+def test_what_is_undecided_is_said(tmp_path):
+    event = ["--at", "2026-03-02T07:56:00Z", "--source", "shop", "--severity", "critical", "It fails", "team=" + "d" * 300 + "x."]
+    got = run(tmp_path, "explain", *event, config=PEOPLE + UNDECIDED)
+    assert got.returncode == 0, got.stderr
+    assert '  team=~"(d+)+x": undecided, it ran into its limits: team is "dddd' in got.stdout, got.stdout
+    assert '  service="db": service is not there\n' in got.stdout
+    assert 'maintenance move does not hold it back: team!~"(d+)+x" is undecided, it ran into its limits\n' in got.stdout
+    assert 'inhibit same does not hold it back: team=~"(d+)+x" is undecided, it ran into its limits\n' in got.stdout
+    assert "policy default, because no other ended the search" in got.stdout and "carol via sms" in got.stdout
+    asked = json.loads(run(tmp_path, "explain", "--json", *event, config=PEOPLE + UNDECIDED).stdout)
+    assert [(miss["matcher"], miss.get("undecided")) for miss in asked["policies"][0]["misses"]] == [
+        ('service="db"', None), ('team=~"(d+)+x"', True)]

@@ -136,3 +136,18 @@ def test_what_waits_for_the_morning_or_a_digest_is_counted(daemon):
     assert metrics(d)["escalated_bundled_total", ""] == 0
     assert d.send([{**EVENT, "key": f"k{i}"} for i in range(20)], TOKEN).status == 202
     wait_for(lambda: metrics(d)["escalated_bundled_total", ""] >= 1, "what goes into a digest")
+
+
+def test_a_pattern_at_its_limits_is_counted_and_logged_and_tells_somebody(daemon):
+    more = '[policy odd]\nmatch = team=~"(d+)+x"\npage = ann\n[inhibit one]\nwhen = team=~"(d+)+y"\nmute = a="b"\n'
+    d = daemon(ladder("1h") + more).start()
+    d.escalate("silence", 'team=~"(d+)+z"', "--for", "2h")
+    sent = d.send({**EVENT, "labels": {"team": "d" * 300 + "xyz."}}, TOKEN).json["results"][0]
+    incident = d.incident(sent["incident"])
+    assert incident["policy"] == "default" and incident["suppressed_by"] == "", incident
+    found = metrics(d)
+    counted = {use: found["escalated_matcher_limit_total", use] for use in ("policy", "maintenance", "silence", "inhibition")}
+    assert counted["policy"] == 1 and counted["maintenance"] == 0, counted
+    assert counted["silence"] >= 1 and counted["inhibition"] >= 1, counted
+    wait_for(lambda: d.log_text().count("a pattern ran into its limits") == 3, "the log")
+    assert re.search(r'of=policy name=odd matcher="team=~\\"\(d\+\)\+x\\"" count=1', d.log_text()), d.log_text()

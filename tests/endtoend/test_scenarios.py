@@ -50,6 +50,16 @@ def test_the_lists_name_what_is_there():
     assert len(rows) == len(set(rows)) and set(rows) <= folders
 
 
+def test_an_expectation_with_line_ends_of_other_systems(tmp_path):
+    scenario = (SCENARIOS / "hold" / "scenario.jsonl").read_bytes()
+    expected = tmp_path / "expected.jsonl"
+    expected.write_bytes((SCENARIOS / "hold" / "expected.jsonl").read_bytes().replace(b"\n", b"\r\n"))
+    command = [ESCALATE, "simulate", "--config", SCENARIOS / "hold", "--expect", expected]
+    assert subprocess.run(command, input=scenario, timeout=60, check=False).returncode == 0
+    expected.write_bytes(expected.read_bytes().replace(b"page", b"pa\rge", 1))
+    assert subprocess.run(command, input=scenario, timeout=60, check=False).returncode == 1
+
+
 # How a rule shows itself in a case: in its configurations, in what goes in, in what comes out. A case of the grid that lacks
 # it cannot be about that rule.
 SHOWN = {

@@ -53,6 +53,32 @@ def test_a_silence_holds_back_and_says_so(daemon):
         (1, 'service="storefront"', "deploy", "ann", True)]
 
 
+def test_a_silence_that_begins_later(daemon):
+    d = daemon(ladder("30s")).start()
+    made = d.escalate("silence", "service=storefront", "--from", "+1h", "--for", "2h", "--reason", "move")
+    assert re.match(r"Silence 1 holds from .* until .*; 0 open incidents fit it now\.", made.stdout), made.stdout
+    number = d.send(EVENT, TOKEN).json["results"][0]["incident"]
+    assert d.incident(number)["suppressed_by"] == ""
+    [row] = d.local("GET", "/v1/silences").json["silences"]
+    at = [datetime.datetime.fromisoformat(row[key].replace("Z", "+00:00")) for key in ("from", "until")]
+    assert row["holds"] is False and at[1] - at[0] == datetime.timedelta(hours=2)
+    d.kill()
+    d.start()
+    assert d.local("GET", "/v1/silences").json["silences"] == [row]
+    engine_is_back(d)
+    assert d.incident(number)["suppressed_by"] == ""
+    soon = d.escalate("silence", "service=storefront", "--from", "+1s", "--until", "+1h")
+    assert "Silence 2 holds from" in soon.stdout
+    wait_for(lambda: d.incident(number)["suppressed_by"] == "silence 2", "the beginning")
+    for arguments, says in [
+            (("--from", "+2h", "--until", "+1h"), "A silence needs an end after its beginning."),
+            (("--from", "+400d", "--for", "1h"), "A silence begins at most 366 days ahead."),
+            (("--from", "tomorrow", "--for", "1h"), "from: got 'tomorrow'"),
+            (("--from", "+1h"), "usage: ")]:
+        got = d.escalate("silence", "a=b", *arguments, check=False)
+        assert got.returncode != 0 and says in got.stderr, (arguments, got)
+
+
 def test_a_silence_outlives_a_kill_and_ends_by_hand(daemon):
     d = daemon(ladder("30s")).start()
     d.escalate("silence", 'service="storefront"', "--for", "2h")

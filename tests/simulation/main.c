@@ -183,7 +183,7 @@ static bool run_many(const struct arguments *arguments, struct totals *totals)
     int64_t begin_s = now_s();
     for (int64_t i = 0; i < arguments->count; i++) {
         uint64_t hash = 0;
-        int profile = arguments->profile >= 0 ? arguments->profile : (int)(i % PROFILES_IN_TURN);
+        int profile = arguments->profile >= 0 ? arguments->profile : (int)(i % PROFILE_COUNT);
         uint64_t seed = (uint64_t)(arguments->seed + i);
         if (!(arguments->sweeps ? sweep : run_one)(arguments, seed, (enum profile)profile, totals,
                                                    &hash))

@@ -97,7 +97,15 @@ void fields_said(struct oracle *oracle, struct o_incident *o, const struct reply
         o->has_cause = command->text[0] != '\0';
     if (command->verb == VERB_LOSS)
         o->has_loss = command->text[0] != '\0';
-    if (missing(oracle, o)[0] == '\0' && !o->reminded)
+    fields_less(oracle, o);
+}
+
+void fields_less(struct oracle *oracle, struct o_incident *o)
+{
+    if (missing(oracle, o)[0] != '\0')
+        return;
+    fields_end(o);
+    if (!o->reminded)
         sleep_withdraw(oracle, o);
 }
 

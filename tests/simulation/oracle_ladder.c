@@ -592,11 +592,3 @@ void ladder_failed(struct oracle *oracle, struct o_incident *o, struct o_message
     }
     ladder_time(oracle, o);
 }
-
-void ladder_accepted(struct oracle *oracle, struct o_incident *o, const struct o_message *m)
-{
-    ladder_look_back(oracle, o);
-    if (o->state == INCIDENT_TRIGGERED && m->paging != 0 && m->paging == o->paging)
-        o->reach_until_ms = 0;
-    ladder_time(oracle, o);
-}

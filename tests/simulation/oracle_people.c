@@ -255,3 +255,11 @@ void ladder_page_owner(struct oracle *oracle, struct o_incident *o)
                          o->policy->steps[first].wait_ms;
     ladder_tell(oracle, o, KIND_PAGE, whom);
 }
+
+void ladder_accepted(struct oracle *oracle, struct o_incident *o, const struct o_message *m)
+{
+    ladder_look_back(oracle, o);
+    if (o->state == INCIDENT_TRIGGERED && m->paging != 0 && m->paging == o->paging)
+        o->reach_until_ms = 0;
+    ladder_time(oracle, o);
+}

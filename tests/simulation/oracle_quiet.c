@@ -38,11 +38,11 @@ int64_t sleep_out_ms(const struct oracle *oracle, const char *name, bool urgent,
     return wall_ms - oracle->wall_offset_ms;
 }
 
-/* For the morning: not for another attempt, nor for the next token of a bucket. */
+/* For the morning: not for another attempt, nor for the next token of a bucket. What this very move lets go still waits. */
 static bool waits(const struct oracle *oracle, const struct o_message *m)
 {
     return m->deferred && m->state == NOTIFICATION_PENDING && m->attempts == 0 && m->digest == 0 &&
-           m->next_ms > oracle->now_ms;
+           (m->next_ms > oracle->now_ms || m->let_go == oracle->moves + 1);
 }
 
 static void withdraw(struct oracle *oracle, const struct o_incident *o, struct o_message *m)
@@ -98,6 +98,7 @@ void sleep_withdraw_fallback(struct oracle *oracle, struct o_incident *o, bool a
 static void hasten(struct oracle *oracle, struct o_incident *o, struct o_message *m, int64_t at_ms)
 {
     m->next_ms = at_ms;
+    m->let_go = oracle->moves + 1;
     oracle_expectf(oracle, o, "hasten %llu +%lld", (unsigned long long)m->id,
                    (long long)(at_ms - oracle->now_ms));
 }
@@ -145,7 +146,10 @@ void sleep_release(struct oracle *oracle, struct o_incident *o)
             storm_hurry(oracle, m->digest);
     }
     for (struct o_message *m = o->messages; m != NULL; m = m->next)
-        m->gain_ms = waits(oracle, m) ? gain_of(oracle, o, m->contact) : 0;
+        /* What was made in this very step goes by the hours that are in force already. */
+        m->gain_ms = waits(oracle, m) && (m->id != 0 || sleep_is_urgent(o))
+                         ? gain_of(oracle, o, m->contact)
+                         : 0;
     for (struct o_message *m = o->messages; m != NULL; m = m->next) {
         if (m->gain_ms == 0)
             continue;

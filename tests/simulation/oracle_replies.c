@@ -102,6 +102,7 @@ static void renew(struct oracle *oracle, struct o_incident *o, const struct o_re
         oracle_expectf(oracle, o, "note eta-slipped %s %lld", reply->by, (long long)++o->slips);
     promise(oracle, o, eta_ms);
     ladder_cancel(oracle, o, KIND_REMINDER, NULL);
+    fields_less(oracle, o);
     expect_owner(oracle, o, "ack");
 }
 
@@ -325,8 +326,10 @@ static void take_reply(struct oracle *oracle, struct o_incident *o, const struct
     take_parts(oracle, o, said, reply);
     for (size_t i = 0; i < reply->command_count; i++)
         take_command(oracle, o, said, &reply->commands[i]);
-    if (reply->command_count == 0)
+    if (reply->command_count == 0) {
         oracle_expectf(oracle, o, "note note %s", said->by);
+        fields_less(oracle, o);
+    }
 }
 
 /* Exactly those that the digest listed. */

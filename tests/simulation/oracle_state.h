@@ -42,6 +42,7 @@ struct o_message {
     bool seen, seen_admitted;
     bool is_new;      /* sent by what is being decided */
     int64_t move;     /* in which it was made */
+    int64_t let_go;   /* the move, from 1, in which it came forward last */
     int talk;         /* the step, from 1, whose update or ask it belongs to; 0: none */
     int64_t round;    /* of approval */
     int64_t batch;    /* messages that were sent together */
@@ -341,6 +342,8 @@ void ladder_accepted(struct oracle *oracle, struct o_incident *incident,
 void fields_begin(struct oracle *oracle,
                   struct o_incident *incident); /* somebody has it from now on */
 void fields_end(struct o_incident *incident);   /* nobody has it any more */
+/* Once nothing is missing nothing is asked for any more. */
+void fields_less(struct oracle *oracle, struct o_incident *incident);
 void fields_promised(struct oracle *oracle,
                      struct o_incident *incident); /* its owner is reminded of the promise */
 void fields_said(struct oracle *oracle, struct o_incident *incident,

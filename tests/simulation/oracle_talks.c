@@ -549,7 +549,7 @@ static int answered_ask(const struct o_incident *o, const struct o_reply *reply,
     }
     bool to_page =
         last != NULL &&
-        (last->kind == KIND_PAGE ||
+        (last->kind == KIND_PAGE || last->digest != 0 ||
          (last->kind == KIND_REMINDER && !(last->talk > 0 && o->asks[last->talk - 1].has_run)));
     return answers == NULL && to_page ? -1 : latest;
 }

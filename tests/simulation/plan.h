@@ -30,9 +30,8 @@ enum profile {
     PROFILE_STORM, /* few messages a minute, digests, and answers to all that one lists */
     PROFILE_POWER, /* the machine loses power over SQLite, and with it what was not synced */
     PROFILE_CONTINUE, /* policies that hand over to the next one: alerts of several incidents */
-    PROFILE_MIXED,    /* every rule and most faults at once: only by its name (README.md) */
+    PROFILE_MIXED,    /* every rule and most faults at once */
     PROFILE_COUNT,
-    PROFILES_IN_TURN = PROFILE_MIXED,
 };
 
 /* What a life has besides people and ladders. */

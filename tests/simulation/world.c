@@ -177,7 +177,8 @@ static void after_commit(struct world *world, const struct engine_out *out)
     channels_take(world->channels, out->orders, out->order_count);
     engine_counts(world->engine, &counts);
     checker_counts(world->checker, &counts);
-    bool drawn = rng_chance(&world->dice, 3); /* always: a life that is looked at is the same life */
+    bool drawn =
+        rng_chance(&world->dice, 3); /* always: a life that is looked at is the same life */
     bool checks = world->options->checks_reload || drawn;
     if (checks && tape_was_applied(world->tape))
         check_reload(world, tape_store(world->tape), "I33");

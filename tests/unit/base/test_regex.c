@@ -171,6 +171,30 @@ static void test_hostile_patterns_end_soon(void **state)
     regex_destroy(regex);
 }
 
+/* What people write is decided for every value that an event may have. */
+static void test_usual_patterns_are_decided(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pattern;
+        bool want;
+    } cases[] = {
+        {"(\\w|-)+ done", false}, {"(\\w|-)+", true},        {"(a|b)*", true},
+        {"(?:a|b)+c", false},     {"([a-z]+[0-9]?)*", true}, {".*error.*", false},
+    };
+    char text[1025]; /* a label's longest value */
+    memset(text, 'a', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    for (size_t at = 0; at < COUNT(cases); at++) {
+        struct regex *regex = compiled(cases[at].pattern);
+        bool limited = false;
+        bool got = regex_matches(regex, text, sizeof(text) - 1, &limited);
+        if (limited || got != cases[at].want)
+            fail_msg("%s: limited %d, got %d", cases[at].pattern, limited, got);
+        regex_destroy(regex);
+    }
+}
+
 static void *matcher(void *shared)
 {
     const struct regex *regex = shared;
@@ -206,6 +230,7 @@ int main(void)
         cmocka_unit_test(test_what_is_refused),
         cmocka_unit_test(test_pattern_length_and_nesting),
         cmocka_unit_test(test_hostile_patterns_end_soon),
+        cmocka_unit_test(test_usual_patterns_are_decided),
         cmocka_unit_test(test_threads_share_one_pattern),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -373,6 +373,138 @@ static void test_beside_a_start(void **state)
     }
 }
 
+/* Of versions of the same instances one counts, wherever it stands in the text. */
+static void test_versions(void **state)
+{
+    static const char head[] = "BEGIN:VCALENDAR\nVERSION:2.0\n";
+    static const char next[] = "END:VCALENDAR\n";
+    static const char master[] = "BEGIN:VEVENT\nUID:u\nSEQUENCE:1\nSUMMARY:ann\n"
+                                 "DTSTART:20260601T090000Z\nDURATION:PT1H\n"
+                                 "RRULE:FREQ=DAILY;COUNT=3\nEND:VEVENT\n";
+    static const char change[] = "BEGIN:VEVENT\nUID:u\nSEQUENCE:1\nSUMMARY:bob\n"
+                                 "RECURRENCE-ID:20260602T090000Z\nDTSTART:20260602T120000Z\n"
+                                 "DURATION:PT1H\nEND:VEVENT\n";
+    static const struct {
+        const char *name, *method, *more;
+        size_t count;
+        const char *second; /* summary of the second shift */
+    } cases[] = {
+        {"as they are", "PUBLISH", "", 3, "bob"},
+        {"a newer instance", "PUBLISH",
+         "BEGIN:VEVENT\nUID:u\nSEQUENCE:2\nSUMMARY:carol\nRECURRENCE-ID:20260602T090000Z\n"
+         "DTSTART:20260602T120000Z\nDURATION:PT1H\nEND:VEVENT\n",
+         3, "carol"},
+        {"an older instance", "PUBLISH",
+         "BEGIN:VEVENT\nUID:u\nSEQUENCE:0\nSUMMARY:carol\nRECURRENCE-ID:20260602T090000Z\n"
+         "DTSTART:20260602T120000Z\nDURATION:PT1H\nEND:VEVENT\n",
+         3, "bob"},
+        {"a newer series", "PUBLISH",
+         "BEGIN:VEVENT\nUID:u\nSEQUENCE:3\nSUMMARY:carol\nDTSTART:20260601T090000Z\n"
+         "DURATION:PT1H\nRRULE:FREQ=DAILY;COUNT=5\nEND:VEVENT\n",
+         5, "bob"},
+        {"a cancelled instance", "PUBLISH",
+         "BEGIN:VEVENT\nUID:u\nSEQUENCE:1\nSTATUS:CANCELLED\nRECURRENCE-ID:20260602T090000Z\n"
+         "END:VEVENT\n",
+         2, "ann"},
+        {"a cancelled series", "CANCEL", "BEGIN:VEVENT\nUID:u\nSEQUENCE:2\nEND:VEVENT\n", 0, ""},
+        {"cancelled by its method", "CANCEL",
+         "BEGIN:VEVENT\nUID:u\nSEQUENCE:1\nRECURRENCE-ID:20260603T090000Z\nEND:VEVENT\n", 2, "bob"},
+        {"cancelled, and made again", "CANCEL", "BEGIN:VEVENT\nUID:u\nSEQUENCE:0\nEND:VEVENT\n", 3,
+         "bob"},
+        {"another's", "CANCEL", "BEGIN:VEVENT\nUID:v\nSEQUENCE:9\nEND:VEVENT\n", 3, "bob"},
+        {"the same number, twice", "PUBLISH",
+         "BEGIN:VEVENT\nUID:u\nSEQUENCE:1\nSUMMARY:carol\nDTSTART:20260605T090000Z\n"
+         "DURATION:PT1H\nEND:VEVENT\n",
+         4, "bob"},
+        {"without a uid", "PUBLISH",
+         "BEGIN:VEVENT\nSUMMARY:a\nDTSTART:20260605T090000Z\nDURATION:PT1H\nEND:VEVENT\n"
+         "BEGIN:VEVENT\nSEQUENCE:1\nSUMMARY:b\nDTSTART:20260606T090000Z\nDURATION:PT1H\n"
+         "END:VEVENT\n",
+         5, "bob"},
+    };
+    struct world *world = *state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const char *more =
+            arena_printf(&world->arena, "BEGIN:VCALENDAR\nVERSION:2.0\nMETHOD:%s\n%s%s",
+                         cases[i].method, cases[i].more, next);
+        for (int is_first = 0; is_first < 2; is_first++) {
+            const char *text = arena_printf(&world->arena, "%s%s%s%s%s%s", is_first ? more : "",
+                                            head, master, change, next, is_first ? "" : more);
+            if (read_text(world, text) != 0)
+                fail_msg("%s: %s", cases[i].name, world->err.text);
+            if (world->count != cases[i].count ||
+                (world->count > 1 && !text_equal(world->shifts[1].summary, cases[i].second)))
+                fail_msg("%s (%d): %zu shifts, the second is %s", cases[i].name, is_first,
+                         world->count, world->count > 1 ? world->shifts[1].summary : "not there");
+        }
+    }
+}
+
+static void test_declined(void **state)
+{
+    struct world *world = *state;
+    assert_int_equal(read_event(world, "DTSTART:20260601T090000Z\nDURATION:PT1H\n"
+                                       "ATTENDEE;PARTSTAT=DECLINED:mailto:ann@example.com\n"
+                                       "ATTENDEE;PARTSTAT=TENTATIVE:mailto:bob@example.com\n"
+                                       "ATTENDEE;PARTSTAT=DELEGATED:mailto:eve@example.com\n"
+                                       "ATTENDEE;PARTSTAT=ACCEPTED:mailto:carol@example.com\n"
+                                       "ATTENDEE;PARTSTAT=NEEDS-ACTION:MAILTO:dan@example.com\n"
+                                       "ATTENDEE:mailto:fay@example.com\n"),
+                     0);
+    static const char *const stay[] = {"bob@example.com", "carol@example.com", "dan@example.com",
+                                       "fay@example.com"};
+    assert_int_equal(world->count, 1);
+    assert_int_equal(world->shifts[0].mail_count, 4);
+    for (size_t i = 0; i < 4; i++)
+        assert_string_equal(world->shifts[0].mails[i], stay[i]);
+    assert_int_equal(world->shifts[0].declined_count, 2);
+    assert_string_equal(world->shifts[0].declined[0], "ann@example.com");
+    assert_string_equal(world->shifts[0].declined[1], "eve@example.com");
+}
+
+/* A rule that never comes true is no reason to refuse a calendar: what stands at its start counts. */
+static void test_rules_without_instances(void **state)
+{
+    static const char *const rules[] = {
+        "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30",
+        "FREQ=YEARLY;INTERVAL=4;BYMONTH=2;BYMONTHDAY=29",
+        "FREQ=YEARLY;BYMONTH=2;BYDAY=5MO;BYMONTHDAY=1",
+        "FREQ=MONTHLY;BYMONTH=2;BYMONTHDAY=30",
+        "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30",
+        "FREQ=DAILY;UNTIL=20250601T090000Z",
+    };
+    struct world *world = *state;
+    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+        const char *lines = arena_printf(
+            &world->arena, "DTSTART:20260601T090000Z\nDURATION:PT1H\nRRULE:%s\n", rules[i]);
+        if (read_event(world, lines) != 0)
+            fail_msg("%s: %s", rules[i], world->err.text);
+        if (world->count != 1)
+            fail_msg("%s: %zu shifts", rules[i], world->count);
+    }
+    /* A leap day on a Monday comes once in 28 years. */
+    world->options.until_ms = instant("2050-01-01T00:00:00Z");
+    assert_int_equal(read_event(world, "DTSTART:20160229T090000Z\nDURATION:PT1H\n"
+                                       "RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29;BYDAY=MO\n"),
+                     0);
+    assert_int_equal(world->count, 1);
+    expect_shift(world, 0, "2044-02-29T09:00:00Z", "2044-02-29T10:00:00Z");
+    /* Many of them would keep us for minutes. */
+    struct strbuf text;
+    strbuf_init(&text, CALENDAR_BYTES_MAX);
+    strbuf_add(&text, "BEGIN:VCALENDAR\nVERSION:2.0\n");
+    for (int i = 0; i < 1000; i++)
+        strbuf_printf(
+            &text,
+            "BEGIN:VEVENT\nUID:u%d\nSUMMARY:ann\nDTSTART:20260601T090000Z\nDURATION:PT1H\n"
+            "RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30\nEND:VEVENT\n",
+            i);
+    strbuf_add(&text, "END:VCALENDAR\n");
+    assert_int_equal(read_text(world, strbuf_text(&text)), -1);
+    assert_non_null(strstr(world->err.text, "in all"));
+    strbuf_clear(&text);
+}
+
 static void test_refused(void **state)
 {
     static const struct {
@@ -401,6 +533,10 @@ static void test_refused(void **state)
         {"DTSTART:20260601T090000Z\nDURATION:PT1H\n"
          "RRULE:FREQ=WEEKLY;INTERVAL=2;BYMONTH=6;WKST=SA\n",
          "WKST=MO"},
+        {"DTSTART:20260601T090000Z\nDURATION:PT1H\nRRULE:FREQ=YEARLY;BYMONTH=13\n", "1 to 12"},
+        {"DTSTART:20260601T090000Z\nDURATION:PT1H\n"
+         "RRULE:FREQ=HOURLY;BYMONTH=2;BYMONTHDAY=31\n",
+         "DAILY with BYHOUR"},
         {"DTSTART:20260601T090000\nDURATION:PT1H\nEND:VEVENT\nX-WR-TIMEZONE:Mars/Olympus\n"
          "BEGIN:VEVENT\nSUMMARY:ann\nDTSTART:20260601T090000\nDURATION:PT1H\n",
          "X-WR-TIMEZONE"},
@@ -485,6 +621,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_zone_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_week_starts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_beside_a_start, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_versions, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_declined, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_rules_without_instances, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_work_is_bounded, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cut_short, set_up, tear_down),

@@ -27,7 +27,9 @@ static const char good[] = "[channel sms]\nplugin = file\n"
 #define STEP(lines) "[policy p]\nmatch = a=\"b\"\n[step p/s]\n" lines
 #define WANT_TARGET "want CONTACT, TEAM, @SCHEDULE, &AUDIENCE, channel:NAME or everyone\n"
 #define WANT_LISTEN "want HOST:PORT like 127.0.0.1:8080 or [::1]:8080, or none\n"
-#define WANT_ROTATE "want daily HH:MM [ZONE], or weekly mon HH:MM [ZONE]\n"
+#define WANT_ROTATE                                                                                \
+    "want daily HH:MM [ZONE], weekly mon HH:MM [ZONE], or 8h HH:MM [ZONE] with 1h, 2h, 3h, 4h, "   \
+    "6h, 8h or 12h\n"
 #define WANT_HOURS                                                                                 \
     "want [DAYS] HH:MM-HH:MM[, ...] [ZONE], such as mon-fri 09:00-17:00, sat,sun 10:00-14:00 "     \
     "Europe/Berlin\n"
@@ -154,6 +156,16 @@ static const struct broken basics[] = {
 };
 
 static const struct broken people[] = {
+    {"[contact bob]\nvoice = +15550100\n",
+     "a.ini:2: [contact bob] voice: there is no [channel voice] that could use this address (want "
+     "that section, or the name "
+     "of another channel)\n"},
+    {"[contact bob]\ntelegram = @bob\n",
+     "a.ini:2: [contact bob] telegram: there is no [channel telegram] that could use this address "
+     "(want that section, or "
+     "the name of another channel)\n"},
+    {"[contact bob]\ntime_zon = UTC\n",
+     "a.ini:2: [contact bob] time_zon: unknown key (did you mean time_zone?)\n"},
     {"[contact bob]\nsmss = 1\n", "a.ini:2: [contact bob] smss: unknown key (did you mean sms?)\n"},
     {"[contact bob]\nemail = bob\n", "a.ini:2: [contact bob] email: got 'bob', " WANT_MAIL},
     {"[contact bob]\nemail = a@b@c\n", "a.ini:2: [contact bob] email: got 'a@b@c', " WANT_MAIL},
@@ -225,6 +237,10 @@ static const struct broken people[] = {
      "a.ini:3: [schedule s] rotate: got 'monthly 09:00', " WANT_ROTATE},
     {"[schedule s]\nmembers = ann\nrotate = weekly 09:00\n",
      "a.ini:3: [schedule s] rotate: got 'weekly 09:00', " WANT_ROTATE},
+    {"[schedule s]\nmembers = ann\nrotate = 5h 09:00\n",
+     "a.ini:3: [schedule s] rotate: got '5h 09:00', " WANT_ROTATE},
+    {"[schedule s]\nmembers = ann\nrotate = 8h\n",
+     "a.ini:3: [schedule s] rotate: got '8h', " WANT_ROTATE},
     {"[schedule s]\nmembers = ann\nrotate = daily 24:00\n",
      "a.ini:3: [schedule s] rotate: got 'daily 24:00', " WANT_ROTATE},
     {"[schedule s]\nmembers = ann\nrotate = daily 09:00 UTC now\n",
@@ -355,7 +371,7 @@ static const struct broken policies[] = {
      "off\n"},
     {POLICY("flap = 21 in 10m\n"), "a.ini:4: [policy p] flap: got '21 in 10m', want COUNT in "},
     {POLICY("flap = 5 in 8d\n"), "a.ini:4: [policy p] flap: got '5 in 8d', want COUNT in "},
-    {POLICY("backup = x\n"), "a.ini:4: [policy p] backup: there is no source x\n"},
+    {POLICY("backup = x\n"), "a.ini:4: [policy p] backup: there is no source x (want shop)\n"},
     {POLICY("ask_for = eta, couse\n"),
      "a.ini:4: [policy p] ask_for: got 'couse', want eta, cause, priority or loss (did you mean "
      "cause?)\n"},
@@ -373,7 +389,8 @@ static const struct broken policies[] = {
      "a.ini:5: [step p/s] inform: want one of page = WHOM, inform = WHOM and ask = WHOM\n"},
     {STEP("inform = ann\nask_for = eta\n"),
      "a.ini:5: [step p/s] ask_for: only who is paged acknowledges (want it in a page step)\n"},
-    {STEP("page = bob\n"), "a.ini:4: [step p/s] page: there is no contact or team bob\n"},
+    {STEP("page = bob\n"),
+     "a.ini:4: [step p/s] page: there is no contact or team bob (want ann, mute or crew)\n"},
     {STEP("page = lead\n"),
      "a.ini:4: [step p/s] page: there is no contact or team lead (did you mean @lead?)\n"},
     {STEP("page = @crew\n"),
@@ -562,7 +579,8 @@ static void test_all_at_once(void **state)
                "a.ini:2: [http] listen: got 'x', " WANT_LISTEN
                "a.ini:3: want KEY = VALUE, or a [SECTION]\n"
                "a.ini:4: [polcy q]: unknown kind of section (did you mean [policy ...]?)\n"
-               "b.ini:2: [contact bob] page: there is no address for sms here\n"
+               "b.ini:2: [contact bob] page: there is no address for sms here (want a line sms = "
+               "ADDRESS)\n"
                "b.ini:3: [policy p]: match is missing, so nothing would use it (want match = "
                "label=\"value\")\n"
                "b.ini:3: [policy p]: has no step (want page = WHOM, or a [step p/NAME])\n");

@@ -90,6 +90,14 @@ static void people_are_found(void **state)
         {"SUMMARY:duty\r\nATTENDEE:mailto:bob@example.com\r\nATTENDEE:mailto:ann@example.com",
          "bob,ann"},
         {"SUMMARY:ann\r\nATTENDEE:mailto:room-7@example.com", "ann"},
+        {"SUMMARY:duty\r\nATTENDEE;PARTSTAT=DECLINED:mailto:ann@example.com\r\n"
+         "ATTENDEE;PARTSTAT=ACCEPTED:mailto:bob@example.com",
+         "bob"},
+        {"SUMMARY:ann\r\nATTENDEE;PARTSTAT=DECLINED:mailto:room-7@example.com", "ann"},
+        {"SUMMARY:ann\r\nATTENDEE;PARTSTAT=DECLINED:mailto:bob@example.com", "ann"},
+        /* Who has declined is not called by the summary either, and that is a gap, not a mistake. */
+        {"SUMMARY:Ann Lee\r\nATTENDEE;PARTSTAT=DECLINED:mailto:ann@example.com", ""},
+        {"SUMMARY:ann\r\nSTATUS:CANCELLED", ""},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         char events[512];

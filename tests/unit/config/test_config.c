@@ -101,6 +101,7 @@ static const char people[] =
     "[contact eve]\nvoice = 4\nsms = 5\n"
     "[team crew]\nmembers = ann,\n bob\n"
     "[schedule week]\nmembers = ann, bob\nrotate = weekly Fri 09:05\n"
+    "[schedule shifts]\nmembers = ann, bob\nrotate = 8h 06:30 Europe/Berlin\n"
     "[schedule day]\nmembers = ann\nrotate = daily 23:59 America/New_York\n"
     "[schedule fixed]\nmembers = eve, bob\n"
     "[audience shop]\naddresses_file = customers.csv\nchannel = post\n"
@@ -148,6 +149,11 @@ static void check_lists(const struct rulebook *book)
     assert_int_equal(day->rotate_days, 1);
     assert_int_equal(day->rotate_hour, 23);
     assert_string_equal(zone_name(day->zone), "America/New_York");
+    const struct schedule *shifts = rulebook_schedule(book, "shifts");
+    assert_int_equal(shifts->rotate_hours, 8);
+    assert_int_equal(shifts->rotate_days, 1);
+    assert_int_equal(shifts->rotate_hour * 60 + shifts->rotate_minute, 390);
+    assert_string_equal(zone_name(shifts->zone), "Europe/Berlin");
     assert_int_equal(rulebook_schedule(book, "fixed")->rotate_days, 0);
     const struct audience *shop = rulebook_audience(book, "shop");
     assert_int_equal(shop->address_count, 2); /* header, blank line and double left out */
@@ -324,6 +330,46 @@ static void test_phone_numbers(void **state)
     }
 }
 
+/* Upper and lower case, and blanks, make no second address of mail; elsewhere case may matter. */
+static void test_one_mail_each(void **state)
+{
+    (void)state;
+    struct test_folder folder;
+    struct config *config = NULL;
+    struct strbuf got;
+    test_folder_make(&folder);
+    strbuf_init(&got, 65536);
+    test_folder_text(&folder, "a.ini",
+                     "[channel email]\nplugin = file\n[channel room]\nplugin = file\n"
+                     "[contact ann]\nemail = ann@example.com\n"
+                     "[audience mails]\naddresses_file = c.csv\n"
+                     "[audience rooms]\nchannel = room\naddresses_file = c.csv\n"
+                     "[policy default]\npage = ann\n");
+    test_folder_text(&folder, "c.csv",
+                     "bob@example.com\nBob@Example.com\n  bob@example.COM  \n"
+                     "\" BOB@example.com \",B\nbob@example.com\t\nzoe@example.com\n");
+    assert_int_equal(config_load(folder.path, NULL, &config, &got), 0);
+    const struct audience *mails = rulebook_audience(&config->rulebook, "mails");
+    const struct audience *rooms = rulebook_audience(&config->rulebook, "rooms");
+    assert_int_equal(mails->address_count, 2);
+    assert_string_equal(mails->addresses[0], "BOB@example.com");
+    assert_string_equal(mails->addresses[1], "zoe@example.com");
+    assert_int_equal(rooms->address_count, 5);
+    config_release(config);
+    config = NULL;
+    test_folder_remove(&folder);
+    test_folder_make(&folder);
+    test_folder_text(&folder, "a.ini",
+                     "[channel email]\nplugin = file\n[contact ann]\nemail = ann@example.com\n"
+                     "[audience mails]\naddresses = bob@example.com, Bob@Example.com\n"
+                     "[policy default]\npage = ann\n");
+    assert_int_equal(config_load(folder.path, NULL, &config, &got), -1);
+    assert_string_equal(strbuf_text(&got),
+                        "a.ini:6: [audience mails] addresses: Bob@Example.com stands twice\n");
+    strbuf_clear(&got);
+    test_folder_remove(&folder);
+}
+
 static void test_plugin_values(void **state)
 {
     static const char text[] = "[channel probe]\nplugin = probe\nurl = abcd\npause = 1m30s\n"
@@ -465,11 +511,12 @@ static void test_print_defaults(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),      cmocka_unit_test(test_listen),
-        cmocka_unit_test(test_people),        cmocka_unit_test(test_csv_problems),
-        cmocka_unit_test(test_brokers),       cmocka_unit_test(test_phone_numbers),
-        cmocka_unit_test(test_plugin_values), cmocka_unit_test(test_secrets),
-        cmocka_unit_test(test_sharing),       cmocka_unit_test(test_print_defaults),
+        cmocka_unit_test(test_defaults),       cmocka_unit_test(test_listen),
+        cmocka_unit_test(test_one_mail_each),  cmocka_unit_test(test_people),
+        cmocka_unit_test(test_csv_problems),   cmocka_unit_test(test_brokers),
+        cmocka_unit_test(test_phone_numbers),  cmocka_unit_test(test_plugin_values),
+        cmocka_unit_test(test_secrets),        cmocka_unit_test(test_sharing),
+        cmocka_unit_test(test_print_defaults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

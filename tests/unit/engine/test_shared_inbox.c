@@ -251,7 +251,11 @@ static struct input sample_reply(enum input_kind kind)
                           .text = "",
                           .clock_minute = -1,
                           .duration_ms = INT64_C(1) << 50},
-                         {.verb = VERB_ETA, .text = "", .clock_minute = -1, .at_ms = 1700000000123},
+                         {.verb = VERB_ETA,
+                          .text = "",
+                          .clock_minute = -1,
+                          .at_ms = 1700000000123,
+                          .from_at_ms = 1700000000100},
                          {.verb = VERB_PRIORITY, .text = "", .clock_minute = -1, .priority = 5},
                          {.verb = VERB_NOTE, .text = "\"ö\"", .clock_minute = -1}},
             .command_count = 6}};
@@ -288,6 +292,7 @@ static void assert_same_reply(const struct input *got, const struct input *want)
         assert_int_equal(a->commands[i].verb, b->commands[i].verb);
         assert_string_equal(a->commands[i].text, b->commands[i].text);
         assert_int_equal(a->commands[i].duration_ms, b->commands[i].duration_ms);
+        assert_int_equal(a->commands[i].from_at_ms, b->commands[i].from_at_ms);
         assert_int_equal(a->commands[i].clock_minute, b->commands[i].clock_minute);
         assert_int_equal(a->commands[i].at_ms, b->commands[i].at_ms);
         assert_int_equal(a->commands[i].priority, b->commands[i].priority);
@@ -393,7 +398,7 @@ static const char *const unreadable[] = {
 
 static void test_what_cannot_be_read_is_told_from_what_is_newer(void **state)
 {
-    static const char newer[] = "{\"version\":3,\"kind\":\"rumour\"}";
+    static const char newer[] = "{\"version\":4,\"kind\":\"rumour\"}";
     struct input *got = NULL;
     struct err err;
     (void)state;
@@ -469,7 +474,7 @@ static void test_what_cannot_be_read_leaves_into_quarantine(void **state)
 
 static void test_what_is_newer_waits_and_stops_nothing(void **state)
 {
-    static const char newer[] = "{\"version\":3,\"kind\":\"event\"}";
+    static const char newer[] = "{\"version\":4,\"kind\":\"event\"}";
     struct store *store = open_memory();
     struct shared_inbox *shared = shared_inbox_create(store);
     struct input *got[TAKE_MAX];

@@ -72,7 +72,7 @@ static bool is_inhibited(void *self, const struct inhibit *rule, const struct ev
                          const char *key)
 {
     const struct engine *engine = self;
-    bool fits_both = route_any_line(rule->when, rule->when_count, event, key);
+    bool fits_both = route_any_line(rule->when, rule->when_count, event, key, NULL);
     size_t slot = 0;
     bool found = false;
     struct arena arena;
@@ -83,8 +83,8 @@ static bool is_inhibited(void *self, const struct inhibit *rule, const struct ev
             struct event other;
             alert_event(a, &arena, &other);
             bool is_source = incident_is_open(incident) && a->firing &&
-                             route_any_line(rule->when, rule->when_count, &other, other.key);
-            bool too = route_any_line(rule->mute, rule->mute_count, &other, other.key);
+                             route_any_line(rule->when, rule->when_count, &other, other.key, NULL);
+            bool too = route_any_line(rule->mute, rule->mute_count, &other, other.key, NULL);
             bool equal = rule->equal_count == 0 || strcmp(route_label(&other, other.key, "service"),
                                                           route_label(event, key, "service")) == 0;
             found = found || (is_source && equal && !(fits_both && too));
@@ -100,6 +100,7 @@ static const char *naive_mark(struct engine *engine, const struct alert *alert, 
                      maintenance_holds(&maintenances[0], engine->now_ms + engine->wall_offset_ms)};
     const struct suppression now = {.book = engine->book,
                                     .wall_ms = engine->now_ms + engine->wall_offset_ms,
+                                    .now_ms = engine->now_ms,
                                     .holds = holds,
                                     .silences = engine->world.silences.items,
                                     .silence_count = engine->world.silences.count,
@@ -174,6 +175,19 @@ static void silence(struct rig *rig, enum verb verb, const char *match, int64_t 
         rig_settle(rig);
 }
 
+/* `ahead_ms`: it begins so much later; 0: at once. */
+static void silence_later(struct rig *rig, const char *match, int64_t for_ms, int64_t ahead_ms)
+{
+    struct input input;
+    silence_input(&input, VERB_SILENCE, match, for_ms);
+    if (ahead_ms != 0)
+        input.u.reply.commands[0].from_at_ms =
+            rig->engine->now_ms + rig->engine->wall_offset_ms + ahead_ms;
+    rig_apply(rig, &input, 1);
+    if (rig->verdict == STORE_COMMITTED)
+        rig_settle(rig);
+}
+
 static void live_on(struct rig *rig, uint64_t *seed)
 {
     static const char *const keys[] = {"a", "b", "c", "d", "e", "f"};
@@ -183,7 +197,8 @@ static void live_on(struct rig *rig, uint64_t *seed)
     static const char *const numbers[] = {"1", "2", "3", "4"};
     switch (pick(seed, 12)) {
     case 0:
-        silence(rig, VERB_SILENCE, matches[pick(seed, 4)], (int64_t)pick(seed, 1200) * SECOND);
+        silence_later(rig, matches[pick(seed, 4)], (int64_t)pick(seed, 1200) * SECOND,
+                      pick(seed, 2) == 0 ? 0 : (int64_t)pick(seed, 600) * SECOND);
         break;
     case 1:
         silence(rig, VERB_UNSILENCE, numbers[pick(seed, 4)], 0);

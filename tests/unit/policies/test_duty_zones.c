@@ -128,8 +128,59 @@ static void turns_come_when_the_clock_says_so(void **state)
     }
 }
 
+/* Shifts of hours: the same readings on every day without a change, nobody is left out, and no turn is longer than the change
+ * makes it. */
+static void walk_hours(const char *name, const struct schedule *schedule)
+{
+    const int64_t end_ms = INT64_C(2145916800000); /* 2038 */
+    const int hours = schedule->rotate_hours;
+    int64_t at_ms = schedule_next_turn_ms(schedule, INT64_C(946684800000)); /* 2000 */
+    while (at_ms < end_ms) {
+        struct duty before = schedule_on_call(schedule, at_ms - 1);
+        struct duty now = schedule_on_call(schedule, at_ms);
+        struct tm local = local_at(at_ms);
+        int64_t next_ms = schedule_next_turn_ms(schedule, at_ms);
+        assert_true(before.count == 1 && now.count == 1 && next_ms > at_ms);
+        size_t step = ((size_t)(now.names - three) + 3 - (size_t)(before.names - three)) % 3;
+        int minute = (local.tm_hour - schedule->rotate_hour + 24) * 60 + local.tm_min -
+                     schedule->rotate_minute;
+        if (is_quiet(at_ms) && (step != 1 || minute % (hours * 60) != 0 || local.tm_sec != 0 ||
+                                next_ms - at_ms != hours * INT64_C(3600000)))
+            fail_msg("%s, %dh: %zu turns at %lld", name, hours, step, (long long)at_ms / 1000);
+        if (next_ms - at_ms > (hours + 24) * INT64_C(3600000))
+            fail_msg("%s, %dh: a turn from %lld to %lld", name, hours, (long long)at_ms / 1000,
+                     (long long)next_ms / 1000);
+        at_ms = next_ms;
+    }
+}
+
+static void turns_of_hours_come_when_the_clock_says_so(void **state)
+{
+    (void)state;
+    static const int hours[] = {1, 8, 12};
+    for (size_t i = 0; i < sizeof(zones) / sizeof(zones[0]); i++) {
+        struct zone *zone = read_zone(zones[i]);
+        assert_int_equal(setenv("TZ", zones[i], 1), 0);
+        tzset();
+        for (size_t j = 0; j < sizeof(hours) / sizeof(hours[0]); j++) {
+            const struct schedule schedule = {.members = three,
+                                              .member_count = 3,
+                                              .rotate_days = 1,
+                                              .rotate_hours = hours[j],
+                                              .rotate_hour = 22,
+                                              .rotate_minute = 30,
+                                              .zone = zone};
+            walk_hours(zones[i], &schedule);
+        }
+        zone_destroy(zone);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(turns_come_when_the_clock_says_so)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(turns_come_when_the_clock_says_so),
+        cmocka_unit_test(turns_of_hours_come_when_the_clock_says_so),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -213,8 +213,11 @@ static void an_eta_is_a_promise_with_a_limit(void **state)
     assert_int_equal(place.incident.later->eta_at_ms, NOW + policy.eta_max_ms);
     assert_int_equal(place.incident.later->ack_until_ms,
                      NOW + policy.eta_max_ms + policy.eta_grace_ms);
+    assert_non_null(
+        strstr(place.moment.answer, ". That ETA is too far: at most 1d ahead is taken here."));
     apply(&place, (struct move){.kind = MOVE_ACK, .eta_at_ms = NOW + 10 * MINUTE});
     assert_int_equal(place.incident.later->slip_count, 0);
+    assert_null(strstr(place.moment.answer, "too far"));
     apply(&place, (struct move){.kind = MOVE_ACK, .eta_at_ms = NOW + 20 * MINUTE});
     assert_int_equal(place.incident.later->slip_count, 1);
     apply(&place, (struct move){.kind = MOVE_ACK, .by = "bob", .eta_at_ms = NOW + 90 * MINUTE});

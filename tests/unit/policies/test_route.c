@@ -46,8 +46,11 @@ static void matchers_follow_prometheus(void **state)
             .label = cases[i].label, .op = cases[i].op, .value = cases[i].value, .regex = regex};
         const struct match_line line = {.matchers = &matcher, .matcher_count = 1};
         const struct policy policy = {.name = "p", .match = &line, .match_count = 1};
-        if (route_policy_matches(&policy, &shop_down, "k1") != cases[i].want)
+        const struct matcher *undecided = &matcher;
+        if (route_any_line(policy.match, policy.match_count, &shop_down, "k1", &undecided) !=
+            cases[i].want)
             fail_msg("%s", cases[i].name);
+        assert_null(undecided);
         regex_destroy(regex);
     }
 }
@@ -128,11 +131,63 @@ static void group_keys_hold_the_values(void **state)
     strbuf_clear(&text);
 }
 
+/* A pattern that runs into its limits: neither it nor its opposite holds, and who asks is told where that alone decides. */
+static void what_is_undecided_does_not_match_and_is_told(void **state)
+{
+    (void)state;
+    struct regex *regex = NULL;
+    assert_int_equal(regex_create("(d+)+x", &regex, NULL), 0);
+    static char value[301];
+    memset(value, 'd', sizeof(value) - 1);
+    value[sizeof(value) - 3] = 'x'; /* without one the search ends at once */
+    static const struct label both[] = {{.name = "name", .value = value},
+                                        {.name = "service", .value = "shop"}};
+    const struct event event = {.source = "monitor", .labels = both, .label_count = 2};
+    const struct matcher is_bad = {
+        .label = "name", .op = MATCH_REGEX, .value = "(d+)+x", .regex = regex};
+    const struct matcher not_bad = {
+        .label = "name", .op = MATCH_NOT_REGEX, .value = "(d+)+x", .regex = regex};
+    const struct matcher no_then_bad[] = {is_eu, is_bad};
+    const struct matcher bad_then_no[] = {is_bad, is_eu};
+    const struct matcher shop_then_bad[] = {is_shop, is_bad};
+    const struct match_line lines[] = {{.matchers = &is_bad, .matcher_count = 1},
+                                       {.matchers = &not_bad, .matcher_count = 1},
+                                       {.matchers = no_then_bad, .matcher_count = 2},
+                                       {.matchers = bad_then_no, .matcher_count = 2},
+                                       {.matchers = shop_then_bad, .matcher_count = 2}};
+    static const bool want[] = {true, true, false, false, true};
+    for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+        bool is_undecided = !want[i];
+        assert_non_null(route_first_miss(&lines[i], &event, "k1", &is_undecided));
+        assert_int_equal(is_undecided, want[i]);
+    }
+    const struct match_line bad_or_shop[] = {lines[0], shop_line};
+    const struct policy policies[] = {
+        {.name = "a", .match = lines, .match_count = 2},
+        {.name = "b", .match = &lines[3], .match_count = 1},
+        {.name = "c", .match = bad_or_shop, .match_count = 2, .goes_on = true},
+        {.name = "d", .match = &lines[4], .match_count = 1},
+        {.name = "default"}};
+    const struct rulebook book = {
+        .policies = policies, .policy_count = 5, .default_policy = &policies[4]};
+    struct route route;
+    route_find(&book, &event, "k1", &route);
+    assert_int_equal(route.count, 2);
+    assert_string_equal(route.policies[0]->name, "c");
+    assert_string_equal(route.policies[1]->name, "default");
+    assert_int_equal(route.undecided.count,
+                     2); /* a and d: of b and c another line or matcher decides */
+    assert_string_equal(route.undecided.name, "a");
+    assert_ptr_equal(route.undecided.matcher, &is_bad);
+    regex_destroy(regex);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(matchers_follow_prometheus),
         cmocka_unit_test(first_match_wins_and_default_is_last),
+        cmocka_unit_test(what_is_undecided_does_not_match_and_is_told),
         cmocka_unit_test(group_keys_hold_the_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -94,6 +94,48 @@ static void turns_change_at_the_zones_clock(void **state)
     zone_destroy(zone);
 }
 
+/* Three shifts a day, and four people who take turns in them. */
+static void turns_of_hours_change_at_the_zones_clock(void **state)
+{
+    (void)state;
+    static const char *const four[] = {"ann", "bob", "carol", "dora"};
+    struct zone *zone = berlin();
+    const struct schedule shifts = {.members = four,
+                                    .member_count = 4,
+                                    .rotate_days = 1,
+                                    .rotate_hours = 8,
+                                    .rotate_hour = 18,
+                                    .zone = zone};
+    static const struct {
+        const char *at;
+        const char *who;
+        const char *next;
+    } cases[] = {
+        {"1970-01-01T18:00:00+01:00", "ann", "1970-01-02T02:00:00+01:00"},
+        {"1970-01-02T01:59:59+01:00", "ann", "1970-01-02T02:00:00+01:00"},
+        {"1970-01-02T02:00:00+01:00", "bob", "1970-01-02T10:00:00+01:00"},
+        {"1970-01-02T10:00:00+01:00", "carol", "1970-01-02T18:00:00+01:00"},
+        {"1970-01-02T18:00:00+01:00", "dora", "1970-01-03T02:00:00+01:00"},
+        {"1970-01-01T17:59:59+01:00", "dora", "1970-01-01T18:00:00+01:00"},
+        {"1970-01-01T09:59:59+01:00", "carol", "1970-01-01T10:00:00+01:00"},
+        /* 02:00 is not shown: the turn comes at 03:00, and is an hour shorter. */
+        {"2026-03-29T01:59:59+01:00", "ann", "2026-03-29T03:00:00+02:00"},
+        {"2026-03-29T03:00:00+02:00", "bob", "2026-03-29T10:00:00+02:00"},
+        /* 02:00 is shown twice: the turn before it has an hour more. */
+        {"2026-10-25T02:00:00+02:00", "carol", "2026-10-25T02:00:00+01:00"},
+        {"2026-10-25T02:00:00+01:00", "dora", "2026-10-25T10:00:00+01:00"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct duty duty = schedule_on_call(&shifts, at(cases[i].at));
+        int64_t next_ms = schedule_next_turn_ms(&shifts, at(cases[i].at));
+        assert_int_equal(duty.count, 1);
+        if (strcmp(duty.names[0], cases[i].who) != 0 || next_ms != at(cases[i].next))
+            fail_msg("%s: %s, next in %lld s", cases[i].at, duty.names[0],
+                     (long long)(next_ms - at(cases[i].at)) / 1000);
+    }
+    zone_destroy(zone);
+}
+
 /* Every instant has exactly one turn, and turns follow each other without gap (I31). */
 static void turns_leave_no_gap(void **state)
 {
@@ -189,6 +231,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fixed_lists_have_everybody),
         cmocka_unit_test(turns_change_at_the_zones_clock),
+        cmocka_unit_test(turns_of_hours_change_at_the_zones_clock),
         cmocka_unit_test(turns_leave_no_gap),
         cmocka_unit_test(shifts_of_a_calendar),
         cmocka_unit_test(layers_go_first),

@@ -10,6 +10,7 @@
 
 #include "gateway/base/text.h"
 #include "policies/flap.h"
+#include "policies/route.h"
 #include "policies/suppression.h"
 
 enum { MINUTE = 60000, NOW = 600000000 };
@@ -75,6 +76,50 @@ static void one_order_maintenance_silence_inhibition(void **state)
         assert_string_equal(suppression_mark(&now, &blog, "k", &arena), cases[i].blog);
         arena_clear(&arena);
     }
+}
+
+/* Somebody must be told: what cannot be decided holds nothing back. */
+static void what_is_undecided_holds_nothing_back(void **state)
+{
+    (void)state;
+    struct regex *regex = NULL;
+    assert_int_equal(regex_create("(d+)+x", &regex, NULL), 0);
+    static char value[301];
+    memset(value, 'd', sizeof(value) - 1);
+    value[sizeof(value) - 3] = 'x'; /* without one the search ends at once */
+    const struct label label = {.name = "service", .value = value};
+    const struct event event = {.source = "s", .key = "k", .labels = &label, .label_count = 1};
+    const struct matcher bad = {
+        .label = "service", .op = MATCH_REGEX, .value = "(d+)+x", .regex = regex};
+    const struct match_line line = {.matchers = &bad, .matcher_count = 1};
+    const struct maintenance maintenance = {.name = "one", .match = &line, .match_count = 1};
+    const struct silence silence = {.id = 4, .line = line, .match = "text"};
+    const struct inhibit rule = {.name = "rule", .mute = &line, .mute_count = 1};
+    const struct rulebook book = {.maintenances = &maintenance,
+                                  .maintenance_count = 1,
+                                  .inhibits = &rule,
+                                  .inhibit_count = 1};
+    static const bool holds = true;
+    struct undecided undecided[MATCH_USE_COUNT] = {{.count = 0}};
+    struct suppression now = {.book = &book,
+                              .holds = &holds,
+                              .silences = &silence,
+                              .silence_count = 1,
+                              .is_inhibited = always,
+                              .undecided_or_null = undecided};
+    struct arena arena;
+    arena_init(&arena);
+    assert_string_equal(suppression_mark(&now, &event, "k", &arena), "");
+    assert_int_equal(undecided[MATCH_USE_POLICY].count, 0);
+    assert_string_equal(undecided[MATCH_USE_MAINTENANCE].name, "one");
+    assert_string_equal(undecided[MATCH_USE_SILENCE].name, "text");
+    assert_string_equal(undecided[MATCH_USE_INHIBITION].name, "rule");
+    for (int i = MATCH_USE_MAINTENANCE; i < MATCH_USE_COUNT; i++)
+        assert_int_equal(undecided[i].count, 1);
+    now.undecided_or_null = NULL;
+    assert_string_equal(suppression_mark(&now, &event, "k", &arena), "");
+    arena_clear(&arena);
+    regex_destroy(regex);
 }
 
 static void windows_that_follow_each_other_are_one(void **state)
@@ -198,6 +243,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_order_maintenance_silence_inhibition),
+        cmocka_unit_test(what_is_undecided_holds_nothing_back),
         cmocka_unit_test(windows_that_follow_each_other_are_one),
         cmocka_unit_test(a_mark_is_told_with_its_reason_and_end),
         cmocka_unit_test(only_the_window_counts),
