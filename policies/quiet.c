@@ -34,9 +34,27 @@ bool quiet_waits(const struct notification *notification, int64_t now_ms)
            notification->next_at_ms > now_ms;
 }
 
+/* The step of such a message that this very move has put off, or NULL. */
+static const char *put_off_now(const struct incident *incident, const struct moment *moment,
+                               enum notification_kind kind)
+{
+    const struct talks *talks = incident->later->talks;
+    for (size_t i = 0; i < moment->act_count; i++) {
+        const struct act *act = &moment->acts[i];
+        if (act->kind == ACT_SEND && act->u.message.kind == kind && act->u.message.deferred &&
+            talks_update(talks, act->u.message.step) == NULL &&
+            talks_ask(talks, act->u.message.step) == NULL)
+            return act->u.message.step;
+    }
+    return NULL;
+}
+
 void quiet_withdraw(struct incident *incident, struct moment *moment, enum notification_kind kind,
                     const char *reason)
 {
+    for (const char *step = put_off_now(incident, moment, kind); step != NULL;
+         step = put_off_now(incident, moment, kind))
+        moment_unsend_deferred(moment, kind, step);
     for (struct notification *n = incident->notifications; n != NULL; n = n->next) {
         if (n->kind == kind && quiet_waits(n, moment->now_ms) &&
             !talks_own(incident->later->talks, n))

@@ -55,8 +55,12 @@ static void withdraw(struct oracle *oracle, const struct o_incident *o, struct o
 void sleep_withdraw(struct oracle *oracle, struct o_incident *o)
 {
     for (struct o_message *m = o->messages; m != NULL; m = m->next) {
-        if (m->kind == KIND_REMINDER && m->talk == 0 && waits(oracle, m))
-            withdraw(oracle, o, m);
+        if (m->kind == KIND_REMINDER && m->talk == 0 && waits(oracle, m)) {
+            if (m->id == 0 && m->move == oracle->moves)
+                oracle_unsend(oracle, o, m);
+            else
+                withdraw(oracle, o, m);
+        }
     }
 }
 
