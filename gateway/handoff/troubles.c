@@ -114,7 +114,7 @@ static struct item *add(struct troubles *troubles, enum trouble_kind kind, const
         return NULL;
     }
     struct item *item = &troubles->items[troubles->count++];
-    *item = (struct item){.kind = kind, .name = copy(name), .summary = copy("")};
+    *item = (struct item){.kind = kind, .name = copy(name), .summary = heap_strdup("")};
     return item;
 }
 
