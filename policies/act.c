@@ -145,6 +145,16 @@ void moment_cancel(struct moment *moment, struct notification *notification, con
     act->u.end.reason = reason;
 }
 
+bool moment_ends(const struct moment *moment, const struct notification *notification)
+{
+    for (size_t i = 0; i < moment->act_count; i++) {
+        const struct act *act = &moment->acts[i];
+        if (act->kind == ACT_CANCEL && act->u.end.notification == notification)
+            return true;
+    }
+    return false;
+}
+
 void moment_unsend_deferred(struct moment *moment, enum notification_kind kind, const char *step)
 {
     size_t count = 0;

@@ -119,6 +119,8 @@ void moment_note_parts(struct moment *moment, const char *kind, const struct fac
 void moment_send(struct moment *moment, const struct message *message);
 /* Once for each notification and move. */
 void moment_cancel(struct moment *moment, struct notification *notification, const char *reason);
+/* Has this move cancelled it? It stands as pending until the acts are performed. */
+bool moment_ends(const struct moment *moment, const struct notification *notification);
 /* What this very move has put off to the end of quiet hours for a step is not made at all. */
 void moment_unsend_deferred(struct moment *moment, enum notification_kind kind, const char *step);
 void moment_hasten(struct moment *moment, struct notification *notification, int64_t at_ms,

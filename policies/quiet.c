@@ -116,6 +116,12 @@ static int64_t after_of(const struct incident *incident, const struct rulebook *
     return 0;
 }
 
+/* And this very move has not cancelled it. */
+static bool still_waits(const struct notification *n, const struct moment *moment)
+{
+    return quiet_waits(n, moment->now_ms) && !moment_ends(moment, n);
+}
+
 /* By how much what waits for this person may come sooner: they keep their distances from the first, and that its own
  * unless it is urgent. */
 static int64_t gain_of(const struct incident *incident, const struct moment *moment,
@@ -124,7 +130,7 @@ static int64_t gain_of(const struct incident *incident, const struct moment *mom
     bool urgent = incident_is_urgent(incident);
     const struct notification *first = NULL;
     for (const struct notification *n = incident->notifications; n != NULL; n = n->next) {
-        if (quiet_waits(n, moment->now_ms) && text_equal(n->contact, contact) &&
+        if (still_waits(n, moment) && text_equal(n->contact, contact) &&
             (first == NULL || n->next_at_ms < first->next_at_ms))
             first = n;
     }
@@ -157,7 +163,7 @@ void quiet_release(struct incident *incident, struct moment *moment)
     for (struct notification *n = incident->notifications; n != NULL; n = n->next) {
         if (urgent && n->digest != 0 && n->state == NOTIFICATION_PENDING && n->attempt_count == 0)
             moment_hasten(moment, n, moment->now_ms, "has become urgent");
-        if (!quiet_waits(n, moment->now_ms))
+        if (!still_waits(n, moment))
             continue;
         int64_t gain_ms = gain_of(incident, moment, n->contact);
         if (gain_ms == 0)
