@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "gateway/base/json.h"
+#include "gateway/cli/cli.h"
 
 bool event_arguments_option(struct event_arguments *arguments, int option, const char *value)
 {
@@ -17,6 +18,26 @@ bool event_arguments_option(struct event_arguments *arguments, int option, const
     return true;
 }
 
+/* What is wrong stands before the usage that the caller prints. */
+static bool is_label(const struct event_arguments *arguments, int at)
+{
+    const char *label = arguments->labels[at];
+    size_t name_length = strcspn(label, "=");
+    if (name_length == 0 || label[name_length] == '\0') {
+        (void)cli_fail(CLI_EXIT_USAGE,
+                       "got '%.100s', want a label as name=value, after the summary", label);
+        return false;
+    }
+    for (int i = 0; i < at; i++) {
+        if (strncmp(arguments->labels[i], label, name_length + 1) != 0)
+            continue;
+        (void)cli_fail(CLI_EXIT_USAGE, "the label %.*s is given twice, want each once",
+                       name_length < 100 ? (int)name_length : 100, label);
+        return false;
+    }
+    return true;
+}
+
 bool event_arguments_rest(struct event_arguments *arguments, int argc, char **argv, int first)
 {
     if (first < argc && strchr(argv[first], '=') == NULL)
@@ -24,7 +45,7 @@ bool event_arguments_rest(struct event_arguments *arguments, int argc, char **ar
     arguments->labels = argv + first;
     arguments->label_count = argc - first;
     for (int i = 0; i < arguments->label_count; i++)
-        if (strchr(arguments->labels[i], '=') == NULL || arguments->labels[i][0] == '=')
+        if (!is_label(arguments, i))
             return false;
     return true;
 }

@@ -24,7 +24,7 @@ struct event_arguments {
 
 /* One option of those both commands share: 's' source, 'k' key, 'v' severity. False: another one. */
 bool event_arguments_option(struct event_arguments *arguments, int option, const char *value);
-/* What is not an option: SUMMARY and label=value. False when it is neither. */
+/* What is not an option: SUMMARY and label=value. False when it is neither, which has been said. */
 bool event_arguments_rest(struct event_arguments *arguments, int argc, char **argv, int first);
 
 /* The members of a JSON object that are given (not NULL). */

@@ -159,6 +159,12 @@ static int write_scenario(const struct explain_arguments *arguments, const struc
         struct err err = {0};
         if (cli_read_stdin(&given, EVENT_BYTES_MAX) != 0)
             return CLI_EXIT_USAGE;
+        if (strspn(strbuf_text(&given), " \t\r\n") == given.length) {
+            strbuf_clear(&given);
+            return cli_fail(CLI_EXIT_USAGE,
+                            "no event: want a SUMMARY, labels as name=value, or a JSON object on "
+                            "the standard input");
+        }
         int parsed = json_parse(strbuf_text(&given), given.length, &object, &err);
         strbuf_clear(&given);
         if (parsed != 0)

@@ -47,9 +47,9 @@ void engine_metrics_init(struct engine_metrics *m)
                        "Times a ladder had no step left and nobody had acknowledged.", NULL, NULL);
     m->quarantined = metric_counter("escalated_quarantined_total",
                                     "Inputs that no event could be made of.", NULL, NULL);
-    m->overflowed = metric_counter(
-        "escalated_overflow_events_total",
-        "Alerts past the limits of their source, counted in its overflow incident.", NULL, NULL);
+    source_counter_init(
+        &m->overflowed, "escalated_overflow_events_total",
+        "Alerts past the limits of their source, counted in its overflow incident.");
     m->bundled = metric_counter("escalated_bundled_total",
                                 "Messages that go out in a digest, past the limit of their reader.",
                                 NULL, NULL);
@@ -69,6 +69,11 @@ void engine_metrics_init(struct engine_metrics *m)
     metric_set(m->intake_open, 1);
 }
 
+void engine_metrics_clear(struct engine_metrics *m)
+{
+    source_counter_clear(&m->overflowed);
+}
+
 void engine_metrics_note(struct engine_metrics *m, const struct effects *effects_or_null)
 {
     for (size_t i = 0; effects_or_null != NULL && i < effects_or_null->count; i++) {
@@ -82,7 +87,7 @@ void engine_metrics_note(struct engine_metrics *m, const struct effects *effects
             metric_add(m->quarantined, 1);
         else if (effect->kind == EFFECT_EVENT &&
                  effect->u.event->disposition == DISPOSITION_OVERFLOW)
-            metric_add(m->overflowed, 1);
+            source_counter_add(&m->overflowed, effect->u.event->source, 1);
         else if (effect->kind == EFFECT_NOTIFICATION && effect->u.notification->deferred)
             metric_add(m->deferred, 1);
     }

@@ -8,6 +8,7 @@
 #define ESCALATED_ENGINE_ENGINE_METRICS_H
 
 #include "gateway/engine/engine.h"
+#include "gateway/engine/source_counter.h"
 #include "policies/effect.h"
 #include "policies/suppression.h"
 
@@ -29,7 +30,7 @@ struct engine_metrics {
     struct metric *intake_open;
     struct metric *exhausted;
     struct metric *quarantined;
-    struct metric *overflowed;
+    struct source_counter overflowed;
     struct metric *bundled;
     struct metric *deferred;
     struct metric *suppressions[SUPPRESSION_KIND_COUNT];
@@ -38,6 +39,7 @@ struct engine_metrics {
 };
 
 void engine_metrics_init(struct engine_metrics *m);
+void engine_metrics_clear(struct engine_metrics *m);
 void engine_metrics_note(struct engine_metrics *m, const struct effects *effects_or_null);
 void engine_metrics_doubt(struct engine_metrics *m, const struct doubts *doubts);
 void engine_metrics_tell(struct engine_metrics *m, const struct engine_counts *counts);

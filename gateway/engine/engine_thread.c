@@ -492,6 +492,7 @@ void engine_thread_destroy(struct engine_thread *thread)
     release_all(thread->held, thread->held_count);
     engine_destroy(thread->engine);
     heartbeat_metrics_clear(&thread->heartbeats);
+    engine_metrics_clear(&thread->metrics);
     shared_inbox_destroy(thread->shared);
     (void)pthread_mutex_destroy(&thread->status_lock);
     free(thread);

@@ -273,3 +273,14 @@ def test_what_is_undecided_is_said(tmp_path):
     asked = json.loads(run(tmp_path, "explain", "--json", *event, config=PEOPLE + UNDECIDED).stdout)
     assert [(miss["matcher"], miss.get("undecided")) for miss in asked["policies"][0]["misses"]] == [
         ('service="db"', None), ('team=~"(d+)+x"', True)]
+
+
+def test_arguments_that_are_no_event(tmp_path):
+    for arguments, words in ((["It fails", "service"], "got 'service', want a label as name=value"),
+                             (["It fails", "=db"], "got '=db', want a label as name=value"),
+                             (["It fails", "a=b", "a=c"], "the label a is given twice"),
+                             ([], "no event: want a SUMMARY, labels as name=value, or a JSON object")):
+        got = run(tmp_path, "explain", "--source", "shop", *arguments)
+        assert got.returncode == 64 and got.stderr.startswith("escalate: ") and words in got.stderr, got.stderr
+    near = run(tmp_path, "explain", "--source", "shop", "It fails", "a=b", "aa=b")
+    assert near.returncode == 0, near.stderr

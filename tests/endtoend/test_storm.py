@@ -77,4 +77,4 @@ def test_a_wild_source_is_counted_in_one(daemon):
     named = [row["text"] for row in overflow["timeline"] if row["kind"] == "overflowed"]
     assert len(named) == 100 and named[-1] == "error k10: Disk 10 is full", named[-3:]
     metrics = d.request("GET", "/metrics").body.decode()
-    assert re.search(r"^escalated_overflow_events_total 290$", metrics, re.M), metrics
+    assert re.search(r'^escalated_overflow_events_total\{source="storefront"\} 290$', metrics, re.M), metrics
