@@ -167,7 +167,8 @@ static void record_priority(struct incident *incident, const struct move *move,
     ASSERT(move->priority >= 1 && move->priority <= 5);
     incident->priority = (uint8_t)move->priority;
     incident->priority_set = true;
-    quiet_release(incident, moment);
+    if (incident_is_urgent(incident))
+        quiet_release(incident, moment);
     moment_notef(moment, "priority", &(struct facts){.by = move->by}, "p%d", move->priority);
     moment->answer = arena_printf(moment->arena, "#%llu is p%d.",
                                   (unsigned long long)incident->number, move->priority);

@@ -15,7 +15,8 @@ void owner_note_severity(struct incident *incident, struct moment *moment)
 {
     moment_notef(moment, "severity", NULL, "the severity rose to %s",
                  severity_name((enum severity)incident->severity));
-    quiet_release(incident, moment);
+    if (incident_is_urgent(incident))
+        quiet_release(incident, moment);
 }
 
 void owner_page(struct incident *incident, struct moment *moment)

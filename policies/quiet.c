@@ -135,9 +135,10 @@ static int64_t gain_of(const struct incident *incident, const struct moment *mom
             first = n;
     }
     ASSERT(first != NULL);
-    int64_t out_ms =
-        quiet_out_ms(rulebook_contact(moment->book, contact), moment, urgent, moment->now_ms);
+    const struct contact *person = rulebook_contact(moment->book, contact);
+    int64_t out_ms = quiet_out_ms(person, moment, urgent, moment->now_ms);
     out_ms += urgent ? 0 : after_of(incident, moment->book, first);
+    out_ms = quiet_out_ms(person, moment, urgent, out_ms);
     return out_ms < first->next_at_ms ? first->next_at_ms - out_ms : 0;
 }
 
@@ -168,14 +169,17 @@ void quiet_release(struct incident *incident, struct moment *moment)
         int64_t gain_ms = gain_of(incident, moment, n->contact);
         if (gain_ms == 0)
             continue;
-        int64_t at_ms = n->next_at_ms - gain_ms;
+        int64_t at_ms = quiet_out_ms(rulebook_contact(moment->book, n->contact), moment, urgent,
+                                     n->next_at_ms - gain_ms);
+        if (at_ms >= n->next_at_ms)
+            continue; /* that is in other quiet hours, which end when it goes out anyway */
         moment_hasten(moment, n, at_ms, urgent ? "has become urgent" : "quiet hours have changed");
         updates_hear_sooner(incident, n, at_ms);
         asks_hear_sooner(incident, n, at_ms);
         if (reach_is_latest(incident, n) && at_ms < first_paged_ms)
             first_paged_ms = at_ms;
         if (n->kind == KIND_PAGE)
-            answer_gain_ms = gain_ms;
+            answer_gain_ms = n->next_at_ms - at_ms;
     }
     if (later->answer_until_ms != 0)
         later->answer_until_ms -= answer_gain_ms;

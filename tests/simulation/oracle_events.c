@@ -189,7 +189,8 @@ static void get_worse(struct oracle *oracle, struct o_incident *o)
         return;
     ladder_look_back(oracle, o);
     oracle_expect(oracle, o, "note severity");
-    sleep_release(oracle, o);
+    if (sleep_is_urgent(o))
+        sleep_release(oracle, o);
     if (o->state == INCIDENT_ACKNOWLEDGED)
         ladder_page_owner(oracle, o);
     ladder_time(oracle, o);

@@ -91,7 +91,8 @@ void fields_said(struct oracle *oracle, struct o_incident *o, const struct reply
         o->has_priority = true;
         o->priority = command->priority;
         o->was_urgent = o->was_urgent || sleep_is_urgent(o);
-        sleep_release(oracle, o);
+        if (sleep_is_urgent(o))
+            sleep_release(oracle, o);
     }
     if (command->verb == VERB_CAUSE)
         o->has_cause = command->text[0] != '\0';

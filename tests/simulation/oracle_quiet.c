@@ -138,6 +138,7 @@ static int64_t gain_of(const struct oracle *oracle, const struct o_incident *o, 
     bool is_earlier = first->step != NULL && text_equal(first->step, "fallback") &&
                       (first->paging != o->paging || first->climb != o->climb);
     out_ms += urgent || is_earlier ? 0 : first->after_ms;
+    out_ms = sleep_out_ms(oracle, contact, urgent, out_ms);
     return out_ms < first->next_ms ? first->next_ms - out_ms : 0;
 }
 
@@ -155,9 +156,12 @@ void sleep_release(struct oracle *oracle, struct o_incident *o)
                          ? gain_of(oracle, o, m->contact)
                          : 0;
     for (struct o_message *m = o->messages; m != NULL; m = m->next) {
-        if (m->gain_ms == 0)
+        int64_t at_ms =
+            sleep_out_ms(oracle, m->contact, sleep_is_urgent(o), m->next_ms - m->gain_ms);
+        m->gain_ms = at_ms < m->next_ms ? m->next_ms - at_ms : 0;
+        if (m->gain_ms == 0 || !waits(oracle, m))
             continue;
-        hasten(oracle, o, m, m->next_ms - m->gain_ms);
+        hasten(oracle, o, m, at_ms);
         talks_sooner(o, m);
         if (m->paging != 0 && m->paging == o->paging && m->climb == o->climb &&
             m->next_ms < first_ms)
