@@ -4,6 +4,7 @@
 #include "policies/fields.h"
 #include "policies/flap.h"
 #include "policies/follow.h"
+#include "policies/suppression.h"
 #include "policies/updates.h"
 
 static unsigned long long number_of(const struct incident *incident)
@@ -33,6 +34,7 @@ static void resolve(struct incident *incident, const char *by, bool by_person,
     climb_cancel(incident, moment, KIND_NOTICE, "resolved");
     moment_notef(moment, "resolved", &facts, "resolved by %s", by);
     updates_end(incident, moment);
+    suppression_close(incident);
     const char *text =
         arena_printf(moment->arena, "#%llu is resolved (by %s).", number_of(incident), by);
     follow_tell(incident, moment, true, by_person ? by : "", text);

@@ -254,16 +254,17 @@ static void end(struct incident *incident, struct moment *moment, const char *wa
         go_on(incident, moment);
 }
 
+/* What nobody has heard of has no after-care either: its mark stays, whatever is said about the opening before. */
+void suppression_close(struct incident *incident)
+{
+    if (was_anybody_told(incident))
+        incident->later->mark = "";
+}
+
 void suppression_settle(struct incident *incident, struct moment *moment)
 {
     const char *was = incident->later->mark;
-    if (!incident_is_open(incident)) {
-        /* What nobody has heard of has no after-care either. */
-        if (was[0] != '\0' && was_anybody_told(incident))
-            incident->later->mark = "";
-        return;
-    }
-    if (text_equal(was, moment->mark))
+    if (!incident_is_open(incident) || text_equal(was, moment->mark))
         return;
     incident->later->mark = moment->mark;
     if (incident->later->mark[0] == '\0')

@@ -94,5 +94,7 @@ const char *suppression_text(const char *mark, const struct suppression *now, st
 
 /* The incident follows moment->mark: what was just marked sends no more pages, what no longer is climbs anew. */
 void suppression_settle(struct incident *incident, struct moment *moment);
+/* It has just ended under its mark: after-care follows where somebody was told. */
+void suppression_close(struct incident *incident);
 
 #endif
