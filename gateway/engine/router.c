@@ -505,7 +505,7 @@ static bool test_holds(const struct router *router, const struct test *test, boo
     return !*out_limited && matches == (op == MATCH_EQUAL || op == MATCH_REGEX);
 }
 
-/* As route_first_miss: the matcher that alone keeps the line from holding, as it ran into its limits; else NULL. */
+/* As route_first_miss. *out_undecided: what alone keeps the line from holding, as it ran into its limits; else NULL. */
 static bool line_holds(const struct router *router, const struct line *line,
                        const struct matcher **out_undecided)
 {
